@@ -1,0 +1,193 @@
+//! Hazards: reasons to look twice before a write is sent again.
+
+use std::time::Duration;
+
+use super::endpoint::EndpointOrigin;
+use super::key::{KeyOrigin, inside_window};
+use super::time::Timestamp;
+use super::write::BodyOrigin;
+
+macro_rules! hazards {
+    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal, refuses $refuses:literal, $why:literal;)*) => {
+        /// A reason to look twice.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Hazard {
+            $($(#[doc = $doc])* $variant,)*
+        }
+
+        impl Hazard {
+            /// All of them, those that refuse first.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name used everywhere.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// Whether a write with it is not sent unless `--allow` names it.
+            pub fn refuses(self) -> bool {
+                match self { $(Self::$variant => $refuses,)* }
+            }
+
+            /// What it means and what to do, in a sentence or two.
+            pub fn why(self) -> &'static str {
+                match self { $(Self::$variant => $why,)* }
+            }
+        }
+    };
+}
+
+hazards! {
+    /// No endpoint was named.
+    EndpointAssumed = "endpoint-assumed", refuses true,
+        "no endpoint was named when it was ingested: ingest it again with --endpoint, or set the target's endpoint in the config";
+    /// There is nothing to send.
+    NoBody = "no-body", refuses true,
+        "only the event was captured, not the request: there are no bytes to send";
+    /// The API may have forgotten the key.
+    KeyExpired = "key-expired", refuses true,
+        "it may have been applied, and the API no longer remembers its key: look there, then `dlq resolve --applied` or `--not-applied`";
+    /// The key was never on the wire.
+    KeyNotSent = "key-not-sent", refuses true,
+        "it may have been applied when it was first sent, without this key: look there, then `dlq resolve --applied` or `--not-applied`";
+    /// An older write to the same record is not sent.
+    LaneBlocked = "lane-blocked", refuses true,
+        "an older open write to the same record is not sent by this run: replay or settle that one first";
+    /// A newer write to the same record is in.
+    Superseded = "superseded", refuses true,
+        "a newer write to the same record was accepted already: sending this one would turn it back";
+    /// The body was changed after it may have been applied.
+    EditedAfterAmbiguous = "edited-after-ambiguous", refuses true,
+        "it was edited after it may have been applied: the API could hold both bodies";
+    /// It may have been applied.
+    OutcomeUnknown = "outcome-unknown", refuses false,
+        "it may have been applied; its key keeps it from being applied twice";
+    /// Another write has the same key.
+    KeyReused = "key-reused", refuses false,
+        "another write carries the same key with another body: the API may answer from its cache";
+    /// An old upsert.
+    MaybeStale = "maybe-stale", refuses false,
+        "an upsert of more than an hour ago: it may overwrite newer values";
+}
+
+impl Hazard {
+    /// From its name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|h| h.name() == name)
+    }
+}
+
+impl std::fmt::Display for Hazard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// All that the hazards of a write depend on, but the clock and the target's window.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts {
+    /// How its path is known.
+    pub endpoint_origin: EndpointOrigin,
+    /// How its body is known.
+    pub body_origin: BodyOrigin,
+    /// Whether applying it twice leaves one record.
+    pub upsert: bool,
+    /// How its key is known.
+    pub key_origin: KeyOrigin,
+    /// When the earliest request that may have been applied was sent.
+    pub ambiguous_since: Option<Timestamp>,
+    /// Whether the captured failure itself was ambiguous.
+    pub captured_ambiguous: bool,
+    /// Whether its body was edited.
+    pub edited: bool,
+    /// Whether another write carries its key.
+    pub key_reused: bool,
+    /// Its place in time.
+    pub order_at: Timestamp,
+    /// Whether a later write of its lane was accepted.
+    pub superseded: bool,
+    /// Whether an older open write of its lane will not be sent before it.
+    pub lane_blocked: bool,
+}
+
+/// An upsert older than this may overwrite newer values.
+const STALE: Duration = Duration::from_hours(1);
+
+/// The hazards of a write at `now`, those that refuse first.
+pub fn hazards(facts: &Facts, window: Duration, now: Timestamp) -> Vec<Hazard> {
+    let ambiguous_append = facts.ambiguous_since.filter(|_| !facts.upsert);
+    let applies = |hazard: &Hazard| match hazard {
+        Hazard::EndpointAssumed => facts.endpoint_origin == EndpointOrigin::Assumed,
+        Hazard::NoBody => facts.body_origin == BodyOrigin::Missing,
+        Hazard::KeyExpired => ambiguous_append.is_some_and(|since| !inside_window(since, window, now)),
+        Hazard::KeyNotSent => {
+            ambiguous_append.is_some() && facts.captured_ambiguous && facts.key_origin != KeyOrigin::Given
+        }
+        Hazard::LaneBlocked => facts.lane_blocked,
+        Hazard::Superseded => facts.superseded,
+        Hazard::EditedAfterAmbiguous => facts.edited && facts.ambiguous_since.is_some(),
+        Hazard::OutcomeUnknown => facts.ambiguous_since.is_some(),
+        Hazard::KeyReused => facts.key_reused,
+        Hazard::MaybeStale => facts.upsert && now.since(facts.order_at) > STALE,
+    };
+    Hazard::ALL.iter().copied().filter(applies).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn append() -> Facts {
+        Facts {
+            endpoint_origin: EndpointOrigin::Given,
+            body_origin: BodyOrigin::Captured,
+            upsert: false,
+            key_origin: KeyOrigin::Given,
+            ambiguous_since: None,
+            captured_ambiguous: false,
+            edited: false,
+            key_reused: false,
+            order_at: Timestamp::from_millis(0),
+            superseded: false,
+            lane_blocked: false,
+        }
+    }
+
+    const DAY: Duration = Duration::from_hours(24);
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1000)
+    }
+
+    #[test]
+    fn promise_5_an_ambiguous_append_is_refused_outside_its_window() {
+        let facts = Facts { ambiguous_since: Some(at(1000)), captured_ambiguous: true, ..append() };
+        assert_eq!(hazards(&facts, DAY, at(1000 + 86_399)), [Hazard::OutcomeUnknown]);
+        assert_eq!(hazards(&facts, DAY, at(1000 + 86_400)), [Hazard::KeyExpired, Hazard::OutcomeUnknown]);
+    }
+
+    #[test]
+    fn promise_5_a_key_that_was_not_on_the_wire_does_not_protect() {
+        for key_origin in [KeyOrigin::EventId, KeyOrigin::Derived] {
+            let facts = Facts { ambiguous_since: Some(at(0)), captured_ambiguous: true, key_origin, ..append() };
+            assert_eq!(hazards(&facts, DAY, at(60)), [Hazard::KeyNotSent, Hazard::OutcomeUnknown]);
+            let sent_by_dlq = Facts { captured_ambiguous: false, ..facts };
+            assert_eq!(hazards(&sent_by_dlq, DAY, at(60)), [Hazard::OutcomeUnknown]);
+        }
+    }
+
+    #[test]
+    fn promise_5_definite_refusals_and_upserts_go_at_any_age() {
+        assert_eq!(hazards(&append(), DAY, at(1_000_000_000)), []);
+        let upsert = Facts { upsert: true, ambiguous_since: Some(at(0)), captured_ambiguous: true, ..append() };
+        assert_eq!(hazards(&upsert, DAY, at(1_000_000)), [Hazard::OutcomeUnknown, Hazard::MaybeStale]);
+        assert!(hazards(&upsert, DAY, at(1_000_000)).iter().all(|h| !h.refuses()));
+    }
+
+    #[test]
+    fn names_are_read_back() {
+        for &hazard in Hazard::ALL {
+            assert_eq!(Hazard::parse(hazard.name()), Some(hazard));
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Lanes: writes to the same record, which must stay in order.
+
+use sha2::{Digest, Sha256};
+
+use super::json::{self, JsonStr, Node, Value};
+
+/// A lane: target, object and the value of the match key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Lane {
+    /// The object and the value, as shown: `profiles:"ana@example.org"`.
+    pub name: String,
+    /// Names the lane in the store: 64 bits of SHA-256 over target, object and value. Should two lanes ever share it,
+    /// they would only wait for each other.
+    pub hash: i64,
+}
+
+/// The lanes of a body: one for a record, one for each record of a batch, none without a match key (such a write is a
+/// lane of its own).
+pub fn lanes_of(target: &str, object: &str, body: &Node<'_>) -> Vec<Lane> {
+    let Some(match_key) = body.get("matchKey").and_then(Node::text) else { return Vec::new() };
+    let records: Vec<&Node<'_>> = match (body.get("record"), body.get("records").and_then(Node::items)) {
+        (Some(record), _) => vec![record],
+        (None, Some(records)) => records.iter().collect(),
+        (None, None) => return Vec::new(),
+    };
+    let mut lanes: Vec<Lane> = Vec::new();
+    for record in records {
+        let Some(value) = record.get_present(&match_key).and_then(canonical_value) else { continue };
+        let lane = lane(target, object, &value);
+        if !lanes.contains(&lane) {
+            lanes.push(lane);
+        }
+    }
+    lanes
+}
+
+/// The lanes of a write as one text; `None` for a lane of its own.
+pub fn name_of(lanes: &[Lane]) -> Option<String> {
+    (!lanes.is_empty()).then(|| lanes.iter().map(|l| l.name.as_str()).collect::<Vec<_>>().join(","))
+}
+
+fn lane(target: &str, object: &str, value: &str) -> Lane {
+    let mut hasher = Sha256::new();
+    for part in [target, object, value] {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    let digest = hasher.finalize();
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    Lane { name: format!("{object}:{value}"), hash: i64::from_le_bytes(first) }
+}
+
+/// Canonical JSON; strings trimmed and lower-cased.
+fn canonical_value(node: &Node<'_>) -> Option<String> {
+    if let Value::String(text) = &node.value
+        && !JsonStr::has_lone_surrogate(text)
+    {
+        let folded = text.to_text().trim().to_lowercase();
+        return serde_json::to_string(&folded).ok();
+    }
+    String::from_utf8(json::canonical(node).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(body: &str) -> Vec<String> {
+        lanes_of("t", "profiles", &json::scan(body.as_bytes()).unwrap()).into_iter().map(|l| l.name).collect()
+    }
+
+    #[test]
+    fn a_lane_is_the_record_that_a_write_is_for() {
+        assert_eq!(names(r#"{"record":{"email":" Ana@X.org "},"matchKey":"email"}"#), [r#"profiles:"ana@x.org""#]);
+        assert_eq!(names(r#"{"record":{"id":1.50},"matchKey":"id"}"#), ["profiles:1.5"]);
+        assert_eq!(
+            names(r#"{"records":[{"email":"a"},{"email":"B"},{"email":"A"},{}],"matchKey":"email"}"#),
+            [r#"profiles:"a""#, r#"profiles:"b""#]
+        );
+        for own in [r#"{"record":{"email":"a"}}"#, r#"{"record":{},"matchKey":"email"}"#, "[]", r#"{"record":{"email":null},"matchKey":"email"}"#] {
+            assert!(names(own).is_empty(), "{own}");
+        }
+    }
+
+    #[test]
+    fn lanes_differ_by_target_object_and_value() {
+        let body = json::scan(br#"{"record":{"email":"a"},"matchKey":"email"}"#).unwrap();
+        let hash = |t, o| lanes_of(t, o, &body)[0].hash;
+        assert_ne!(hash("t", "profiles"), hash("u", "profiles"));
+        assert_ne!(hash("t", "profiles"), hash("t", "orders"));
+        assert_eq!(hash("t", "profiles"), hash("t", "profiles"));
+    }
+}

@@ -1,0 +1,29 @@
+//! What dlq knows, without any I/O: pure functions and plain data.
+//!
+//! Time, randomness and the environment come in as arguments. Nothing here imports another part of the crate;
+//! everything else imports this. The words are those of the README's table.
+
+pub mod answer;
+pub mod api_error;
+pub mod endpoint;
+pub mod escape;
+pub mod explain;
+pub mod failure_type;
+pub mod filter;
+pub mod fingerprint;
+pub mod group;
+pub mod hazard;
+pub mod identity;
+pub mod ids;
+pub mod json;
+pub mod key;
+pub mod lane;
+pub mod outcome;
+pub mod plan;
+pub mod run;
+pub mod secrets;
+pub mod stable_key;
+pub mod state;
+pub mod target;
+pub mod time;
+pub mod write;

@@ -1,0 +1,87 @@
+//! Outcomes: how an attempt ended, and how a write ended in a run.
+
+macro_rules! named {
+    ($(#[doc = $doc:literal])* $type:ident { $($(#[doc = $vdoc:literal])* $variant:ident = $name:literal,)* }) => {
+        $(#[doc = $doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $type { $($(#[doc = $vdoc])* $variant,)* }
+
+        impl $type {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name used everywhere.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// From its name.
+            pub fn parse(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|o| o.name() == name)
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.name())
+            }
+        }
+    };
+}
+
+named! {
+    /// How one HTTP request ended.
+    AttemptOutcome {
+        /// The API has it.
+        Accepted = "accepted",
+        /// The API surely did not apply it.
+        Refused = "refused",
+        /// It was answered, and may have been applied.
+        Unclear = "unclear",
+        /// It was sent, and never answered.
+        NoAnswer = "no_answer",
+        /// The connection was never made.
+        NotSent = "not_sent",
+    }
+}
+
+named! {
+    /// How a write of a plan ended in its run.
+    Outcome {
+        /// The API has it.
+        Accepted = "accepted",
+        /// It was answered otherwise, or could not be sent.
+        Failed = "failed",
+        /// It was sent, and its outcome is not known.
+        Unknown = "unknown",
+        /// An older write of its lane did not go through.
+        Held = "held",
+        /// A hazard refused it.
+        Refused = "refused",
+        /// It had changed since the plan was made.
+        Skipped = "skipped",
+        /// The run or its group was stopped first.
+        Unsent = "unsent",
+    }
+}
+
+/// How many writes ended how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally([u64; 7]);
+
+impl Tally {
+    /// One more.
+    pub fn add(&mut self, outcome: Outcome, count: u64) {
+        self.0[outcome as usize] += count;
+    }
+
+    /// How many ended so.
+    pub fn get(&self, outcome: Outcome) -> u64 {
+        self.0[outcome as usize]
+    }
+
+    /// All together.
+    pub fn planned(&self) -> u64 {
+        self.0.iter().sum()
+    }
+}

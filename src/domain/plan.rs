@@ -1,0 +1,67 @@
+//! Plans: which writes a run will send, in which order, and what is held back and why.
+
+use super::hazard::{Facts, Hazard};
+use super::identity::Sha;
+use super::ids::{GroupId, WriteId};
+use super::time::Timestamp;
+
+/// A write that a replay might send, in the few words that a plan needs.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// Names it.
+    pub id: WriteId,
+    /// Its group.
+    pub group: GroupId,
+    /// Its place in time.
+    pub order_at: Timestamp,
+    /// What its hazards depend on. `lane_blocked` is not known yet.
+    pub facts: Facts,
+    /// The SHA-256 of its current body.
+    pub content: Sha,
+    /// Its lanes; none for a lane of its own.
+    pub lanes: Vec<i64>,
+}
+
+/// An open write that shares a lane with a candidate and was not selected.
+#[derive(Debug, Clone, Copy)]
+pub struct LaneMate {
+    /// Names it.
+    pub id: WriteId,
+    /// Its place in time.
+    pub order_at: Timestamp,
+    /// The lane.
+    pub lane: i64,
+}
+
+/// A write of a plan.
+#[derive(Debug, Clone)]
+pub struct PlannedWrite {
+    /// Names it.
+    pub id: WriteId,
+    /// Its group.
+    pub group: GroupId,
+    /// Its place in time.
+    pub order_at: Timestamp,
+    /// The body that was shown; another one is not sent.
+    pub content: Sha,
+    /// Its lanes; none for a lane of its own.
+    pub lanes: Vec<i64>,
+    /// All its hazards when the plan was made.
+    pub hazards: Vec<Hazard>,
+}
+
+impl PlannedWrite {
+    /// The first hazard that refuses it and is not allowed.
+    pub fn refusal(&self, allowed: &[Hazard]) -> Option<Hazard> {
+        self.hazards.iter().copied().find(|h| h.refuses() && !allowed.contains(h))
+    }
+}
+
+/// A frozen plan.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// What will be sent, oldest first.
+    pub send: Vec<PlannedWrite>,
+    /// What a hazard refuses, with the hazard.
+    pub refused: Vec<(PlannedWrite, Hazard)>,
+}

@@ -1,0 +1,121 @@
+//! Runs, attempts and log entries: what was done, by whom, when and why.
+
+use super::ids::{RunId, WriteId};
+use super::outcome::{AttemptOutcome, Tally};
+use super::time::Timestamp;
+
+/// Who does something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operator {
+    /// The login, or what `--operator` says.
+    pub name: String,
+    /// The numeric user ID.
+    pub uid: u32,
+    /// The host's name.
+    pub host: String,
+}
+
+/// How a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunState {
+    /// It holds its lock.
+    Running,
+    /// It went through its whole plan.
+    Finished,
+    /// It was stopped, by someone or by a breaker.
+    Stopped,
+    /// Its process died; its claims were taken back.
+    Died,
+}
+
+impl RunState {
+    /// The name used everywhere.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Finished => "finished",
+            Self::Stopped => "stopped",
+            Self::Died => "died",
+        }
+    }
+
+    /// From its name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Running, Self::Finished, Self::Stopped, Self::Died].into_iter().find(|s| s.name() == name)
+    }
+}
+
+/// A run.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// Names it.
+    pub id: RunId,
+    /// How it stands.
+    pub state: RunState,
+    /// The target's name.
+    pub target: String,
+    /// Who started it.
+    pub operator: Operator,
+    /// Why, in the operator's words.
+    pub reason: Option<String>,
+    /// What was selected.
+    pub query: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// How its writes ended. Those without an outcome yet count as `unsent`.
+    pub tally: Tally,
+    /// Writes that matched but came in after the plan was made.
+    pub new_since_plan: u64,
+    /// What stopped it.
+    pub stopped: Option<String>,
+}
+
+/// One HTTP request for a write.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// The write.
+    pub write: WriteId,
+    /// Its number among the write's attempts, from 1.
+    pub n: i64,
+    /// The run that made it.
+    pub run: RunId,
+    /// When its intent was recorded, just before it was sent.
+    pub started_at: Timestamp,
+    /// When its outcome was known; `None` while it is under way, or if its run died.
+    pub ended_at: Option<Timestamp>,
+    /// The HTTP status.
+    pub status: Option<u16>,
+    /// The API's error code.
+    pub error_code: Option<String>,
+    /// The API's message, or what went wrong on the way.
+    pub error_message: Option<String>,
+    /// The answer's correlation ID.
+    pub correlation_id: Option<String>,
+    /// How it ended; `None` while it is under way, or if its run died.
+    pub outcome: Option<AttemptOutcome>,
+    /// Whether the answer came from the API's idempotency cache.
+    pub cached: bool,
+    /// From sending to the answer's end, in milliseconds.
+    pub latency_ms: Option<i64>,
+    /// The body's version that was sent.
+    pub revision: i64,
+}
+
+/// What someone did to a write, or to the file.
+#[derive(Debug, Clone)]
+pub struct LogEntry {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub operator: Operator,
+    /// What: `ingest`, `resolve`, `discard`, `reopen`, `purge`, `target`.
+    pub action: String,
+    /// To which write; `None` when it was about the whole file.
+    pub write: Option<WriteId>,
+    /// The particulars.
+    pub detail: String,
+    /// Why, in the operator's words.
+    pub reason: Option<String>,
+}

@@ -1,0 +1,38 @@
+//! The guide's stable key: the MD5 of a record's canonical JSON, written as a UUID.
+
+use md5::{Digest, Md5};
+
+use super::json::{self, Node, PythonError, ScanError};
+
+/// Why a text has no stable key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StableKeyError {
+    /// Not JSON.
+    #[error("not JSON: {0}")]
+    NotJson(#[from] ScanError),
+    /// JSON that Python could not have read.
+    #[error("no key: {0}")]
+    NotPython(#[from] PythonError),
+}
+
+/// The stable key of one JSON text, byte for byte what the guide's Python function gives for it.
+pub fn stable_key(text: &[u8]) -> Result<String, StableKeyError> {
+    Ok(stable_key_of(&json::scan(text)?)?)
+}
+
+/// The stable key of a value that was scanned already.
+pub fn stable_key_of(node: &Node<'_>) -> Result<String, PythonError> {
+    Ok(uuid_of(&json::canonical(node)?))
+}
+
+/// The MD5 of any bytes in the form of a UUID: for a body that is no JSON, for which Python has no answer.
+pub fn uuid_of(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(36);
+    for (n, byte) in Md5::digest(bytes).iter().enumerate() {
+        if matches!(n, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        text.push_str(&format!("{byte:02x}"));
+    }
+    text
+}

@@ -1,0 +1,80 @@
+//! Targets: named APIs to send to, and how each wants to be treated.
+
+use std::time::Duration;
+
+use super::endpoint::BaseUrl;
+use super::ids::TargetId;
+use super::key::DEFAULT_WINDOW;
+
+/// Where a target's token comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenSource {
+    /// The environment variable of this name.
+    Env(String),
+    /// The first line of this file.
+    File(std::path::PathBuf),
+    /// The target wants none.
+    None,
+}
+
+/// What the config says of a target.
+#[derive(Debug, Clone)]
+pub struct TargetSettings {
+    /// Its name.
+    pub name: String,
+    /// Where to send to; also settable by `--base-url` and remembered by the file.
+    pub base_url: Option<BaseUrl>,
+    /// Where its token comes from.
+    pub token: TokenSource,
+    /// How long it remembers an idempotency key.
+    pub window: Duration,
+    /// The path for failures that name none.
+    pub endpoint: Option<String>,
+    /// The match key for bodies that are rebuilt.
+    pub match_key: Option<String>,
+    /// Captured headers that are sent again, lower-case, besides Content-Type.
+    pub headers: Vec<String>,
+    /// Whether its name has to be typed before a replay.
+    pub confirm: bool,
+    /// How long to wait for an answer.
+    pub timeout: Duration,
+    /// The unit of the backoff between retries: the guide's second.
+    pub backoff: Duration,
+    /// Whether the environment's proxy settings apply.
+    pub proxy: bool,
+}
+
+impl TargetSettings {
+    /// The settings of a target that the config doesn't mention.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            base_url: None,
+            token: TokenSource::Env("EXPERITURE_API_KEY".to_owned()),
+            window: DEFAULT_WINDOW,
+            endpoint: None,
+            match_key: None,
+            headers: Vec::new(),
+            confirm: false,
+            // The API itself gives up after 30 s (504); a little more lets that answer arrive.
+            timeout: Duration::from_secs(40),
+            backoff: Duration::from_secs(1),
+            proxy: false,
+        }
+    }
+}
+
+/// A target as the file knows it.
+#[derive(Debug, Clone)]
+pub struct KnownTarget {
+    /// Names it inside the file.
+    pub id: TargetId,
+    /// Its name.
+    pub name: String,
+    /// The base URL that the file is bound to.
+    pub base_url: Option<BaseUrl>,
+    /// How many open writes go there.
+    pub open: i64,
+    /// How many writes go there.
+    pub count: i64,
+}

@@ -1,0 +1,219 @@
+//! A write: as it came in, and as it is kept.
+
+use super::endpoint::{EndpointOrigin, EndpointPath, is_upsert};
+use super::failure_type::FailureType;
+use super::hazard::{Facts, Hazard};
+use super::identity::{Identity, Sha, content_hash};
+use super::ids::{GroupId, RunId, TargetId, WriteId};
+use super::key::{IdempotencyKey, KeyOrigin, captured_window_start};
+use super::lane::Lane;
+use super::state::Standing;
+use super::time::Timestamp;
+
+/// How a body came to be known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyOrigin {
+    /// The exact bytes stood in the captured line.
+    Captured,
+    /// Put together again from the record, as Python's `requests` had sent it.
+    Rebuilt,
+    /// Only the event was captured.
+    Missing,
+}
+
+impl BodyOrigin {
+    /// The name used everywhere.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Captured => "captured",
+            Self::Rebuilt => "rebuilt",
+            Self::Missing => "missing",
+        }
+    }
+
+    /// From its name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Captured, Self::Rebuilt, Self::Missing].into_iter().find(|o| o.name() == name)
+    }
+}
+
+/// What went wrong, as last judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What has to be done about it.
+    pub failure_type: FailureType,
+    /// The HTTP status, if there was one.
+    pub status: Option<u16>,
+    /// The API's error code.
+    pub code: Option<String>,
+    /// The API's message.
+    pub message: Option<String>,
+    /// The API's details, as JSON text.
+    pub details: Option<String>,
+    /// The request's correlation ID.
+    pub correlation_id: Option<String>,
+}
+
+/// A failure as it came in: all that is known of it before the store gives it an ID.
+#[derive(Debug, Clone)]
+pub struct Captured {
+    /// The target's name.
+    pub target: String,
+    /// The HTTP method, upper-case.
+    pub method: String,
+    /// The path.
+    pub path: EndpointPath,
+    /// How the path is known.
+    pub endpoint_origin: EndpointOrigin,
+    /// The captured headers that will be sent again.
+    pub headers: Vec<(String, String)>,
+    /// The body; empty when it is missing.
+    pub body: Vec<u8>,
+    /// How the body is known.
+    pub body_origin: BodyOrigin,
+    /// The event, where that is all there is.
+    pub evidence: Option<Vec<u8>>,
+    /// The key.
+    pub key: IdempotencyKey,
+    /// How the key is known.
+    pub key_origin: KeyOrigin,
+    /// What went wrong.
+    pub failure: Failure,
+    /// Whether the API may have applied it.
+    pub ambiguous: bool,
+    /// Overrides when the ambiguity began: what an export says of attempts that this file did not make.
+    pub ambiguous_since: Option<Timestamp>,
+    /// When it was first tried.
+    pub first_attempt_at: Option<Timestamp>,
+    /// When it failed.
+    pub failed_at: Option<Timestamp>,
+    /// When it came in.
+    pub captured_at: Timestamp,
+    /// Who published it.
+    pub source: Option<String>,
+    /// The lanes of its records.
+    pub lanes: Vec<Lane>,
+    /// The names of its record's fields.
+    pub record_fields: Vec<String>,
+}
+
+impl Captured {
+    /// What makes it the same write as another.
+    pub fn identity(&self) -> Identity<'_> {
+        Identity {
+            target: &self.target,
+            method: &self.method,
+            path: self.path.as_str(),
+            key: self.key.as_str(),
+            content: content_hash(&self.body),
+        }
+    }
+
+    /// When its key window began, if it is ambiguous.
+    pub fn window_start(&self) -> Option<Timestamp> {
+        let captured = self.ambiguous.then(|| captured_window_start(self.first_attempt_at, self.failed_at));
+        self.ambiguous_since.into_iter().chain(captured).min()
+    }
+
+    /// Its place in its lane and in a plan.
+    pub fn order_at(&self) -> Timestamp {
+        self.first_attempt_at.or(self.failed_at).unwrap_or(self.captured_at)
+    }
+}
+
+/// A write as it is kept, without its body.
+#[derive(Debug, Clone)]
+pub struct FailedWrite {
+    /// Names it.
+    pub id: WriteId,
+    /// The target's ID in this file.
+    pub target_id: TargetId,
+    /// The target's name.
+    pub target: String,
+    /// Where it stands.
+    pub standing: Standing,
+    /// The HTTP method.
+    pub method: String,
+    /// The path.
+    pub path: EndpointPath,
+    /// How the path is known.
+    pub endpoint_origin: EndpointOrigin,
+    /// The captured headers that will be sent again.
+    pub headers: Vec<(String, String)>,
+    /// The key that is sent.
+    pub key: IdempotencyKey,
+    /// The captured key, where another is sent now.
+    pub parent_key: Option<IdempotencyKey>,
+    /// How the key is known.
+    pub key_origin: KeyOrigin,
+    /// What went wrong, as last judged.
+    pub failure: Failure,
+    /// Its group.
+    pub group: GroupId,
+    /// Whether the captured failure itself was ambiguous.
+    pub captured_ambiguous: bool,
+    /// When it was first tried.
+    pub first_attempt_at: Option<Timestamp>,
+    /// When it failed.
+    pub failed_at: Option<Timestamp>,
+    /// When it came in.
+    pub captured_at: Timestamp,
+    /// Its place in its lane and in a plan.
+    pub order_at: Timestamp,
+    /// How often the failure was captured.
+    pub occurrences: i64,
+    /// How often dlq sent it.
+    pub attempts: i64,
+    /// The body's current version.
+    pub revision: i64,
+    /// The SHA-256 of the current body.
+    pub body_sha256: Sha,
+    /// The current body's length in bytes.
+    pub body_len: i64,
+    /// How the body is known.
+    pub body_origin: BodyOrigin,
+    /// Its lanes as text; `None` for a lane of its own.
+    pub lane: Option<String>,
+    /// The run that has it in hand.
+    pub run: Option<RunId>,
+    /// Whether another write carries its key.
+    pub key_reused: bool,
+    /// Whether a later write of its lane was accepted.
+    pub superseded: bool,
+    /// Whether an older open write of its lane could not be sent now.
+    pub lane_blocked: bool,
+    /// Who published it.
+    pub source: Option<String>,
+    /// When it was settled.
+    pub settled_at: Option<Timestamp>,
+}
+
+impl FailedWrite {
+    /// What its hazards depend on.
+    pub fn facts(&self) -> Facts {
+        Facts {
+            endpoint_origin: self.endpoint_origin,
+            body_origin: self.body_origin,
+            upsert: is_upsert(self.path.operation()),
+            key_origin: self.key_origin,
+            ambiguous_since: self.standing.ambiguous_since,
+            captured_ambiguous: self.captured_ambiguous,
+            edited: self.revision > 0,
+            key_reused: self.key_reused,
+            order_at: self.order_at,
+            superseded: self.superseded,
+            lane_blocked: self.lane_blocked,
+        }
+    }
+}
+
+/// A write with what a reader wants to see beside it.
+#[derive(Debug, Clone)]
+pub struct WriteView {
+    /// The write.
+    pub write: FailedWrite,
+    /// Its hazards when it was read; none once it is settled.
+    pub hazards: Vec<Hazard>,
+    /// Its current body, where it was asked for.
+    pub body: Option<Vec<u8>>,
+}
