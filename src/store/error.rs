@@ -1,0 +1,174 @@
+//! What can go wrong with the file, in words for a tired person.
+
+use std::path::PathBuf;
+
+use rusqlite::ErrorCode;
+
+use crate::domain::ids::RunId;
+use crate::domain::state::NotAllowed;
+
+/// Why a call to the store failed. Whatever it says, what was committed before is safe.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no file.
+    #[error("there is no dlq file at {0}; `dlq ingest` creates one (or name another with --db)")]
+    Missing(PathBuf),
+    /// The path names something that can't be a file.
+    #[error("{0} is a directory, not a dlq file; name a file with --db")]
+    Directory(PathBuf),
+    /// Some other file.
+    #[error("{0} is not a dlq file; it was left as it is")]
+    Foreign(PathBuf),
+    /// From a later version.
+    #[error("{path} was written by a newer dlq (schema {found}, this one knows {known}); it was left as it is")]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// The newest schema that this program knows.
+        known: i64,
+    },
+    /// A migration is not the one that was applied.
+    #[error("migration {0} of this file is not the one that this dlq knows; the file was left as it is")]
+    Checksum(String),
+    /// A file system that other hosts may write to.
+    #[error("{path} lies on a network file system ({kind}): locks don't hold there, so dlq won't use it. Move it to a local disk")]
+    Network {
+        /// The file.
+        path: PathBuf,
+        /// The kind of file system.
+        kind: String,
+    },
+    /// Another process held the file too long.
+    #[error("{0} is locked by another process; nothing was changed. Try again, or look for a program that keeps it open")]
+    Busy(PathBuf),
+    /// The disk is full.
+    #[error("the disk of {0} is full; nothing of the last step was kept. Make room and run the command again")]
+    Full(PathBuf),
+    /// The disk or file can't be written.
+    #[error("{0} can't be written (read-only file, disk or directory)")]
+    ReadOnly(PathBuf),
+    /// The file or its directory can't be opened or made.
+    #[error("{path} can't be opened: {why}")]
+    CantOpen {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        why: String,
+    },
+    /// The file is damaged.
+    #[error("{path} is damaged ({why}); copy it before anything else, then run `dlq doctor`")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        why: String,
+    },
+    /// Anything else that SQLite says.
+    #[error("SQLite, on {path}: {why}")]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        why: String,
+    },
+    /// A commit that other calls shared failed; nothing of them was kept.
+    #[error("{0}")]
+    Commit(String),
+    /// A write's state does not allow it.
+    #[error("write {id}: {why}")]
+    NotAllowed {
+        /// The write.
+        id: i64,
+        /// Why not.
+        why: NotAllowed,
+    },
+    /// The target is bound to another URL.
+    #[error(
+        "target {name} is bound to {bound}, not to {asked}; if it has really moved: dlq target set {name} --base-url {asked} --reason TEXT"
+    )]
+    OtherBase {
+        /// The target.
+        name: String,
+        /// The base URL that the file knows.
+        bound: String,
+        /// The base URL that was given.
+        asked: String,
+    },
+    /// Another run is sending to the same target.
+    #[error("run {run} (by {operator} on {host}, process {pid}) is replaying to target {target}; wait for it or stop it first")]
+    RunInTheWay {
+        /// That run.
+        run: RunId,
+        /// Who started it.
+        operator: String,
+        /// Where.
+        host: String,
+        /// Its process.
+        pid: String,
+        /// The target.
+        target: String,
+    },
+    /// The run was taken for dead, or ended; it must not send anything more.
+    #[error("run {0} does not hold its claims any more; nothing more was sent")]
+    Fenced(RunId),
+    /// A file beside the database.
+    #[error("{path}: {why}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        why: std::io::Error,
+    },
+    /// The thread that should answer is gone.
+    #[error("the store's thread ended before it answered")]
+    Gone,
+}
+
+impl StoreError {
+    /// Puts SQLite's error into words.
+    pub(super) fn sqlite(path: &std::path::Path, error: &rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        let why = error.to_string();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy(path),
+            Some(ErrorCode::DiskFull) => Self::Full(path),
+            Some(ErrorCode::ReadOnly) => Self::ReadOnly(path),
+            Some(ErrorCode::CannotOpen) => Self::CantOpen { path, why },
+            Some(ErrorCode::NotADatabase) => Self::Foreign(path),
+            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, why },
+            _ => Self::Sqlite { path, why },
+        }
+    }
+}
+
+/// What a job on a connection may fail with; the worker, which knows the path, turns it into a [`StoreError`].
+#[derive(Debug)]
+pub(super) enum JobError {
+    Sqlite(rusqlite::Error),
+    Store(StoreError),
+}
+
+impl From<rusqlite::Error> for JobError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<StoreError> for JobError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl JobError {
+    pub(super) fn at(self, path: &std::path::Path) -> StoreError {
+        match self {
+            Self::Sqlite(error) => StoreError::sqlite(path, &error),
+            Self::Store(error) => error,
+        }
+    }
+}
+
+pub(super) type JobResult<T> = std::result::Result<T, JobError>;

@@ -1,0 +1,92 @@
+//! Migrations: each applied once, in a transaction, and checked by its checksum ever after.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+
+use super::{Result, StoreError};
+use crate::domain::identity::Sha;
+
+/// Says that a file is dlq's: "dlq" and a one.
+const APPLICATION_ID: i64 = 0x646c_7101;
+
+const MIGRATIONS: [(&str, &str); 1] = [("0001_initial", include_str!("../../migrations/0001_initial.sql"))];
+
+/// Checks a file that will only be looked at.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<()> {
+    let at = |e: rusqlite::Error| StoreError::sqlite(path, &e);
+    let version = known_version(connection, path)?;
+    if version < MIGRATIONS.len() as i64 {
+        // An empty file, or one from before a migration that only a writer can apply.
+        return Err(if version == 0 { StoreError::Missing(path.to_owned()) } else { StoreError::ReadOnly(path.to_owned()) });
+    }
+    checksums(connection).map_err(at)?.map_or(Ok(()), |name| Err(StoreError::Checksum(name)))
+}
+
+/// Applies what is missing. An empty file is only made into a dlq file when `create` says so.
+pub(super) fn bring_up_to_date(connection: &mut Connection, path: &Path, create: bool) -> Result<()> {
+    let at = |e: rusqlite::Error| StoreError::sqlite(path, &e);
+    let version = known_version(connection, path)?;
+    if version == 0 && !create {
+        return Err(StoreError::Missing(path.to_owned()));
+    }
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(at)?;
+    if mode != "wal" {
+        return Err(StoreError::Sqlite { path: path.to_owned(), why: format!("WAL is not possible here (mode {mode})") });
+    }
+    if version < MIGRATIONS.len() as i64 {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(at)?;
+        // Another process may have been faster.
+        let version = known_version(&transaction, path)?;
+        apply(&transaction, version).map_err(at)?;
+        transaction.commit().map_err(at)?;
+    }
+    checksums(connection).map_err(at)?.map_or(Ok(()), |name| Err(StoreError::Checksum(name)))
+}
+
+fn apply(connection: &Connection, version: i64) -> rusqlite::Result<()> {
+    connection.execute_batch(
+        "CREATE TABLE IF NOT EXISTS migrations (
+           version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL
+         ) STRICT",
+    )?;
+    for (n, (name, sql)) in (1i64..).zip(MIGRATIONS).skip(usize::try_from(version).unwrap_or(0)) {
+        connection.execute_batch(sql)?;
+        connection.execute(
+            "INSERT INTO migrations (version, name, checksum) VALUES (?, ?, ?)",
+            (n, name, Sha::of(sql.as_bytes()).to_string()),
+        )?;
+        connection.pragma_update(None, "user_version", n)?;
+    }
+    connection.pragma_update(None, "application_id", APPLICATION_ID)
+}
+
+/// The file's schema version; 0 for an empty file. Refuses files that are not dlq's, and later ones.
+fn known_version(connection: &Connection, path: &Path) -> Result<i64> {
+    let at = |e: rusqlite::Error| StoreError::sqlite(path, &e);
+    let application: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(at)?;
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(at)?;
+    let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(at)?;
+    let known = MIGRATIONS.len() as i64;
+    match application {
+        APPLICATION_ID if version > known => {
+            Err(StoreError::Newer { path: path.to_owned(), found: version, known })
+        }
+        APPLICATION_ID => Ok(version),
+        0 if version == 0 && objects == 0 => Ok(0),
+        _ => Err(StoreError::Foreign(path.to_owned())),
+    }
+}
+
+/// The first applied migration that is not the one this program knows.
+fn checksums(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    for (n, (name, sql)) in (1i64..).zip(MIGRATIONS) {
+        let found: Option<String> = connection
+            .query_row("SELECT checksum FROM migrations WHERE version = ?", [n], |row| row.get(0))
+            .optional()?;
+        if found.is_some_and(|found| found != Sha::of(sql.as_bytes()).to_string()) {
+            return Ok(Some(name.to_owned()));
+        }
+    }
+    Ok(None)
+}

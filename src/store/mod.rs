@@ -1,0 +1,38 @@
+//! The file: the only place with SQL. Its public face speaks domain types.
+//!
+//! One writer thread owns the connection that writes and commits in groups; readers have threads and connections of
+//! their own. Every call gives a [`Reply`] to wait for or to await, so that no caller ever holds a connection.
+
+mod care;
+mod error;
+mod functions;
+mod groups;
+mod ingest;
+mod intents;
+mod locks;
+mod migrate;
+mod open;
+mod plans;
+mod rows;
+mod runs;
+mod settle;
+mod sql_filter;
+mod targets;
+mod worker;
+mod writes;
+
+pub use care::{Finding, Severity};
+pub use error::StoreError;
+pub use groups::{Count, CountBy};
+pub use ingest::{IngestCache, Ingested, Prepared};
+pub use intents::{AttemptEnd, Intent, Recorded, Sendable, Then};
+pub use locks::RunLock;
+pub use open::{OpenOptions, Store};
+pub use plans::PlanData;
+pub use runs::NewRun;
+pub use settle::Settled;
+pub use worker::Reply;
+pub use writes::{Cursor, HistoryEntry, Order, Page, Sort};
+
+/// The result of a call to the store.
+pub type Result<T> = std::result::Result<T, StoreError>;

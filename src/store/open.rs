@@ -1,0 +1,146 @@
+//! Opening the file: who may create it, what is refused, and how every connection is set up.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::JobResult;
+use super::worker::{Readers, Reply, Writer};
+use super::{Result, StoreError, functions, locks, migrate};
+
+/// How to open a file.
+#[derive(Debug, Clone, Copy)]
+pub struct OpenOptions {
+    /// Whether a missing file is made.
+    pub create: bool,
+    /// Whether anything will be written. If so, runs whose process died are recovered first.
+    pub write: bool,
+    /// How long to wait for another process that holds the file.
+    pub busy_timeout: Duration,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self { create: false, write: true, busy_timeout: Duration::from_secs(10) }
+    }
+}
+
+/// An open file.
+pub struct Store {
+    path: PathBuf,
+    writer: Option<Writer>,
+    readers: Readers,
+}
+
+/// Pages between checkpoints, about 200 MB: loading stays fast, and the log stays bounded.
+const AUTOCHECKPOINT: u32 = 50_000;
+const READERS: usize = 2;
+
+impl Store {
+    /// Opens the file at `path`.
+    pub fn open(path: &Path, options: OpenOptions) -> Result<Self> {
+        let path = prepare_path(path, options.create)?;
+        refuse_network(&path)?;
+        let at = |error: &rusqlite::Error| StoreError::sqlite(&path, error);
+        let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | if options.write { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
+        let connect = |flags| -> std::result::Result<Connection, rusqlite::Error> {
+            let connection = Connection::open_with_flags(&path, flags)?;
+            connection.busy_timeout(options.busy_timeout)?;
+            connection.set_prepared_statement_cache_capacity(64);
+            Ok(connection)
+        };
+        let mut connection = connect(flags).map_err(|e| at(&e))?;
+        if options.write {
+            migrate::bring_up_to_date(&mut connection, &path, options.create)?;
+            set_up_writer(&connection).map_err(|e| at(&e))?;
+        } else {
+            migrate::check(&connection, &path)?;
+        }
+        let mut readers = Vec::new();
+        for _ in 0..READERS {
+            let reader =
+                connect(OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(|e| at(&e))?;
+            functions::register(&reader).map_err(|e| at(&e))?;
+            readers.push(reader);
+        }
+        let store = Self {
+            writer: options.write.then(|| Writer::start(connection, &path)),
+            readers: Readers::start(readers, &path),
+            path,
+        };
+        if options.write {
+            store.recover_dead_runs().wait()?;
+        }
+        Ok(store)
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn read<T, F>(&self, work: F) -> Reply<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> JobResult<T> + Send + 'static,
+    {
+        self.readers.submit(work)
+    }
+
+    pub(super) fn write<T, F>(&self, work: F) -> Reply<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> JobResult<T> + Send + 'static,
+    {
+        match &self.writer {
+            Some(writer) => writer.submit(work),
+            // Opened to look only: SQLite itself refuses the write, with the right error.
+            None => self.readers.submit(work),
+        }
+    }
+}
+
+fn set_up_writer(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(&format!(
+        "PRAGMA synchronous = FULL;
+         PRAGMA foreign_keys = ON;
+         PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT};
+         PRAGMA journal_size_limit = 67108864;
+         PRAGMA cache_size = -32768;"
+    ))
+}
+
+/// The path with its directory resolved; the file is made, mode 0600, if it may be.
+fn prepare_path(path: &Path, create: bool) -> Result<PathBuf> {
+    let cant = |why: &std::io::Error| StoreError::CantOpen { path: path.to_owned(), why: why.to_string() };
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => return Err(StoreError::Directory(path.to_owned())),
+        Ok(_) => {}
+        Err(e) if e.kind() == ErrorKind::NotFound && create => {
+            if let Some(directory) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
+                fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|e| cant(&e))?;
+            }
+            let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+            match made {
+                Ok(_) => {}
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
+                Err(e) => return Err(cant(&e)),
+            }
+        }
+        Err(e) if e.kind() == ErrorKind::NotFound => return Err(StoreError::Missing(path.to_owned())),
+        Err(e) => return Err(cant(&e)),
+    }
+    fs::canonicalize(path).map_err(|e| cant(&e))
+}
+
+fn refuse_network(path: &Path) -> Result<()> {
+    match locks::file_system(path) {
+        Some(locks::FileSystem::Network(kind)) => Err(StoreError::Network { path: path.to_owned(), kind }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,142 @@
+//! What a plan is made from: the candidates in a few words each, and their lane mates.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use rusqlite::{Connection, params_from_iter};
+
+use super::Store;
+use super::error::JobResult;
+use super::sql_filter::Where;
+use super::worker::Reply;
+use super::writes::ids_matching;
+use crate::domain::endpoint::is_upsert;
+use crate::domain::filter::{Filter, Test};
+use crate::domain::hazard::Facts;
+use crate::domain::ids::WriteId;
+use crate::domain::plan::{Candidate, LaneMate};
+use crate::domain::state::State;
+use crate::domain::time::Timestamp;
+
+/// All that a plan is made from.
+#[derive(Debug, Default)]
+pub struct PlanData {
+    /// What was selected, oldest first.
+    pub candidates: Vec<Candidate>,
+    /// The open writes of the same lanes that were not selected.
+    pub mates: Vec<LaneMate>,
+    /// The highest ID when this was read: what has a higher one came in later.
+    pub last_id: Option<WriteId>,
+    /// The targets of the candidates.
+    pub targets: Vec<String>,
+}
+
+impl Store {
+    /// Reads what a plan over the pending and unknown writes that match is made from, in one snapshot.
+    pub fn plan_data(
+        &self,
+        filter: &Filter,
+        limit: Option<usize>,
+        window: impl Fn(&str) -> Duration + Send + 'static,
+        now: Timestamp,
+    ) -> Reply<PlanData> {
+        let filter = filter.clone().and(Test::State(State::REPLAYABLE.to_vec()));
+        self.read(move |connection| {
+            let snapshot = connection.unchecked_transaction()?;
+            let mut data = PlanData { candidates: candidates(&snapshot, &filter, now)?, ..PlanData::default() };
+            if filter.hazard_terms().next().is_some() {
+                let kept: HashSet<WriteId> = ids_matching(&snapshot, &filter, &window, now)?.into_iter().collect();
+                data.candidates.retain(|c| kept.contains(&c.id));
+            }
+            data.candidates.truncate(limit.unwrap_or(usize::MAX));
+            data.targets = targets(&snapshot, &filter, now)?;
+            data.last_id = snapshot.query_row("SELECT max(id) FROM writes", [], |row| row.get(0))?;
+            lanes(&snapshot, &mut data)?;
+            snapshot.finish()?;
+            Ok(data)
+        })
+    }
+}
+
+fn candidates(
+    connection: &Connection,
+    filter: &Filter,
+    now: Timestamp,
+) -> JobResult<Vec<Candidate>> {
+    let clause = Where::new(filter, now);
+    let sql = format!(
+        "SELECT w.id, w.group_id, w.order_at, w.endpoint_origin, w.body_origin, w.operation, w.key_origin,
+           w.ambiguous_since, w.captured_ambiguous, w.revision, w.key_reused, w.body_sha256
+         FROM writes w JOIN targets t ON t.id = w.target_id WHERE {} ORDER BY w.order_at, w.id",
+        clause.sql
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let rows = statement.query_map(params_from_iter(clause.params), |row| {
+        let order_at = row.get(2)?;
+        Ok(Candidate {
+            id: row.get(0)?,
+            group: row.get(1)?,
+            order_at,
+            facts: Facts {
+                endpoint_origin: row.get(3)?,
+                body_origin: row.get(4)?,
+                upsert: is_upsert(row.get_ref(5)?.as_str()?),
+                key_origin: row.get(6)?,
+                ambiguous_since: row.get(7)?,
+                captured_ambiguous: row.get(8)?,
+                edited: row.get::<_, i64>(9)? > 0,
+                key_reused: row.get(10)?,
+                order_at,
+                superseded: false,
+                lane_blocked: false,
+            },
+            content: row.get(11)?,
+            lanes: Vec::new(),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn targets(connection: &Connection, filter: &Filter, now: Timestamp) -> JobResult<Vec<String>> {
+    let clause = Where::new(filter, now);
+    let sql = format!(
+        "SELECT DISTINCT t.name FROM writes w JOIN targets t ON t.id = w.target_id WHERE {} ORDER BY 1",
+        clause.sql
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let rows = statement.query_map(params_from_iter(clause.params), |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Fills in the candidates' lanes and whether they are superseded, and finds their mates.
+fn lanes(connection: &Connection, data: &mut PlanData) -> JobResult<()> {
+    let mut of_write = connection.prepare_cached("SELECT hash FROM lanes WHERE write_id = ?")?;
+    let mut of_lane = connection.prepare_cached(
+        "SELECT x.id, x.order_at, x.state FROM lanes l JOIN writes x ON x.id = l.write_id WHERE l.hash = ?
+           AND l.write_id <> ?",
+    )?;
+    let chosen: HashSet<WriteId> = data.candidates.iter().map(|c| c.id).collect();
+    // The latest accepted write of each lane, once a lane was looked at.
+    let mut accepted: HashMap<i64, Option<(Timestamp, WriteId)>> = HashMap::new();
+    for candidate in &mut data.candidates {
+        candidate.lanes = of_write.query_map([candidate.id], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        for &lane in &candidate.lanes {
+            if let std::collections::hash_map::Entry::Vacant(entry) = accepted.entry(lane) {
+                let mut latest = None;
+                let mut rows = of_lane.query((lane, candidate.id))?;
+                while let Some(row) = rows.next()? {
+                    let (id, order_at, state): (WriteId, Timestamp, State) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                    if state == State::Replayed {
+                        latest = latest.max(Some((order_at, id)));
+                    } else if state.is_open() && !chosen.contains(&id) {
+                        data.mates.push(LaneMate { id, order_at, lane });
+                    }
+                }
+                entry.insert(latest);
+            }
+            let latest = accepted.get(&lane).copied().flatten();
+            candidate.facts.superseded |= latest.is_some_and(|latest| latest > (candidate.order_at, candidate.id));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,185 @@
+//! Rows and domain values: how each is read from and written to SQLite, in one place.
+
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use crate::domain::endpoint::{EndpointOrigin, EndpointPath};
+use crate::domain::failure_type::FailureType;
+use crate::domain::identity::Sha;
+use crate::domain::ids::{GroupId, RunId, TargetId, WriteId};
+use crate::domain::key::{IdempotencyKey, KeyOrigin};
+use crate::domain::outcome::{AttemptOutcome, Outcome};
+use crate::domain::run::RunState;
+use crate::domain::state::{Place, Resolution, Standing, State, Waiting};
+use crate::domain::time::Timestamp;
+use crate::domain::write::{BodyOrigin, FailedWrite, Failure};
+
+macro_rules! by_name {
+    ($($type:ty),*) => { $(
+        impl ToSql for $type {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(self.name().into())
+            }
+        }
+
+        impl FromSql for $type {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                Self::parse(value.as_str()?).ok_or(FromSqlError::InvalidType)
+            }
+        }
+    )* };
+}
+
+by_name!(FailureType, State, EndpointOrigin, KeyOrigin, BodyOrigin, Resolution, RunState, AttemptOutcome, Outcome);
+
+macro_rules! by_number {
+    ($($type:ident),*) => { $(
+        impl ToSql for $type {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(self.0.into())
+            }
+        }
+
+        impl FromSql for $type {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                value.as_i64().map($type)
+            }
+        }
+    )* };
+}
+
+by_number!(WriteId, RunId, GroupId, TargetId);
+
+impl ToSql for Timestamp {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.millis().into())
+    }
+}
+
+impl FromSql for Timestamp {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_i64().map(Self::from_millis)
+    }
+}
+
+impl ToSql for Sha {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.as_slice().into())
+    }
+}
+
+impl FromSql for Sha {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_blob()?.try_into().map(Self).map_err(|_| FromSqlError::InvalidType)
+    }
+}
+
+/// The columns that [`write`] reads, of `writes w` joined with `targets t`.
+pub(super) const WRITE_COLUMNS: &str = "w.id, w.target_id, t.name, w.state, w.was, w.resolution, w.ambiguous_since, \
+    w.method, w.path, w.endpoint_origin, w.headers, w.key, w.parent_key, w.key_origin, w.failure_type, w.status, \
+    w.error_code, w.error_message, w.error_details, w.correlation_id, w.group_id, w.captured_ambiguous, \
+    w.first_attempt_at, w.failed_at, w.captured_at, w.order_at, w.occurrences, w.attempts, w.revision, w.body_sha256, \
+    w.body_len, w.body_origin, w.lane, w.run_id, w.key_reused, w.source, w.settled_at";
+
+/// Reads a write from [`WRITE_COLUMNS`]. What depends on its lane is looked up apart.
+pub(super) fn write(row: &Row<'_>) -> rusqlite::Result<FailedWrite> {
+    Ok(FailedWrite {
+        id: row.get(0)?,
+        target_id: row.get(1)?,
+        target: row.get(2)?,
+        standing: standing(row, 3)?,
+        method: row.get(7)?,
+        path: EndpointPath::from_stored(row.get(8)?),
+        endpoint_origin: row.get(9)?,
+        headers: headers(row.get::<_, Option<String>>(10)?.as_deref()),
+        key: IdempotencyKey::from_stored(row.get(11)?),
+        parent_key: row.get::<_, Option<String>>(12)?.map(IdempotencyKey::from_stored),
+        key_origin: row.get(13)?,
+        failure: Failure {
+            failure_type: row.get(14)?,
+            status: row.get(15)?,
+            code: row.get(16)?,
+            message: row.get(17)?,
+            details: row.get(18)?,
+            correlation_id: row.get(19)?,
+        },
+        group: row.get(20)?,
+        captured_ambiguous: row.get(21)?,
+        first_attempt_at: row.get(22)?,
+        failed_at: row.get(23)?,
+        captured_at: row.get(24)?,
+        order_at: row.get(25)?,
+        occurrences: row.get(26)?,
+        attempts: row.get(27)?,
+        revision: row.get(28)?,
+        body_sha256: row.get(29)?,
+        body_len: row.get(30)?,
+        body_origin: row.get(31)?,
+        lane: row.get(32)?,
+        run: row.get(33)?,
+        key_reused: row.get(34)?,
+        source: row.get(35)?,
+        settled_at: row.get(36)?,
+        superseded: false,
+        lane_blocked: false,
+    })
+}
+
+/// Reads `state, was, resolution, ambiguous_since` from the column at `at` on.
+pub(super) fn standing(row: &Row<'_>, at: usize) -> rusqlite::Result<Standing> {
+    let state: State = row.get(at)?;
+    let was = match row.get::<_, Option<State>>(at + 1)? {
+        Some(State::Unknown) => Waiting::Unknown,
+        _ => Waiting::Pending,
+    };
+    let how = row.get::<_, Option<Resolution>>(at + 2)?.unwrap_or(Resolution::ByHand);
+    let place = match state {
+        State::Pending => Place::Open(Waiting::Pending),
+        State::Unknown => Place::Open(Waiting::Unknown),
+        State::Replaying => Place::Replaying { was },
+        State::Replayed => Place::Replayed,
+        State::Resolved => Place::Resolved { was, how },
+        State::Discarded => Place::Discarded { was },
+    };
+    Ok(Standing { place, ambiguous_since: row.get(at + 3)? })
+}
+
+/// Where a write stands now, and which run has it in hand.
+pub(super) fn load_standing(connection: &Connection, id: WriteId) -> rusqlite::Result<Option<(Standing, Option<RunId>)>> {
+    connection
+        .prepare_cached("SELECT state, was, resolution, ambiguous_since, run_id FROM writes WHERE id = ?")?
+        .query_row([id], |row| Ok((standing(row, 0)?, row.get(4)?)))
+        .optional()
+}
+
+/// Records where a write stands, with the run that has it in hand, if one has.
+pub(super) fn save_standing(
+    connection: &Connection,
+    id: WriteId,
+    standing: &Standing,
+    run: Option<RunId>,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let (was, how) = match standing.place {
+        Place::Open(_) | Place::Replayed => (None, None),
+        Place::Replaying { was } | Place::Discarded { was } => (Some(was.state()), None),
+        Place::Resolved { was, how } => (Some(was.state()), Some(how)),
+    };
+    let settled_at = (!standing.state().is_open()).then_some(now);
+    connection
+        .prepare_cached(
+            "UPDATE writes SET state = ?, was = ?, resolution = ?, ambiguous_since = ?, run_id = ?, settled_at = ?
+             WHERE id = ?",
+        )?
+        .execute((standing.state(), was, how, standing.ambiguous_since, run, settled_at, id))?;
+    Ok(())
+}
+
+/// Headers as they are kept: a JSON array of pairs.
+pub(super) fn headers_text(headers: &[(String, String)]) -> Option<String> {
+    if headers.is_empty() { None } else { serde_json::to_string(headers).ok() }
+}
+
+fn headers(text: Option<&str>) -> Vec<(String, String)> {
+    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}

@@ -1,0 +1,252 @@
+//! Runs: beginning, ending, and taking back what a dead one left.
+
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::error::JobResult;
+use super::locks::{RunLock, holder};
+use super::rows::{load_standing, save_standing};
+use super::worker::Reply;
+use super::{Store, StoreError, targets};
+use crate::domain::identity::Sha;
+use crate::domain::ids::{RunId, WriteId};
+use crate::domain::outcome::{AttemptOutcome, Outcome, Tally};
+use crate::domain::run::{Attempt, Operator, Run, RunState};
+use crate::domain::state::{Event, State};
+use crate::domain::time::Timestamp;
+
+/// A run that is to begin, with its frozen plan.
+#[derive(Debug)]
+pub struct NewRun {
+    /// The target's name.
+    pub target: String,
+    /// Who starts it.
+    pub operator: Operator,
+    /// Why, in the operator's words.
+    pub reason: Option<String>,
+    /// What was selected, as text.
+    pub query: String,
+    /// How it sends, as JSON.
+    pub options: String,
+    /// The plan: what will be sent, in order.
+    pub send: Vec<(WriteId, Sha)>,
+    /// What a hazard refuses, with its name.
+    pub refused: Vec<(WriteId, Sha, &'static str)>,
+}
+
+impl Store {
+    /// Begins a run: takes its lock, records its plan. Refused while another run sends to the same target.
+    pub fn begin_run(&self, new: NewRun, now: Timestamp) -> Reply<(RunId, RunLock)> {
+        let path = self.path().to_owned();
+        self.write(move |connection| {
+            recover(connection, &path, now)?;
+            let target = targets::ensure(connection, &new.target)?;
+            let other = connection
+                .prepare_cached("SELECT id, operator, host FROM runs WHERE state = 'running' AND target_id = ?")?
+                .query_row([target], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+                .optional()?;
+            if let Some((run, operator, host)) = other {
+                let pid = holder(&path, run);
+                return Err(StoreError::RunInTheWay { run, operator, host, pid, target: new.target }.into());
+            }
+            connection
+                .prepare_cached(
+                    "INSERT INTO runs (target_id, state, operator, uid, host, reason, query, options, started_at)
+                     VALUES (?, 'running', ?, ?, ?, ?, ?, ?, ?)",
+                )?
+                .execute((
+                    target,
+                    &new.operator.name,
+                    new.operator.uid,
+                    &new.operator.host,
+                    &new.reason,
+                    &new.query,
+                    &new.options,
+                    now,
+                ))?;
+            let run = RunId(connection.last_insert_rowid());
+            // The lock is held before anyone can see the run.
+            let lock = RunLock::take(&path, run)?;
+            let mut item = connection.prepare_cached(
+                "INSERT INTO run_items (run_id, seq, write_id, content, outcome, reason) VALUES (?, ?, ?, ?, ?, ?)",
+            )?;
+            let mut seq = 0i64;
+            for (write, content) in &new.send {
+                seq += 1;
+                item.execute((run, seq, write, content, None::<Outcome>, None::<&str>))?;
+            }
+            for (write, content, hazard) in &new.refused {
+                seq += 1;
+                item.execute((run, seq, write, content, Outcome::Refused, hazard))?;
+            }
+            Ok((run, lock))
+        })
+    }
+
+    /// Records how writes of a run's plan ended that were not sent to their end: by their number in the plan, from 1.
+    pub fn note_outcomes(&self, run: RunId, outcomes: Vec<(usize, Outcome, String)>) -> Reply<()> {
+        self.write(move |connection| {
+            let mut statement = connection
+                .prepare_cached("UPDATE run_items SET outcome = ?, reason = ? WHERE run_id = ? AND seq = ?")?;
+            for (seq, outcome, reason) in outcomes {
+                statement.execute((outcome, reason, run, seq as i64))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Ends a run: whatever it still holds goes back to what it was.
+    pub fn end_run(
+        &self,
+        run: RunId,
+        state: RunState,
+        stopped: Option<String>,
+        new_since_plan: u64,
+        now: Timestamp,
+    ) -> Reply<()> {
+        self.write(move |connection| {
+            take_back(connection, run, now)?;
+            connection
+                .prepare_cached(
+                    "UPDATE runs SET state = ?, ended_at = ?, stopped = ?, new_since_plan = ? WHERE id = ? AND state = 'running'",
+                )?
+                .execute((state, now, stopped, new_since_plan as i64, run))?;
+            Ok(())
+        })
+    }
+
+    /// Takes back what dead runs left. Happens whenever the file is opened for writing.
+    pub fn recover_dead_runs(&self) -> Reply<Vec<RunId>> {
+        let path = self.path().to_owned();
+        self.write(move |connection| recover(connection, &path, Timestamp::now()))
+    }
+
+    /// The runs, newest first; at most `limit`. One whose process is dead is shown as such, even before its claims were
+    /// taken back.
+    pub fn runs(&self, limit: usize) -> Reply<Vec<Run>> {
+        let path = self.path().to_owned();
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT r.id, r.state, t.name, r.operator, r.uid, r.host, r.reason, r.query, r.started_at, r.ended_at,
+                   r.new_since_plan, r.stopped
+                 FROM runs r JOIN targets t ON t.id = r.target_id ORDER BY r.id DESC LIMIT ?",
+            )?;
+            let mut runs: Vec<Run> = statement.query_map([limit as i64], run)?.collect::<Result<_, _>>()?;
+            for run in &mut runs {
+                if run.state == RunState::Running && !RunLock::is_held(&path, run.id) {
+                    run.state = RunState::Died;
+                }
+                run.tally = tally(connection, run.id)?;
+            }
+            Ok(runs)
+        })
+    }
+}
+
+fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
+    Ok(Run {
+        id: row.get(0)?,
+        state: row.get(1)?,
+        target: row.get(2)?,
+        operator: Operator { name: row.get(3)?, uid: row.get(4)?, host: row.get(5)? },
+        reason: row.get(6)?,
+        query: row.get(7)?,
+        started_at: row.get(8)?,
+        ended_at: row.get(9)?,
+        new_since_plan: row.get::<_, i64>(10)? as u64,
+        stopped: row.get(11)?,
+        tally: Tally::default(),
+    })
+}
+
+fn tally(connection: &Connection, run: RunId) -> JobResult<Tally> {
+    let mut tally = Tally::default();
+    let mut statement = connection
+        .prepare_cached("SELECT coalesce(outcome, 'unsent'), count(*) FROM run_items WHERE run_id = ? GROUP BY 1")?;
+    let mut rows = statement.query([run])?;
+    while let Some(row) = rows.next()? {
+        tally.add(row.get(0)?, row.get::<_, i64>(1)? as u64);
+    }
+    Ok(tally)
+}
+
+/// Recovers every run whose lock is free: only such a run is dead, whatever the clock says.
+fn recover(connection: &Connection, path: &std::path::Path, now: Timestamp) -> JobResult<Vec<RunId>> {
+    let mut statement = connection.prepare_cached("SELECT id FROM runs WHERE state = 'running'")?;
+    let running: Vec<RunId> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut dead = Vec::new();
+    for run in running {
+        let Some(lock) = RunLock::try_take(path, run)? else { continue };
+        take_back(connection, run, now)?;
+        connection
+            .prepare_cached("UPDATE runs SET state = 'died', ended_at = ? WHERE id = ?")?
+            .execute((now, run))?;
+        lock.release();
+        dead.push(run);
+    }
+    Ok(dead)
+}
+
+/// Gives back the claims of a run that sends nothing more. A write with an open intent may have been applied.
+fn take_back(connection: &Connection, run: RunId, now: Timestamp) -> JobResult<()> {
+    let mut statement =
+        connection.prepare_cached("SELECT write_id, started_at FROM attempts WHERE run_id = ? AND ended_at IS NULL")?;
+    let open: Vec<(WriteId, Timestamp)> =
+        statement.query_map([run], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    for (id, sent_at) in open {
+        if let Some((standing, Some(holder))) = load_standing(connection, id)?
+            && holder == run
+            && let Ok(after) = standing.after(Event::NoAnswer { sent_at })
+        {
+            save_standing(connection, id, &after, Some(run), now)?;
+        }
+        connection
+            .prepare_cached(
+                "UPDATE run_items SET outcome = 'unknown', reason = 'the run ended before an answer was recorded'
+                 WHERE run_id = ? AND write_id = ?",
+            )?
+            .execute((run, id))?;
+    }
+    connection
+        .prepare_cached(
+            "UPDATE attempts SET ended_at = ?, outcome = ?, error_message = 'the run ended before an answer was recorded'
+             WHERE run_id = ? AND ended_at IS NULL",
+        )?
+        .execute((now, AttemptOutcome::NoAnswer, run))?;
+    let mut statement = connection.prepare_cached("SELECT id FROM writes WHERE run_id = ?")?;
+    let claimed: Vec<WriteId> = statement.query_map([run], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for id in claimed {
+        if let Some((standing, _)) = load_standing(connection, id)?
+            && standing.state() == State::Replaying
+            && let Ok(after) = standing.after(Event::Release)
+        {
+            save_standing(connection, id, &after, None, now)?;
+        }
+    }
+    Ok(())
+}
+
+/// The attempts of a write, in order.
+pub(super) fn attempts_of(connection: &Connection, write: WriteId) -> JobResult<Vec<Attempt>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT n, run_id, started_at, ended_at, status, error_code, error_message, correlation_id, outcome, cached,
+           latency_ms, revision FROM attempts WHERE write_id = ? ORDER BY n",
+    )?;
+    let rows = statement.query_map([write], |row| {
+        Ok(Attempt {
+            write,
+            n: row.get(0)?,
+            run: row.get(1)?,
+            started_at: row.get(2)?,
+            ended_at: row.get(3)?,
+            status: row.get(4)?,
+            error_code: row.get(5)?,
+            error_message: row.get(6)?,
+            correlation_id: row.get(7)?,
+            outcome: row.get(8)?,
+            cached: row.get(9)?,
+            latency_ms: row.get(10)?,
+            revision: row.get(11)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

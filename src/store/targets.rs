@@ -1,0 +1,110 @@
+//! Targets: the names that writes are bound to, and the base URL that each is bound to.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::error::JobResult;
+use super::settle::log;
+use super::worker::Reply;
+use super::{Store, StoreError};
+use crate::domain::endpoint::BaseUrl;
+use crate::domain::ids::TargetId;
+use crate::domain::run::Operator;
+use crate::domain::target::KnownTarget;
+use crate::domain::time::Timestamp;
+
+impl Store {
+    /// The targets that the file knows, by name.
+    pub fn targets(&self) -> Reply<Vec<KnownTarget>> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT t.id, t.name, t.base_url,
+                   coalesce(sum(c.n) FILTER (WHERE c.state IN ('pending', 'replaying', 'unknown')), 0),
+                   coalesce(sum(c.n), 0)
+                 FROM targets t LEFT JOIN groups g ON g.target_id = t.id LEFT JOIN group_counts c ON c.group_id = g.id
+                 GROUP BY t.id ORDER BY t.name",
+            )?;
+            let rows = statement.query_map([], |row| {
+                let base: Option<String> = row.get(2)?;
+                Ok(KnownTarget {
+                    id: row.get(0)?,
+                    name: row.get(1)?,
+                    base_url: base.and_then(|b| BaseUrl::parse(&b).ok()),
+                    open: row.get(3)?,
+                    count: row.get(4)?,
+                })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Binds a target to a base URL on its first use; later, checks that it is still the same.
+    pub fn bind_target(&self, name: &str, base: &BaseUrl, operator: &Operator, now: Timestamp) -> Reply<TargetId> {
+        let (name, base, operator) = (name.to_owned(), base.clone(), operator.clone());
+        self.write(move |connection| {
+            let id = ensure(connection, &name)?;
+            match bound(connection, id)? {
+                Some(bound) if bound == base.as_str() => {}
+                Some(bound) => {
+                    return Err(StoreError::OtherBase { name, bound, asked: base.as_str().to_owned() }.into());
+                }
+                None => bind(connection, id, &name, &base, &operator, None, now)?,
+            }
+            Ok(id)
+        })
+    }
+
+    /// Binds a target to another base URL, on purpose.
+    pub fn rebind_target(
+        &self,
+        name: &str,
+        base: &BaseUrl,
+        operator: &Operator,
+        reason: &str,
+        now: Timestamp,
+    ) -> Reply<()> {
+        let (name, base, operator, reason) = (name.to_owned(), base.clone(), operator.clone(), reason.to_owned());
+        self.write(move |connection| {
+            let id = ensure(connection, &name)?;
+            bind(connection, id, &name, &base, &operator, Some(&reason), now)
+        })
+    }
+}
+
+fn bind(
+    connection: &Connection,
+    id: TargetId,
+    name: &str,
+    base: &BaseUrl,
+    operator: &Operator,
+    reason: Option<&str>,
+    now: Timestamp,
+) -> JobResult<()> {
+    let before = bound(connection, id)?;
+    connection.prepare_cached("UPDATE targets SET base_url = ? WHERE id = ?")?.execute((base.as_str(), id))?;
+    let detail = match before {
+        Some(before) => format!("{name}: {before} -> {base}"),
+        None => format!("{name}: bound to {base}"),
+    };
+    log(connection, "target", None, &detail, operator, reason, now)
+}
+
+/// The target of that name, made if it is new.
+pub(super) fn ensure(connection: &Connection, name: &str) -> JobResult<TargetId> {
+    let found = connection
+        .prepare_cached("SELECT id FROM targets WHERE name = ?")?
+        .query_row([name], |row| row.get(0))
+        .optional()?;
+    if let Some(id) = found {
+        return Ok(id);
+    }
+    connection.prepare_cached("INSERT INTO targets (name) VALUES (?)")?.execute([name])?;
+    Ok(TargetId(connection.last_insert_rowid()))
+}
+
+fn bound(connection: &Connection, id: TargetId) -> JobResult<Option<String>> {
+    Ok(connection
+        .prepare_cached("SELECT base_url FROM targets WHERE id = ?")?
+        .query_row([id], |row| row.get(0))
+        .optional()?
+        .flatten())
+}

@@ -1,0 +1,328 @@
+//! Looking at writes: pages by key, one write whole, its history.
+
+use std::time::Duration;
+
+use rusqlite::types::Value as SqlValue;
+use rusqlite::{Connection, OptionalExtension, params_from_iter};
+
+use super::error::JobResult;
+use super::rows::{WRITE_COLUMNS, write};
+use super::sql_filter::Where;
+use super::worker::Reply;
+use super::{Store, runs};
+use crate::domain::filter::Filter;
+use crate::domain::hazard::{Hazard, hazards};
+use crate::domain::ids::WriteId;
+use crate::domain::run::{Attempt, LogEntry, Operator};
+use crate::domain::time::Timestamp;
+use crate::domain::write::{FailedWrite, WriteView};
+
+/// What a list is sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// The ID: the order of arrival.
+    Id,
+    /// First attempt, else failure, else arrival.
+    Time,
+    /// The failure type.
+    Type,
+    /// The HTTP status.
+    Status,
+    /// How often it was captured.
+    Occurrences,
+    /// How often dlq sent it.
+    Attempts,
+}
+
+/// A sort and its direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Order {
+    /// By what.
+    pub sort: Sort,
+    /// Whether the highest come first.
+    pub descending: bool,
+}
+
+/// Where a page ended, and the next one begins.
+#[derive(Debug, Clone)]
+pub struct Cursor {
+    value: SqlValue,
+    id: i64,
+}
+
+/// Some writes, and where to go on.
+#[derive(Debug)]
+pub struct Page {
+    /// The writes.
+    pub writes: Vec<WriteView>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<Cursor>,
+}
+
+/// Something that happened to a write.
+#[derive(Debug)]
+pub enum HistoryEntry {
+    /// A request.
+    Attempt(Attempt),
+    /// An operator's action.
+    Action(LogEntry),
+}
+
+impl HistoryEntry {
+    /// When.
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Self::Attempt(attempt) => attempt.started_at,
+            Self::Action(entry) => entry.at,
+        }
+    }
+}
+
+
+impl Store {
+    /// A page of the writes that match, hazards included, with their bodies if they are wanted.
+    pub fn page(
+        &self,
+        filter: &Filter,
+        order: Order,
+        after: Option<Cursor>,
+        limit: usize,
+        bodies: bool,
+        window: impl Fn(&str) -> Duration + Send + 'static,
+        now: Timestamp,
+    ) -> Reply<Page> {
+        let filter = filter.clone();
+        self.read(move |connection| {
+            let mut page = Page { writes: Vec::new(), next: after };
+            // Hazards are looked at here, so a page may take several reads.
+            loop {
+                let wanted = limit - page.writes.len();
+                let (found, next) = read_page(connection, &filter, order, page.next.take(), wanted.max(1), now)?;
+                page.next = next;
+                for mut row in found {
+                    look_at_lane(connection, &mut row, &window, now)?;
+                    let view = view(connection, row, bodies, &window, now)?;
+                    if hazards_match(&filter, &view.hazards) {
+                        page.writes.push(view);
+                    }
+                }
+                if page.next.is_none() || page.writes.len() >= limit {
+                    return Ok(page);
+                }
+            }
+        })
+    }
+
+    /// One write with its body and hazards; `None` if there is none of that ID.
+    pub fn write_view(
+        &self,
+        id: WriteId,
+        window: impl Fn(&str) -> Duration + Send + 'static,
+        now: Timestamp,
+    ) -> Reply<Option<WriteView>> {
+        self.read(move |connection| {
+            let Some(mut row) = load(connection, id)? else { return Ok(None) };
+            look_at_lane(connection, &mut row, &window, now)?;
+            Ok(Some(view(connection, row, true, &window, now)?))
+        })
+    }
+
+    /// The event that was captured instead of a request, where that is all there is.
+    pub fn evidence(&self, id: WriteId) -> Reply<Option<Vec<u8>>> {
+        self.read(move |connection| {
+            Ok(connection
+                .prepare_cached("SELECT evidence FROM revisions WHERE write_id = ? AND revision = 0")?
+                .query_row([id], |row| row.get(0))
+                .optional()?
+                .flatten())
+        })
+    }
+
+    /// All that happened to a write, oldest first.
+    pub fn history(&self, id: WriteId) -> Reply<Vec<HistoryEntry>> {
+        self.read(move |connection| {
+            let mut entries: Vec<HistoryEntry> =
+                runs::attempts_of(connection, id)?.into_iter().map(HistoryEntry::Attempt).collect();
+            let mut statement = connection.prepare_cached(
+                "SELECT at, operator, uid, host, action, detail, reason FROM operator_log WHERE write_id = ? ORDER BY id",
+            )?;
+            let actions = statement.query_map([id], |row| {
+                Ok(HistoryEntry::Action(LogEntry {
+                    at: row.get(0)?,
+                    operator: Operator { name: row.get(1)?, uid: row.get(2)?, host: row.get(3)? },
+                    action: row.get(4)?,
+                    write: Some(id),
+                    detail: row.get(5)?,
+                    reason: row.get(6)?,
+                }))
+            })?;
+            for action in actions {
+                entries.push(action?);
+            }
+            entries.sort_by_key(HistoryEntry::at);
+            Ok(entries)
+        })
+    }
+
+    /// The IDs of all writes that match, in order of ID.
+    pub fn matching_ids(
+        &self,
+        filter: &Filter,
+        window: impl Fn(&str) -> Duration + Send + 'static,
+        now: Timestamp,
+    ) -> Reply<Vec<WriteId>> {
+        let filter = filter.clone();
+        self.read(move |connection| ids_matching(connection, &filter, &window, now))
+    }
+
+    /// The names of record fields that were seen.
+    pub fn record_fields(&self) -> Reply<Vec<String>> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT name FROM record_fields ORDER BY name")?;
+            let rows = statement.query_map([], |row| row.get(0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+}
+
+fn hazards_match(filter: &Filter, hazards: &[Hazard]) -> bool {
+    filter.hazard_terms().all(|(any, negated)| hazards.iter().any(|h| any.contains(h)) != negated)
+}
+
+/// The IDs of all writes that match, hazards included.
+pub(super) fn ids_matching(
+    connection: &Connection,
+    filter: &Filter,
+    window: &impl Fn(&str) -> Duration,
+    now: Timestamp,
+) -> JobResult<Vec<WriteId>> {
+    let clause = Where::new(filter, now);
+    let sql = format!("SELECT w.id FROM writes w JOIN targets t ON t.id = w.target_id WHERE {} ORDER BY w.id", clause.sql);
+    let mut statement = connection.prepare(&sql)?;
+    let mut ids: Vec<WriteId> =
+        statement.query_map(params_from_iter(clause.params), |row| row.get(0))?.collect::<Result<_, _>>()?;
+    if filter.hazard_terms().next().is_some() {
+        let mut kept = Vec::new();
+        for id in ids {
+            let Some(mut row) = load(connection, id)? else { continue };
+            look_at_lane(connection, &mut row, window, now)?;
+            if hazards_match(filter, &view(connection, row, false, window, now)?.hazards) {
+                kept.push(id);
+            }
+        }
+        ids = kept;
+    }
+    Ok(ids)
+}
+
+fn read_page(
+    connection: &Connection,
+    filter: &Filter,
+    order: Order,
+    after: Option<Cursor>,
+    limit: usize,
+    now: Timestamp,
+) -> JobResult<(Vec<FailedWrite>, Option<Cursor>)> {
+    let column = match order.sort {
+        Sort::Id => "w.id",
+        Sort::Time => "w.order_at",
+        Sort::Type => "w.failure_type",
+        Sort::Status => "coalesce(w.status, 0)",
+        Sort::Occurrences => "w.occurrences",
+        Sort::Attempts => "w.attempts",
+    };
+    let (direction, beyond) = if order.descending { ("DESC", "<") } else { ("ASC", ">") };
+    let mut clause = Where::new(filter, now);
+    if let Some(cursor) = after {
+        clause.and(&format!("({column}, w.id) {beyond} (?, ?)"), [cursor.value, SqlValue::Integer(cursor.id)]);
+    }
+    clause.params.push(SqlValue::Integer(limit as i64));
+    let sql = format!(
+        "SELECT {WRITE_COLUMNS}, {column} FROM writes w JOIN targets t ON t.id = w.target_id
+         WHERE {} ORDER BY {column} {direction}, w.id {direction} LIMIT ?",
+        clause.sql
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let sort_column = statement.column_count() - 1;
+    let mut rows = statement.query(params_from_iter(clause.params))?;
+    let (mut found, mut last) = (Vec::new(), None);
+    while let Some(row) = rows.next()? {
+        let row_write = write(row)?;
+        last = Some(Cursor { value: row.get(sort_column)?, id: row_write.id.0 });
+        found.push(row_write);
+    }
+    let next = if found.len() < limit { None } else { last };
+    Ok((found, next))
+}
+
+/// One write without its body; `None` if there is none of that ID.
+pub(super) fn load(connection: &Connection, id: WriteId) -> JobResult<Option<FailedWrite>> {
+    let sql = format!("SELECT {WRITE_COLUMNS} FROM writes w JOIN targets t ON t.id = w.target_id WHERE w.id = ?");
+    Ok(connection.prepare_cached(&sql)?.query_row([id], write).optional()?)
+}
+
+/// The body of a write's current revision.
+pub(super) fn load_body(connection: &Connection, id: WriteId, revision: i64) -> JobResult<Option<Vec<u8>>> {
+    Ok(connection
+        .prepare_cached("SELECT body FROM revisions WHERE write_id = ? AND revision = ?")?
+        .query_row((id, revision), |row| row.get(0))
+        .optional()?
+        .flatten())
+}
+
+/// Whether a later write of the same lane was accepted.
+pub(super) fn is_superseded(connection: &Connection, write: &FailedWrite) -> JobResult<bool> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM lanes l JOIN lanes m ON m.hash = l.hash AND m.write_id <> l.write_id
+               JOIN writes x ON x.id = m.write_id
+             WHERE l.write_id = ?1 AND x.state = 'replayed' AND (x.order_at, x.id) > (?2, ?1))",
+        )?
+        .query_row((write.id, write.order_at), |row| row.get(0))?)
+}
+
+/// What a write's lane says of it, for a reader: an older open mate that can't be sent now blocks it.
+fn look_at_lane(
+    connection: &Connection,
+    write: &mut FailedWrite,
+    window: &impl Fn(&str) -> Duration,
+    now: Timestamp,
+) -> JobResult<()> {
+    if write.lane.is_none() || !write.standing.state().is_open() {
+        return Ok(());
+    }
+    write.superseded = is_superseded(connection, write)?;
+    let mut statement = connection.prepare_cached(
+        "SELECT DISTINCT x.id FROM lanes l JOIN lanes m ON m.hash = l.hash AND m.write_id <> l.write_id
+           JOIN writes x ON x.id = m.write_id
+         WHERE l.write_id = ?1 AND x.state IN ('pending', 'replaying', 'unknown') AND (x.order_at, x.id) < (?2, ?1)
+         LIMIT 100",
+    )?;
+    let older: Vec<WriteId> =
+        statement.query_map((write.id, write.order_at), |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for id in older {
+        let Some(mut mate) = load(connection, id)? else { continue };
+        mate.superseded = is_superseded(connection, &mate)?;
+        if hazards(&mate.facts(), window(&mate.target), now).iter().any(|h| h.refuses()) {
+            write.lane_blocked = true;
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn view(
+    connection: &Connection,
+    write: FailedWrite,
+    body: bool,
+    window: &impl Fn(&str) -> Duration,
+    now: Timestamp,
+) -> JobResult<WriteView> {
+    let body = if body { load_body(connection, write.id, write.revision)? } else { None };
+    let hazards = if write.standing.state().is_open() {
+        hazards(&write.facts(), window(&write.target), now)
+    } else {
+        Vec::new()
+    };
+    Ok(WriteView { write, hazards, body })
+}
