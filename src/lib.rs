@@ -1,4 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+pub mod config;
 pub mod domain;
+pub mod query;
+pub mod render;
 pub mod store;

@@ -1,0 +1,173 @@
+//! The TOML file. Every setting has a default; a name that isn't known is an error, not a silence.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::domain::endpoint::{BaseUrl, EndpointPath};
+use crate::domain::target::{TargetSettings, TokenSource};
+use crate::domain::time::parse_length;
+
+/// What the config says.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// Where the database is.
+    pub db: Option<PathBuf>,
+    /// How long to wait for another process that holds the database.
+    pub busy_timeout: Option<Duration>,
+    targets: BTreeMap<String, TargetSettings>,
+}
+
+/// Why the config can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It can't be read.
+    #[error("config {path}: {why}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        why: std::io::Error,
+    },
+    /// It is not what it should be.
+    #[error("config {path}: {why}")]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// The place and the cause.
+        why: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    db: Option<PathBuf>,
+    busy_timeout: Option<String>,
+    #[serde(default)]
+    targets: BTreeMap<String, Target>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Target {
+    base_url: Option<String>,
+    token_env: Option<String>,
+    token_file: Option<PathBuf>,
+    #[serde(default)]
+    no_token: bool,
+    window: Option<String>,
+    endpoint: Option<String>,
+    match_key: Option<String>,
+    #[serde(default)]
+    headers: Vec<String>,
+    #[serde(default)]
+    confirm: bool,
+    timeout: Option<String>,
+    backoff: Option<String>,
+    #[serde(default)]
+    proxy: bool,
+}
+
+impl Config {
+    /// Reads the file at `path`.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|why| ConfigError::Unreadable { path: path.to_owned(), why })?;
+        Self::parse(&text).map_err(|why| ConfigError::Wrong { path: path.to_owned(), why })
+    }
+
+    /// Reads a text; an error says where and what.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let file: File = toml::from_str(text).map_err(|e| e.to_string())?;
+        let mut config = Self {
+            db: file.db,
+            busy_timeout: file.busy_timeout.as_deref().map(|t| length("busy_timeout", t)).transpose()?,
+            targets: BTreeMap::new(),
+        };
+        for (name, target) in file.targets {
+            let settings = settings(&name, target).map_err(|why| format!("targets.{name}.{why}"))?;
+            config.targets.insert(name, settings);
+        }
+        Ok(config)
+    }
+
+    /// How a target wants to be treated; one that isn't mentioned gets the defaults.
+    pub fn target(&self, name: &str) -> TargetSettings {
+        self.targets.get(name).cloned().unwrap_or_else(|| TargetSettings::new(name))
+    }
+
+    /// The targets that are mentioned.
+    pub fn targets(&self) -> impl Iterator<Item = &TargetSettings> {
+        self.targets.values()
+    }
+
+    /// How long each target remembers a key.
+    pub fn windows(&self) -> impl Fn(&str) -> Duration + Send + Clone + 'static {
+        let windows: BTreeMap<String, Duration> = self.targets.iter().map(|(n, t)| (n.clone(), t.window)).collect();
+        move |name: &str| windows.get(name).copied().unwrap_or(crate::domain::key::DEFAULT_WINDOW)
+    }
+}
+
+fn settings(name: &str, target: Target) -> Result<TargetSettings, String> {
+    let defaults = TargetSettings::new(name);
+    let token = match (target.no_token, target.token_env, target.token_file) {
+        (false, None, None) => defaults.token,
+        (false, Some(variable), None) => TokenSource::Env(variable),
+        (false, None, Some(file)) => TokenSource::File(file),
+        (true, None, None) => TokenSource::None,
+        _ => return Err("token: give one of token_env, token_file and no_token".to_owned()),
+    };
+    if let Some(endpoint) = &target.endpoint {
+        EndpointPath::parse(endpoint, None).map_err(|e| format!("endpoint: {e}"))?;
+    }
+    let one = |field: &str, text: Option<String>, default: Duration| {
+        text.map_or(Ok(default), |text| length(field, &text))
+    };
+    Ok(TargetSettings {
+        base_url: target.base_url.map(|url| BaseUrl::parse(&url)).transpose().map_err(|e| format!("base_url: {e}"))?,
+        token,
+        window: one("window", target.window, defaults.window)?,
+        endpoint: target.endpoint,
+        match_key: target.match_key,
+        headers: target.headers.iter().map(|h| h.trim().to_ascii_lowercase()).collect(),
+        confirm: target.confirm,
+        timeout: one("timeout", target.timeout, defaults.timeout)?,
+        backoff: one("backoff", target.backoff, defaults.backoff)?,
+        proxy: target.proxy,
+        name: defaults.name,
+    })
+}
+
+fn length(field: &str, text: &str) -> Result<Duration, String> {
+    parse_length(text).ok_or_else(|| format!("{field}: {text:?} is not a length of time (write 30s, 15m, 24h)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_config_is_read_and_a_wrong_one_names_the_place() {
+        let config = Config::parse(
+            "busy_timeout = '2s'\n[targets.production]\nbase_url = 'https://api.example.org/v1/'\nwindow = '48h'\nconfirm = true\nheaders = ['X-Tenant']",
+        )
+        .unwrap();
+        let target = config.target("production");
+        assert!(target.confirm && target.headers == ["x-tenant"]);
+        assert_eq!(config.windows()("production"), Duration::from_hours(48));
+        assert_eq!(config.windows()("other"), Duration::from_hours(24));
+        for (text, part) in [
+            ("[targets.a]\nwindow = '2'", "targets.a.window"),
+            ("[targets.a]\nbase_url = 'x'", "targets.a.base_url"),
+            ("[targets.a]\nbaseurl = 'x'", "baseurl"),
+            ("[targets.a]\nendpoint = '../x'", "targets.a.endpoint"),
+            ("[targets.a]\ntoken_env = 'A'\ntoken_file = 'b'", "targets.a.token"),
+            ("db = 5", "line 1"),
+        ] {
+            let error = Config::parse(text).unwrap_err();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}

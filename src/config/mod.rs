@@ -1,0 +1,7 @@
+//! The config file and the environment: how each target wants to be treated, and who is asking.
+
+mod file;
+mod operator;
+
+pub use file::{Config, ConfigError};
+pub use operator::current_operator;

@@ -1,0 +1,14 @@
+//! Who is at the keyboard.
+
+use crate::domain::run::Operator;
+
+/// The operator: `name` if it was given, else the login; with the numeric user ID and the host, which can't be chosen.
+pub fn current_operator(name: Option<&str>) -> Operator {
+    let uid = rustix::process::getuid().as_raw();
+    let login = || ["USER", "LOGNAME"].iter().find_map(|v| std::env::var(v).ok().filter(|v| !v.is_empty()));
+    Operator {
+        name: name.map(str::to_owned).or_else(login).unwrap_or_else(|| format!("uid {uid}")),
+        uid,
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+    }
+}

@@ -1,0 +1,64 @@
+//! The fields that a query can name.
+
+use crate::domain::filter::{NumberField, TextField};
+
+/// What a field is, which decides what its values may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Type,
+    State,
+    Hazard,
+    Age,
+    Number(NumberField),
+    Text(TextField),
+}
+
+/// The names of all fields, with an example of each. `body.…` and the names of record fields come on top.
+pub const FIELDS: [(&str, &str); 20] = [
+    ("type", "type:schema"),
+    ("state", "state:pending,unknown"),
+    ("code", "code:REQUEST_SCHEMA"),
+    ("status", "status:>=500"),
+    ("message", "message:~\"does not exist\""),
+    ("age", "age:<2h"),
+    ("object", "object:orders"),
+    ("operation", "operation:append"),
+    ("path", "path:append"),
+    ("group", "group:7"),
+    ("key", "key:evt_1"),
+    ("cid", "cid:0b9f"),
+    ("target", "target:staging"),
+    ("source", "source:checkout"),
+    ("run", "run:3"),
+    ("hazard", "hazard:key-expired"),
+    ("lane", "lane:ana@example.org"),
+    ("id", "id:1..9"),
+    ("occurrences", "occurrences:>1"),
+    ("attempts", "attempts:>0"),
+];
+
+pub(super) fn kind(name: &str) -> Option<Kind> {
+    Some(match name {
+        "type" => Kind::Type,
+        "state" => Kind::State,
+        "hazard" => Kind::Hazard,
+        "age" => Kind::Age,
+        "status" => Kind::Number(NumberField::Status),
+        "group" => Kind::Number(NumberField::Group),
+        "run" => Kind::Number(NumberField::Run),
+        "id" => Kind::Number(NumberField::Id),
+        "occurrences" => Kind::Number(NumberField::Occurrences),
+        "attempts" => Kind::Number(NumberField::Attempts),
+        "code" => Kind::Text(TextField::Code),
+        "message" => Kind::Text(TextField::Message),
+        "object" => Kind::Text(TextField::Object),
+        "operation" => Kind::Text(TextField::Operation),
+        "path" => Kind::Text(TextField::Path),
+        "key" => Kind::Text(TextField::Key),
+        "cid" => Kind::Text(TextField::CorrelationId),
+        "target" => Kind::Text(TextField::Target),
+        "source" => Kind::Text(TextField::Source),
+        "lane" => Kind::Text(TextField::Lane),
+        _ => return None,
+    })
+}

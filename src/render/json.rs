@@ -1,0 +1,298 @@
+//! NDJSON: the field names here are a contract with scripts.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use crate::domain::escape::json_line;
+use crate::domain::group::Group;
+use crate::domain::ids::{RunId, WriteId};
+use crate::domain::json;
+use crate::domain::outcome::{Outcome, Tally};
+use crate::domain::run::{Attempt, LogEntry, Run};
+use crate::domain::state::State;
+use crate::domain::write::WriteView;
+
+/// One line of JSON, with hostile characters escaped.
+pub fn line(value: &impl Serialize) -> String {
+    json_line(serde_json::to_string(value).unwrap_or_default())
+}
+
+#[derive(Serialize)]
+struct WriteJson<'a> {
+    id: WriteId,
+    state: &'static str,
+    failure_type: &'static str,
+    status: Option<u16>,
+    error_code: Option<&'a str>,
+    error_message: Option<&'a str>,
+    error_details: Option<Box<RawValue>>,
+    correlation_id: Option<&'a str>,
+    idempotency_key: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_key: Option<&'a str>,
+    key_origin: &'static str,
+    target: &'a str,
+    method: &'a str,
+    path: &'a str,
+    endpoint_origin: &'static str,
+    object: &'a str,
+    operation: &'a str,
+    lane: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_base64: Option<String>,
+    body_sha256: Option<String>,
+    body_origin: &'static str,
+    revision: i64,
+    first_attempt_at: Option<String>,
+    failed_at: Option<String>,
+    captured_at: String,
+    ambiguous_since: Option<String>,
+    occurrences: i64,
+    attempts: i64,
+    group: i64,
+    hazards: Vec<&'static str>,
+    source: Option<&'a str>,
+}
+
+/// A write, with its body if it was read.
+pub fn write(view: &WriteView) -> String {
+    let write = &view.write;
+    let time = |at: Option<crate::domain::time::Timestamp>| at.map(|at| at.to_string());
+    let (body, body_base64) = view.body.as_deref().map_or((None, None), body_fields);
+    line(&WriteJson {
+        id: write.id,
+        state: write.standing.state().name(),
+        failure_type: write.failure.failure_type.name(),
+        status: write.failure.status,
+        error_code: write.failure.code.as_deref(),
+        error_message: write.failure.message.as_deref(),
+        error_details: write.failure.details.as_deref().and_then(raw),
+        correlation_id: write.failure.correlation_id.as_deref(),
+        idempotency_key: write.key.as_str(),
+        parent_key: write.parent_key.as_ref().map(|k| k.as_str()),
+        key_origin: write.key_origin.name(),
+        target: &write.target,
+        method: &write.method,
+        path: write.path.as_str(),
+        endpoint_origin: write.endpoint_origin.name(),
+        object: write.path.object(),
+        operation: write.path.operation(),
+        lane: write.lane.as_deref(),
+        body,
+        body_base64,
+        body_sha256: (write.body_origin != crate::domain::write::BodyOrigin::Missing)
+            .then(|| write.body_sha256.to_string()),
+        body_origin: write.body_origin.name(),
+        revision: write.revision,
+        first_attempt_at: time(write.first_attempt_at),
+        failed_at: time(write.failed_at),
+        captured_at: write.captured_at.to_string(),
+        ambiguous_since: time(write.standing.ambiguous_since),
+        occurrences: write.occurrences,
+        attempts: write.attempts,
+        group: write.group.0,
+        hazards: view.hazards.iter().map(|h| h.name()).collect(),
+        source: write.source.as_deref(),
+    })
+}
+
+/// The body as JSON that stands on one line, else as base64.
+pub fn body_fields(body: &[u8]) -> (Option<Box<RawValue>>, Option<String>) {
+    let text = json::scan(body).ok().filter(json::Node::is_strict).map(|node| node.raw_text());
+    let one_line = text.filter(|text| text.len() == body.len() && !text.contains(['\n', '\r']));
+    match one_line.and_then(raw) {
+        Some(raw) => (Some(raw), None),
+        None => (None, Some(BASE64.encode(body))),
+    }
+}
+
+fn raw(text: &str) -> Option<Box<RawValue>> {
+    if text.contains(['\n', '\r']) || !json::scan(text.as_bytes()).is_ok_and(|node| node.is_strict()) {
+        return None;
+    }
+    RawValue::from_string(text.to_owned()).ok()
+}
+
+/// A write in the full shape in which `ingest` takes it back: same identity, same bytes, same ambiguity.
+pub fn export(view: &WriteView, evidence: Option<&[u8]>) -> String {
+    use crate::domain::key::KeyOrigin;
+    let write = &view.write;
+    let mut fields: Map<String, Value> = Map::new();
+    let mut put = |name: &str, value: Value| {
+        if !value.is_null() {
+            fields.insert(name.to_owned(), value);
+        }
+    };
+    let captured_key = write.parent_key.as_ref().unwrap_or(&write.key).as_str();
+    put("target", json!(write.target));
+    put("method", json!(write.method));
+    if write.endpoint_origin != crate::domain::endpoint::EndpointOrigin::Assumed {
+        put("path", json!(write.path.as_str()));
+    }
+    if !write.headers.is_empty() {
+        put("headers", write.headers.iter().map(|(n, v)| (n.clone(), json!(v))).collect::<Map<_, _>>().into());
+    }
+    match write.key_origin {
+        KeyOrigin::Given => put("idempotency_key", json!(captured_key)),
+        KeyOrigin::EventId => put("event_id", json!(captured_key)),
+        // Derived again from the same content.
+        KeyOrigin::Derived => {}
+    }
+    put("failure_type", json!(write.failure.failure_type.name()));
+    put("status", json!(write.failure.status));
+    put("error_code", json!(write.failure.code));
+    put("error_message", json!(write.failure.message));
+    put("correlation_id", json!(write.failure.correlation_id));
+    put("failed_at", json!(write.failed_at));
+    put("first_attempt_at", json!(write.first_attempt_at));
+    put("ambiguous_since", json!(write.standing.ambiguous_since));
+    put("source", json!(write.source));
+    // The exact bytes: base64 whenever escaping the line would change them.
+    let mut text = line(&Value::Object(fields));
+    text.pop();
+    if let Some(details) = write.failure.details.as_deref().and_then(raw) {
+        text.push_str(&format!(",\"error_details\":{details}"));
+    }
+    if let Some(event) = evidence {
+        text.push_str(&format!(",\"event\":{}", String::from_utf8_lossy(event)));
+    } else if let Some(body) = &view.body {
+        match body_fields(body) {
+            (Some(raw), _) if json_line(raw.get().to_owned()) == raw.get() && !raw.get().starts_with('"') => {
+                text.push_str(&format!(",\"body\":{raw}"));
+            }
+            _ => text.push_str(&format!(",\"body_base64\":\"{}\"", BASE64.encode(body))),
+        }
+    }
+    text.push('}');
+    json_line(text)
+}
+
+/// A group.
+pub fn group(group: &Group) -> String {
+    line(&json!({
+        "id": group.id,
+        "target": group.target,
+        "object": group.object,
+        "failure_type": group.failure_type.name(),
+        "error_code": group.error_code,
+        "message": group.message,
+        "count": group.count,
+        "open": group.open,
+        "first_seen": group.first_seen,
+        "last_seen": group.last_seen,
+        "last_replayed": group.last_replayed,
+        "example_id": group.example_id,
+    }))
+}
+
+/// A run, with its counts.
+pub fn run(run: &Run) -> String {
+    let mut fields = Map::new();
+    fields.insert("id".to_owned(), json!(run.id));
+    fields.insert("state".to_owned(), json!(run.state.name()));
+    fields.insert("target".to_owned(), json!(run.target));
+    fields.insert("operator".to_owned(), json!(run.operator.name));
+    fields.insert("host".to_owned(), json!(run.operator.host));
+    fields.insert("reason".to_owned(), json!(run.reason));
+    fields.insert("query".to_owned(), json!(run.query));
+    fields.insert("started_at".to_owned(), json!(run.started_at));
+    fields.insert("ended_at".to_owned(), json!(run.ended_at));
+    counts(&mut fields, &run.tally, run.new_since_plan, run.stopped.as_deref());
+    line(&Value::Object(fields))
+}
+
+fn counts(fields: &mut Map<String, Value>, tally: &Tally, new_since_plan: u64, stopped: Option<&str>) {
+    fields.insert("planned".to_owned(), json!(tally.planned()));
+    for &outcome in Outcome::ALL {
+        let name = if outcome == Outcome::Accepted { "replayed" } else { outcome.name() };
+        fields.insert(name.to_owned(), json!(tally.get(outcome)));
+    }
+    fields.insert("new_since_plan".to_owned(), json!(new_since_plan));
+    fields.insert("stopped".to_owned(), json!(stopped));
+}
+
+/// The last line of a replay.
+pub fn summary(run: Option<RunId>, tally: &Tally, new_since_plan: u64, stopped: Option<&str>) -> String {
+    let mut fields = Map::new();
+    fields.insert("run".to_owned(), json!(run));
+    counts(&mut fields, tally, new_since_plan, stopped);
+    line(&json!({ "summary": fields }))
+}
+
+/// How one write of a plan ended.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReplayLine {
+    /// The write.
+    pub id: WriteId,
+    /// The key it was sent under.
+    pub idempotency_key: String,
+    /// How it ended; `planned` in a dry run.
+    pub outcome: &'static str,
+    /// Why, unless it was accepted.
+    pub reason: Option<String>,
+    /// Its state now.
+    pub state: &'static str,
+    /// The HTTP status of the last attempt in this run.
+    pub status: Option<u16>,
+    /// The API's error code.
+    pub error_code: Option<String>,
+    /// The API's message.
+    pub error_message: Option<String>,
+    /// The correlation ID of the last attempt.
+    pub correlation_id: Option<String>,
+    /// Whether the answer came from the API's idempotency cache.
+    pub cached: bool,
+    /// The attempts of this run.
+    pub attempts: u32,
+    /// The last attempt's latency.
+    pub latency_ms: Option<i64>,
+    /// The body's version.
+    pub revision: i64,
+}
+
+/// An attempt, for `history`.
+pub fn attempt(attempt: &Attempt) -> String {
+    line(&json!({
+        "n": attempt.n,
+        "run": attempt.run,
+        "started_at": attempt.started_at,
+        "ended_at": attempt.ended_at,
+        "status": attempt.status,
+        "error_code": attempt.error_code,
+        "error_message": attempt.error_message,
+        "correlation_id": attempt.correlation_id,
+        "outcome": attempt.outcome.map(crate::domain::outcome::AttemptOutcome::name),
+        "cached": attempt.cached,
+        "latency_ms": attempt.latency_ms,
+        "revision": attempt.revision,
+    }))
+}
+
+/// An operator's action, for `history`.
+pub fn action(entry: &LogEntry) -> String {
+    line(&json!({
+        "action": entry.action,
+        "at": entry.at,
+        "operator": entry.operator.name,
+        "host": entry.operator.host,
+        "detail": entry.detail,
+        "reason": entry.reason,
+    }))
+}
+
+/// The numbers of writes by state, for `stats`.
+pub fn count(by: &str, key: &str, by_state: &[i64; 6]) -> String {
+    let mut fields = Map::new();
+    fields.insert(by.to_owned(), json!(key));
+    fields.insert("count".to_owned(), json!(by_state.iter().sum::<i64>()));
+    fields.insert("open".to_owned(), json!(State::OPEN.iter().map(|&s| by_state[s as usize]).sum::<i64>()));
+    for state in State::ALL {
+        fields.insert(state.name().to_owned(), json!(by_state[state as usize]));
+    }
+    line(&Value::Object(fields))
+}

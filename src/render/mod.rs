@@ -1,0 +1,7 @@
+//! How things look: NDJSON for scripts, tables and pages for people, CSV for spreadsheets. Pure: values in, text out.
+
+pub mod csv;
+pub mod detail;
+pub mod json;
+pub mod style;
+pub mod table;
