@@ -1,0 +1,78 @@
+//! What a line is bound to when it comes in: its target, and what the target says of lines that name no endpoint.
+
+use std::collections::BTreeMap;
+
+use crate::domain::endpoint::{ASSUMED_MATCH_KEY, ASSUMED_PATH, BaseUrl, EndpointOrigin, EndpointPath};
+use crate::domain::target::TargetSettings;
+use crate::domain::time::Timestamp;
+
+/// A target, as far as an ingest needs to know it.
+#[derive(Debug, Clone)]
+pub struct TargetBinding {
+    /// What the config says.
+    pub settings: TargetSettings,
+    /// Its base URL: given, from the config, or remembered by the file.
+    pub base_url: Option<BaseUrl>,
+}
+
+/// What the command line and the config say of every line.
+#[derive(Debug, Clone)]
+pub struct Binding {
+    /// `--target`: all lines go there, whatever they name.
+    pub target: Option<String>,
+    /// The targets that are known; others have the defaults.
+    pub targets: BTreeMap<String, TargetBinding>,
+    /// `--endpoint`, for lines that name none.
+    pub endpoint: Option<EndpointPath>,
+    /// `--match-key`, for bodies that are rebuilt.
+    pub match_key: Option<String>,
+    /// `--source`, for lines that name none.
+    pub source: Option<String>,
+    /// When the lines came in.
+    pub now: Timestamp,
+}
+
+/// The target of lines that name none.
+pub const DEFAULT_TARGET: &str = "default";
+
+impl Binding {
+    pub(super) fn target_of(&self, named: Option<&str>) -> Result<(String, TargetBinding), String> {
+        let name = self.target.as_deref().or(named).unwrap_or(DEFAULT_TARGET);
+        check_target_name(name).map_err(|why| format!("target: {why}"))?;
+        let binding = self
+            .targets
+            .get(name)
+            .cloned()
+            .unwrap_or_else(|| TargetBinding { settings: TargetSettings::new(name), base_url: None });
+        Ok((name.to_owned(), binding))
+    }
+
+    /// The endpoint of a line that names none: the flag, the config, or the guide's own.
+    pub(super) fn endpoint_for(&self, target: &TargetBinding) -> Result<(EndpointPath, EndpointOrigin), String> {
+        if let Some(path) = &self.endpoint {
+            return Ok((path.clone(), EndpointOrigin::Given));
+        }
+        let (text, origin) = match &target.settings.endpoint {
+            Some(configured) => (configured.as_str(), EndpointOrigin::Config),
+            None => (ASSUMED_PATH, EndpointOrigin::Assumed),
+        };
+        let path = EndpointPath::parse(text, target.base_url.as_ref()).map_err(|e| e.to_string())?;
+        Ok((path, origin))
+    }
+
+    /// The match key of a body that is rebuilt for that endpoint.
+    pub(super) fn match_key_for<'a>(&'a self, target: &'a TargetBinding, origin: EndpointOrigin) -> Option<&'a str> {
+        let assumed = (origin == EndpointOrigin::Assumed).then_some(ASSUMED_MATCH_KEY);
+        self.match_key.as_deref().or(target.settings.match_key.as_deref()).or(assumed)
+    }
+}
+
+/// A target's name is typed by people and stands in files: letters, digits, `.`, `_` and `-`, at most 64.
+pub fn check_target_name(name: &str) -> Result<(), String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if (1..=64).contains(&name.len()) && name.chars().all(plain) {
+        Ok(())
+    } else {
+        Err(format!("{name:?} is not a target's name (letters, digits, '.', '_' and '-', at most 64)"))
+    }
+}

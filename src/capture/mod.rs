@@ -1,0 +1,14 @@
+//! Taking failures in: lines of NDJSON, in any of the five shapes, become writes or rejects. Nothing is lost.
+
+mod binding;
+mod fields;
+mod headers;
+mod ingest;
+mod input;
+mod rejects;
+mod shapes;
+
+pub use binding::{Binding, DEFAULT_TARGET, TargetBinding, check_target_name};
+pub use ingest::{IngestError, IngestOptions, Progress, Summary, ingest};
+pub use input::{DEFAULT_MAX_LINE, InputError};
+pub use shapes::read_line;
