@@ -5,4 +5,6 @@ pub mod config;
 pub mod domain;
 pub mod query;
 pub mod render;
+pub mod replay;
+pub mod sandbox;
 pub mod store;

@@ -51,7 +51,7 @@ impl RunLock {
     }
 
     /// Lets go, and takes the file away.
-    pub(super) fn release(self) {
+    pub fn release(self) {
         let _ = std::fs::remove_file(&self.path);
         let _ = self.file.unlock();
     }

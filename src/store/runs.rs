@@ -114,6 +114,34 @@ impl Store {
         })
     }
 
+    /// Takes back what a run has in flight, without waiting for answers, and gives how these writes of its plan (by
+    /// number, from 1) ended: `unsent` if nothing was sent for one.
+    pub fn cut_off(&self, run: RunId, seqs: Vec<usize>, now: Timestamp) -> Reply<Vec<Outcome>> {
+        self.write(move |connection| {
+            take_back(connection, run, now)?;
+            let mut outcomes = Vec::new();
+            for seq in seqs {
+                let (outcome, sent): (Option<Outcome>, bool) = connection
+                    .prepare_cached(
+                        "SELECT i.outcome, EXISTS (SELECT 1 FROM attempts a WHERE a.write_id = i.write_id AND a.run_id = i.run_id)
+                         FROM run_items i WHERE i.run_id = ? AND i.seq = ?",
+                    )?
+                    .query_row((run, seq as i64), |row| Ok((row.get(0)?, row.get(1)?)))?;
+                let outcome = outcome.unwrap_or(if sent { Outcome::Failed } else { Outcome::Unsent });
+                connection
+                    .prepare_cached("UPDATE run_items SET outcome = ? WHERE run_id = ? AND seq = ?")?
+                    .execute((outcome, run, seq as i64))?;
+                outcomes.push(outcome);
+            }
+            Ok(outcomes)
+        })
+    }
+
+    /// The state of a write; `None` if there is none of that ID.
+    pub fn state_of(&self, id: WriteId) -> Reply<Option<State>> {
+        self.read(move |connection| Ok(load_standing(connection, id)?.map(|(standing, _)| standing.state())))
+    }
+
     /// Takes back what dead runs left. Happens whenever the file is opened for writing.
     pub fn recover_dead_runs(&self) -> Reply<Vec<RunId>> {
         let path = self.path().to_owned();

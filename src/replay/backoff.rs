@@ -1,0 +1,68 @@
+//! How long to wait before the next attempt: the guide's backoff, and what the API asks for.
+
+use std::time::{Duration, SystemTime};
+
+/// The longest wait of the guide's backoff.
+const MOST: f64 = 60.0;
+/// The longest wait that an API may ask for; anything longer is cut to this.
+const MOST_ASKED: Duration = Duration::from_hours(1);
+
+/// `min(60, 2^n + jitter)` of `unit` (a second, by the guide), for the n-th wait counted from 0. `jitter` is drawn
+/// from 0 to 1 by the caller.
+pub fn backoff(n: u32, jitter: f64, unit: Duration) -> Duration {
+    let units = (2f64.powi(i32::try_from(n.min(16)).unwrap_or(16)) + jitter.clamp(0.0, 1.0)).min(MOST);
+    unit.mul_f64(units)
+}
+
+/// Reads a `Retry-After`: seconds, whole or not, or an HTTP date. Past and negative values ask for nothing, huge ones
+/// for an hour, and what is no number or date for nothing.
+pub fn retry_after(value: &str, now: SystemTime) -> Duration {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse::<f64>() {
+        if seconds.is_nan() || seconds <= 0.0 {
+            return Duration::ZERO;
+        }
+        return Duration::try_from_secs_f64(seconds).unwrap_or(MOST_ASKED).min(MOST_ASKED);
+    }
+    let date = httpdate::parse_http_date(value).ok();
+    date.and_then(|date| date.duration_since(now).ok()).unwrap_or(Duration::ZERO).min(MOST_ASKED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn promise_9_the_backoff_is_the_guides() {
+        let second = Duration::from_secs(1);
+        assert_eq!(backoff(0, 0.0, second), Duration::from_secs(1));
+        assert_eq!(backoff(3, 0.5, second), Duration::from_millis(8500));
+        assert_eq!(backoff(5, 1.0, second), Duration::from_secs(33));
+        for n in 6..40 {
+            assert_eq!(backoff(n, 1.0, second), Duration::from_mins(1));
+        }
+    }
+
+    #[test]
+    fn promise_9_retry_after_is_obeyed_and_hostile_values_are_capped() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        for (value, seconds) in [
+            ("2", 2.0),
+            ("2.5", 2.5),
+            (" 7 ", 7.0),
+            ("0", 0.0),
+            ("-5", 0.0),
+            ("NaN", 0.0),
+            ("inf", 3600.0),
+            ("1e300", 3600.0),
+            ("99999", 3600.0),
+            ("", 0.0),
+            ("soon", 0.0),
+            ("Sun, 09 Sep 2001 01:46:50 GMT", 10.0),
+            ("Sun, 09 Sep 2001 01:46:30 GMT", 0.0),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", 3600.0),
+        ] {
+            assert_eq!(retry_after(value, now), Duration::from_secs_f64(seconds), "{value}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! How a run ended, in numbers and as an exit code.
+
+use crate::domain::ids::RunId;
+use crate::domain::outcome::{Outcome, Tally};
+
+/// What a command's exit code says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitCode {
+    /// All accepted, or nothing to do.
+    Ok = 0,
+    /// An error; see stderr.
+    Error = 1,
+    /// The command line was wrong.
+    Usage = 2,
+    /// Some failed, are unknown or were held.
+    SomeFailed = 3,
+    /// The run or a group of it was stopped.
+    Stopped = 4,
+    /// There was nothing to do, and `--fail-if-empty`.
+    Empty = 5,
+    /// Some were refused, and nothing else went wrong.
+    Refused = 6,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The run.
+    pub run: RunId,
+    /// How many writes ended how.
+    pub tally: Tally,
+    /// Writes that matched but came in after the plan was made.
+    pub new_since_plan: u64,
+    /// What stopped the run, or the groups of it that were stopped.
+    pub stopped: Option<String>,
+}
+
+impl Report {
+    /// Stopped before failed before refused before fine.
+    pub fn exit_code(&self) -> ExitCode {
+        let any = |outcomes: &[Outcome]| outcomes.iter().any(|&o| self.tally.get(o) > 0);
+        if self.stopped.is_some() {
+            ExitCode::Stopped
+        } else if any(&[Outcome::Failed, Outcome::Unknown, Outcome::Held]) {
+            ExitCode::SomeFailed
+        } else if any(&[Outcome::Refused]) {
+            ExitCode::Refused
+        } else {
+            ExitCode::Ok
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn promise_13_the_exit_code_is_honest() {
+        let code = |outcomes: &[Outcome], stopped: bool| {
+            let mut tally = Tally::default();
+            outcomes.iter().for_each(|&o| tally.add(o, 1));
+            let stopped = stopped.then(String::new);
+            Report { run: RunId(1), tally, new_since_plan: 0, stopped }.exit_code()
+        };
+        use Outcome::{Accepted, Failed, Held, Refused, Skipped, Unknown, Unsent};
+        assert_eq!(code(&[], false), ExitCode::Ok);
+        assert_eq!(code(&[Accepted, Skipped], false), ExitCode::Ok);
+        assert_eq!(code(&[Accepted, Refused, Skipped], false), ExitCode::Refused);
+        for bad in [Failed, Unknown, Held] {
+            assert_eq!(code(&[Accepted, Refused, bad], false), ExitCode::SomeFailed);
+        }
+        assert_eq!(code(&[Failed, Refused, Unsent], true), ExitCode::Stopped);
+    }
+}

@@ -1,0 +1,227 @@
+//! The schedule: which write of the plan may go next. Pure, so that lanes, canaries and stops can be tested by the
+//! thousand.
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+
+use crate::domain::ids::GroupId;
+use crate::domain::outcome::Outcome;
+use crate::domain::plan::PlannedWrite;
+
+/// How a write ended, for those that wait behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    /// It is in, or settled: its lane goes on.
+    Done,
+    /// It was sent in vain: the rest of its lane is held.
+    Failed,
+    /// It was not sent and is still open: the rest of its lane is held, but it says nothing about its group.
+    LeftOpen,
+}
+
+/// A write that will not be sent any more, by its index in the plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dropped {
+    /// Its index in the plan.
+    pub index: usize,
+    /// `held` or `unsent`.
+    pub outcome: Outcome,
+    /// Why.
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Status {
+    Waiting,
+    InFlight,
+    Over,
+}
+
+/// The state of a run's plan.
+#[derive(Debug)]
+pub struct Schedule {
+    writes: Vec<Entry>,
+    /// The writes that are at the head of all their lanes.
+    ready: BTreeSet<usize>,
+    /// Lanes with more than one write: those that are not over, oldest first.
+    lanes: HashMap<i64, VecDeque<usize>>,
+    stopped_groups: HashSet<GroupId>,
+    /// How many canaries still have to be accepted before the rest may go.
+    canaries: usize,
+    canary_in_flight: Option<usize>,
+    canaried: HashSet<GroupId>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    group: GroupId,
+    lanes: Vec<i64>,
+    status: Status,
+    /// In how many of its lanes another write comes first.
+    behind: usize,
+}
+
+impl Schedule {
+    /// A schedule for a plan's writes, oldest first, with that many canaries.
+    pub fn new(plan: &[PlannedWrite], canaries: usize) -> Self {
+        let mut sizes: HashMap<i64, usize> = HashMap::new();
+        for write in plan {
+            for lane in &write.lanes {
+                *sizes.entry(*lane).or_default() += 1;
+            }
+        }
+        let mut schedule = Self {
+            writes: Vec::with_capacity(plan.len()),
+            ready: BTreeSet::new(),
+            lanes: HashMap::new(),
+            stopped_groups: HashSet::new(),
+            canaries,
+            canary_in_flight: None,
+            canaried: HashSet::new(),
+        };
+        for (index, write) in plan.iter().enumerate() {
+            // A lane with one write holds nobody up.
+            let shared: Vec<i64> = write.lanes.iter().copied().filter(|lane| sizes[lane] > 1).collect();
+            let mut behind = 0;
+            for lane in &shared {
+                let queue = schedule.lanes.entry(*lane).or_default();
+                behind += usize::from(!queue.is_empty());
+                queue.push_back(index);
+            }
+            if behind == 0 {
+                schedule.ready.insert(index);
+            }
+            schedule.writes.push(Entry { group: write.group, lanes: shared, status: Status::Waiting, behind });
+        }
+        schedule
+    }
+
+    /// The next write to send, if one may go now. While canaries are out, one at a time.
+    pub fn next(&mut self) -> Option<usize> {
+        let index = if self.canaries > 0 {
+            if self.canary_in_flight.is_some() {
+                return None;
+            }
+            let fresh = self.ready.iter().copied().find(|&i| !self.canaried.contains(&self.writes[i].group));
+            let index = fresh.or_else(|| self.ready.first().copied())?;
+            self.canaried.insert(self.writes[index].group);
+            self.canary_in_flight = Some(index);
+            index
+        } else {
+            *self.ready.first()?
+        };
+        self.ready.remove(&index);
+        self.writes[index].status = Status::InFlight;
+        Some(index)
+    }
+
+    /// The writes that are in flight.
+    pub fn in_flight(&self) -> Vec<usize> {
+        (0..self.writes.len()).filter(|&i| self.writes[i].status == Status::InFlight).collect()
+    }
+
+    /// Whether the write that is in flight is a canary.
+    pub fn is_canary(&self, index: usize) -> bool {
+        self.canary_in_flight == Some(index)
+    }
+
+    /// A write is over. Gives the writes that are held because of it.
+    pub fn finish(&mut self, index: usize, finish: Finish) -> Vec<Dropped> {
+        self.writes[index].status = Status::Over;
+        if self.canary_in_flight == Some(index) {
+            self.canary_in_flight = None;
+            match finish {
+                Finish::Done => self.canaries -= 1,
+                // It said nothing: another takes its place.
+                Finish::LeftOpen => {
+                    self.canaried.remove(&self.writes[index].group);
+                }
+                Finish::Failed => {}
+            }
+        }
+        if finish == Finish::Done {
+            self.leave_lanes(index);
+            return Vec::new();
+        }
+        let mut held = Vec::new();
+        self.hold_behind(index, &mut held);
+        held
+    }
+
+    /// A write that settled without being sent is no canary: the next one is.
+    pub fn replace_canary(&mut self, index: usize) {
+        if self.canary_in_flight == Some(index) {
+            self.canary_in_flight = None;
+            self.canaried.remove(&self.writes[index].group);
+        }
+    }
+
+    /// Stops a group: none of its writes is sent any more, and what waits behind them in their lanes is held.
+    pub fn stop_group(&mut self, group: GroupId, reason: &str) -> Vec<Dropped> {
+        self.stopped_groups.insert(group);
+        let of_group: Vec<usize> = (0..self.writes.len())
+            .filter(|&i| self.writes[i].group == group && self.writes[i].status == Status::Waiting)
+            .collect();
+        let mut dropped = Vec::new();
+        for index in of_group {
+            if self.writes[index].status == Status::Waiting {
+                self.drop_write(index, Outcome::Unsent, reason, &mut dropped);
+                self.hold_behind(index, &mut dropped);
+            }
+        }
+        dropped
+    }
+
+    /// Ends it: all that still wait are dropped.
+    pub fn stop(&mut self, reason: &str) -> Vec<Dropped> {
+        let mut dropped = Vec::new();
+        for index in 0..self.writes.len() {
+            if self.writes[index].status == Status::Waiting {
+                self.drop_write(index, Outcome::Unsent, reason, &mut dropped);
+            }
+        }
+        dropped
+    }
+
+    fn drop_write(&mut self, index: usize, outcome: Outcome, reason: &str, dropped: &mut Vec<Dropped>) {
+        self.writes[index].status = Status::Over;
+        self.ready.remove(&index);
+        dropped.push(Dropped { index, outcome, reason: reason.to_owned() });
+    }
+
+    /// Lets the next of each lane come forward.
+    fn leave_lanes(&mut self, index: usize) {
+        for lane in std::mem::take(&mut self.writes[index].lanes) {
+            let Some(queue) = self.lanes.get_mut(&lane) else { continue };
+            let was_head = queue.front() == Some(&index);
+            queue.retain(|&i| i != index);
+            if let Some(&head) = queue.front().filter(|_| was_head) {
+                let entry = &mut self.writes[head];
+                entry.behind -= 1;
+                if entry.behind == 0 && entry.status == Status::Waiting {
+                    self.ready.insert(head);
+                }
+            }
+        }
+    }
+
+    /// Holds all that wait behind a write in its lanes, and what waits behind those.
+    fn hold_behind(&mut self, index: usize, dropped: &mut Vec<Dropped>) {
+        let mut left = vec![index];
+        while let Some(index) = left.pop() {
+            for lane in self.writes[index].lanes.clone() {
+                let behind: Vec<usize> = self.lanes.get(&lane).into_iter().flatten().copied().filter(|&i| i > index).collect();
+                for i in behind {
+                    if self.writes[i].status == Status::Waiting {
+                        let outcome = if self.stopped_groups.contains(&self.writes[i].group) { Outcome::Unsent } else { Outcome::Held };
+                        self.drop_write(i, outcome, "an older write of its lane did not go through", dropped);
+                        left.push(i);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "schedule_tests.rs"]
+mod tests;

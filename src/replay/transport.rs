@@ -1,0 +1,50 @@
+//! The way out: one request, and whether it surely did not leave.
+
+/// A request, ready to leave.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// The HTTP method.
+    pub method: String,
+    /// The whole URL, below the target's base URL.
+    pub url: url::Url,
+    /// The captured headers that are sent again.
+    pub headers: Vec<(String, String)>,
+    /// The idempotency key.
+    pub key: String,
+    /// The exact bytes.
+    pub body: Vec<u8>,
+}
+
+/// An answer, as far as anyone looks at it.
+#[derive(Debug, Clone, Default)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// `x-correlation-id`.
+    pub correlation_id: Option<String>,
+    /// `Retry-After`.
+    pub retry_after: Option<String>,
+    /// Whether a header says that this is the cached answer to an earlier request.
+    pub replayed: bool,
+    /// The body, at most a few MiB of it.
+    pub body: Vec<u8>,
+    /// Whether the body is whole.
+    pub whole: bool,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone)]
+pub enum Sent {
+    /// It was answered.
+    Answered(Answer),
+    /// The connection was never made: surely not applied.
+    NotSent(String),
+    /// It may have been applied, and no answer came.
+    NoAnswer(String),
+}
+
+/// Sends requests. Each call makes at most one request that the server can see.
+pub trait Transport: Send + Sync + 'static {
+    /// Sends one request.
+    fn send(&self, request: Outgoing) -> impl Future<Output = Sent> + Send;
+}

@@ -1,0 +1,56 @@
+//! Injected faults, drawn from a seeded generator so that a round can be played again.
+
+use std::time::Duration;
+
+/// How often what goes wrong, in thousandths of all requests.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Faults {
+    /// Seeds the generator.
+    pub seed: u64,
+    /// A 503 without anything applied.
+    pub unavailable: u16,
+    /// A 503 after the write was applied.
+    pub unavailable_after: u16,
+    /// A 429, with a fractional Retry-After.
+    pub rate_limited: u16,
+    /// The connection is dropped before anything is applied.
+    pub drop_before: u16,
+    /// The connection is dropped after the write was applied.
+    pub drop_after: u16,
+    /// A delay before the answer.
+    pub delayed: u16,
+    /// How long a delay is.
+    pub delay: Duration,
+}
+
+/// What goes wrong with one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    None,
+    Unavailable,
+    UnavailableAfter,
+    RateLimited,
+    DropBefore,
+    DropAfter,
+    Delayed,
+}
+
+impl Faults {
+    pub(super) fn draw(&self, random: &mut fastrand::Rng) -> Fault {
+        let mut n = random.u16(0..1000);
+        for (share, fault) in [
+            (self.unavailable, Fault::Unavailable),
+            (self.unavailable_after, Fault::UnavailableAfter),
+            (self.rate_limited, Fault::RateLimited),
+            (self.drop_before, Fault::DropBefore),
+            (self.drop_after, Fault::DropAfter),
+            (self.delayed, Fault::Delayed),
+        ] {
+            if n < share {
+                return fault;
+            }
+            n -= share;
+        }
+        Fault::None
+    }
+}
