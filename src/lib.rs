@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod capture;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod query;

@@ -70,7 +70,7 @@ pub enum IngestError {
 }
 
 /// A batch is committed at this many writes, or at this many bytes of bodies.
-const BATCH: usize = 500;
+const BATCH: usize = 2000;
 const BATCH_BYTES: usize = 4 << 20;
 /// Batches on their way to the writer.
 const IN_FLIGHT: usize = 2;

@@ -12,7 +12,7 @@ mod schedule;
 mod transport;
 
 pub use backoff::{backoff, retry_after};
-pub use engine::{Event, Replay, RunOptions};
+pub use engine::{Event, Replay, RunOptions, WriteEnded};
 pub use http::HttpTransport;
 pub use plan::build_plan;
 pub use report::{ExitCode, Report};

@@ -78,7 +78,7 @@ impl Store {
     /// Takes in a batch, all or nothing. After an error the cache must not be used again.
     pub fn ingest(&self, batch: Vec<Prepared>, cache: &IngestCache) -> Reply<Ingested> {
         let cache = cache.clone();
-        self.write(move |connection| {
+        self.write_alone(move |connection| {
             let mut cache = cache.0.lock().unwrap_or_else(PoisonError::into_inner);
             let mut done = Ingested::default();
             for prepared in &batch {

@@ -92,13 +92,31 @@ impl Store {
         self.readers.submit(work)
     }
 
+    /// Runs a small job in a transaction that it may share.
     pub(super) fn write<T, F>(&self, work: F) -> Reply<T>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> JobResult<T> + Send + 'static,
     {
+        self.write_job(false, work)
+    }
+
+    /// Runs a large job in a transaction of its own.
+    pub(super) fn write_alone<T, F>(&self, work: F) -> Reply<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> JobResult<T> + Send + 'static,
+    {
+        self.write_job(true, work)
+    }
+
+    fn write_job<T, F>(&self, alone: bool, work: F) -> Reply<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> JobResult<T> + Send + 'static,
+    {
         match &self.writer {
-            Some(writer) => writer.submit(work),
+            Some(writer) => writer.submit(alone, work),
             // Opened to look only: SQLite itself refuses the write, with the right error.
             None => self.readers.submit(work),
         }
@@ -111,6 +129,7 @@ fn set_up_writer(connection: &Connection) -> rusqlite::Result<()> {
          PRAGMA foreign_keys = ON;
          PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT};
          PRAGMA journal_size_limit = 67108864;
+         PRAGMA temp_store = MEMORY;
          PRAGMA cache_size = -32768;"
     ))
 }

@@ -37,7 +37,7 @@ impl Store {
     /// Begins a run: takes its lock, records its plan. Refused while another run sends to the same target.
     pub fn begin_run(&self, new: NewRun, now: Timestamp) -> Reply<(RunId, RunLock)> {
         let path = self.path().to_owned();
-        self.write(move |connection| {
+        self.write_alone(move |connection| {
             recover(connection, &path, now)?;
             let target = targets::ensure(connection, &new.target)?;
             let other = connection
@@ -134,6 +134,16 @@ impl Store {
                 outcomes.push(outcome);
             }
             Ok(outcomes)
+        })
+    }
+
+    /// The key, state and revision of a write; `None` if there is none of that ID.
+    pub fn brief(&self, id: WriteId) -> Reply<Option<(String, State, i64)>> {
+        self.read(move |connection| {
+            Ok(connection
+                .prepare_cached("SELECT key, state, revision FROM writes WHERE id = ?")?
+                .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+                .optional()?)
         })
     }
 

@@ -32,7 +32,7 @@ impl Store {
         now: Timestamp,
     ) -> Reply<Settled> {
         let (operator, reason) = (operator.clone(), reason.map(str::to_owned));
-        self.write(move |connection| {
+        self.write_alone(move |connection| {
             let mut settled = Settled::default();
             for id in ids {
                 match settle_one(connection, id, event, &operator, reason.as_deref(), now)? {
@@ -47,7 +47,7 @@ impl Store {
     /// Deletes up to `most` writes that were settled before `before`, for good. Tombstones keep their identities.
     /// Gives how many were deleted: 0 when nothing is left to delete.
     pub fn purge(&self, before: Timestamp, most: usize, now: Timestamp) -> Reply<usize> {
-        self.write(move |connection| {
+        self.write_alone(move |connection| {
             connection.execute_batch("PRAGMA secure_delete = ON")?;
             let mut statement = connection.prepare_cached(
                 "SELECT w.id, t.name, w.method, w.path, coalesce(w.parent_key, w.key), w.content_hash

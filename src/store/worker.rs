@@ -35,7 +35,13 @@ impl<T> Future for Reply<T> {
 /// Tells the caller how its job ended, once it is known whether the commit held.
 type Finish = Box<dyn FnOnce(Option<&str>) + Send>;
 /// Gets a connection inside a transaction, or why there is none; says whether its changes are to be kept.
-type WriteJob = Box<dyn FnOnce(std::result::Result<&Connection, &str>) -> (bool, Finish) + Send>;
+type Work = Box<dyn FnOnce(std::result::Result<&Connection, &str>) -> (bool, Finish) + Send>;
+struct WriteJob {
+    work: Work,
+    /// A large job has a transaction of its own: the savepoint that lets small ones share would copy every page.
+    alone: bool,
+}
+
 type ReadJob = Box<dyn FnOnce(&Connection) + Send>;
 
 /// The most jobs that share a commit.
@@ -58,14 +64,14 @@ impl Writer {
 
     /// Runs a job in a transaction that it may share with others. Its reply comes after the commit; if the job fails,
     /// its own changes alone are taken back.
-    pub(super) fn submit<T, F>(&self, work: F) -> Reply<T>
+    pub(super) fn submit<T, F>(&self, alone: bool, work: F) -> Reply<T>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> JobResult<T> + Send + 'static,
     {
         let (answer, reply) = oneshot::channel();
         let path = self.path.clone();
-        let job: WriteJob = Box::new(move |connection| {
+        let work: Work = Box::new(move |connection| {
             let result = match connection {
                 Ok(connection) => work(connection).map_err(|e| e.at(&path)),
                 Err(why) => Err(StoreError::Commit(why.to_owned())),
@@ -81,7 +87,7 @@ impl Writer {
         });
         if let Some(sender) = &self.sender {
             // Should the thread be gone, the job is dropped with its sender and the reply says so.
-            let _ = sender.send(job);
+            let _ = sender.send(WriteJob { work, alone });
         }
         Reply(reply)
     }
@@ -97,39 +103,64 @@ impl Drop for Writer {
 }
 
 fn write_loop(connection: &Connection, jobs: &Receiver<WriteJob>, path: &Path) {
-    while let Ok(first) = jobs.recv() {
-        let began = connection.execute_batch("BEGIN IMMEDIATE");
-        let mut finishes = Vec::new();
-        let mut failed = began.err().map(|e| StoreError::sqlite(path, &e).to_string());
-        for job in std::iter::once(first).chain(jobs.try_iter().take(GROUP - 1)) {
-            if let Some(why) = &failed {
-                finishes.push(job(Err(why)).1);
-                continue;
-            }
-            finishes.push(run_in_savepoint(connection, job));
-            if connection.is_autocommit() {
-                // SQLite has taken the whole transaction back (a full disk, an I/O error).
-                failed = Some("the transaction was taken back: see the other error".to_owned());
+    let mut waiting = None;
+    while let Some(first) = waiting.take().or_else(|| jobs.recv().ok()) {
+        let mut group = vec![first];
+        while !group[0].alone && group.len() < GROUP {
+            match jobs.try_recv() {
+                Ok(job) if job.alone => {
+                    waiting = Some(job);
+                    break;
+                }
+                Ok(job) => group.push(job),
+                Err(_) => break,
             }
         }
-        if failed.is_none()
-            && let Err(error) = connection.execute_batch("COMMIT")
-        {
-            failed = Some(StoreError::sqlite(path, &error).to_string());
-        }
-        if failed.is_some() && !connection.is_autocommit() {
-            let _ = connection.execute_batch("ROLLBACK");
-        }
-        for finish in finishes {
-            finish(failed.as_deref());
-        }
+        commit_together(connection, group, path);
     }
     let _ = connection.execute_batch("PRAGMA optimize");
 }
 
-fn run_in_savepoint(connection: &Connection, job: WriteJob) -> Finish {
+/// Runs jobs in one transaction and tells each, after the commit, how it went.
+fn commit_together(connection: &Connection, group: Vec<WriteJob>, path: &Path) {
+    let began = connection.execute_batch("BEGIN IMMEDIATE");
+    let mut finishes = Vec::with_capacity(group.len());
+    let mut failed = began.err().map(|e| StoreError::sqlite(path, &e).to_string());
+    let mut keep_all = true;
+    for job in group {
+        if let Some(why) = &failed {
+            finishes.push((job.work)(Err(why)).1);
+            continue;
+        }
+        if job.alone {
+            let (keep, finish) = (job.work)(Ok(connection));
+            keep_all = keep;
+            finishes.push(finish);
+        } else {
+            finishes.push(run_in_savepoint(connection, job.work));
+        }
+        if connection.is_autocommit() {
+            // SQLite has taken the whole transaction back (a full disk, an I/O error).
+            failed = Some("the transaction was taken back: see the other error".to_owned());
+        }
+    }
+    if failed.is_none()
+        && keep_all
+        && let Err(error) = connection.execute_batch("COMMIT")
+    {
+        failed = Some(StoreError::sqlite(path, &error).to_string());
+    }
+    if !connection.is_autocommit() {
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    for finish in finishes {
+        finish(failed.as_deref());
+    }
+}
+
+fn run_in_savepoint(connection: &Connection, work: Work) -> Finish {
     let _ = connection.prepare_cached("SAVEPOINT job").and_then(|mut s| s.execute([]));
-    let (keep, finish) = job(Ok(connection));
+    let (keep, finish) = work(Ok(connection));
     if !keep {
         let _ = connection.prepare_cached("ROLLBACK TO job").and_then(|mut s| s.execute([]));
     }

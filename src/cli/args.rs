@@ -1,0 +1,410 @@
+//! The command line: every command, option and default.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::domain::endpoint::{BaseUrl, EndpointPath};
+use crate::domain::failure_type::FailureType;
+use crate::domain::hazard::Hazard;
+use crate::domain::time::parse_length;
+
+/// Keeps every API write that failed, shows why, and sends it again with its original idempotency key.
+#[derive(Debug, Parser)]
+#[command(name = "dlq", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes: 0 all well or nothing to do, 1 error, 2 wrong command line, 3 some failed, unknown, \
+    held or rejected, 4 a run or group was stopped, 5 nothing to do (with --fail-if-empty), 6 only refusals.")]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(super) struct Global {
+    /// The database file [default: dlq/dlq.db in the XDG data directory]
+    #[arg(long, global = true, env = "DLQ_DB", value_name = "FILE", hide_env_values = true)]
+    pub(super) db: Option<PathBuf>,
+    /// The config file [default: dlq/config.toml in the XDG config directory, if it is there]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// The API to look at or send to, by name
+    #[arg(long, global = true, value_name = "NAME", value_parser = target_name)]
+    pub(super) target: Option<String>,
+    /// Where that API is; the file remembers it from its first use
+    #[arg(long, global = true, env = "EXPERITURE_BASE_URL", value_name = "URL", value_parser = base_url)]
+    pub(super) base_url: Option<BaseUrl>,
+    /// Who does this, for the record [default: the login]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(super) operator: Option<String>,
+    /// Print NDJSON: one object a line, nothing else on stdout
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(super) color: Color,
+    /// Say only what went wrong
+    #[arg(short, long, global = true)]
+    pub(super) quiet: bool,
+    /// Say more: every attempt of a replay
+    #[arg(short, long, global = true)]
+    pub(super) verbose: bool,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Also into pipes.
+    Always,
+    /// Never.
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Take failures in: NDJSON, plain, gzip or zstd
+    Ingest(Ingest),
+    /// List writes, the newest first: open ones unless the query names states
+    List(List),
+    /// Show writes whole, the cause first
+    Show(Show),
+    /// Show the groups: writes with the same cause
+    Groups,
+    /// Count writes by state
+    Stats(Stats),
+    /// Show all that happened to a write
+    History(History),
+    /// Show the runs, the newest first
+    Runs(Runs),
+    /// Send writes again, with their original keys and bytes
+    Replay(Replay),
+    /// Settle writes by hand: someone looked, and the API has them or has them not
+    Resolve(Resolve),
+    /// Give writes up
+    Discard(WithReason),
+    /// Take back what was discarded or resolved by hand (searches settled writes)
+    Reopen(WithReason),
+    /// Delete settled writes for good; what is left only knows them when they come again
+    Purge(Purge),
+    /// Look at targets, or bind one to another URL
+    #[command(subcommand)]
+    Target(Target),
+    /// Write writes out as NDJSON that `ingest` takes back
+    Export(Export),
+    /// Copy the file, also while it is in use
+    Backup(Backup),
+    /// Check the file, the config, the token and the way to the target
+    Doctor,
+    /// Print the stable key of each JSON text on stdin, one a line
+    Key,
+    /// Watch the whole story against a simulated API, on a throw-away file
+    Demo(Demo),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Ingest {
+    /// Files to read; `-` is stdin
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub(super) files: Vec<PathBuf>,
+    /// The endpoint of failures that name none, below the base URL
+    #[arg(long, value_name = "PATH", value_parser = endpoint)]
+    pub(super) endpoint: Option<EndpointPath>,
+    /// The `matchKey` of bodies that are put together again from their record
+    #[arg(long, value_name = "FIELD")]
+    pub(super) match_key: Option<String>,
+    /// The source of failures that name none
+    #[arg(long, value_name = "NAME")]
+    pub(super) source: Option<String>,
+    /// Where lines go that can't be taken in [default: beside the database]
+    #[arg(long, value_name = "FILE")]
+    pub(super) rejects: Option<PathBuf>,
+    /// The longest line, in bytes (k and m are taken too)
+    #[arg(long, value_name = "SIZE", default_value = "16m", value_parser = size)]
+    pub(super) max_line: usize,
+}
+
+/// Words and `field:value` pairs; all must hold.
+#[derive(Debug, Args, Default)]
+pub(super) struct Query {
+    /// Words and `field:value` pairs, all of which must hold: `type:schema age:<2h -path:append email:~example.org`
+    #[arg(value_name = "QUERY", value_parser = query_word)]
+    pub(super) query: Vec<String>,
+}
+
+/// Marks an argument that clap must not take for an option.
+const NEGATED: char = '\u{1f}';
+
+/// The process's arguments. `-path:append` and `-"some text"` are conditions, not options; clap would swallow every
+/// option after them if it were told to let hyphens through.
+pub(super) fn arguments() -> impl Iterator<Item = std::ffi::OsString> {
+    let mut literal = false;
+    std::env::args_os().map(move |argument| {
+        let Some(text) = argument.to_str().filter(|_| !literal) else { return argument };
+        literal = text == "--";
+        let negated = text.strip_prefix('-').is_some_and(|rest| {
+            rest.starts_with('"') || (rest.starts_with(char::is_alphabetic) && rest.contains(':') && !rest.contains('='))
+        });
+        if negated { format!("{NEGATED}{text}").into() } else { argument }
+    })
+}
+
+fn query_word(text: &str) -> Result<String, String> {
+    Ok(text.strip_prefix(NEGATED).unwrap_or(text).to_owned())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    Table,
+    /// NDJSON.
+    Json,
+    /// For spreadsheets.
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct List {
+    #[command(flatten)]
+    pub(super) query: Query,
+    /// The most writes [default: 50 in a table, else all]
+    #[arg(long, value_name = "N")]
+    pub(super) limit: Option<usize>,
+    /// What to sort by: id, time, type, status, occurrences, attempts; a `-` before it turns it round
+    #[arg(long, value_name = "FIELD", default_value = "-time", allow_hyphen_values = true, value_parser = sort)]
+    pub(super) sort: crate::store::Order,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    /// The writes' IDs
+    #[arg(value_name = "ID", required = true)]
+    pub(super) ids: Vec<i64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum By {
+    /// The failure type.
+    Type,
+    /// The error code.
+    Code,
+    /// The object.
+    Object,
+    /// The target.
+    Target,
+    /// The group.
+    Group,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Stats {
+    /// What to count by
+    #[arg(long, value_enum, default_value_t = By::Type, value_name = "FIELD")]
+    pub(super) by: By,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct History {
+    /// The write's ID
+    #[arg(value_name = "ID")]
+    pub(super) id: i64,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Runs {
+    /// The most runs
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(super) limit: usize,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Replay {
+    #[command(flatten)]
+    pub(super) query: Query,
+    /// Writes of this failure type
+    #[arg(long = "type", value_name = "TYPE", value_parser = failure_type)]
+    pub(super) failure_type: Option<FailureType>,
+    /// Writes with these IDs
+    #[arg(long, value_name = "N", num_args = 1.., value_delimiter = ',')]
+    pub(super) id: Vec<i64>,
+    /// All pending and unknown writes
+    #[arg(long)]
+    pub(super) all: bool,
+    /// Show the plan and send nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// The most writes, the oldest first
+    #[arg(long, value_name = "N")]
+    pub(super) limit: Option<usize>,
+    /// How many writes go first, one by one; if one fails, its group stops
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "no_canary")]
+    pub(super) canary: usize,
+    /// Send without a canary
+    #[arg(long)]
+    pub(super) no_canary: bool,
+    /// The most writes in flight
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = at_least_one)]
+    pub(super) concurrency: usize,
+    /// The most requests for one write in this run
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) max_attempts: u32,
+    /// Send in spite of these hazards
+    #[arg(long, value_name = "HAZARD", num_args = 1.., value_delimiter = ',', value_parser = hazard)]
+    pub(super) allow: Vec<Hazard>,
+    /// Send in spite of key-expired and key-not-sent: the API may then hold a write twice
+    #[arg(long)]
+    pub(super) allow_duplicates: bool,
+    /// Don't ask
+    #[arg(long)]
+    pub(super) yes: bool,
+    /// Exit with 5 when there is nothing to send
+    #[arg(long)]
+    pub(super) fail_if_empty: bool,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Resolve {
+    #[command(flatten)]
+    pub(super) query: Query,
+    /// The API has them: they are settled
+    #[arg(long, conflicts_with = "not_applied", required_unless_present = "not_applied")]
+    pub(super) applied: bool,
+    /// The API has them not: they may be sent, also outside the key window
+    #[arg(long)]
+    pub(super) not_applied: bool,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT", value_parser = filled)]
+    pub(super) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WithReason {
+    #[command(flatten)]
+    pub(super) query: Query,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT", value_parser = filled)]
+    pub(super) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Purge {
+    /// Settled at least this long ago: 30d, 12h
+    #[arg(long, value_name = "AGE", value_parser = length)]
+    pub(super) older_than: Duration,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Target {
+    /// Show the targets and what they are bound to
+    List,
+    /// Bind a target to another base URL (--base-url), because it has moved
+    Set {
+        /// The target's name
+        #[arg(value_parser = target_name)]
+        name: String,
+        /// Why, for the record
+        #[arg(long, value_name = "TEXT", value_parser = filled)]
+        reason: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    #[command(flatten)]
+    pub(super) query: Query,
+    /// Write to this new file, mode 0600, instead of stdout
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Backup {
+    /// The copy; must not exist
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Demo {
+    /// Tell the whole story without a terminal
+    #[arg(long)]
+    pub(super) headless: bool,
+}
+
+fn target_name(text: &str) -> Result<String, String> {
+    crate::capture::check_target_name(text).map(|()| text.to_owned())
+}
+
+fn base_url(text: &str) -> Result<BaseUrl, String> {
+    BaseUrl::parse(text).map_err(|e| e.to_string())
+}
+
+fn endpoint(text: &str) -> Result<EndpointPath, String> {
+    EndpointPath::parse(text, None).map_err(|e| e.to_string())
+}
+
+fn failure_type(text: &str) -> Result<FailureType, String> {
+    FailureType::parse(text).ok_or_else(|| {
+        let names = FailureType::ALL.map(FailureType::name);
+        format!("there are {}", names.join(", "))
+    })
+}
+
+fn hazard(text: &str) -> Result<Hazard, String> {
+    Hazard::parse(text).filter(|h| h.refuses()).ok_or_else(|| {
+        let names: Vec<&str> = Hazard::ALL.iter().filter(|h| h.refuses()).map(|h| h.name()).collect();
+        format!("hazards that refuse are {}", names.join(", "))
+    })
+}
+
+fn filled(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err("say why in a few words".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+fn length(text: &str) -> Result<Duration, String> {
+    parse_length(text).ok_or_else(|| "a length of time is written 30s, 15m, 12h or 30d".to_owned())
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| (1..=4096).contains(n)).ok_or_else(|| "a whole number from 1 to 4096".to_owned())
+}
+
+fn size(text: &str) -> Result<usize, String> {
+    let lower = text.to_ascii_lowercase();
+    let digits = lower.trim_end_matches("ib").trim_end_matches('b');
+    let (number, unit) = match digits.strip_suffix('k') {
+        Some(number) => (number, 1 << 10),
+        None => digits.strip_suffix('m').map_or((digits, 1), |number| (number, 1 << 20)),
+    };
+    let bytes = number.parse::<usize>().ok().and_then(|n| n.checked_mul(unit));
+    bytes.filter(|n| (1..=1 << 30).contains(n)).ok_or_else(|| "a size is written 4096, 64k or 16m, at most 1024m".to_owned())
+}
+
+fn sort(text: &str) -> Result<crate::store::Order, String> {
+    use crate::store::Sort;
+    let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
+    let sort = match name {
+        "id" => Sort::Id,
+        "time" => Sort::Time,
+        "type" => Sort::Type,
+        "status" => Sort::Status,
+        "occurrences" => Sort::Occurrences,
+        "attempts" => Sort::Attempts,
+        _ => return Err("one of id, time, type, status, occurrences, attempts, with a - before it to turn it round".to_owned()),
+    };
+    Ok(crate::store::Order { sort, descending })
+}

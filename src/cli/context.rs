@@ -1,0 +1,178 @@
+//! What every command starts from: the options, the config, the file.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use etcetera::BaseStrategy;
+
+use super::args::{Color, Global};
+use crate::capture::{DEFAULT_TARGET, TargetBinding};
+use crate::config::{Config, current_operator};
+use crate::domain::endpoint::BaseUrl;
+use crate::domain::filter::{Filter, Test, TextField, TextMatch};
+use crate::domain::run::Operator;
+use crate::domain::target::{TargetSettings, TokenSource};
+use crate::query;
+use crate::render::style::Palette;
+use crate::replay::ExitCode;
+use crate::store::{OpenOptions, Store};
+
+/// A wrong command line: exit 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Usage(pub(super) String);
+
+/// The options and the config.
+pub(super) struct Context {
+    pub(super) global: Global,
+    pub(super) config: Config,
+    pub(super) operator: Operator,
+}
+
+impl Context {
+    pub(super) fn new(global: Global) -> anyhow::Result<Self> {
+        let config = match &global.config {
+            Some(path) => Config::load(path)?,
+            None => match default_config()? {
+                Some(path) => Config::load(&path)?,
+                None => Config::default(),
+            },
+        };
+        let operator = current_operator(global.operator.as_deref());
+        Ok(Self { global, config, operator })
+    }
+
+    pub(super) fn db(&self) -> anyhow::Result<PathBuf> {
+        if let Some(path) = self.global.db.as_ref().or(self.config.db.as_ref()) {
+            return Ok(path.clone());
+        }
+        let strategy = etcetera::choose_base_strategy().context("there is no home directory: name the file with --db")?;
+        Ok(strategy.data_dir().join("dlq/dlq.db"))
+    }
+
+    /// Opens the file to look at it only.
+    pub(super) fn look(&self) -> anyhow::Result<Store> {
+        self.open(OpenOptions { write: false, ..OpenOptions::default() })
+    }
+
+    /// Opens the file to change it.
+    pub(super) fn change(&self) -> anyhow::Result<Store> {
+        self.open(OpenOptions::default())
+    }
+
+    /// Opens the file to change it, and makes it if it isn't there.
+    pub(super) fn create(&self) -> anyhow::Result<Store> {
+        self.open(OpenOptions { create: true, ..OpenOptions::default() })
+    }
+
+    fn open(&self, mut options: OpenOptions) -> anyhow::Result<Store> {
+        options.busy_timeout = self.config.busy_timeout.unwrap_or(options.busy_timeout);
+        Ok(Store::open(&self.db()?, options)?)
+    }
+
+    /// The query's filter; of one target if `--target` names it.
+    pub(super) fn filter(&self, store: &Store, words: &[String]) -> anyhow::Result<Filter> {
+        if let Some(option) = words.iter().find(|word| word.starts_with("--")) {
+            return Err(Usage(format!("there is no option {option} here; see --help (put a text that begins so in quotes inside the query)")).into());
+        }
+        let fields = store.record_fields().wait()?;
+        let known = |name: &str| fields.binary_search_by(|f| f.as_str().cmp(name)).is_ok();
+        let filter = query::parse(&words.join(" "), &known).map_err(|e| Usage(e.to_string()))?;
+        Ok(match &self.global.target {
+            Some(name) => filter.and(Test::Text(TextField::Target, vec![TextMatch::Is(name.clone())])),
+            None => filter,
+        })
+    }
+
+    /// The name of the target that `--target` names, or the default.
+    pub(super) fn target_name(&self) -> &str {
+        self.global.target.as_deref().unwrap_or(DEFAULT_TARGET)
+    }
+
+    /// A target's base URL: as given, from the config, or remembered by the file.
+    pub(super) fn base_url(&self, store: &Store, target: &TargetSettings) -> anyhow::Result<Option<BaseUrl>> {
+        if let Some(url) = self.global.base_url.as_ref().or(target.base_url.as_ref()) {
+            return Ok(Some(url.clone()));
+        }
+        let known = store.targets().wait()?;
+        Ok(known.into_iter().find(|t| t.name == target.name).and_then(|t| t.base_url))
+    }
+
+    /// What lines are bound to when they come in.
+    pub(super) fn bindings(&self, store: &Store) -> anyhow::Result<BTreeMap<String, TargetBinding>> {
+        let mut bindings = BTreeMap::new();
+        for known in store.targets().wait()? {
+            let settings = self.config.target(&known.name);
+            let base_url = settings.base_url.clone().or(known.base_url);
+            bindings.insert(known.name, TargetBinding { settings, base_url });
+        }
+        for settings in self.config.targets() {
+            bindings
+                .entry(settings.name.clone())
+                .or_insert_with(|| TargetBinding { settings: settings.clone(), base_url: settings.base_url.clone() });
+        }
+        if let Some(url) = &self.global.base_url {
+            let name = self.target_name().to_owned();
+            let settings = self.config.target(&name);
+            bindings.insert(name, TargetBinding { settings, base_url: Some(url.clone()) });
+        }
+        Ok(bindings)
+    }
+
+    /// Colours for a stream.
+    pub(super) fn palette(&self, stream: &impl IsTerminal) -> Palette {
+        Palette(match self.global.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+        })
+    }
+
+    /// The terminal's width; `None` for pipes, which get everything.
+    pub(super) fn width() -> Option<u16> {
+        if !std::io::stdout().is_terminal() {
+            return None;
+        }
+        Some(terminal_size::terminal_size().map_or(80, |(width, _)| width.0.max(40)))
+    }
+}
+
+/// Reads a target's token. `None` when the target wants none.
+pub(super) fn read_token(target: &TargetSettings) -> anyhow::Result<Option<String>> {
+    let token = match &target.token {
+        TokenSource::None => return Ok(None),
+        TokenSource::Env(variable) => std::env::var(variable)
+            .map_err(|_| Usage(format!("no token: the environment variable {variable} is not set")))?,
+        TokenSource::File(path) => {
+            let text = std::fs::read_to_string(path).with_context(|| format!("token file {}", path.display()))?;
+            text.lines().next().unwrap_or_default().to_owned()
+        }
+    };
+    let token = token.trim().to_owned();
+    if token.is_empty() {
+        return Err(Usage(format!("no token: {} is empty", token_source(target))).into());
+    }
+    Ok(Some(token))
+}
+
+/// Where a target's token comes from, in words.
+pub(super) fn token_source(target: &TargetSettings) -> String {
+    match &target.token {
+        TokenSource::None => "none is wanted".to_owned(),
+        TokenSource::Env(variable) => format!("the environment variable {variable}"),
+        TokenSource::File(path) => format!("the file {}", path.display()),
+    }
+}
+
+fn default_config() -> anyhow::Result<Option<PathBuf>> {
+    let Ok(strategy) = etcetera::choose_base_strategy() else { return Ok(None) };
+    let path = strategy.config_dir().join("dlq/config.toml");
+    Ok(Path::exists(&path).then_some(path))
+}
+
+/// The exit code of an error.
+pub(super) fn exit_code(error: &anyhow::Error) -> ExitCode {
+    if error.downcast_ref::<Usage>().is_some() { ExitCode::Usage } else { ExitCode::Error }
+}

@@ -1,0 +1,118 @@
+//! `dlq ingest`: failures in, with a progress bar on a terminal.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::args::Ingest;
+use super::context::Context;
+use super::output::{Out, thousands};
+use crate::capture::{self, Binding, IngestOptions, Progress};
+use crate::domain::time::Timestamp;
+use crate::replay::ExitCode;
+
+pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
+    let store = context.create()?;
+    let now = Timestamp::now();
+    if let Some(base) = &context.global.base_url {
+        store.bind_target(context.target_name(), base, &context.operator, now).wait()?;
+    }
+    let rejects = args.rejects.unwrap_or_else(|| beside(store.path(), "-rejects.ndjson"));
+    let options = IngestOptions {
+        inputs: args.files,
+        rejects,
+        max_line: args.max_line,
+        binding: Binding {
+            target: context.global.target.clone(),
+            targets: context.bindings(&store)?,
+            endpoint: args.endpoint,
+            match_key: args.match_key,
+            source: args.source,
+            now,
+        },
+    };
+    let stop = stop_on_signal()?;
+    let bar = progress_bar(context);
+    let mut watch = |progress: Progress| {
+        if let Some(total) = progress.total {
+            bar.set_length(total);
+        }
+        bar.set_position(progress.bytes);
+        bar.set_message(format!("{} lines, {} rejected", progress.summary.read, progress.summary.rejected));
+    };
+    let result = capture::ingest(&store, &options, &stop, &mut watch);
+    bar.finish_and_clear();
+    let summary = result?;
+    let mut out = Out::new();
+    if context.global.json {
+        let line = serde_json::json!({
+            "read": summary.read,
+            "inserted": summary.inserted,
+            "repeated": summary.repeated,
+            "rejected": summary.rejected,
+        });
+        out.line(&line.to_string())?;
+    } else if !context.global.quiet {
+        let n = thousands;
+        out.line(&format!(
+            "read {}: {} inserted, {} repeated, {} rejected",
+            n(summary.read),
+            n(summary.inserted),
+            n(summary.repeated),
+            n(summary.rejected)
+        ))?;
+    }
+    out.flush()?;
+    if stop.load(Ordering::Relaxed) {
+        anyhow::bail!("interrupted; what was read is kept, run it again to go on");
+    }
+    if summary.rejected > 0 {
+        eprintln!(
+            "{} lines were rejected; they are kept, with the reasons, in {} (mend them and ingest that file)",
+            thousands(summary.rejected),
+            options.rejects.display()
+        );
+        return Ok(ExitCode::SomeFailed);
+    }
+    Ok(ExitCode::Ok)
+}
+
+fn beside(path: &std::path::Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn progress_bar(context: &Context) -> ProgressBar {
+    if context.global.quiet || context.global.json || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner();
+    let template = "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} ETA {eta}  {msg}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// A flag that the first Ctrl-C or SIGTERM raises; the ingest then ends after the batch in hand. A second one ends the
+/// process at once, which loses nothing either.
+fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let raised = Arc::clone(&stop);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::spawn(move || {
+        runtime.block_on(async move {
+            loop {
+                super::telling::stop_signal().await;
+                if raised.swap(true, Ordering::Relaxed) {
+                    std::process::exit(130);
+                }
+            }
+        });
+    });
+    Ok(stop)
+}

@@ -1,0 +1,341 @@
+//! The commands that look: list, show, groups, stats, history, runs.
+
+use std::io::stdout;
+
+use super::args::{By, Format, History, List, Runs, Show, Stats};
+use super::context::Context;
+use super::output::{Out, thousands, writes};
+use crate::domain::escape::terminal;
+use crate::domain::filter::{Filter, Test};
+use crate::domain::group::Group;
+use crate::domain::ids::WriteId;
+use crate::domain::outcome::Outcome;
+use crate::domain::run::Run;
+use crate::domain::state::State;
+use crate::domain::time::{Timestamp, human_length};
+use crate::domain::write::WriteView;
+use crate::render::table::{Column, table};
+use crate::render::{csv, detail, json};
+use crate::replay::ExitCode;
+use crate::store::{Count, CountBy, HistoryEntry, Store};
+
+/// Writes that are read at a time.
+const PAGE: usize = 500;
+const TABLE_LIMIT: usize = 50;
+
+pub(super) fn list(context: &Context, args: &List) -> anyhow::Result<ExitCode> {
+    let store = context.look()?;
+    let asked = context.filter(&store, &args.query.query)?;
+    let hides = !asked.names_states();
+    let filter = if hides { asked.clone().and(Test::State(State::OPEN.to_vec())) } else { asked.clone() };
+    let format = if context.global.json { Format::Json } else { args.format };
+    let limit = args.limit.unwrap_or(if format == Format::Table { TABLE_LIMIT } else { usize::MAX });
+    let mut out = Out::new();
+    if format == Format::Csv {
+        out.text(&csv::record(csv::HEADER))?;
+    }
+    let mut rows = Vec::new();
+    let mut more = false;
+    each_write(&store, context, &filter, args, limit, format == Format::Json, |view, beyond| {
+        if beyond {
+            more = true;
+            return Ok(());
+        }
+        match format {
+            Format::Json => out.line(&json::write(&view)),
+            Format::Csv => out.text(&csv::write(&view)),
+            Format::Table => {
+                rows.push(row(&view));
+                Ok(())
+            }
+        }
+    })?;
+    if format == Format::Table && !rows.is_empty() {
+        let columns = [
+            Column::Number("ID"),
+            Column::Fixed("STATE"),
+            Column::Fixed("TYPE"),
+            Column::Number("HTTP"),
+            Column::Fixed("OPERATION"),
+            Column::Fixed("AGE"),
+            Column::Text("MESSAGE"),
+            Column::Text("HAZARDS"),
+        ];
+        out.text(&table(&columns, rows.clone(), Context::width()))?;
+    }
+    out.flush()?;
+    if !context.global.quiet {
+        footer(&store, &asked, hides, more, rows.is_empty() && format == Format::Table)?;
+    }
+    Ok(ExitCode::Ok)
+}
+
+/// Calls `one` for each write up to the limit, and once more with `true` if there are others.
+fn each_write(
+    store: &Store,
+    context: &Context,
+    filter: &Filter,
+    args: &List,
+    limit: usize,
+    bodies: bool,
+    mut one: impl FnMut(WriteView, bool) -> std::io::Result<()>,
+) -> anyhow::Result<()> {
+    let now = Timestamp::now();
+    let (mut given, mut cursor) = (0, None);
+    loop {
+        let want = (limit - given).saturating_add(1).min(PAGE);
+        let page = store.page(filter, args.sort, cursor, want, bodies, context.config.windows(), now).wait()?;
+        for view in page.writes {
+            let beyond = given == limit;
+            one(view, beyond)?;
+            if beyond {
+                return Ok(());
+            }
+            given += 1;
+        }
+        cursor = page.next;
+        if cursor.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+/// What the table does not show, on stderr.
+fn footer(store: &Store, asked: &Filter, hides: bool, more: bool, empty: bool) -> anyhow::Result<()> {
+    let hidden = if hides {
+        let settled = asked.clone().and(Test::State(State::SETTLED.to_vec()));
+        store.count(&settled, Timestamp::now()).wait()?
+    } else {
+        0
+    };
+    let mut notes = Vec::new();
+    if empty {
+        notes.push("no open writes match".to_owned());
+    }
+    if more {
+        notes.push("there are more: --limit shows them".to_owned());
+    }
+    if hidden > 0 {
+        notes.push(format!("{} settled, not shown: state:any shows them", writes(hidden.unsigned_abs())));
+    }
+    if !notes.is_empty() {
+        eprintln!("{}", notes.join("; "));
+    }
+    Ok(())
+}
+
+fn row(view: &WriteView) -> Vec<String> {
+    let write = &view.write;
+    let at = write.failed_at.unwrap_or(write.captured_at);
+    vec![
+        write.id.to_string(),
+        write.standing.state().to_string(),
+        write.failure.failure_type.to_string(),
+        write.failure.status.map_or_else(|| "-".to_owned(), |s| s.to_string()),
+        format!("{}/{}", write.path.object(), write.path.operation()),
+        human_length(Timestamp::now().since(at)),
+        write.failure.message.clone().or_else(|| write.failure.code.clone()).unwrap_or_default(),
+        view.hazards.iter().map(|h| h.name()).collect::<Vec<_>>().join(" "),
+    ]
+}
+
+pub(super) fn show(context: &Context, args: &Show) -> anyhow::Result<ExitCode> {
+    let store = context.look()?;
+    let now = Timestamp::now();
+    let mut out = Out::new();
+    let mut missing = Vec::new();
+    for (n, id) in args.ids.iter().enumerate() {
+        let id = WriteId(*id);
+        let Some(view) = store.write_view(id, context.config.windows(), now).wait()? else {
+            missing.push(id.to_string());
+            continue;
+        };
+        if context.global.json {
+            out.line(&json::write(&view))?;
+            continue;
+        }
+        if n > 0 {
+            out.line("")?;
+        }
+        let history = store.history(id).wait()?;
+        let attempts: Vec<_> = history
+            .into_iter()
+            .filter_map(|entry| match entry {
+                HistoryEntry::Attempt(attempt) => Some(attempt),
+                HistoryEntry::Action(_) => None,
+            })
+            .collect();
+        let evidence = if view.body.is_none() { store.evidence(id).wait()? } else { None };
+        let window = context.config.target(&view.write.target).window;
+        out.text(&detail::page(&view, &attempts, evidence.as_deref(), window, now, context.palette(&stdout())))?;
+    }
+    out.flush()?;
+    if missing.is_empty() {
+        Ok(ExitCode::Ok)
+    } else {
+        anyhow::bail!("there is no write {} in {} (purged, or never there)", missing.join(", "), store.path().display())
+    }
+}
+
+pub(super) fn groups(context: &Context) -> anyhow::Result<ExitCode> {
+    let store = context.look()?;
+    let groups = store.groups(context.global.target.as_deref()).wait()?;
+    let mut out = Out::new();
+    if context.global.json {
+        for group in &groups {
+            out.line(&json::group(group))?;
+        }
+    } else {
+        out.text(&group_table(&groups, Context::width()))?;
+    }
+    out.flush()?;
+    Ok(ExitCode::Ok)
+}
+
+/// The groups as a table; empty without groups.
+pub(super) fn group_table(groups: &[Group], width: Option<u16>) -> String {
+    if groups.is_empty() {
+        return String::new();
+    }
+    let columns = [
+        Column::Number("GROUP"),
+        Column::Fixed("TYPE"),
+        Column::Number("OPEN"),
+        Column::Number("ALL"),
+        Column::Fixed("OBJECT"),
+        Column::Text("CODE"),
+        Column::Text("MESSAGE"),
+        Column::Fixed("LAST SEEN"),
+    ];
+    let rows = groups
+        .iter()
+        .map(|g| {
+            let code = g.error_code.as_deref().unwrap_or("-").rsplit('.').next().unwrap_or_default().to_owned();
+            vec![
+                g.id.to_string(),
+                g.failure_type.to_string(),
+                thousands(g.open.unsigned_abs()),
+                thousands(g.count.unsigned_abs()),
+                g.object.clone(),
+                code,
+                g.message.clone(),
+                g.last_seen.to_human(),
+            ]
+        })
+        .collect();
+    table(&columns, rows, width)
+}
+
+pub(super) fn stats(context: &Context, args: &Stats) -> anyhow::Result<ExitCode> {
+    let store = context.look()?;
+    let (by, name) = match args.by {
+        By::Type => (CountBy::Type, "type"),
+        By::Code => (CountBy::Code, "code"),
+        By::Object => (CountBy::Object, "object"),
+        By::Target => (CountBy::Target, "target"),
+        By::Group => (CountBy::Group, "group"),
+    };
+    let counts = store.counts(by, context.global.target.as_deref()).wait()?;
+    let mut out = Out::new();
+    if context.global.json {
+        for count in &counts {
+            out.line(&json::count(name, &count.key, &count.by_state))?;
+        }
+        out.flush()?;
+        return Ok(ExitCode::Ok);
+    }
+    let mut columns = vec![Column::Fixed(match args.by {
+        By::Type => "TYPE",
+        By::Code => "CODE",
+        By::Object => "OBJECT",
+        By::Target => "TARGET",
+        By::Group => "GROUP",
+    })];
+    columns.extend(["PENDING", "REPLAYING", "UNKNOWN", "REPLAYED", "RESOLVED", "DISCARDED", "ALL"].map(Column::Number));
+    let mut total = [0; 6];
+    let cells = |key: &str, by_state: &[i64; 6]| {
+        let all: i64 = by_state.iter().sum();
+        let numbers = by_state.iter().chain([&all]).map(|n| thousands(n.unsigned_abs()));
+        std::iter::once(if key.is_empty() { "-".to_owned() } else { key.to_owned() }).chain(numbers).collect::<Vec<_>>()
+    };
+    let mut rows = Vec::new();
+    for Count { key, by_state } in &counts {
+        rows.push(cells(key, by_state));
+        total.iter_mut().zip(by_state).for_each(|(sum, n)| *sum += n);
+    }
+    rows.push(cells("all", &total));
+    out.text(&table(&columns, rows, Context::width()))?;
+    out.flush()?;
+    Ok(ExitCode::Ok)
+}
+
+pub(super) fn history(context: &Context, args: &History) -> anyhow::Result<ExitCode> {
+    let store = context.look()?;
+    let id = WriteId(args.id);
+    if store.state_of(id).wait()?.is_none() {
+        anyhow::bail!("there is no write {id} in {} (purged, or never there)", store.path().display());
+    }
+    let mut out = Out::new();
+    let entries = store.history(id).wait()?;
+    for entry in &entries {
+        let line = match (entry, context.global.json) {
+            (HistoryEntry::Attempt(attempt), true) => json::attempt(attempt),
+            (HistoryEntry::Action(action), true) => json::action(action),
+            (HistoryEntry::Attempt(attempt), false) => terminal(&detail::attempt_line(attempt)).into_owned(),
+            (HistoryEntry::Action(action), false) => {
+                let reason = action.reason.as_deref().map(|r| format!(" ({r})")).unwrap_or_default();
+                let who = format!("{} on {}", action.operator.name, action.operator.host);
+                let text = format!("{}  {} by {who}: {}{reason}", action.at.to_human(), action.action, action.detail);
+                terminal(&text).into_owned()
+            }
+        };
+        out.line(&line)?;
+    }
+    out.flush()?;
+    if entries.is_empty() && !context.global.json && !context.global.quiet {
+        eprintln!("nothing has happened to write {id} since it came in");
+    }
+    Ok(ExitCode::Ok)
+}
+
+pub(super) fn runs(context: &Context, args: &Runs) -> anyhow::Result<ExitCode> {
+    let store = context.look()?;
+    let runs = store.runs(args.limit).wait()?;
+    let mut out = Out::new();
+    if context.global.json {
+        for run in &runs {
+            out.line(&json::run(run))?;
+        }
+    } else if !runs.is_empty() {
+        let columns = [
+            Column::Number("RUN"),
+            Column::Fixed("STATE"),
+            Column::Fixed("STARTED"),
+            Column::Fixed("BY"),
+            Column::Number("PLANNED"),
+            Column::Number("REPLAYED"),
+            Column::Number("FAILED"),
+            Column::Number("UNKNOWN"),
+            Column::Text("QUERY"),
+            Column::Text("WHY IT STOPPED"),
+        ];
+        out.text(&table(&columns, runs.iter().map(run_row).collect(), Context::width()))?;
+    }
+    out.flush()?;
+    Ok(ExitCode::Ok)
+}
+
+fn run_row(run: &Run) -> Vec<String> {
+    vec![
+        run.id.to_string(),
+        run.state.name().to_owned(),
+        run.started_at.to_human(),
+        run.operator.name.clone(),
+        thousands(run.tally.planned()),
+        thousands(run.tally.get(Outcome::Accepted)),
+        thousands(run.tally.get(Outcome::Failed)),
+        thousands(run.tally.get(Outcome::Unknown)),
+        run.query.clone(),
+        run.stopped.clone().unwrap_or_default(),
+    ]
+}

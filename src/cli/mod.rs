@@ -1,0 +1,84 @@
+//! The command line: reads arguments, calls the library, prints. No decision about a write is made here.
+
+mod args;
+mod care;
+mod context;
+mod demo;
+mod ingest;
+mod look;
+mod output;
+mod replay;
+mod settle;
+mod telling;
+
+use std::io::IsTerminal as _;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use self::args::{Cli, Command};
+use self::context::{Context, exit_code};
+use crate::domain::escape::terminal;
+use crate::replay::ExitCode;
+
+/// Runs the command line and gives the process's exit code.
+pub fn main() -> std::process::ExitCode {
+    let cli = match Cli::try_parse_from(args::arguments()) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; all else is usage, exit 2.
+            let _ = error.print();
+            return std::process::ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let color = cli.global.color;
+    let code = match dispatch(cli) {
+        Ok(code) => code,
+        Err(error) if is_closed_pipe(&error) => ExitCode::Ok,
+        Err(error) => {
+            let red = match color {
+                args::Color::Always => true,
+                args::Color::Never => false,
+                args::Color::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+            };
+            let label = crate::render::style::Palette(red).bad("error:");
+            let text = format!("{error:#}");
+            let lines: Vec<_> = text.lines().map(terminal).collect();
+            eprintln!("{label} {}", lines.join("\n"));
+            exit_code(&error)
+        }
+    };
+    std::process::ExitCode::from(code as u8)
+}
+
+fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
+    let Some(command) = cli.command else {
+        Cli::command().print_help()?;
+        return Ok(ExitCode::Ok);
+    };
+    let context = Context::new(cli.global)?;
+    match command {
+        Command::Ingest(args) => ingest::run(&context, args),
+        Command::List(args) => look::list(&context, &args),
+        Command::Show(args) => look::show(&context, &args),
+        Command::Groups => look::groups(&context),
+        Command::Stats(args) => look::stats(&context, &args),
+        Command::History(args) => look::history(&context, &args),
+        Command::Runs(args) => look::runs(&context, &args),
+        Command::Replay(args) => replay::run(&context, args),
+        Command::Resolve(args) => settle::resolve(&context, &args),
+        Command::Discard(args) => settle::discard(&context, &args),
+        Command::Reopen(args) => settle::reopen(&context, &args),
+        Command::Purge(args) => settle::purge(&context, &args),
+        Command::Target(args) => care::target(&context, &args),
+        Command::Export(args) => care::export(&context, &args),
+        Command::Backup(args) => care::backup(&context, &args),
+        Command::Doctor => care::doctor(&context),
+        Command::Key => care::key(),
+        Command::Demo(args) => demo::run(&context, &args),
+    }
+}
+
+/// Whoever read our output has gone: that is no error of ours.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,100 @@
+//! The commands that settle writes by hand: resolve, discard, reopen, purge.
+
+use super::args::{Purge, Query, Resolve, WithReason};
+use super::context::{Context, Usage};
+use super::output::{Out, writes};
+use crate::domain::escape::terminal;
+use crate::domain::filter::{Filter, Test};
+use crate::domain::state::{Event, State};
+use crate::domain::time::{Timestamp, human_length};
+use crate::replay::ExitCode;
+use crate::store::{Settled, Store};
+
+/// Writes that are settled in one transaction.
+const CHUNK: usize = 500;
+
+pub(super) fn resolve(context: &Context, args: &Resolve) -> anyhow::Result<ExitCode> {
+    let event = if args.applied { Event::ResolveApplied } else { Event::ResolveNotApplied };
+    settle(context, &args.query, event, &args.reason, &State::OPEN, "resolved")
+}
+
+pub(super) fn discard(context: &Context, args: &WithReason) -> anyhow::Result<ExitCode> {
+    settle(context, &args.query, Event::Discard, &args.reason, &State::OPEN, "discarded")
+}
+
+pub(super) fn reopen(context: &Context, args: &WithReason) -> anyhow::Result<ExitCode> {
+    let settled = [State::Resolved, State::Discarded];
+    settle(context, &args.query, Event::Reopen, &args.reason, &settled, "reopened")
+}
+
+fn settle(
+    context: &Context,
+    query: &Query,
+    event: Event,
+    reason: &str,
+    states: &[State],
+    done: &str,
+) -> anyhow::Result<ExitCode> {
+    let store = context.change()?;
+    let filter = selection(context, &store, query, states)?;
+    let now = Timestamp::now();
+    let ids = store.matching_ids(&filter, context.config.windows(), now).wait()?;
+    let mut total = Settled::default();
+    for chunk in ids.chunks(CHUNK) {
+        let part = store.settle(chunk.to_vec(), event, &context.operator, Some(reason), now).wait()?;
+        total.done.extend(part.done);
+        total.refused.extend(part.refused);
+    }
+    let mut out = Out::new();
+    if context.global.json {
+        for id in &total.done {
+            let state = store.state_of(*id).wait()?.map(State::name);
+            out.line(&serde_json::json!({ "id": id, "outcome": done, "state": state, "reason": null }).to_string())?;
+        }
+        for (id, why) in &total.refused {
+            let state = store.state_of(*id).wait()?.map(State::name);
+            out.line(&serde_json::json!({ "id": id, "outcome": "refused", "state": state, "reason": why }).to_string())?;
+        }
+    } else if !context.global.quiet {
+        out.line(&format!("{} {done}", writes(total.done.len() as u64)))?;
+    }
+    out.flush()?;
+    for (id, why) in total.refused.iter().take(20) {
+        eprintln!("write {id}: {}", terminal(why));
+    }
+    Ok(if total.refused.is_empty() { ExitCode::Ok } else { ExitCode::SomeFailed })
+}
+
+/// What is to be settled. Everything at once has to be said: `state:any` or the like.
+fn selection(context: &Context, store: &Store, query: &Query, states: &[State]) -> anyhow::Result<Filter> {
+    if query.query.is_empty() {
+        let hint = "name the writes with a query (id:5, group:3, type:bad_data, or state:open for all that are open)";
+        return Err(Usage(hint.to_owned()).into());
+    }
+    let filter = context.filter(store, &query.query)?;
+    Ok(if filter.names_states() { filter } else { filter.and(Test::State(states.to_vec())) })
+}
+
+pub(super) fn purge(context: &Context, args: &Purge) -> anyhow::Result<ExitCode> {
+    let store = context.change()?;
+    let now = Timestamp::now();
+    let before = now.minus(args.older_than);
+    let mut purged = 0;
+    loop {
+        match store.purge(before, CHUNK, now).wait()? {
+            0 => break,
+            n => purged += n as u64,
+        }
+    }
+    let detail = format!("{} settled before {}", writes(purged), before.to_human());
+    store.log("purge", detail, &context.operator, args.reason.as_deref(), now).wait()?;
+    let mut out = Out::new();
+    if context.global.json {
+        out.line(&serde_json::json!({ "purged": purged, "before": before }).to_string())?;
+    } else if !context.global.quiet {
+        let age = human_length(args.older_than);
+        out.line(&format!("{} deleted for good (settled more than {age} ago)", writes(purged)))?;
+    }
+    out.flush()?;
+    Ok(ExitCode::Ok)
+}

@@ -1,0 +1,167 @@
+//! Telling how a run goes: NDJSON or lines on stdout, a bar on a terminal. It has a thread of its own, so that no slow
+//! terminal or full pipe can hold up the engine.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_util::sync::CancellationToken;
+
+use super::output::Out;
+use crate::domain::escape::terminal;
+use crate::domain::outcome::Outcome;
+use crate::domain::state::State;
+use crate::domain::time::human_length;
+use crate::render::json::{self, ReplayLine};
+use crate::replay::{Event, WriteEnded};
+use crate::store::Store;
+
+/// What is told, and how.
+pub(super) struct Telling {
+    /// Looks up what the engine did not touch.
+    pub(super) store: Arc<Store>,
+    /// NDJSON on stdout.
+    pub(super) json: bool,
+    /// Every attempt on stderr.
+    pub(super) verbose: bool,
+    /// Nothing but failures.
+    pub(super) quiet: bool,
+    /// The number of writes that will be sent.
+    pub(super) total: u64,
+    /// Cancelled when nobody reads stdout any more.
+    pub(super) stop: CancellationToken,
+}
+
+/// What went wrong, for the end of the report.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// Lines on writes that failed, are unknown or were refused: the first of them.
+    pub(super) troubles: Vec<String>,
+    /// Whether stdout could not be written.
+    pub(super) broken: Option<std::io::Error>,
+}
+
+/// As many troubles as a tired person reads.
+const TROUBLES: usize = 20;
+
+impl Telling {
+    /// Tells events until the run is over.
+    pub(super) fn run(self, mut events: UnboundedReceiver<Event>) -> Told {
+        let bar = self.bar();
+        let mut out = Out::new();
+        let mut told = Told::default();
+        let mut pending = 0;
+        while let Some(event) = events.blocking_recv() {
+            match event {
+                Event::Began(run) => bar.println_or_log(self.verbose, &format!("run {run} has begun")),
+                Event::Retry { id, attempt, reason, wait } => {
+                    let text = format!("write {id}, attempt {attempt}: {reason}; again in {}", human_length(wait));
+                    bar.0.set_message(terminal(&reason).into_owned());
+                    bar.println_or_log(self.verbose, &terminal(&text));
+                }
+                Event::Stopping(reason) => bar.println_or_log(!self.quiet, &format!("stopping: {}", terminal(&reason))),
+                Event::Ended(ended) => {
+                    self.ended(&ended, &bar, &mut told);
+                    if self.json && told.broken.is_none() {
+                        pending += 1;
+                        let flush = events.is_empty() || pending % 256 == 0;
+                        let line = json::line(&self.line(&ended));
+                        let done = out.line(&line).and_then(|()| if flush { out.flush() } else { Ok(()) });
+                        if let Err(error) = done {
+                            // Nobody listens: finish what is in flight, send nothing more.
+                            told.broken = Some(error);
+                            self.stop.cancel();
+                        }
+                    }
+                }
+            }
+        }
+        if told.broken.is_none() {
+            told.broken = out.flush().err();
+        }
+        bar.0.finish_and_clear();
+        told
+    }
+
+    fn ended(&self, ended: &WriteEnded, bar: &Bar, told: &mut Told) {
+        if !matches!(ended.outcome, Outcome::Refused) {
+            bar.0.inc(1);
+        }
+        if ended.outcome == Outcome::Accepted {
+            bar.println_or_log(self.verbose, &format!("write {} accepted", ended.id));
+            return;
+        }
+        let reason = ended.reason.as_deref().unwrap_or_default();
+        let cid = ended.last.as_ref().and_then(|l| l.correlation_id.as_deref());
+        let cid = cid.map(|c| format!(" [correlation ID {c}]")).unwrap_or_default();
+        let text = terminal(&format!("write {} {}: {reason}{cid}", ended.id, ended.outcome)).into_owned();
+        if matches!(ended.outcome, Outcome::Failed | Outcome::Unknown) {
+            bar.0.set_message(text.clone());
+        }
+        if self.verbose {
+            bar.println_or_log(true, &text);
+        } else if told.troubles.len() < TROUBLES && ended.outcome != Outcome::Unsent {
+            told.troubles.push(text);
+        }
+    }
+
+    fn line(&self, ended: &WriteEnded) -> ReplayLine {
+        let failure = ended.last.as_ref().and_then(|l| l.failure.as_ref());
+        let known = if ended.key.is_empty() { self.store.brief(ended.id).wait().ok().flatten() } else { None };
+        let (key, state, revision) =
+            known.unwrap_or_else(|| (ended.key.clone(), ended.state.unwrap_or(State::Pending), ended.revision));
+        ReplayLine {
+            id: ended.id,
+            idempotency_key: key,
+            outcome: ended.outcome.name(),
+            reason: ended.reason.clone(),
+            state: ended.state.unwrap_or(state).name(),
+            status: ended.last.as_ref().and_then(|l| l.status),
+            error_code: failure.and_then(|f| f.code.clone()),
+            error_message: failure.and_then(|f| f.message.clone()),
+            correlation_id: ended.last.as_ref().and_then(|l| l.correlation_id.clone()),
+            cached: ended.last.as_ref().is_some_and(|l| l.cached),
+            attempts: ended.attempts,
+            latency_ms: ended.last.as_ref().map(|l| l.latency_ms),
+            revision,
+        }
+    }
+
+    fn bar(&self) -> Bar {
+        if self.quiet || self.json || !std::io::stderr().is_terminal() {
+            return Bar(ProgressBar::hidden());
+        }
+        let bar = ProgressBar::new(self.total);
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {per_sec} ETA {eta}  {wide_msg}") {
+            bar.set_style(style);
+        }
+        Bar(bar)
+    }
+}
+
+struct Bar(ProgressBar);
+
+impl Bar {
+    fn println_or_log(&self, wanted: bool, text: &str) {
+        if !wanted {
+            return;
+        }
+        if self.0.is_hidden() { eprintln!("{text}") } else { self.0.println(text) }
+    }
+}
+
+/// Waits for Ctrl-C, SIGTERM or SIGHUP.
+pub(super) async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = kinds.map(signal) else {
+        // Without handlers the system's own behaviour holds, which loses nothing either.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+}
