@@ -1,5 +1,262 @@
-//! `dlq demo`
+//! `dlq demo`: the whole story, told as it happens, against a simulated API and on a throw-away file. Everything in it
+//! is real: the requests, the failures, the database, the replay and the ledger that it is checked against.
+
+mod client;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use self::client::{Client, Sent};
 use super::args::Demo;
 use super::context::Context;
-use crate::replay::ExitCode;
-pub(super) fn run(_: &Context, _: &Demo) -> anyhow::Result<ExitCode> { Ok(ExitCode::Ok) }
+use super::look::group_table;
+use super::telling::Telling;
+use crate::capture::{Binding, DEFAULT_TARGET, IngestOptions, ingest};
+use crate::domain::endpoint::BaseUrl;
+use crate::domain::failure_type::FailureType;
+use crate::domain::filter::{Filter, Test};
+use crate::domain::ids::WriteId;
+use crate::domain::outcome::Outcome;
+use crate::domain::target::TargetSettings;
+use crate::domain::time::Timestamp;
+use crate::render::detail;
+use crate::render::style::Palette;
+use crate::replay::{ExitCode, Report, RunOptions, build_plan};
+use crate::sandbox::{Sandbox, Settings};
+use crate::store::{OpenOptions, Store};
+
+/// The field that the producer sends and the API's schema lacks.
+const MISSING_FIELD: &str = "loyalty_tier";
+
+pub(super) fn run(context: &Context, _: &Demo) -> anyhow::Result<ExitCode> {
+    let directory = tempfile::Builder::new().prefix("dlq-demo-").tempdir()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let sandbox = runtime.block_on(Sandbox::start(Settings::default()))?;
+    let db = directory.path().join("demo.db");
+    let store = Arc::new(Store::open(&db, OpenOptions { create: true, ..OpenOptions::default() })?);
+    let story = Story { context, paint: context.palette(&std::io::stdout()), sandbox, store };
+    let sent = runtime.block_on(story.traffic())?;
+    story.capture(directory.path(), &sent)?;
+    story.understand()?;
+    let told = story.replay_too_early()? && story.fix_and_replay(&sent)? && story.the_rest()?;
+    story.end(told)
+}
+
+struct Story<'a> {
+    context: &'a Context,
+    paint: Palette,
+    sandbox: Sandbox,
+    store: Arc<Store>,
+}
+
+impl Story<'_> {
+    fn chapter(&self, n: u8, title: &str) {
+        println!("\n{}", self.paint.strong(&format!("{n}. {title}")));
+    }
+
+    fn command(&self, text: &str) {
+        println!("   {}", self.paint.faint(&format!("$ {text}")));
+    }
+
+    /// Real requests by a client that gives up as the guide's does; what it gives up is what comes in.
+    async fn traffic(&self) -> anyhow::Result<Vec<Sent>> {
+        self.chapter(1, "A service writes to an API, and some of its writes fail");
+        println!("   The API is simulated, at {}; the requests are real.", self.sandbox.base_url());
+        let settings = Settings::default();
+        let mut client = Client::new(&self.sandbox.base_url(), &settings.token)?;
+        for n in 0..36 {
+            client.profile(n, n % 3 != 0).await;
+        }
+        for n in 0..6 {
+            client.profile_with_bad_email(n).await;
+        }
+        for n in 0..8 {
+            client.order(n).await;
+        }
+        client.token(&settings.expired_token);
+        for n in 8..12 {
+            client.order(n).await;
+        }
+        client.token(&settings.token);
+        self.sandbox.world().storm = 6;
+        for n in 12..18 {
+            client.order(n).await;
+        }
+        let sent = client.into_sent();
+        let failed = sent.iter().filter(|s| s.failure.is_some()).count();
+        println!("   {} writes were sent, {} were accepted, {failed} failed.", sent.len(), sent.len() - failed);
+        Ok(sent)
+    }
+
+    fn capture(&self, directory: &Path, sent: &[Sent]) -> anyhow::Result<()> {
+        self.chapter(2, "Every failure is kept");
+        let lines: Vec<&str> = sent.iter().filter_map(|s| s.failure.as_deref()).collect();
+        let file = directory.join("failures.ndjson");
+        std::fs::write(&file, lines.join("\n") + "\n")?;
+        self.command("dlq ingest failures.ndjson");
+        let base: BaseUrl = BaseUrl::parse(&self.sandbox.base_url())?;
+        self.store.bind_target(DEFAULT_TARGET, &base, &self.context.operator, Timestamp::now()).wait()?;
+        let options = IngestOptions {
+            inputs: vec![file],
+            rejects: directory.join("rejects.ndjson"),
+            max_line: crate::capture::DEFAULT_MAX_LINE,
+            binding: Binding {
+                target: None,
+                targets: std::collections::BTreeMap::new(),
+                endpoint: None,
+                match_key: None,
+                source: Some("demo".to_owned()),
+                now: Timestamp::now(),
+            },
+        };
+        let done = ingest(&self.store, &options, &AtomicBool::new(false), &mut |_| {})?;
+        println!("   read {}: {} inserted, {} repeated, {} rejected", done.read, done.inserted, done.repeated, done.rejected);
+        anyhow::ensure!(done.inserted == lines.len() as u64, "not every failure was kept");
+        Ok(())
+    }
+
+    fn understand(&self) -> anyhow::Result<()> {
+        self.chapter(3, "What is wrong? One line a cause");
+        self.command("dlq groups");
+        let groups = self.store.groups(None).wait()?;
+        let width = Context::width().map(|w| w.saturating_sub(3));
+        print!("{}", indent(&group_table(&groups, width)));
+        let schema = groups.iter().find(|g| g.failure_type == FailureType::Schema);
+        let id = schema.and_then(|g| g.example_id).ok_or_else(|| anyhow::anyhow!("no write failed by its schema"))?;
+        println!();
+        self.command(&format!("dlq show {id}"));
+        let now = Timestamp::now();
+        let view = self.store.write_view(id, self.context.config.windows(), now).wait()?;
+        let view = view.ok_or_else(|| anyhow::anyhow!("write {id} is gone"))?;
+        let page = detail::page(&view, &[], None, self.settings().window, now, self.paint);
+        let cause: String = page.lines().skip(2).take_while(|l| !l.is_empty()).map(|l| format!("{l}\n")).collect();
+        print!("{}", indent(&cause));
+        Ok(())
+    }
+
+    /// The canary keeps a replay that comes too early from doing harm.
+    fn replay_too_early(&self) -> anyhow::Result<bool> {
+        self.chapter(4, "Replayed before the cause is fixed: only the canary is sent");
+        self.command("dlq replay --type schema");
+        let before = self.sandbox.world().ledger.seen.len();
+        let report = self.replay(&[FailureType::Schema])?;
+        let requests = self.sandbox.world().ledger.seen.len() - before;
+        self.tell(&report);
+        println!("   The API saw {requests} request{}.", if requests == 1 { "" } else { "s" });
+        Ok(self.check(requests == 1 && report.exit_code() == ExitCode::Stopped, "a single request was made"))
+    }
+
+    fn fix_and_replay(&self, sent: &[Sent]) -> anyhow::Result<bool> {
+        self.chapter(5, &format!("The field {MISSING_FIELD} is added to the schema, and the group replayed"));
+        self.sandbox.world().add_field("profiles", MISSING_FIELD);
+        self.command("dlq replay --type schema");
+        let report = self.replay(&[FailureType::Schema])?;
+        self.tell(&report);
+        let schema: Vec<&Sent> = sent.iter().filter(|s| s.status == 422).collect();
+        let world = self.sandbox.world();
+        let right = |s: &&&Sent| {
+            let mut applied = world.ledger.applied.iter().filter(|a| a.key == s.key);
+            applied.next().is_some_and(|a| a.body == s.body) && applied.next().is_none()
+        };
+        let once = schema.iter().filter(right).count();
+        println!(
+            "   The API's ledger: of {} writes that its schema had refused, {once} were applied exactly once,\n   \
+             each under its original key and byte for byte as it was first sent.",
+            schema.len()
+        );
+        let all = once == schema.len() && report.tally.get(Outcome::Accepted) == once as u64 && once > 0;
+        Ok(self.check(all && report.exit_code() == ExitCode::Ok, "every schema write was applied once"))
+    }
+
+    fn the_rest(&self) -> anyhow::Result<bool> {
+        self.chapter(6, "The token is valid again and the storm is over: the rest follows");
+        self.command("dlq replay type:auth,transient");
+        let report = self.replay(&[FailureType::Auth, FailureType::Transient])?;
+        self.tell(&report);
+        let left = self.store.groups(None).wait()?.iter().map(|g| g.open).sum::<i64>();
+        println!("   {left} writes are left: their data is wrong, and no replay mends that.");
+        self.command("dlq discard type:bad_data --reason \"invalid addresses, reported to the web team\"");
+        let world = self.sandbox.world();
+        let mut keys: Vec<&str> = world.ledger.applied.iter().map(|a| a.key.as_str()).collect();
+        let applied = keys.len();
+        keys.sort_unstable();
+        keys.dedup();
+        Ok(self.check(keys.len() == applied && report.exit_code() == ExitCode::Ok, "no key was applied twice"))
+    }
+
+    fn end(&self, told: bool) -> anyhow::Result<ExitCode> {
+        if !told {
+            println!("\n{}", self.paint.bad("The ledger does not bear the story out. Please report this."));
+            return Ok(ExitCode::Error);
+        }
+        println!("\n{}", self.paint.good("All of it checked against the API's own ledger."));
+        println!("Your own failures: dlq ingest FILE   then   dlq groups   dlq show ID   dlq replay --type TYPE");
+        Ok(ExitCode::Ok)
+    }
+
+    fn check(&self, held: bool, what: &str) -> bool {
+        let mark = if held { self.paint.good("checked:") } else { self.paint.bad("NOT SO:") };
+        println!("   {mark} {what}");
+        held
+    }
+
+    fn tell(&self, report: &Report) {
+        let tally = &report.tally;
+        let counts: Vec<String> = Outcome::ALL
+            .iter()
+            .filter(|&&o| tally.get(o) > 0)
+            .map(|&o| format!("{} {}", tally.get(o), if o == Outcome::Accepted { "replayed" } else { o.name() }))
+            .collect();
+        println!("   Run {}: {}.", report.run, counts.join(", "));
+        if let Some(stopped) = &report.stopped {
+            println!("   Stopped: {stopped}.");
+        }
+    }
+
+    fn settings(&self) -> TargetSettings {
+        TargetSettings { backoff: Duration::from_millis(20), ..TargetSettings::new(DEFAULT_TARGET) }
+    }
+
+    fn replay(&self, types: &[FailureType]) -> anyhow::Result<Report> {
+        let filter = Filter::default().and(Test::Type(types.to_vec()));
+        let now = Timestamp::now();
+        let target = self.settings();
+        let data = self.store.plan_data(&filter, None, self.context.config.windows(), now).wait()?;
+        let last_id = data.last_id.unwrap_or(WriteId(0));
+        let plan = build_plan(data.candidates, &data.mates, &[], target.window, now);
+        let options = RunOptions {
+            target,
+            base_url: BaseUrl::parse(&self.sandbox.base_url())?,
+            allowed: Vec::new(),
+            concurrency: 8,
+            canaries: 1,
+            max_attempts: 5,
+            operator: self.context.operator.clone(),
+            reason: Some("the demo".to_owned()),
+            query: types.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+            filter,
+            last_id,
+        };
+        let stop = CancellationToken::new();
+        let telling = Telling {
+            store: Arc::clone(&self.store),
+            json: false,
+            verbose: false,
+            quiet: true,
+            total: plan.send.len() as u64,
+            stop: stop.clone(),
+        };
+        let token = Settings::default().token;
+        let (report, _) =
+            super::replay::drive(Arc::clone(&self.store), options, plan, Some(&token), telling, stop)?;
+        Ok(report)
+    }
+}
+
+fn indent(text: &str) -> String {
+    text.lines().map(|line| format!("   {line}\n")).collect()
+}

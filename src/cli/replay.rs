@@ -260,10 +260,8 @@ fn send(
     plan: Plan,
     token: Option<&str>,
 ) -> anyhow::Result<ExitCode> {
-    let transport = HttpTransport::new(&options.target, token)?;
+    let stop = CancellationToken::new();
     let store = Arc::new(store);
-    let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
-    let (events, receiver) = tokio::sync::mpsc::unbounded_channel();
     let telling = Telling {
         store: Arc::clone(&store),
         json: context.global.json,
@@ -272,17 +270,33 @@ fn send(
         total: plan.send.len() as u64,
         stop: stop.clone(),
     };
+    let (ended, told) = drive(store, options, plan, token, telling, stop)?;
+    report(context, &ended, told)
+}
+
+/// Runs a plan to its end and tells it; Ctrl-C is heeded.
+pub(super) fn drive(
+    store: Arc<Store>,
+    options: RunOptions,
+    plan: Plan,
+    token: Option<&str>,
+    telling: Telling,
+    stop: CancellationToken,
+) -> anyhow::Result<(Report, Told)> {
+    let transport = HttpTransport::new(&options.target, token)?;
+    let abort = CancellationToken::new();
+    let (events, receiver) = tokio::sync::mpsc::unbounded_channel();
     let teller = std::thread::spawn(move || telling.run(receiver));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let result = runtime.block_on(async {
         tokio::spawn(signals(stop.clone(), abort.clone()));
-        let (replay, lock) = Replay::begin(Arc::clone(&store), transport, options, plan, events, stop, abort).await?;
+        let (replay, lock) = Replay::begin(store, transport, options, plan, events, stop, abort).await?;
         replay.run(lock).await
     });
     // The last sender of events is gone with the run: the teller ends.
     runtime.shutdown_background();
     let told = teller.join().unwrap_or_default();
-    report(context, &result?, told)
+    Ok((result?, told))
 }
 
 /// The first signal asks the run to stop, the second not to wait for answers.
