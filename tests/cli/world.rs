@@ -1,0 +1,178 @@
+//! A world in two lines: a directory of its own, the binary, a simulated API.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+
+use dlq::sandbox::{Sandbox, Settings};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+pub struct World {
+    pub directory: tempfile::TempDir,
+    runtime: Option<Runtime>,
+    pub api: Option<Arc<Sandbox>>,
+    /// Extra environment of every command.
+    pub env: Vec<(String, String)>,
+}
+
+/// What a command did.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+/// The binary is asked for by path, so that a `cargo test` finds the one it has just built.
+pub fn binary() -> &'static str {
+    env!("CARGO_BIN_EXE_dlq")
+}
+
+impl World {
+    pub fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        Self { directory, runtime: None, api: None, env: Vec::new() }
+    }
+
+    pub fn with_api(settings: Settings) -> Self {
+        let mut world = Self::new();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let api = runtime.block_on(Sandbox::start(settings)).unwrap();
+        // A short backoff: tests must not wait for seconds.
+        world.file("config.toml", "[targets.default]\nbackoff = '5ms'\ntimeout = '10s'\n");
+        world.env = vec![
+            ("EXPERITURE_BASE_URL".to_owned(), api.base_url()),
+            ("EXPERITURE_API_KEY".to_owned(), Settings::default().token),
+        ];
+        (world.runtime, world.api) = (Some(runtime), Some(Arc::new(api)));
+        world
+    }
+
+    pub fn api(&self) -> &Sandbox {
+        self.api.as_deref().expect("this world has no API")
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub fn db(&self) -> PathBuf {
+        self.path("dlq.db")
+    }
+
+    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        std::fs::write(self.path(name), content).unwrap();
+        self.path(name)
+    }
+
+    /// The binary with this world's file, away from the machine's own config and environment.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command.args(args).current_dir(self.directory.path());
+        for name in ["DLQ_DB", "EXPERITURE_BASE_URL", "EXPERITURE_API_KEY", "NO_COLOR", "HTTP_PROXY", "http_proxy"] {
+            command.env_remove(name);
+        }
+        command.env("HOME", self.directory.path()).env("XDG_CONFIG_HOME", self.path("xdg")).env("USER", "tester");
+        command.env("XDG_DATA_HOME", self.path("data")).env("DLQ_DB", self.db());
+        for (name, value) in &self.env {
+            command.env(name, value);
+        }
+        if self.path("config.toml").exists() && !args.contains(&"--config") {
+            command.arg("--config").arg(self.path("config.toml"));
+        }
+        command
+    }
+
+    pub fn run(&self, args: &[&str]) -> Ran {
+        self.run_with(args, b"")
+    }
+
+    pub fn run_with(&self, args: &[&str], input: &[u8]) -> Ran {
+        let mut command = self.command(args);
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let input = input.to_vec();
+        let feeder = std::thread::spawn(move || {
+            let _ = stdin.write_all(&input);
+        });
+        let output = child.wait_with_output().unwrap();
+        feeder.join().unwrap();
+        Ran::of(&output)
+    }
+
+    /// Runs it and wants exit 0.
+    pub fn ok(&self, args: &[&str]) -> String {
+        let ran = self.run(args);
+        assert_eq!(ran.code, 0, "dlq {args:?}: {ran:?}");
+        ran.out
+    }
+
+    pub fn ingest(&self, lines: &[Value]) -> Ran {
+        let text: String = lines.iter().map(|l| format!("{l}\n")).collect();
+        self.run_with(&["ingest", "--json"], text.as_bytes())
+    }
+
+    /// The NDJSON that a command prints.
+    pub fn json(&self, args: &[&str]) -> Vec<Value> {
+        parse(&self.ok(args))
+    }
+
+    /// All writes, whatever their state, by ID.
+    pub fn writes(&self) -> Vec<Value> {
+        self.json(&["list", "--json", "state:any", "--sort", "id"])
+    }
+
+    pub fn states(&self) -> Vec<String> {
+        self.writes().iter().map(|w| w["state"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+impl Ran {
+    pub fn of(output: &Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    pub fn lines(&self) -> Vec<Value> {
+        parse(&self.out)
+    }
+
+    /// The summary of a replay.
+    pub fn summary(&self) -> Value {
+        self.lines().last().map(|l| l["summary"].clone()).unwrap_or_default()
+    }
+}
+
+fn parse(text: &str) -> Vec<Value> {
+    text.lines().map(|l| serde_json::from_str(l).unwrap_or_else(|e| panic!("{e}: {l}"))).collect()
+}
+
+/// An order that the API's schema refused: definite, an append, with a key that was on the wire.
+pub fn order(n: usize) -> Value {
+    json!({
+        "method": "POST", "path": "records/orders/append",
+        "body": { "record": { "order_id": format!("ord_{n}"), "total": 19.90 } },
+        "status": 422, "error_code": "CDP_ETL.VALIDATION.REQUEST_SCHEMA",
+        "error_message": "record.total: field does not exist in object schema",
+        "idempotency_key": format!("key-{n}"), "failed_at": dlq::domain::time::Timestamp::now().to_string(),
+    })
+}
+
+/// An upsert of one customer's record: all of one email are one lane.
+pub fn profile(n: usize, email: &str) -> Value {
+    json!({
+        "path": "records/profiles/upsert",
+        "body": { "record": { "email": email, "points": n }, "matchKey": "email" },
+        "status": 503, "error_code": "CDP_ETL.UNAVAILABLE", "idempotency_key": format!("profile-{n}"),
+        "failed_at": dlq::domain::time::Timestamp::from_millis(1_700_000_000_000 + n as i64 * 1000).to_string(),
+    })
+}
+
+/// A shared counter for tests that watch a child from another thread.
+pub type Shared<T> = Arc<Mutex<T>>;
