@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use dlq::sandbox::{Sandbox, Settings};
 use serde_json::{Value, json};
@@ -173,6 +173,3 @@ pub fn profile(n: usize, email: &str) -> Value {
         "failed_at": dlq::domain::time::Timestamp::from_millis(1_700_000_000_000 + n as i64 * 1000).to_string(),
     })
 }
-
-/// A shared counter for tests that watch a child from another thread.
-pub type Shared<T> = Arc<Mutex<T>>;
