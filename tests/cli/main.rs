@@ -1,6 +1,7 @@
 //! The real binary, on real files, against a real server: what a user meets.
 
 mod bad_input;
+mod engine;
 mod ingest;
 mod kills;
 mod look;

@@ -1,0 +1,258 @@
+//! The engine through the library, with a transport that can look at the file while a request is on its way.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use dlq::config::current_operator;
+use dlq::domain::endpoint::BaseUrl;
+use dlq::domain::filter::Filter;
+use dlq::domain::ids::WriteId;
+use dlq::domain::outcome::Outcome;
+use dlq::domain::plan::Plan;
+use dlq::domain::state::Event as StateEvent;
+use dlq::domain::target::TargetSettings;
+use dlq::domain::time::Timestamp;
+use dlq::replay::{Answer, Event, ExitCode, Outgoing, Replay, Report, RunOptions, Sent, Transport, build_plan};
+use dlq::store::{OpenOptions, Store, StoreError};
+use tokio_util::sync::CancellationToken;
+
+use crate::world::{World, order, profile};
+
+/// Answers from a script, and checks at every request that its intent is on disk.
+#[derive(Clone)]
+struct Fake {
+    db: PathBuf,
+    script: Arc<Mutex<VecDeque<Sent>>>,
+    keys: Arc<Mutex<Vec<String>>>,
+    most_at_once: Arc<AtomicUsize>,
+    now: Arc<AtomicUsize>,
+}
+
+impl Fake {
+    fn new(world: &World, script: Vec<Sent>) -> Self {
+        Self {
+            db: world.db(),
+            script: Arc::new(Mutex::new(script.into())),
+            keys: Arc::default(),
+            most_at_once: Arc::default(),
+            now: Arc::default(),
+        }
+    }
+
+    fn keys(&self) -> Vec<String> {
+        self.keys.lock().unwrap().clone()
+    }
+}
+
+fn answer(status: u16, body: &str) -> Sent {
+    Sent::Answered(Answer { status, body: body.as_bytes().to_vec(), whole: true, ..Answer::default() })
+}
+
+fn refused() -> Sent {
+    answer(422, r#"{"success":false,"error":{"code":"CDP_ETL.VALIDATION.REQUEST_SCHEMA","message":"record.x: no"}}"#)
+}
+
+impl Transport for Fake {
+    async fn send(&self, request: Outgoing) -> Sent {
+        // Another connection sees only what is committed.
+        let connection = rusqlite::Connection::open(&self.db).unwrap();
+        let open: i64 = connection
+            .query_row(
+                "SELECT count(*) FROM attempts a JOIN writes w ON w.id = a.write_id
+                 WHERE w.key = ? AND a.ended_at IS NULL AND w.state = 'replaying'",
+                [&request.key],
+                |row| row.get(0),
+            )
+            .unwrap();
+        assert_eq!(open, 1, "{} left without its intent on disk", request.key);
+        self.keys.lock().unwrap().push(request.key);
+        let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most_at_once.fetch_max(now, Ordering::SeqCst);
+        tokio::task::yield_now().await;
+        self.now.fetch_sub(1, Ordering::SeqCst);
+        let next = self.script.lock().unwrap().pop_front();
+        next.unwrap_or_else(|| answer(200, "{}"))
+    }
+}
+
+struct Bench {
+    store: Arc<Store>,
+    options: RunOptions,
+    stop: CancellationToken,
+}
+
+impl Bench {
+    fn new(world: &World) -> Self {
+        let store = Store::open(&world.db(), OpenOptions::default()).unwrap();
+        let target = TargetSettings { backoff: Duration::from_micros(10), ..TargetSettings::new("default") };
+        let options = RunOptions {
+            target,
+            base_url: BaseUrl::parse("http://127.0.0.1:9/v1").unwrap(),
+            allowed: Vec::new(),
+            concurrency: 4,
+            canaries: 0,
+            max_attempts: 3,
+            operator: current_operator(Some("tester")),
+            reason: None,
+            query: String::new(),
+            filter: Filter::default(),
+            last_id: WriteId(i64::MAX),
+        };
+        Self { store: Arc::new(store), options, stop: CancellationToken::new() }
+    }
+
+    fn plan(&self) -> Plan {
+        let window = |_: &str| Duration::from_hours(24);
+        let now = Timestamp::now();
+        let data = self.store.plan_data(&Filter::default(), None, window, now).wait().unwrap();
+        build_plan(data.candidates, &data.mates, &[], Duration::from_hours(24), now)
+    }
+
+    fn run(&self, plan: Plan, fake: &Fake) -> (Result<Report, StoreError>, Vec<Event>) {
+        let (events, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let abort = CancellationToken::new();
+        let report = runtime.block_on(async {
+            let begun =
+                Replay::begin(Arc::clone(&self.store), fake.clone(), self.options.clone(), plan, events, self.stop.clone(), abort);
+            let (replay, lock) = begun.await?;
+            replay.run(lock).await
+        });
+        let mut all = Vec::new();
+        while let Ok(event) = receiver.try_recv() {
+            all.push(event);
+        }
+        (report, all)
+    }
+}
+
+fn tally(report: &Report) -> Vec<(Outcome, u64)> {
+    Outcome::ALL.iter().map(|&o| (o, report.tally.get(o))).filter(|(_, n)| *n > 0).collect()
+}
+
+#[test]
+fn promise_2_a_write_that_changed_since_the_plan_is_skipped() {
+    let world = World::new();
+    world.ingest(&[order(1), order(2), profile(3, "a@x.org"), profile(4, "a@x.org")]);
+    let bench = Bench::new(&world);
+    let plan = bench.plan();
+    let settle = |id, event| {
+        let done = bench.store.settle(vec![WriteId(id)], event, &bench.options.operator, Some("r"), Timestamp::now());
+        assert_eq!(done.wait().unwrap().done.len(), 1);
+    };
+    settle(1, StateEvent::Discard);
+    settle(3, StateEvent::ResolveApplied);
+    let fake = Fake::new(&world, vec![]);
+    let (report, _) = bench.run(plan, &fake);
+    let report = report.unwrap();
+    assert_eq!(tally(&report), [(Outcome::Accepted, 2), (Outcome::Skipped, 2)]);
+    assert_eq!(report.exit_code(), ExitCode::Ok, "skipped changes nothing");
+    assert_eq!(fake.keys().len(), 2, "what was settled is not sent; its lane goes on");
+}
+
+#[test]
+fn promise_3_every_request_has_its_intent_on_disk_first() {
+    let world = World::new();
+    world.ingest(&(0..50).map(order).collect::<Vec<_>>());
+    let bench = Bench::new(&world);
+    let script = vec![
+        answer(503, "busy"),
+        Sent::NoAnswer("gone".to_owned()),
+        Sent::NotSent("no route".to_owned()),
+        refused(),
+        answer(200, "<html>"),
+    ];
+    let fake = Fake::new(&world, script);
+    let (report, _) = bench.run(bench.plan(), &fake);
+    // Each request was checked as it left; three were tried again.
+    assert_eq!(tally(&report.unwrap()), [(Outcome::Accepted, 48), (Outcome::Failed, 2)]);
+    assert_eq!(fake.keys().len(), 53);
+    let attempts: i64 = world.writes().iter().map(|w| w["attempts"].as_i64().unwrap()).sum();
+    assert_eq!(attempts, 53);
+}
+
+#[test]
+fn a_failed_commit_sends_nothing() {
+    let world = World::new();
+    world.ingest(&(0..5).map(order).collect::<Vec<_>>());
+    let bench = Bench::new(&world);
+    let plan = bench.plan();
+    // The disk is full from here on: no intent can be committed.
+    let connection = rusqlite::Connection::open(world.db()).unwrap();
+    connection
+        .execute_batch("CREATE TRIGGER full BEFORE INSERT ON attempts BEGIN SELECT RAISE (ABORT, 'disk full'); END")
+        .unwrap();
+    let fake = Fake::new(&world, vec![]);
+    let (report, _) = bench.run(plan, &fake);
+    assert!(report.unwrap_err().to_string().contains("disk full"));
+    assert!(fake.keys().is_empty());
+    drop(bench);
+    connection.execute_batch("DROP TRIGGER full").unwrap();
+    assert!(world.states().iter().all(|s| s == "pending"), "{:?}", world.states());
+}
+
+#[test]
+fn concurrency_is_bounded_and_used() {
+    let world = World::new();
+    world.ingest(&(0..200).map(order).collect::<Vec<_>>());
+    let bench = Bench::new(&world);
+    let fake = Fake::new(&world, vec![]);
+    let (report, _) = bench.run(bench.plan(), &fake);
+    assert_eq!(report.unwrap().tally.get(Outcome::Accepted), 200);
+    let most = fake.most_at_once.load(Ordering::SeqCst);
+    assert!((2..=4).contains(&most), "{most}");
+}
+
+#[test]
+fn ambiguity_lasts_until_it_is_settled() {
+    let world = World::new();
+    world.ingest(&[order(1)]);
+    let bench = Bench::new(&world);
+    // A 503, then a definite refusal: the first may still have been applied.
+    let fake = Fake::new(&world, vec![answer(503, ""), refused()]);
+    let (report, events) = bench.run(bench.plan(), &fake);
+    assert_eq!(tally(&report.unwrap()), [(Outcome::Failed, 1)]);
+    assert!(events.iter().any(|e| matches!(e, Event::Retry { attempt: 1, .. })));
+    let write = &world.writes()[0];
+    assert_eq!(write["state"], "pending");
+    assert!(write["ambiguous_since"].is_string());
+    assert_eq!(write["error_message"], "record.x: no", "the last answer that judged its data");
+    let (report, _) = bench.run(bench.plan(), &Fake::new(&world, vec![]));
+    assert_eq!(tally(&report.unwrap()), [(Outcome::Accepted, 1)]);
+    assert!(world.writes()[0]["ambiguous_since"].is_null());
+}
+
+#[test]
+fn no_answer_to_the_last_attempt_is_unknown() {
+    let world = World::new();
+    world.ingest(&[order(1)]);
+    let bench = Bench::new(&world);
+    let fake = Fake::new(&world, vec![Sent::NoAnswer("gone".to_owned()); 3]);
+    let (report, _) = bench.run(bench.plan(), &fake);
+    let report = report.unwrap();
+    assert_eq!((tally(&report), report.exit_code()), (vec![(Outcome::Unknown, 1)], ExitCode::SomeFailed));
+    assert_eq!(world.states(), ["unknown"]);
+}
+
+#[test]
+fn a_fenced_run_sends_nothing_more() {
+    let world = World::new();
+    world.ingest(&(0..3).map(order).collect::<Vec<_>>());
+    let bench = Bench::new(&world);
+    let plan = bench.plan();
+    let connection = rusqlite::Connection::open(world.db()).unwrap();
+    // Someone takes the run for dead as soon as it has begun.
+    connection
+        .execute_batch(
+            "CREATE TRIGGER fence AFTER INSERT ON run_items WHEN NEW.seq = 3
+             BEGIN UPDATE runs SET state = 'died' WHERE id = NEW.run_id; END",
+        )
+        .unwrap();
+    let fake = Fake::new(&world, vec![]);
+    let (report, _) = bench.run(plan, &fake);
+    assert!(matches!(report.unwrap_err(), StoreError::Fenced(_)));
+    assert!(fake.keys().is_empty());
+}
