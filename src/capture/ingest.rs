@@ -53,9 +53,12 @@ pub struct Progress {
 /// Why an ingest stopped early. What was committed stays; running it again goes on from there.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
-    /// An input can't be read.
+    /// An input can't be opened; nothing was read.
+    #[error("{0}")]
+    Open(InputError),
+    /// An input can't be read to its end.
     #[error("{0}; what was read before is kept, run it again to go on")]
-    Input(#[from] InputError),
+    Read(InputError),
     /// The rejects file can't be written.
     #[error("rejects file {path}: {why}; no reject was dropped, run it again to go on")]
     Rejects {
@@ -86,7 +89,7 @@ pub fn ingest(
     let total = total_size(&options.inputs);
     // All inputs are opened first: a wrong name is told before anything is done.
     let inputs =
-        options.inputs.iter().map(|path| Input::open(path, &position)).collect::<Result<Vec<_>, _>>()?;
+        options.inputs.iter().map(|path| Input::open(path, &position)).collect::<Result<Vec<_>, _>>().map_err(IngestError::Open)?;
     let mut session = Session {
         store,
         options,
@@ -113,7 +116,7 @@ pub fn ingest(
                 Ok(None) => break,
                 Err(error) => {
                     // What came before the break is kept.
-                    result = Err(error.into());
+                    result = Err(IngestError::Read(error));
                     break 'inputs;
                 }
             }

@@ -17,9 +17,9 @@ const KEPT_START: usize = 64 << 10;
 #[error("{name}: {why}")]
 pub struct InputError {
     /// The file, or `stdin`.
-    pub name: String,
+    name: String,
     /// What the system said.
-    pub why: io::Error,
+    why: io::Error,
 }
 
 /// One line of input.

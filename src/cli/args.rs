@@ -36,7 +36,7 @@ pub(super) struct Global {
     #[arg(long, global = true, value_name = "NAME", value_parser = target_name)]
     pub(super) target: Option<String>,
     /// Where that API is; the file remembers it from its first use
-    #[arg(long, global = true, env = "EXPERITURE_BASE_URL", value_name = "URL", value_parser = base_url)]
+    #[arg(long, global = true, env = "EXPERITURE_BASE_URL", value_name = "URL", value_parser = base_url, hide_env_values = true)]
     pub(super) base_url: Option<BaseUrl>,
     /// Who does this, for the record [default: the login]
     #[arg(long, global = true, value_name = "NAME")]
@@ -148,7 +148,8 @@ pub(super) fn arguments() -> impl Iterator<Item = std::ffi::OsString> {
         let Some(text) = argument.to_str().filter(|_| !literal) else { return argument };
         literal = text == "--";
         let negated = text.strip_prefix('-').is_some_and(|rest| {
-            rest.starts_with('"') || (rest.starts_with(char::is_alphabetic) && rest.contains(':') && !rest.contains('='))
+            let name = rest.split([':', '=']).next().unwrap_or_default();
+            rest.starts_with('"') || (rest.starts_with(char::is_alphabetic) && rest[name.len()..].starts_with(':'))
         });
         if negated { format!("{NEGATED}{text}").into() } else { argument }
     })

@@ -70,7 +70,12 @@ pub(super) fn export(context: &Context, args: &Export) -> anyhow::Result<ExitCod
         None => Box::new(std::io::BufWriter::new(std::io::stdout())),
         Some(path) => {
             let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-            let file = file.map_err(|e| anyhow::anyhow!("{}: {e}", path.display()))?;
+            let file = file.map_err(|e| match e.kind() {
+                std::io::ErrorKind::AlreadyExists => {
+                    anyhow::anyhow!("{} exists already; nothing was overwritten", path.display())
+                }
+                _ => anyhow::anyhow!("{}: {e}", path.display()),
+            })?;
             Box::new(std::io::BufWriter::new(file))
         }
     };

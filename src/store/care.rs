@@ -62,7 +62,7 @@ impl Store {
             let partial = beside(&to, ".partial");
             let at = |why| StoreError::File { path: to.clone(), why };
             if fs::symlink_metadata(&to).is_ok() {
-                return Err(at(std::io::Error::from(std::io::ErrorKind::AlreadyExists)).into());
+                return Err(at(std::io::Error::other("it exists already; nothing was overwritten")).into());
             }
             // Its own, from a copy that was cut off: a copy is complete only under its final name.
             let _ = fs::remove_file(&partial);
