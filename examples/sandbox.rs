@@ -11,6 +11,10 @@ fn main() -> std::io::Result<()> {
     let sandbox = runtime.block_on(Sandbox::start(settings))?;
     println!("export EXPERITURE_BASE_URL={}", sandbox.base_url());
     std::io::stdin().read_line(&mut String::new())?;
-    println!("{} requests seen, {} writes applied", sandbox.world().ledger.seen.len(), sandbox.world().ledger.applied.len());
+    println!(
+        "{} requests seen, {} writes applied",
+        sandbox.world().ledger.seen.len(),
+        sandbox.world().ledger.applied.len()
+    );
     Ok(())
 }

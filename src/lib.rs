@@ -1,4 +1,8 @@
-#![doc = include_str!("../README.md")]
+//! `dlq` keeps every write that an HTTP API refused, shows why, and sends it again once the cause is fixed, with its
+//! original idempotency key, in its original order, never twice by its own doing.
+//!
+//! The command line and, later, the terminal UI are thin: all they do goes through this library. Start reading at
+//! [`domain`], which is pure and knows the words; ARCHITECTURE.md has the map.
 
 pub mod capture;
 pub mod cli;

@@ -88,8 +88,12 @@ pub fn ingest(
     let position = Arc::new(AtomicU64::new(0));
     let total = total_size(&options.inputs);
     // All inputs are opened first: a wrong name is told before anything is done.
-    let inputs =
-        options.inputs.iter().map(|path| Input::open(path, &position)).collect::<Result<Vec<_>, _>>().map_err(IngestError::Open)?;
+    let inputs = options
+        .inputs
+        .iter()
+        .map(|path| Input::open(path, &position))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(IngestError::Open)?;
     let mut session = Session {
         store,
         options,
@@ -149,7 +153,11 @@ impl Session<'_> {
         let raw = inner.as_deref().unwrap_or(&line.bytes);
         let len = if inner.is_some() { raw.len() as u64 } else { line.len };
         if len > self.options.max_line as u64 {
-            let cut = if len > raw.len() as u64 { format!("; its first {} bytes are kept here", raw.len()) } else { String::new() };
+            let cut = if len > raw.len() as u64 {
+                format!("; its first {} bytes are kept here", raw.len())
+            } else {
+                String::new()
+            };
             let reason = format!("the line has {len} bytes, the limit is {} (--max-line){cut}", self.options.max_line);
             return self.reject(line.number, &reason, raw);
         }

@@ -96,8 +96,7 @@ impl Rejects {
 }
 
 fn open(path: &Path, afresh: bool) -> std::io::Result<Open> {
-    let mut file =
-        OpenOptions::new().read(true).write(true).create(true).truncate(afresh).mode(0o600).open(path)?;
+    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(afresh).mode(0o600).open(path)?;
     let mut seen = HashSet::new();
     for line in BufReader::new(&file).split(b'\n') {
         let line = line?;

@@ -13,8 +13,10 @@ use crate::domain::time::parse_length;
 /// Keeps every API write that failed, shows why, and sends it again with its original idempotency key.
 #[derive(Debug, Parser)]
 #[command(name = "dlq", version, max_term_width = 100, disable_help_subcommand = true)]
-#[command(after_help = "Exit codes: 0 all well or nothing to do, 1 error, 2 wrong command line, 3 some failed, unknown, \
-    held or rejected, 4 a run or group was stopped, 5 nothing to do (with --fail-if-empty), 6 only refusals.")]
+#[command(
+    after_help = "Exit codes: 0 all well or nothing to do, 1 error, 2 wrong command line, 3 some failed, unknown, \
+    held or rejected, 4 a run or group was stopped, 5 nothing to do (with --fail-if-empty), 6 only refusals."
+)]
 pub(super) struct Cli {
     #[command(flatten)]
     pub(super) global: Global,
@@ -392,7 +394,9 @@ fn size(text: &str) -> Result<usize, String> {
         None => digits.strip_suffix('m').map_or((digits, 1), |number| (number, 1 << 20)),
     };
     let bytes = number.parse::<usize>().ok().and_then(|n| n.checked_mul(unit));
-    bytes.filter(|n| (1..=1 << 30).contains(n)).ok_or_else(|| "a size is written 4096, 64k or 16m, at most 1024m".to_owned())
+    bytes
+        .filter(|n| (1..=1 << 30).contains(n))
+        .ok_or_else(|| "a size is written 4096, 64k or 16m, at most 1024m".to_owned())
 }
 
 fn sort(text: &str) -> Result<crate::store::Order, String> {
@@ -405,7 +409,11 @@ fn sort(text: &str) -> Result<crate::store::Order, String> {
         "status" => Sort::Status,
         "occurrences" => Sort::Occurrences,
         "attempts" => Sort::Attempts,
-        _ => return Err("one of id, time, type, status, occurrences, attempts, with a - before it to turn it round".to_owned()),
+        _ => {
+            return Err(
+                "one of id, time, type, status, occurrences, attempts, with a - before it to turn it round".to_owned()
+            );
+        }
     };
     Ok(crate::store::Order { sort, descending })
 }

@@ -55,7 +55,8 @@ fn target_list(context: &Context) -> anyhow::Result<ExitCode> {
                 vec![t.name.clone(), count(t.open), count(t.count), base.to_owned()]
             })
             .collect();
-        let columns = [Column::Fixed("TARGET"), Column::Number("OPEN"), Column::Number("ALL"), Column::Text("BASE URL")];
+        let columns =
+            [Column::Fixed("TARGET"), Column::Number("OPEN"), Column::Number("ALL"), Column::Text("BASE URL")];
         out.text(&table(&columns, rows, Context::width()))?;
     }
     out.flush()?;

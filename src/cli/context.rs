@@ -48,7 +48,8 @@ impl Context {
         if let Some(path) = self.global.db.as_ref().or(self.config.db.as_ref()) {
             return Ok(path.clone());
         }
-        let strategy = etcetera::choose_base_strategy().context("there is no home directory: name the file with --db")?;
+        let strategy =
+            etcetera::choose_base_strategy().context("there is no home directory: name the file with --db")?;
         Ok(strategy.data_dir().join("dlq/dlq.db"))
     }
 
@@ -75,7 +76,10 @@ impl Context {
     /// The query's filter; of one target if `--target` names it.
     pub(super) fn filter(&self, store: &Store, words: &[String]) -> anyhow::Result<Filter> {
         if let Some(option) = words.iter().find(|word| word.starts_with("--")) {
-            return Err(Usage(format!("there is no option {option} here; see --help (put a text that begins so in quotes inside the query)")).into());
+            return Err(Usage(format!(
+                "there is no option {option} here; see --help (put a text that begins so in quotes inside the query)"
+            ))
+            .into());
         }
         let fields = store.record_fields().wait()?;
         let known = |name: &str| fields.binary_search_by(|f| f.as_str().cmp(name)).is_ok();

@@ -114,7 +114,10 @@ impl Story<'_> {
             },
         };
         let done = ingest(&self.store, &options, &AtomicBool::new(false), &mut |_| {})?;
-        println!("   read {}: {} inserted, {} repeated, {} rejected", done.read, done.inserted, done.repeated, done.rejected);
+        println!(
+            "   read {}: {} inserted, {} repeated, {} rejected",
+            done.read, done.inserted, done.repeated, done.rejected
+        );
         anyhow::ensure!(done.inserted == lines.len() as u64, "not every failure was kept");
         Ok(())
     }
@@ -251,8 +254,7 @@ impl Story<'_> {
             stop: stop.clone(),
         };
         let token = Settings::default().token;
-        let (report, _) =
-            super::replay::drive(Arc::clone(&self.store), options, plan, Some(&token), telling, stop)?;
+        let (report, _) = super::replay::drive(Arc::clone(&self.store), options, plan, Some(&token), telling, stop)?;
         Ok(report)
     }
 }

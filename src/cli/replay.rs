@@ -23,7 +23,8 @@ use crate::store::{PlanData, Store};
 
 pub(super) fn run(context: &Context, args: Args) -> anyhow::Result<ExitCode> {
     if args.query.query.is_empty() && args.failure_type.is_none() && args.id.is_empty() && !args.all {
-        let hint = "say what to replay: a query, --type TYPE, --id N, or --all for everything that is pending or unknown";
+        let hint =
+            "say what to replay: a query, --type TYPE, --id N, or --all for everything that is pending or unknown";
         return Err(Usage(hint.to_owned()).into());
     }
     let store = if args.dry_run { context.look()? } else { context.change()? };
@@ -117,7 +118,11 @@ fn plan_text(plan: &Plan, target: &TargetSettings, base: Option<&BaseUrl>) -> St
     let base = base.map_or_else(|| "no base URL yet".to_owned(), ToString::to_string);
     let mut text = format!("Plan for target {} ({base})\n", target.name);
     let of = if groups.len() == 1 { "group" } else { "groups" };
-    text.push_str(&format!("  to send   {} of {} {of}, each under its own key\n", writes(plan.send.len() as u64), groups.len()));
+    text.push_str(&format!(
+        "  to send   {} of {} {of}, each under its own key\n",
+        writes(plan.send.len() as u64),
+        groups.len()
+    ));
     let mut noted: Vec<(Hazard, u64)> = Vec::new();
     for hazard in plan.send.iter().flat_map(|w| &w.hazards) {
         match noted.iter_mut().find(|(h, _)| h == hazard) {

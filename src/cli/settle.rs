@@ -53,7 +53,9 @@ fn settle(
         }
         for (id, why) in &total.refused {
             let state = store.state_of(*id).wait()?.map(State::name);
-            out.line(&serde_json::json!({ "id": id, "outcome": "refused", "state": state, "reason": why }).to_string())?;
+            out.line(
+                &serde_json::json!({ "id": id, "outcome": "refused", "state": state, "reason": why }).to_string(),
+            )?;
         }
     } else if !context.global.quiet {
         out.line(&format!("{} {done}", writes(total.done.len() as u64)))?;

@@ -74,7 +74,8 @@ struct Target {
 impl Config {
     /// Reads the file at `path`.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|why| ConfigError::Unreadable { path: path.to_owned(), why })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|why| ConfigError::Unreadable { path: path.to_owned(), why })?;
         Self::parse(&text).map_err(|why| ConfigError::Wrong { path: path.to_owned(), why })
     }
 
@@ -122,9 +123,8 @@ fn settings(name: &str, target: Target) -> Result<TargetSettings, String> {
     if let Some(endpoint) = &target.endpoint {
         EndpointPath::parse(endpoint, None).map_err(|e| format!("endpoint: {e}"))?;
     }
-    let one = |field: &str, text: Option<String>, default: Duration| {
-        text.map_or(Ok(default), |text| length(field, &text))
-    };
+    let one =
+        |field: &str, text: Option<String>, default: Duration| text.map_or(Ok(default), |text| length(field, &text));
     Ok(TargetSettings {
         base_url: target.base_url.map(|url| BaseUrl::parse(&url)).transpose().map_err(|e| format!("base_url: {e}"))?,
         token,

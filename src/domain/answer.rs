@@ -59,9 +59,7 @@ pub fn captured_is_definite(status: Option<u16>, code: Option<&str>) -> bool {
         Some(400..=499) => !code.is_empty(),
         Some(_) => false,
         None => {
-            code == "CDP_ETL.NOT_FOUND"
-                || code.starts_with("CDP_ETL.VALIDATION.")
-                || code.starts_with("CDP_ETL.AUTH.")
+            code == "CDP_ETL.NOT_FOUND" || code.starts_with("CDP_ETL.VALIDATION.") || code.starts_with("CDP_ETL.AUTH.")
         }
     }
 }

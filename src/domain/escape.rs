@@ -53,7 +53,10 @@ mod tests {
 
     #[test]
     fn hostile_text_is_shown_and_not_obeyed() {
-        assert_eq!(terminal("a\u{1b}[31m\r\n\u{202e}b\u{e0041}\u{9b}"), "a\\u{1b}[31m\\r\\n\\u{202e}b\\u{e0041}\\u{9b}");
+        assert_eq!(
+            terminal("a\u{1b}[31m\r\n\u{202e}b\u{e0041}\u{9b}"),
+            "a\\u{1b}[31m\\r\\n\\u{202e}b\\u{e0041}\\u{9b}"
+        );
         assert_eq!(terminal("Zoë 東京 🎉"), "Zoë 東京 🎉");
     }
 

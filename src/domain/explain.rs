@@ -36,7 +36,11 @@ pub fn explain(status: Option<u16>, code: Option<&str>, failure_type: FailureTyp
             true,
             "Replay; the original key makes sure that it is applied once.",
         ),
-        (Some(500), _) => entry("The API failed in a way it did not foresee.", true, "Replay. If it stays, give the correlation ID to the API's support."),
+        (Some(500), _) => entry(
+            "The API failed in a way it did not foresee.",
+            true,
+            "Replay. If it stays, give the correlation ID to the API's support.",
+        ),
         (Some(502), _) => entry("A service behind the API was not available.", true, "Replay once it is back."),
         (Some(503), _) => entry("The API is overloaded or under maintenance.", true, "Replay once it is back."),
         (Some(504 | 408), _) => entry(
@@ -54,13 +58,33 @@ pub fn explain(status: Option<u16>, code: Option<&str>, failure_type: FailureTyp
             false,
             "Repair the data at its source; discard this write once the repaired one has been sent.",
         ),
-        (_, "TOKEN_EXPIRED") => entry("The token had expired.", false, "Get a new token, put it in place, then replay."),
-        (_, "TOKEN_INVALID") => entry("The API does not know this token, or it is malformed.", false, "Check which token is set (dlq doctor), then replay."),
-        (Some(401), _) | (_, "UNAUTHORIZED") => entry("The token was missing, expired or revoked.", false, "Put a valid token in place, then replay."),
-        (Some(403), _) | (_, "FORBIDDEN") => entry("The token is valid but lacks the scope for this endpoint.", false, "Add the scope to the token, then replay."),
-        (Some(404), _) | (_, "NOT_FOUND") => entry("What the write refers to does not exist.", false, "Check the ID or path in the request; create what is missing, then replay."),
+        (_, "TOKEN_EXPIRED") => {
+            entry("The token had expired.", false, "Get a new token, put it in place, then replay.")
+        }
+        (_, "TOKEN_INVALID") => entry(
+            "The API does not know this token, or it is malformed.",
+            false,
+            "Check which token is set (dlq doctor), then replay.",
+        ),
+        (Some(401), _) | (_, "UNAUTHORIZED") => {
+            entry("The token was missing, expired or revoked.", false, "Put a valid token in place, then replay.")
+        }
+        (Some(403), _) | (_, "FORBIDDEN") => entry(
+            "The token is valid but lacks the scope for this endpoint.",
+            false,
+            "Add the scope to the token, then replay.",
+        ),
+        (Some(404), _) | (_, "NOT_FOUND") => entry(
+            "What the write refers to does not exist.",
+            false,
+            "Check the ID or path in the request; create what is missing, then replay.",
+        ),
         (Some(500..=599), _) => entry("The API or something before it failed.", true, "Replay."),
-        (Some(300..=399), _) => entry("The API answered with a redirect; dlq does not follow one with a write.", false, "Check the base URL (dlq target list)."),
+        (Some(300..=399), _) => entry(
+            "The API answered with a redirect; dlq does not follow one with a write.",
+            false,
+            "Check the base URL (dlq target list).",
+        ),
         _ => by_type(failure_type),
     }
 }
@@ -73,7 +97,11 @@ fn by_type(failure_type: FailureType) -> Explanation {
             false,
             "Add the missing field to the schema, then replay the group.",
         ),
-        FailureType::BadData => entry("The API refused the data.", false, "Read the message, repair the data at its source, or discard."),
-        FailureType::Auth => entry("The API did not accept the credentials.", false, "Fix the token or its scope, then replay."),
+        FailureType::BadData => {
+            entry("The API refused the data.", false, "Read the message, repair the data at its source, or discard.")
+        }
+        FailureType::Auth => {
+            entry("The API did not accept the credentials.", false, "Fix the token or its scope, then replay.")
+        }
     }
 }

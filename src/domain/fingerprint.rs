@@ -49,14 +49,22 @@ pub fn fingerprint(failure_type: FailureType, message: &str, details: Option<&st
             let quote_len = c.len_utf8();
             let close = rest[..len].chars().next_back().map_or(0, char::len_utf8);
             out.push_str(&rest[..quote_len]);
-            if keeps(inner) { out.push_str(&without_indexes(inner)) } else { out.push('…') }
+            if keeps(inner) {
+                out.push_str(&without_indexes(inner))
+            } else {
+                out.push('…')
+            }
             out.push_str(&rest[len - close..len]);
             rest = &rest[len..];
         } else if is_token(c) {
             let len = rest.find(|c| !is_token(c)).unwrap_or(rest.len());
             let token = rest[..len].trim_end_matches(['.', ':', '-', '+']);
             let token = if token.is_empty() { &rest[..len] } else { token };
-            if keeps(token) { out.push_str(&without_indexes(token)) } else { push_token(&mut out, token) }
+            if keeps(token) {
+                out.push_str(&without_indexes(token))
+            } else {
+                push_token(&mut out, token)
+            }
             rest = &rest[token.len()..];
         } else {
             out.push(c);
@@ -78,7 +86,8 @@ fn is_path(text: &str) -> bool {
 /// `error: …` and the like begin with a word that is no field.
 fn is_plain_word(text: &str, failure_type: FailureType) -> bool {
     let lower = text.to_ascii_lowercase();
-    failure_type == FailureType::BadData && !text.contains(['.', '_', '['])
+    failure_type == FailureType::BadData
+        && !text.contains(['.', '_', '['])
         && matches!(lower.as_str(), "error" | "invalid" | "validation" | "malformed" | "bad" | "failed" | "json")
         || matches!(lower.as_str(), "error" | "schema" | "field" | "validation")
 }
@@ -105,7 +114,9 @@ fn without_indexes(path: &str) -> String {
 fn after_field_word(message: &str) -> Option<String> {
     const WORDS: [&str; 7] = ["field", "fields", "property", "column", "attribute", "key", "parameter"];
     let words: Vec<&str> = message.split_whitespace().collect();
-    let at = words.iter().position(|w| WORDS.contains(&w.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase().as_str()))?;
+    let at = words
+        .iter()
+        .position(|w| WORDS.contains(&w.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase().as_str()))?;
     let candidate = match words.get(at + 1..)? {
         ["not", second, third, ..] if second.ends_with(':') => third,
         [next, ..] => next,
@@ -113,7 +124,8 @@ fn after_field_word(message: &str) -> Option<String> {
     };
     let is_quoted = candidate.starts_with(['\'', '"', '`', '“', '‘']);
     let bare = candidate.trim_matches(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '[' | ']')));
-    (is_path(bare) && (is_quoted || bare.contains(['_', '.']) || words[at].ends_with(':') || candidate != &words[at + 1]))
+    (is_path(bare)
+        && (is_quoted || bare.contains(['_', '.']) || words[at].ends_with(':') || candidate != &words[at + 1]))
         .then(|| bare.to_owned())
 }
 
@@ -240,14 +252,26 @@ mod tests {
     #[test]
     fn what_varies_goes_and_the_named_field_stays() {
         for (failure_type, message, want) in [
-            (Schema, "record.tier2: field does not exist in object schema", "record.tier2: field does not exist in object schema"),
+            (
+                Schema,
+                "record.tier2: field does not exist in object schema",
+                "record.tier2: field does not exist in object schema",
+            ),
             (Schema, "Field 'tier2' does not exist in object 'profiles'", "Field 'tier2' does not exist in object '…'"),
             (Schema, "Field not found: tier2", "Field not found: tier2"),
             (Schema, "unknown property \"utm_2\"", "unknown property \"utm_2\""),
             (BadData, "records[2].email: invalid email format", "records[].email: invalid email format"),
             (BadData, "record.phone: invalid phone format 'a1b2'", "record.phone: invalid phone format '…'"),
-            (BadData, "record.name: O'Brien's isn't 'O'Brien' at 12:30:01", "record.name: O'Brien's isn't '…' at <time>"),
-            (Transient, "upstream answered 503 after 1234 ms, reference 3fa9c0d1e2", "upstream answered <n> after <n> ms, reference <id>"),
+            (
+                BadData,
+                "record.name: O'Brien's isn't 'O'Brien' at 12:30:01",
+                "record.name: O'Brien's isn't '…' at <time>",
+            ),
+            (
+                Transient,
+                "upstream answered 503 after 1234 ms, reference 3fa9c0d1e2",
+                "upstream answered <n> after <n> ms, reference <id>",
+            ),
             (Transient, "request 7b12be4c-5480-eaee-6a8c-59b17908ae30 by ana@example.org", "request <id> by <email>"),
             (Transient, "timeout at 2026-01-01T00:00:00.000Z on shard-17", "timeout at <time> on shard-<n>"),
             (Transient, "evt_1NfG3kLq failed", "evt_<id> failed"),

@@ -78,7 +78,12 @@ mod tests {
             names(r#"{"records":[{"email":"a"},{"email":"B"},{"email":"A"},{}],"matchKey":"email"}"#),
             [r#"profiles:"a""#, r#"profiles:"b""#]
         );
-        for own in [r#"{"record":{"email":"a"}}"#, r#"{"record":{},"matchKey":"email"}"#, "[]", r#"{"record":{"email":null},"matchKey":"email"}"#] {
+        for own in [
+            r#"{"record":{"email":"a"}}"#,
+            r#"{"record":{},"matchKey":"email"}"#,
+            "[]",
+            r#"{"record":{"email":null},"matchKey":"email"}"#,
+        ] {
             assert!(names(own).is_empty(), "{own}");
         }
     }

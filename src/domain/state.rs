@@ -219,9 +219,7 @@ impl Standing {
                 Ok(Self { place: Replayed, ambiguous_since: None })
             }
             (Open(was), Event::ResolveApplied) => to(Resolved { was, how: Resolution::ByHand }),
-            (Open(_), Event::ResolveNotApplied) => {
-                Ok(Self { place: Open(Waiting::Pending), ambiguous_since: None })
-            }
+            (Open(_), Event::ResolveNotApplied) => Ok(Self { place: Open(Waiting::Pending), ambiguous_since: None }),
             (Open(_), Event::Edit) => Ok(self),
             (Open(was), Event::Discard) => to(Discarded { was }),
             (Open(was @ Waiting::Pending), Event::Split) => to(Resolved { was, how: Resolution::Split }),

@@ -48,12 +48,14 @@ impl Parser<'_> {
     }
 
     fn error(&self, at: usize, len: usize, message: impl Into<String>) -> QueryError {
-        let end = (at + len..=self.query.len()).find(|&end| self.query.is_char_boundary(end)).unwrap_or(self.query.len());
+        let end =
+            (at + len..=self.query.len()).find(|&end| self.query.is_char_boundary(end)).unwrap_or(self.query.len());
         QueryError { query: self.query.to_owned(), at, len: end - at, message: message.into() }
     }
 
     fn term(&mut self) -> Result<Term, QueryError> {
-        let negated = self.rest().starts_with('-') && self.rest().len() > 1 && !self.rest()[1..].starts_with(char::is_whitespace);
+        let negated =
+            self.rest().starts_with('-') && self.rest().len() > 1 && !self.rest()[1..].starts_with(char::is_whitespace);
         if negated {
             self.at += 1;
         }
@@ -71,7 +73,11 @@ impl Parser<'_> {
         self.at += len;
         if !self.rest().starts_with(':') {
             if let Some(quote) = name.find('"') {
-                return Err(self.error(start + quote, 1, "a quote in the middle of a word; put the whole text in quotes"));
+                return Err(self.error(
+                    start + quote,
+                    1,
+                    "a quote in the middle of a word; put the whole text in quotes",
+                ));
             }
             return Ok(Term { negated, test: Test::Anywhere(name) });
         }
@@ -148,15 +154,18 @@ impl Parser<'_> {
             return Err(self.error(at, name.len().max(1), format!("there is no field `{name}`{hint}")));
         };
         match kind {
-            Kind::Type => self.names(items, name, &FailureType::ALL.map(FailureType::name), |n| {
-                FailureType::parse(n).map(|t| vec![t])
-            }).map(Test::Type),
+            Kind::Type => self
+                .names(items, name, &FailureType::ALL.map(FailureType::name), |n| {
+                    FailureType::parse(n).map(|t| vec![t])
+                })
+                .map(Test::Type),
             Kind::Hazard => {
                 let all: Vec<&str> = Hazard::ALL.iter().map(|h| h.name()).collect();
                 self.names(items, name, &all, |n| Hazard::parse(n).map(|h| vec![h])).map(Test::Hazard)
             }
             Kind::State => {
-                let names = ["pending", "replaying", "unknown", "replayed", "resolved", "discarded", "open", "settled", "any"];
+                let names =
+                    ["pending", "replaying", "unknown", "replayed", "resolved", "discarded", "open", "settled", "any"];
                 self.names(items, name, &names, |n| match n {
                     "open" => Some(State::OPEN.to_vec()),
                     "settled" => Some(State::SETTLED.to_vec()),
@@ -169,9 +178,10 @@ impl Parser<'_> {
             Kind::Number(field) => {
                 Ok(Test::Number(field, items.iter().map(|item| self.range(name, item)).collect::<Result<_, _>>()?))
             }
-            Kind::Text(field) => {
-                Ok(Test::Text(field, items.into_iter().map(|item| self.text(name, field, item)).collect::<Result<_, _>>()?))
-            }
+            Kind::Text(field) => Ok(Test::Text(
+                field,
+                items.into_iter().map(|item| self.text(name, field, item)).collect::<Result<_, _>>()?,
+            )),
         }
     }
 
@@ -185,7 +195,11 @@ impl Parser<'_> {
         let mut found = Vec::new();
         for item in items {
             if !item.operator.is_empty() {
-                return Err(self.error(item.at, item.operator.len(), format!("`{field}:` takes names, not `{}`", item.operator)));
+                return Err(self.error(
+                    item.at,
+                    item.operator.len(),
+                    format!("`{field}:` takes names, not `{}`", item.operator),
+                ));
             }
             match read(&item.text) {
                 Some(values) => found.extend(values),
@@ -248,7 +262,8 @@ impl Parser<'_> {
             ("", _) => Ok(TextMatch::Is(item.text)),
             ("~", _) => Ok(TextMatch::Contains(item.text)),
             (operator, _) => {
-                let message = format!("`{name}:` is a text, which `{operator}` can't compare; use `~` for a part of it");
+                let message =
+                    format!("`{name}:` is a text, which `{operator}` can't compare; use `~` for a part of it");
                 Err(self.error(item.at, operator.len(), message))
             }
         }
@@ -262,7 +277,11 @@ impl Parser<'_> {
         for item in items {
             let number = |text: &str| {
                 text.parse::<f64>().ok().filter(|n| n.is_finite()).ok_or_else(|| {
-                    self.error(item.at, item.len, "only numbers can be compared inside a body; use `~` for a part of a text")
+                    self.error(
+                        item.at,
+                        item.len,
+                        "only numbers can be compared inside a body; use `~` for a part of a text",
+                    )
                 })
             };
             let range = item.text.split_once("..").filter(|_| !item.quoted && item.operator.is_empty());
@@ -301,14 +320,19 @@ mod tests {
 
     #[test]
     fn a_query_is_read_into_its_conditions() {
-        let terms = terms(r#"type:schema,auth status:>=500 -path:append "any \"text\"" email:~example.org body.record.points:10..20 word"#);
+        let terms = terms(
+            r#"type:schema,auth status:>=500 -path:append "any \"text\"" email:~example.org body.record.points:10..20 word"#,
+        );
         assert_eq!(terms[0].test, Test::Type(vec![FailureType::Schema, FailureType::Auth]));
         assert_eq!(terms[1].test, Test::Number(NumberField::Status, vec![Range { min: Some(500), max: None }]));
         assert!(terms[2].negated);
         assert_eq!(terms[3].test, Test::Anywhere("any \"text\"".to_owned()));
         assert_eq!(
             terms[4].test,
-            Test::Body(vec!["record".to_owned(), "email".to_owned()], vec![BodyMatch::Contains("example.org".to_owned())])
+            Test::Body(
+                vec!["record".to_owned(), "email".to_owned()],
+                vec![BodyMatch::Contains("example.org".to_owned())]
+            )
         );
         assert!(matches!(&terms[5].test, Test::Body(_, m) if matches!(m[0], BodyMatch::Between(..))));
         assert_eq!(terms[6].test, Test::Anywhere("word".to_owned()));

@@ -4,8 +4,23 @@ use crate::domain::write::WriteView;
 
 /// The columns of a list as CSV.
 pub const HEADER: [&str; 17] = [
-    "id", "state", "failure_type", "status", "error_code", "error_message", "correlation_id", "idempotency_key",
-    "target", "method", "path", "lane", "failed_at", "captured_at", "occurrences", "attempts", "hazards",
+    "id",
+    "state",
+    "failure_type",
+    "status",
+    "error_code",
+    "error_message",
+    "correlation_id",
+    "idempotency_key",
+    "target",
+    "method",
+    "path",
+    "lane",
+    "failed_at",
+    "captured_at",
+    "occurrences",
+    "attempts",
+    "hazards",
 ];
 
 /// A write as a record of CSV, in the order of [`HEADER`], with its line end.

@@ -44,7 +44,8 @@ pub fn page(
         let _ = writeln!(out, "  {}", terminal(message));
     }
     let explanation = explain(failure.status, failure.code.as_deref(), failure.failure_type);
-    let retryable = if explanation.retryable { "yes" } else { "not by itself: the same bytes fail again until the cause is gone" };
+    let retryable =
+        if explanation.retryable { "yes" } else { "not by itself: the same bytes fail again until the cause is gone" };
     pair(&mut out, "Meaning", explanation.meaning);
     pair(&mut out, "Retryable", retryable);
     pair(&mut out, "Next", explanation.next);
@@ -115,7 +116,14 @@ pub fn attempt_line(attempt: &Attempt) -> String {
 fn request(out: &mut String, view: &WriteView, field: Option<&str>, evidence: Option<&[u8]>, paint: Palette) {
     let write = &view.write;
     let _ = writeln!(out, "\n{}", paint.strong("Request"));
-    let _ = writeln!(out, "  {} {}  (target {}, endpoint {})", write.method, terminal(write.path.as_str()), terminal(&write.target), write.endpoint_origin.name());
+    let _ = writeln!(
+        out,
+        "  {} {}  (target {}, endpoint {})",
+        write.method,
+        terminal(write.path.as_str()),
+        terminal(&write.target),
+        write.endpoint_origin.name()
+    );
     pair(out, "Key", &format!("{} ({})", write.key, write.key_origin.name()));
     if let Some(parent) = &write.parent_key {
         pair(out, "Captured key", parent.as_str());
@@ -135,7 +143,11 @@ fn request(out: &mut String, view: &WriteView, field: Option<&str>, evidence: Op
         return;
     };
     let origin = write.body_origin.name();
-    pair(out, "Body", &format!("{} bytes, {origin}, revision {}, SHA-256 {}", body.len(), write.revision, write.body_sha256));
+    pair(
+        out,
+        "Body",
+        &format!("{} bytes, {origin}, revision {}, SHA-256 {}", body.len(), write.revision, write.body_sha256),
+    );
     let _ = writeln!(out, "{}", body_text(body, field));
 }
 

@@ -1,6 +1,8 @@
 //! Tables that fit the terminal: one line a row, the widest texts cut with an ellipsis, widths as they are shown.
 
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, ContentLineStyle, Row, Table, TableStyle, Width};
+use comfy_table::{
+    CellAlignment, ColumnConstraint, ContentArrangement, ContentLineStyle, Row, Table, TableStyle, Width,
+};
 
 use crate::domain::escape;
 
@@ -26,9 +28,7 @@ impl Column {
 /// A table, at most `width` columns wide (`None`: as wide as it has to be, for pipes).
 pub fn table(columns: &[Column], rows: Vec<Vec<String>>, width: Option<u16>) -> String {
     let mut table = Table::new();
-    table.load_style(
-        TableStyle::new().header_lines(ContentLineStyle::none()).content_lines(ContentLineStyle::none()),
-    );
+    table.load_style(TableStyle::new().header_lines(ContentLineStyle::none()).content_lines(ContentLineStyle::none()));
     table.set_header(columns.iter().map(|c| c.title()).collect::<Vec<_>>());
     for cells in rows {
         let mut row = Row::from(cells.iter().map(|cell| escape::terminal(cell).into_owned()).collect::<Vec<_>>());

@@ -106,7 +106,16 @@ impl<T: Transport> Sender<T> {
     async fn not_sent(&self, index: usize, outcome: Outcome, reason: String) -> Result<Ended, StoreError> {
         self.store.note_outcomes(self.run, vec![(index + 1, outcome, reason.clone())]).await?;
         let state = State::Pending;
-        Ok(Ended { index, outcome, reason: Some(reason), key: String::new(), state, last: None, attempts: 0, revision: 0 })
+        Ok(Ended {
+            index,
+            outcome,
+            reason: Some(reason),
+            key: String::new(),
+            state,
+            last: None,
+            attempts: 0,
+            revision: 0,
+        })
     }
 
     /// One request and what came of it, with how long the API asked to wait.

@@ -209,10 +209,15 @@ impl Schedule {
         let mut left = vec![index];
         while let Some(index) = left.pop() {
             for lane in self.writes[index].lanes.clone() {
-                let behind: Vec<usize> = self.lanes.get(&lane).into_iter().flatten().copied().filter(|&i| i > index).collect();
+                let behind: Vec<usize> =
+                    self.lanes.get(&lane).into_iter().flatten().copied().filter(|&i| i > index).collect();
                 for i in behind {
                     if self.writes[i].status == Status::Waiting {
-                        let outcome = if self.stopped_groups.contains(&self.writes[i].group) { Outcome::Unsent } else { Outcome::Held };
+                        let outcome = if self.stopped_groups.contains(&self.writes[i].group) {
+                            Outcome::Unsent
+                        } else {
+                            Outcome::Held
+                        };
                         self.drop_write(i, outcome, "an older write of its lane did not go through", dropped);
                         left.push(i);
                     }

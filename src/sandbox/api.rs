@@ -181,7 +181,8 @@ impl World {
                     body: request.body.clone(),
                     correlation_id: correlation_id.to_owned(),
                 });
-                let body = json!({ "success": true, "data": { "operation": operation, "id": self.ledger.applied.len() } });
+                let body =
+                    json!({ "success": true, "data": { "operation": operation, "id": self.ledger.applied.len() } });
                 Reply { status: Some(200), headers: Vec::new(), body: body.to_string(), delay: Duration::ZERO }
             }
         };
@@ -220,8 +221,7 @@ impl World {
         if request.body.len() > MAX_BODY {
             return Err(error(413, "CDP_ETL.VALIDATION.REQUEST_INVALID", "the body is larger than 10 MB", json!({})));
         }
-        let body = json::scan(&request.body)
-            .map_err(|e| invalid("", format!("the body is not JSON: {e}"), ""))?;
+        let body = json::scan(&request.body).map_err(|e| invalid("", format!("the body is not JSON: {e}"), ""))?;
         let records: Vec<(String, &Node<'_>)> = match (body.get("record"), body.get("records").and_then(Node::items)) {
             (Some(record), _) => vec![("record".to_owned(), record)],
             (None, Some(records)) => records.iter().enumerate().map(|(n, r)| (format!("records[{n}]"), r)).collect(),

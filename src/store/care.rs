@@ -163,7 +163,11 @@ fn bodies(connection: &Connection) -> JobResult<Finding> {
         Finding::new("bodies", Severity::Ok, format!("{checked} bodies are byte for byte what was captured"))
     } else {
         wrong.truncate(20);
-        Finding::new("bodies", Severity::Fail, format!("the bodies of these writes were changed on disk: {}", wrong.join(", ")))
+        Finding::new(
+            "bodies",
+            Severity::Fail,
+            format!("the bodies of these writes were changed on disk: {}", wrong.join(", ")),
+        )
     })
 }
 

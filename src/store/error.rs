@@ -33,7 +33,9 @@ pub enum StoreError {
     #[error("migration {0} of this file is not the one that this dlq knows; the file was left as it is")]
     Checksum(String),
     /// A file system that other hosts may write to.
-    #[error("{path} lies on a network file system ({kind}): locks don't hold there, so dlq won't use it. Move it to a local disk")]
+    #[error(
+        "{path} lies on a network file system ({kind}): locks don't hold there, so dlq won't use it. Move it to a local disk"
+    )]
     Network {
         /// The file.
         path: PathBuf,
@@ -41,7 +43,9 @@ pub enum StoreError {
         kind: String,
     },
     /// Another process held the file too long.
-    #[error("{0} is locked by another process; nothing was changed. Try again, or look for a program that keeps it open")]
+    #[error(
+        "{0} is locked by another process; nothing was changed. Try again, or look for a program that keeps it open"
+    )]
     Busy(PathBuf),
     /// The disk is full.
     #[error("the disk of {0} is full; nothing of the last step was kept. Make room and run the command again")]
@@ -97,7 +101,9 @@ pub enum StoreError {
         asked: String,
     },
     /// Another run is sending to the same target.
-    #[error("run {run} (by {operator} on {host}, process {pid}) is replaying to target {target}; wait for it or stop it first")]
+    #[error(
+        "run {run} (by {operator} on {host}, process {pid}) is replaying to target {target}; wait for it or stop it first"
+    )]
     RunInTheWay {
         /// That run.
         run: RunId,

@@ -136,7 +136,8 @@ fn count_where(connection: &Connection, clause: &Where, after: Option<WriteId>) 
     } else {
         ""
     };
-    let sql = format!("SELECT count(*) FROM writes w JOIN targets t ON t.id = w.target_id WHERE {}{after_sql}", clause.sql);
+    let sql =
+        format!("SELECT count(*) FROM writes w JOIN targets t ON t.id = w.target_id WHERE {}{after_sql}", clause.sql);
     Ok(connection.prepare_cached(&sql)?.query_row(rusqlite::params_from_iter(params), |row| row.get(0))?)
 }
 

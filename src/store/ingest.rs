@@ -109,7 +109,8 @@ fn take_in(connection: &Connection, prepared: &Prepared, cache: &mut Cache) -> J
         let range = key_range(captured.key.as_str());
         let mut rows = statement.query([range.start(), range.end()])?;
         while let Some(row) = rows.next()? {
-            let same_key = row.get::<_, TargetId>(2)? == target && row.get_ref(3)?.as_str() == Ok(captured.key.as_str());
+            let same_key =
+                row.get::<_, TargetId>(2)? == target && row.get_ref(3)?.as_str() == Ok(captured.key.as_str());
             if !same_key {
                 continue;
             }

@@ -230,9 +230,7 @@ fn intend(connection: &Connection, run: RunId, write: &FailedWrite, now: Timesta
     connection
         .prepare_cached("INSERT INTO attempts (write_id, n, run_id, revision, started_at) VALUES (?, ?, ?, ?, ?)")?
         .execute((write.id, n, run, write.revision, now))?;
-    connection
-        .prepare_cached("UPDATE groups SET last_replayed = ? WHERE id = ?")?
-        .execute((now, write.group))?;
+    connection.prepare_cached("UPDATE groups SET last_replayed = ? WHERE id = ?")?.execute((now, write.group))?;
     Ok(n)
 }
 

@@ -18,7 +18,11 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<()> {
     let version = known_version(connection, path)?;
     if version < MIGRATIONS.len() as i64 {
         // An empty file, or one from before a migration that only a writer can apply.
-        return Err(if version == 0 { StoreError::Missing(path.to_owned()) } else { StoreError::ReadOnly(path.to_owned()) });
+        return Err(if version == 0 {
+            StoreError::Missing(path.to_owned())
+        } else {
+            StoreError::ReadOnly(path.to_owned())
+        });
     }
     checksums(connection).map_err(at)?.map_or(Ok(()), |name| Err(StoreError::Checksum(name)))
 }
@@ -32,7 +36,10 @@ pub(super) fn bring_up_to_date(connection: &mut Connection, path: &Path, create:
     }
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(at)?;
     if mode != "wal" {
-        return Err(StoreError::Sqlite { path: path.to_owned(), why: format!("WAL is not possible here (mode {mode})") });
+        return Err(StoreError::Sqlite {
+            path: path.to_owned(),
+            why: format!("WAL is not possible here (mode {mode})"),
+        });
     }
     if version < MIGRATIONS.len() as i64 {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(at)?;
@@ -69,9 +76,7 @@ fn known_version(connection: &Connection, path: &Path) -> Result<i64> {
     let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(at)?;
     let known = MIGRATIONS.len() as i64;
     match application {
-        APPLICATION_ID if version > known => {
-            Err(StoreError::Newer { path: path.to_owned(), found: version, known })
-        }
+        APPLICATION_ID if version > known => Err(StoreError::Newer { path: path.to_owned(), found: version, known }),
         APPLICATION_ID => Ok(version),
         0 if version == 0 && objects == 0 => Ok(0),
         _ => Err(StoreError::Foreign(path.to_owned())),

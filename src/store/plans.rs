@@ -58,11 +58,7 @@ impl Store {
     }
 }
 
-fn candidates(
-    connection: &Connection,
-    filter: &Filter,
-    now: Timestamp,
-) -> JobResult<Vec<Candidate>> {
+fn candidates(connection: &Connection, filter: &Filter, now: Timestamp) -> JobResult<Vec<Candidate>> {
     let clause = Where::new(filter, now);
     let sql = format!(
         "SELECT w.id, w.group_id, w.order_at, w.endpoint_origin, w.body_origin, w.operation, w.key_origin,

@@ -145,7 +145,10 @@ pub(super) fn standing(row: &Row<'_>, at: usize) -> rusqlite::Result<Standing> {
 }
 
 /// Where a write stands now, and which run has it in hand.
-pub(super) fn load_standing(connection: &Connection, id: WriteId) -> rusqlite::Result<Option<(Standing, Option<RunId>)>> {
+pub(super) fn load_standing(
+    connection: &Connection,
+    id: WriteId,
+) -> rusqlite::Result<Option<(Standing, Option<RunId>)>> {
     connection
         .prepare_cached("SELECT state, was, resolution, ambiguous_since, run_id FROM writes WHERE id = ?")?
         .query_row([id], |row| Ok((standing(row, 0)?, row.get(4)?)))

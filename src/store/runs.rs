@@ -215,9 +215,7 @@ fn recover(connection: &Connection, path: &std::path::Path, now: Timestamp) -> J
     for run in running {
         let Some(lock) = RunLock::try_take(path, run)? else { continue };
         take_back(connection, run, now)?;
-        connection
-            .prepare_cached("UPDATE runs SET state = 'died', ended_at = ? WHERE id = ?")?
-            .execute((now, run))?;
+        connection.prepare_cached("UPDATE runs SET state = 'died', ended_at = ? WHERE id = ?")?.execute((now, run))?;
         lock.release();
         dead.push(run);
     }

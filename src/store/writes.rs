@@ -78,7 +78,6 @@ impl HistoryEntry {
     }
 }
 
-
 impl Store {
     /// A page of the writes that match, hazards included, with their bodies if they are wanted.
     pub fn page(
@@ -197,7 +196,8 @@ pub(super) fn ids_matching(
     now: Timestamp,
 ) -> JobResult<Vec<WriteId>> {
     let clause = Where::new(filter, now);
-    let sql = format!("SELECT w.id FROM writes w JOIN targets t ON t.id = w.target_id WHERE {} ORDER BY w.id", clause.sql);
+    let sql =
+        format!("SELECT w.id FROM writes w JOIN targets t ON t.id = w.target_id WHERE {} ORDER BY w.id", clause.sql);
     let mut statement = connection.prepare(&sql)?;
     let mut ids: Vec<WriteId> =
         statement.query_map(params_from_iter(clause.params), |row| row.get(0))?.collect::<Result<_, _>>()?;
@@ -319,10 +319,7 @@ fn view(
     now: Timestamp,
 ) -> JobResult<WriteView> {
     let body = if body { load_body(connection, write.id, write.revision)? } else { None };
-    let hazards = if write.standing.state().is_open() {
-        hazards(&write.facts(), window(&write.target), now)
-    } else {
-        Vec::new()
-    };
+    let hazards =
+        if write.standing.state().is_open() { hazards(&write.facts(), window(&write.target), now) } else { Vec::new() };
     Ok(WriteView { write, hazards, body })
 }

@@ -106,7 +106,10 @@ fn hostile_lines_are_rejected_with_a_reason() {
 fn wrong_options_and_files_are_told_apart() {
     let world = World::new();
     world.ingest(&[order(1)]);
-    world.file("text.db", "this is no database, and longer than a header of SQLite is, which has a hundred bytes, so that it is read");
+    world.file(
+        "text.db",
+        "this is no database, and longer than a header of SQLite is, which has a hundred bytes, so that it is read",
+    );
     world.file("empty.db", "");
     world.file("bad.toml", "[targets.a]\nwindow = 'soon'\n");
     world.file("unknown.toml", "colour = 'red'\n");

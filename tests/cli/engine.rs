@@ -116,8 +116,15 @@ impl Bench {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let abort = CancellationToken::new();
         let report = runtime.block_on(async {
-            let begun =
-                Replay::begin(Arc::clone(&self.store), fake.clone(), self.options.clone(), plan, events, self.stop.clone(), abort);
+            let begun = Replay::begin(
+                Arc::clone(&self.store),
+                fake.clone(),
+                self.options.clone(),
+                plan,
+                events,
+                self.stop.clone(),
+                abort,
+            );
             let (replay, lock) = begun.await?;
             replay.run(lock).await
         });

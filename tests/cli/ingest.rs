@@ -15,7 +15,12 @@ fn ingest(world: &World, args: &[&str], lines: &str) -> Ran {
 fn one(args: &[&str], line: &Value) -> Value {
     let world = World::new();
     let ran = ingest(&world, args, &format!("{line}\n"));
-    assert_eq!(ran.code, 0, "{ran:?} {}", std::fs::read_to_string(world.path("dlq.db-rejects.ndjson")).unwrap_or_default());
+    assert_eq!(
+        ran.code,
+        0,
+        "{ran:?} {}",
+        std::fs::read_to_string(world.path("dlq.db-rejects.ndjson")).unwrap_or_default()
+    );
     world.writes().remove(0)
 }
 
@@ -64,7 +69,8 @@ fn shape_3_the_webhook_sample_is_evidence_without_a_body() {
 fn shape_4_keeps_the_exact_bytes_of_the_body() {
     let world = World::new();
     let body = r#"{ "record" : {"n":1.50,"s":"\u00e9","big":123456789012345678901234567890} }"#;
-    let line = format!(r#"{{"path":"/records/orders/append","body":{body},"status":503,"failed_at":"2026-01-01T00:00:00Z"}}"#);
+    let line =
+        format!(r#"{{"path":"/records/orders/append","body":{body},"status":503,"failed_at":"2026-01-01T00:00:00Z"}}"#);
     assert_eq!(ingest(&world, &[], &line).code, 0);
     let write = &world.writes()[0];
     assert!(world.ok(&["list", "--json"]).contains(body), "the bytes are shown as they stood");
@@ -121,7 +127,9 @@ fn a_line_that_fits_several_shapes_is_read_as_the_first() {
 fn the_same_again_is_the_same_write() {
     let world = World::new();
     let at = |time: &str, extra: &str| {
-        format!(r#"{{"path":"o/append","body":{{"b":1,"a":2}}{extra},"status":422,"error_code":"C","idempotency_key":"k","failed_at":"{time}"}}"#)
+        format!(
+            r#"{{"path":"o/append","body":{{"b":1,"a":2}}{extra},"status":422,"error_code":"C","idempotency_key":"k","failed_at":"{time}"}}"#
+        )
     };
     let lines = [
         at("2026-01-01T00:00:00Z", ""),
@@ -142,7 +150,9 @@ fn the_same_again_is_the_same_write() {
 fn an_ambiguous_repeat_makes_an_open_write_ambiguous() {
     let world = World::new();
     let at = |time: &str, status: u16| {
-        format!(r#"{{"path":"o/append","body":{{}},"status":{status},"error_code":"C","idempotency_key":"k","failed_at":"{time}"}}"#)
+        format!(
+            r#"{{"path":"o/append","body":{{}},"status":{status},"error_code":"C","idempotency_key":"k","failed_at":"{time}"}}"#
+        )
     };
     ingest(&world, &[], &at("2026-01-02T00:00:00Z", 422));
     assert_eq!(world.writes()[0]["ambiguous_since"], Value::Null);
@@ -159,7 +169,9 @@ fn an_ambiguous_repeat_makes_an_open_write_ambiguous() {
 #[test]
 fn the_same_key_with_another_body_is_another_write() {
     let world = World::new();
-    let line = |body: &str| format!(r#"{{"path":"o/append","body":{body},"status":422,"error_code":"C","idempotency_key":"k"}}"#);
+    let line = |body: &str| {
+        format!(r#"{{"path":"o/append","body":{body},"status":422,"error_code":"C","idempotency_key":"k"}}"#)
+    };
     ingest(&world, &[], &[line("{\"a\":1}"), line("{\"a\":2}")].join("\n"));
     let writes = world.writes();
     assert_eq!(writes.len(), 2);
@@ -281,8 +293,15 @@ fn exports_are_taken_back_as_the_same_writes() {
     let world = World::new();
     let mut ambiguous = order(2);
     ambiguous["status"] = 503.into();
-    let escaped = json!({"path": "o/append", "body": "{\"record\":{\"a\":\"\u{202e}\"}}", "error_code": "CDP_ETL.NOT_FOUND"});
-    let lines = [order(1), ambiguous, escaped, json!({"event": {"id": "e"}, "error": "m"}), json!({"record": {"email": "a"}, "error": "m"})];
+    let escaped =
+        json!({"path": "o/append", "body": "{\"record\":{\"a\":\"\u{202e}\"}}", "error_code": "CDP_ETL.NOT_FOUND"});
+    let lines = [
+        order(1),
+        ambiguous,
+        escaped,
+        json!({"event": {"id": "e"}, "error": "m"}),
+        json!({"record": {"email": "a"}, "error": "m"}),
+    ];
     assert_eq!(world.ingest(&lines).code, 0);
     let exported = world.ok(&["export", "state:any", "-q"]);
     let again = world.run_with(&["ingest", "--json"], exported.as_bytes());
@@ -290,7 +309,17 @@ fn exports_are_taken_back_as_the_same_writes() {
     let other = World::new();
     assert_eq!(other.run_with(&["ingest"], exported.as_bytes()).code, 0);
     for (a, b) in world.writes().iter().zip(other.writes()) {
-        for field in ["idempotency_key", "key_origin", "path", "endpoint_origin", "body_sha256", "failure_type", "ambiguous_since", "failed_at", "hazards"] {
+        for field in [
+            "idempotency_key",
+            "key_origin",
+            "path",
+            "endpoint_origin",
+            "body_sha256",
+            "failure_type",
+            "ambiguous_since",
+            "failed_at",
+            "hazards",
+        ] {
             assert_eq!(a[field], b[field], "{field} of {a}");
         }
     }

@@ -20,7 +20,8 @@ fn seed() -> u64 {
 
 /// Starts a command and kills it after a random time, unless it ends first.
 fn kill_somewhere(world: &World, args: &[&str], random: &mut fastrand::Rng, most_ms: u64) {
-    let mut child = world.command(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child =
+        world.command(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let until = std::time::Instant::now() + Duration::from_micros(random.u64(1000..most_ms * 1000));
     while std::time::Instant::now() < until {
         if child.try_wait().unwrap().is_some() {

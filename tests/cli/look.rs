@@ -46,7 +46,15 @@ fn pages_lists_and_groups() {
     let world = World::new();
     world.ingest(&failures());
     let mut text = String::new();
-    for args in [vec!["list"], vec!["groups"], vec!["stats"], vec!["show", "1"], vec!["show", "2"], vec!["show", "3"], vec!["show", "4"]] {
+    for args in [
+        vec!["list"],
+        vec!["groups"],
+        vec!["stats"],
+        vec!["show", "1"],
+        vec!["show", "2"],
+        vec!["show", "3"],
+        vec!["show", "4"],
+    ] {
         let ran = world.run(&args);
         assert_eq!(ran.code, 0);
         assert!(!ran.out.chars().any(|c| c != '\n' && dlq::domain::escape::is_hostile(c)), "{}", ran.out);
@@ -62,7 +70,14 @@ fn json_is_the_contract() {
     world.run(&["replay", "id:1", "--json", "--yes"]);
     world.ok(&["discard", "id:2", "--reason", "r"]);
     let mut text = String::new();
-    for args in [vec!["list", "state:any", "--sort", "id"], vec!["groups"], vec!["stats"], vec!["history", "1"], vec!["history", "2"], vec!["runs"]] {
+    for args in [
+        vec!["list", "state:any", "--sort", "id"],
+        vec!["groups"],
+        vec!["stats"],
+        vec!["history", "1"],
+        vec!["history", "2"],
+        vec!["runs"],
+    ] {
         let ran = world.run(&[&args[..], &["--json"]].concat());
         assert_eq!(ran.code, 0);
         ran.lines();
@@ -77,8 +92,26 @@ fn help_says_it_all() {
     let world = World::new();
     let mut text = String::new();
     for command in [
-        "", "ingest", "list", "show", "groups", "stats", "history", "runs", "replay", "resolve", "discard", "reopen", "purge",
-        "target", "target set", "export", "backup", "doctor", "key", "demo",
+        "",
+        "ingest",
+        "list",
+        "show",
+        "groups",
+        "stats",
+        "history",
+        "runs",
+        "replay",
+        "resolve",
+        "discard",
+        "reopen",
+        "purge",
+        "target",
+        "target set",
+        "export",
+        "backup",
+        "doctor",
+        "key",
+        "demo",
     ] {
         let args: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         text.push_str(&format!("$ dlq {}\n{}\n", args.join(" "), world.ok(&args)));

@@ -71,7 +71,8 @@ fn promise_2_what_came_in_after_the_plan_is_counted_and_not_sent() {
 fn promise_4_a_second_run_on_the_same_target_is_refused() {
     let world = world(slow(1500));
     world.ingest(&[order(1), order(2)]);
-    let mut first = world.command(&["replay", "id:1", "--yes"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut first =
+        world.command(&["replay", "id:1", "--yes"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     wait_until(|| !world.api().world().ledger.seen.is_empty());
     let second = replay(&world, &["id:2"]);
     assert_eq!(second.code, 1);
@@ -105,7 +106,8 @@ fn promise_5_an_ambiguous_append_outside_its_window_is_refused() {
     world.ingest(&[expired, inside, not_sent, definite, profile(5, "a@x.org")]);
     let ran = replay(&world, &["--all"]);
     assert_eq!(ran.code, 6, "{ran:?}");
-    let reasons: BTreeMap<i64, Value> = ran.lines().iter().filter_map(|l| Some((l["id"].as_i64()?, l["reason"].clone()))).collect();
+    let reasons: BTreeMap<i64, Value> =
+        ran.lines().iter().filter_map(|l| Some((l["id"].as_i64()?, l["reason"].clone()))).collect();
     assert_eq!((&reasons[&1], &reasons[&3]), (&json!("key-expired"), &json!("key-not-sent")));
     assert_eq!(world.states(), ["pending", "replayed", "pending", "replayed", "replayed"]);
     // Someone has looked: it is not there. Or someone takes the risk, by name.
@@ -161,7 +163,10 @@ fn promise_8_one_write_goes_first_and_if_it_fails_its_group_stops() {
     let summary = ran.summary();
     assert_eq!((&summary["failed"], &summary["unsent"], &summary["planned"]), (&json!(1), &json!(29), &json!(30)));
     let stopped = summary["stopped"].as_str().unwrap();
-    assert!(stopped.contains("its canary, write 1, failed (HTTP 422") && stopped.contains("29 writes were never sent"), "{stopped}");
+    assert!(
+        stopped.contains("its canary, write 1, failed (HTTP 422") && stopped.contains("29 writes were never sent"),
+        "{stopped}"
+    );
 }
 
 #[test]
@@ -197,7 +202,11 @@ fn promise_10_a_401_stops_the_run() {
     assert!(world.api().world().ledger.seen.len() <= 4);
     assert!(ran.summary()["stopped"].as_str().unwrap().contains("does not accept the token (401)"));
     let write = &world.writes()[0];
-    assert_eq!((&write["state"], &write["failure_type"]), (&json!("pending"), &json!("schema")), "an attempt, not a type");
+    assert_eq!(
+        (&write["state"], &write["failure_type"]),
+        (&json!("pending"), &json!("schema")),
+        "an attempt, not a type"
+    );
     assert!(!ran.out.contains(&world.env[1].1) && !ran.err.contains(&world.env[1].1), "the token is never shown");
 }
 
@@ -293,14 +302,28 @@ fn promise_13_the_end_is_honest() {
     world.ingest(&[order(1), json!({"record": {"email": "a@x.org"}, "error_code": "CDP_ETL.NOT_FOUND"})]);
     let dry = world.run(&["replay", "--all", "--dry-run", "--json"]);
     assert_eq!(outcomes(&dry).values().map(String::as_str).collect::<Vec<_>>(), ["planned", "refused"]);
-    assert_eq!((&dry.summary()["run"], &dry.summary()["unsent"], &dry.summary()["planned"]), (&json!(null), &json!(1), &json!(2)));
+    assert_eq!(
+        (&dry.summary()["run"], &dry.summary()["unsent"], &dry.summary()["planned"]),
+        (&json!(null), &json!(1), &json!(2))
+    );
     assert!(world.api().world().ledger.seen.is_empty());
     assert_eq!(replay(&world, &["--type", "transient"]).code, 0);
     assert_eq!(replay(&world, &["--type", "transient", "--fail-if-empty"]).code, 5);
     assert_eq!(world.run(&["replay"]).code, 2, "without a selection");
     let ran = replay(&world, &["--all"]);
     assert_eq!((ran.code, &ran.summary()["replayed"], &ran.summary()["refused"]), (6, &json!(1), &json!(1)));
-    let names = ["planned", "replayed", "failed", "unknown", "held", "refused", "skipped", "unsent", "new_since_plan", "stopped"];
+    let names = [
+        "planned",
+        "replayed",
+        "failed",
+        "unknown",
+        "held",
+        "refused",
+        "skipped",
+        "unsent",
+        "new_since_plan",
+        "stopped",
+    ];
     for name in names {
         assert!(ran.summary().get(name).is_some(), "{name}");
     }
@@ -323,7 +346,10 @@ fn promise_14_everything_is_traceable() {
     world.ok(&["reopen", "id:2", "--reason", "no, it was real"]);
     world.ok(&["resolve", "id:2", "--applied", "--reason", "found in the API"]);
     let run = &world.json(&["runs", "--json"])[0];
-    assert_eq!((&run["operator"], &run["reason"], &run["query"]), (&json!("ana"), &json!("schema fixed"), &json!("id:1")));
+    assert_eq!(
+        (&run["operator"], &run["reason"], &run["query"]),
+        (&json!("ana"), &json!("schema fixed"), &json!("id:1"))
+    );
     assert_eq!((&run["state"], &run["replayed"]), (&json!("finished"), &json!(1)));
     let attempt = &world.json(&["history", "1", "--json"])[0];
     let seen = world.api().world().ledger.seen[0].clone();

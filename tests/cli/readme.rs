@@ -14,7 +14,8 @@ fn the_readme_is_true() {
     let readme = include_str!("../../README.md");
     let steps = steps(readme);
     assert!(steps.len() >= 10, "the README shows {} commands", steps.len());
-    let path = format!("{}:{}", std::path::Path::new(binary()).parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let path =
+        format!("{}:{}", std::path::Path::new(binary()).parent().unwrap().display(), std::env::var("PATH").unwrap());
     for (command, want) in steps {
         let output = Command::new("bash")
             .args(["-c", &format!("{command} 2>&1")])

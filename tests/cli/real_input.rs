@@ -54,7 +54,8 @@ fn what_requests_sent_is_sent_again_byte_for_byte() {
         .unwrap();
     assert!(output.status.success(), "seed {seed}: {}", String::from_utf8_lossy(&output.stderr));
     let count: u64 = count.parse().unwrap();
-    let ingested = world.run(&["ingest", "--json", "--endpoint", "records/profiles/upsert", "--match-key", "email", "dlq.ndjson"]);
+    let ingested =
+        world.run(&["ingest", "--json", "--endpoint", "records/profiles/upsert", "--match-key", "email", "dlq.ndjson"]);
     assert_eq!(ingested.lines()[0], json!({"read": count, "inserted": count, "repeated": 0, "rejected": 0}));
     world.api().world().add_field("profiles", "plan");
     let ran = world.run(&["replay", "--type", "schema", "--json"]);

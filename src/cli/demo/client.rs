@@ -24,8 +24,14 @@ pub(super) struct Client {
     sent: Vec<Sent>,
 }
 
-const NAMES: [(&str, &str); 6] =
-    [("Zoë", "García"), ("小明", "王"), ("Ravi", "Ng"), ("Siobhán", "O'Brien"), ("Łukasz", "Dvořák"), ("Aïsha", "Rossi")];
+const NAMES: [(&str, &str); 6] = [
+    ("Zoë", "García"),
+    ("小明", "王"),
+    ("Ravi", "Ng"),
+    ("Siobhán", "O'Brien"),
+    ("Łukasz", "Dvořák"),
+    ("Aïsha", "Rossi"),
+];
 const TIERS: [&str; 3] = ["bronze", "silver", "gold"];
 
 impl Client {
@@ -56,7 +62,8 @@ impl Client {
     }
 
     pub(super) async fn profile_with_bad_email(&mut self, n: usize) {
-        let body = json!({ "record": { "email": format!("customer{n}.example.org"), "tier": "gold" }, "matchKey": "email" });
+        let body =
+            json!({ "record": { "email": format!("customer{n}.example.org"), "tier": "gold" }, "matchKey": "email" });
         self.write("records/profiles/upsert", &format!("evt_bad_{n}"), &body).await;
     }
 

@@ -91,8 +91,8 @@ pub fn scan(text: &[u8]) -> Result<Node<'_>, ScanError> {
 
 /// Scans one JSON text, nested at most `max_depth` levels.
 pub fn scan_within(text: &[u8], max_depth: usize) -> Result<Node<'_>, ScanError> {
-    let text = std::str::from_utf8(text)
-        .map_err(|e| ScanError { at: e.valid_up_to(), kind: ScanErrorKind::NotUtf8 })?;
+    let text =
+        std::str::from_utf8(text).map_err(|e| ScanError { at: e.valid_up_to(), kind: ScanErrorKind::NotUtf8 })?;
     if text.starts_with('\u{feff}') {
         return Err(ScanError { at: 0, kind: ScanErrorKind::ByteOrderMark });
     }
