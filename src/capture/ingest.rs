@@ -112,8 +112,8 @@ pub fn ingest(
             }
             match input.next_line() {
                 Ok(Some(line)) => {
-                    session.take(line)?;
-                    if session.summary.read % 256 == 0 {
+                    session.take(&line)?;
+                    if session.summary.read.is_multiple_of(256) {
                         watch(Progress { bytes: position.load(Ordering::Relaxed), total, summary: session.summary });
                     }
                 }
@@ -144,7 +144,7 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    fn take(&mut self, line: Line) -> Result<(), IngestError> {
+    fn take(&mut self, line: &Line) -> Result<(), IngestError> {
         if line.bytes.iter().all(u8::is_ascii_whitespace) && line.len == line.bytes.len() as u64 {
             return Ok(());
         }

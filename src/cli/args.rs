@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::TypedValueParser as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::domain::endpoint::{BaseUrl, EndpointPath};
@@ -60,7 +61,7 @@ pub(super) struct Global {
 /// When to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Color {
-    /// On a terminal, unless NO_COLOR is set.
+    /// On a terminal, unless `NO_COLOR` is set.
     Auto,
     /// Also into pipes.
     Always,
@@ -135,7 +136,7 @@ pub(super) struct Ingest {
 #[derive(Debug, Args, Default)]
 pub(super) struct Query {
     /// Words and `field:value` pairs, all of which must hold: `type:schema age:<2h -path:append email:~example.org`
-    #[arg(value_name = "QUERY", value_parser = query_word)]
+    #[arg(value_name = "QUERY", value_parser = clap::builder::StringValueParser::new().map(|text| query_word(&text)))]
     pub(super) query: Vec<String>,
 }
 
@@ -157,8 +158,8 @@ pub(super) fn arguments() -> impl Iterator<Item = std::ffi::OsString> {
     })
 }
 
-fn query_word(text: &str) -> Result<String, String> {
-    Ok(text.strip_prefix(NEGATED).unwrap_or(text).to_owned())
+fn query_word(text: &str) -> String {
+    text.strip_prefix(NEGATED).unwrap_or(text).to_owned()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

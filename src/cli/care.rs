@@ -16,7 +16,7 @@ use crate::domain::time::Timestamp;
 use crate::render::json;
 use crate::render::table::{Column, table};
 use crate::replay::ExitCode;
-use crate::store::{Finding, Order, Severity, Sort, Store};
+use crate::store::{Finding, Order, PageRequest, Severity, Sort, Store};
 
 pub(super) fn target(context: &Context, args: &Target) -> anyhow::Result<ExitCode> {
     match args {
@@ -83,7 +83,8 @@ pub(super) fn export(context: &Context, args: &Export) -> anyhow::Result<ExitCod
     let order = Order { sort: Sort::Id, descending: false };
     let (mut cursor, mut count) = (None, 0u64);
     loop {
-        let page = store.page(&filter, order, cursor, 200, true, context.config.windows(), Timestamp::now()).wait()?;
+        let request = PageRequest { filter: filter.clone(), order, after: cursor, limit: 200, bodies: true };
+        let page = store.page(request, context.config.windows(), Timestamp::now()).wait()?;
         for view in &page.writes {
             let evidence = if view.body.is_none() { store.evidence(view.write.id).wait()? } else { None };
             writeln!(out, "{}", json::export(view, evidence.as_deref()))?;

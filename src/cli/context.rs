@@ -35,7 +35,7 @@ impl Context {
     pub(super) fn new(global: Global) -> anyhow::Result<Self> {
         let config = match &global.config {
             Some(path) => Config::load(path)?,
-            None => match default_config()? {
+            None => match default_config() {
                 Some(path) => Config::load(&path)?,
                 None => Config::default(),
             },
@@ -170,10 +170,10 @@ pub(super) fn token_source(target: &TargetSettings) -> String {
     }
 }
 
-fn default_config() -> anyhow::Result<Option<PathBuf>> {
-    let Ok(strategy) = etcetera::choose_base_strategy() else { return Ok(None) };
+fn default_config() -> Option<PathBuf> {
+    let strategy = etcetera::choose_base_strategy().ok()?;
     let path = strategy.config_dir().join("dlq/config.toml");
-    Ok(Path::exists(&path).then_some(path))
+    Path::exists(&path).then_some(path)
 }
 
 /// The exit code of an error.

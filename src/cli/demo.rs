@@ -43,7 +43,7 @@ pub(super) fn run(context: &Context, _: &Demo) -> anyhow::Result<ExitCode> {
     story.capture(directory.path(), &sent)?;
     story.understand()?;
     let told = story.replay_too_early()? && story.fix_and_replay(&sent)? && story.the_rest()?;
-    story.end(told)
+    Ok(story.end(told))
 }
 
 struct Story<'a> {
@@ -135,7 +135,7 @@ impl Story<'_> {
         let now = Timestamp::now();
         let view = self.store.write_view(id, self.context.config.windows(), now).wait()?;
         let view = view.ok_or_else(|| anyhow::anyhow!("write {id} is gone"))?;
-        let page = detail::page(&view, &[], None, self.settings().window, now, self.paint);
+        let page = detail::page(&view, &[], None, settings().window, now, self.paint);
         let cause: String = page.lines().skip(2).take_while(|l| !l.is_empty()).map(|l| format!("{l}\n")).collect();
         print!("{}", indent(&cause));
         Ok(())
@@ -148,7 +148,7 @@ impl Story<'_> {
         let before = self.sandbox.world().ledger.seen.len();
         let report = self.replay(&[FailureType::Schema])?;
         let requests = self.sandbox.world().ledger.seen.len() - before;
-        self.tell(&report);
+        tell(&report);
         println!("   The API saw {requests} request{}.", if requests == 1 { "" } else { "s" });
         Ok(self.check(requests == 1 && report.exit_code() == ExitCode::Stopped, "a single request was made"))
     }
@@ -158,7 +158,7 @@ impl Story<'_> {
         self.sandbox.world().add_field("profiles", MISSING_FIELD);
         self.command("dlq replay --type schema");
         let report = self.replay(&[FailureType::Schema])?;
-        self.tell(&report);
+        tell(&report);
         let schema: Vec<&Sent> = sent.iter().filter(|s| s.status == 422).collect();
         let world = self.sandbox.world();
         let right = |s: &&&Sent| {
@@ -179,7 +179,7 @@ impl Story<'_> {
         self.chapter(6, "The token is valid again and the storm is over: the rest follows");
         self.command("dlq replay type:auth,transient");
         let report = self.replay(&[FailureType::Auth, FailureType::Transient])?;
-        self.tell(&report);
+        tell(&report);
         let left = self.store.groups(None).wait()?.iter().map(|g| g.open).sum::<i64>();
         println!("   {left} writes are left: their data is wrong, and no replay mends that.");
         self.command("dlq discard type:bad_data --reason \"invalid addresses, reported to the web team\"");
@@ -191,14 +191,14 @@ impl Story<'_> {
         Ok(self.check(keys.len() == applied && report.exit_code() == ExitCode::Ok, "no key was applied twice"))
     }
 
-    fn end(&self, told: bool) -> anyhow::Result<ExitCode> {
+    fn end(&self, told: bool) -> ExitCode {
         if !told {
             println!("\n{}", self.paint.bad("The ledger does not bear the story out. Please report this."));
-            return Ok(ExitCode::Error);
+            return ExitCode::Error;
         }
         println!("\n{}", self.paint.good("All of it checked against the API's own ledger."));
         println!("Your own failures: dlq ingest FILE   then   dlq groups   dlq show ID   dlq replay --type TYPE");
-        Ok(ExitCode::Ok)
+        ExitCode::Ok
     }
 
     fn check(&self, held: bool, what: &str) -> bool {
@@ -207,27 +207,10 @@ impl Story<'_> {
         held
     }
 
-    fn tell(&self, report: &Report) {
-        let tally = &report.tally;
-        let counts: Vec<String> = Outcome::ALL
-            .iter()
-            .filter(|&&o| tally.get(o) > 0)
-            .map(|&o| format!("{} {}", tally.get(o), if o == Outcome::Accepted { "replayed" } else { o.name() }))
-            .collect();
-        println!("   Run {}: {}.", report.run, counts.join(", "));
-        if let Some(stopped) = &report.stopped {
-            println!("   Stopped: {stopped}.");
-        }
-    }
-
-    fn settings(&self) -> TargetSettings {
-        TargetSettings { backoff: Duration::from_millis(20), ..TargetSettings::new(DEFAULT_TARGET) }
-    }
-
     fn replay(&self, types: &[FailureType]) -> anyhow::Result<Report> {
         let filter = Filter::default().and(Test::Type(types.to_vec()));
         let now = Timestamp::now();
-        let target = self.settings();
+        let target = settings();
         let data = self.store.plan_data(&filter, None, self.context.config.windows(), now).wait()?;
         let last_id = data.last_id.unwrap_or(WriteId(0));
         let plan = build_plan(data.candidates, &data.mates, &[], target.window, now);
@@ -261,4 +244,21 @@ impl Story<'_> {
 
 fn indent(text: &str) -> String {
     text.lines().map(|line| format!("   {line}\n")).collect()
+}
+
+fn tell(report: &Report) {
+    let tally = &report.tally;
+    let counts: Vec<String> = Outcome::ALL
+        .iter()
+        .filter(|&&o| tally.get(o) > 0)
+        .map(|&o| format!("{} {}", tally.get(o), if o == Outcome::Accepted { "replayed" } else { o.name() }))
+        .collect();
+    println!("   Run {}: {}.", report.run, counts.join(", "));
+    if let Some(stopped) = &report.stopped {
+        println!("   Stopped: {stopped}.");
+    }
+}
+
+fn settings() -> TargetSettings {
+    TargetSettings { backoff: Duration::from_millis(20), ..TargetSettings::new(DEFAULT_TARGET) }
 }

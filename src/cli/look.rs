@@ -17,7 +17,7 @@ use crate::domain::write::WriteView;
 use crate::render::table::{Column, table};
 use crate::render::{csv, detail, json};
 use crate::replay::ExitCode;
-use crate::store::{Count, CountBy, HistoryEntry, Store};
+use crate::store::{Count, CountBy, HistoryEntry, PageRequest, Store};
 
 /// Writes that are read at a time.
 const PAGE: usize = 500;
@@ -84,7 +84,8 @@ fn each_write(
     let (mut given, mut cursor) = (0, None);
     loop {
         let want = (limit - given).saturating_add(1).min(PAGE);
-        let page = store.page(filter, args.sort, cursor, want, bodies, context.config.windows(), now).wait()?;
+        let request = PageRequest { filter: filter.clone(), order: args.sort, after: cursor, limit: want, bodies };
+        let page = store.page(request, context.config.windows(), now).wait()?;
         for view in page.writes {
             let beyond = given == limit;
             one(view, beyond)?;

@@ -64,7 +64,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Stats(args) => look::stats(&context, &args),
         Command::History(args) => look::history(&context, &args),
         Command::Runs(args) => look::runs(&context, &args),
-        Command::Replay(args) => replay::run(&context, args),
+        Command::Replay(args) => replay::run(&context, &args),
         Command::Resolve(args) => settle::resolve(&context, &args),
         Command::Discard(args) => settle::discard(&context, &args),
         Command::Reopen(args) => settle::reopen(&context, &args),

@@ -21,7 +21,7 @@ use crate::render::json::{self, ReplayLine};
 use crate::replay::{ExitCode, HttpTransport, Replay, Report, RunOptions, build_plan};
 use crate::store::{PlanData, Store};
 
-pub(super) fn run(context: &Context, args: Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     if args.query.query.is_empty() && args.failure_type.is_none() && args.id.is_empty() && !args.all {
         let hint =
             "say what to replay: a query, --type TYPE, --id N, or --all for everything that is pending or unknown";
@@ -29,7 +29,7 @@ pub(super) fn run(context: &Context, args: Args) -> anyhow::Result<ExitCode> {
     }
     let store = if args.dry_run { context.look()? } else { context.change()? };
     let now = Timestamp::now();
-    let filter = selection(context, &store, &args)?;
+    let filter = selection(context, &store, args)?;
     let data = store.plan_data(&filter, args.limit, context.config.windows(), now).wait()?;
     let target = context.config.target(&the_target(context, &data)?);
     let base = context.base_url(&store, &target)?;
@@ -41,10 +41,10 @@ pub(super) fn run(context: &Context, args: Args) -> anyhow::Result<ExitCode> {
     let empty = data.candidates.is_empty();
     let plan = build_plan(data.candidates, &data.mates, &allowed, target.window, now);
     if args.dry_run {
-        return dry_run(context, &store, &target, base.as_ref(), &plan, &args);
+        return dry_run(context, &store, &target, base.as_ref(), &plan, args);
     }
     if empty {
-        return nothing_to_do(context, &args);
+        return nothing_to_do(context, args);
     }
     let Some(base_url) = base else {
         let hint = format!("target {} has no base URL yet: give --base-url URL (or EXPERITURE_BASE_URL)", target.name);
@@ -57,7 +57,7 @@ pub(super) fn run(context: &Context, args: Args) -> anyhow::Result<ExitCode> {
         return only_refused(context, &store, &plan);
     }
     let token = read_token(&target)?;
-    if !confirmed(context, &args, &target, &base_url, plan.send.len() as u64)? {
+    if !confirmed(context, args, &target, &base_url, plan.send.len() as u64)? {
         eprintln!("nothing was sent");
         return Ok(ExitCode::Error);
     }
@@ -70,7 +70,7 @@ pub(super) fn run(context: &Context, args: Args) -> anyhow::Result<ExitCode> {
         max_attempts: args.max_attempts,
         operator: context.operator.clone(),
         reason: args.reason.clone(),
-        query: query_text(&args),
+        query: query_text(args),
         filter,
         last_id,
         target,

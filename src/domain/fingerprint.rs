@@ -50,9 +50,9 @@ pub fn fingerprint(failure_type: FailureType, message: &str, details: Option<&st
             let close = rest[..len].chars().next_back().map_or(0, char::len_utf8);
             out.push_str(&rest[..quote_len]);
             if keeps(inner) {
-                out.push_str(&without_indexes(inner))
+                out.push_str(&without_indexes(inner));
             } else {
-                out.push('…')
+                out.push('…');
             }
             out.push_str(&rest[len - close..len]);
             rest = &rest[len..];
@@ -61,9 +61,9 @@ pub fn fingerprint(failure_type: FailureType, message: &str, details: Option<&st
             let token = rest[..len].trim_end_matches(['.', ':', '-', '+']);
             let token = if token.is_empty() { &rest[..len] } else { token };
             if keeps(token) {
-                out.push_str(&without_indexes(token))
+                out.push_str(&without_indexes(token));
             } else {
-                push_token(&mut out, token)
+                push_token(&mut out, token);
             }
             rest = &rest[token.len()..];
         } else {

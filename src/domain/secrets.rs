@@ -77,7 +77,9 @@ fn secret_values<'a>(headers: &Node<'a>, cut: &mut impl FnMut(&'a [u8])) {
         if let Some([name, rest @ ..]) = item.items()
             && name.text().is_some_and(|n| is_secret(&n))
         {
-            rest.iter().for_each(|value| cut(value.raw));
+            for value in rest {
+                cut(value.raw);
+            }
         }
         if item.get("name").or_else(|| item.get("key")).and_then(Node::text).is_some_and(|n| is_secret(&n))
             && let Some(value) = item.get("value")

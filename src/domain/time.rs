@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn lengths_are_read_and_written() {
-        assert_eq!(parse_length("1h30m"), Some(Duration::from_secs(5400)));
+        assert_eq!(parse_length("1h30m"), Some(Duration::from_mins(90)));
         assert_eq!(parse_length("250ms"), Some(Duration::from_millis(250)));
         assert_eq!(parse_length("30d").map(human_length).as_deref(), Some("30 d"));
         for text in ["", "h", "5", "5x", "-1h", "1h 2", "9999999999w"] {

@@ -201,13 +201,12 @@ impl Parser<'_> {
                     format!("`{field}:` takes names, not `{}`", item.operator),
                 ));
             }
-            match read(&item.text) {
-                Some(values) => found.extend(values),
-                None => {
-                    let meant = did_you_mean(&item.text, all.iter().copied());
-                    let message = format!("`{}` is no {field}; there are {}{meant}", item.text, all.join(", "));
-                    return Err(self.error(item.at, item.len, message));
-                }
+            if let Some(values) = read(&item.text) {
+                found.extend(values);
+            } else {
+                let meant = did_you_mean(&item.text, all.iter().copied());
+                let message = format!("`{}` is no {field}; there are {}{meant}", item.text, all.join(", "));
+                return Err(self.error(item.at, item.len, message));
             }
         }
         Ok(found)

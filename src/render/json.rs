@@ -74,7 +74,7 @@ pub fn write(view: &WriteView) -> String {
         error_details: write.failure.details.as_deref().and_then(raw),
         correlation_id: write.failure.correlation_id.as_deref(),
         idempotency_key: write.key.as_str(),
-        parent_key: write.parent_key.as_ref().map(|k| k.as_str()),
+        parent_key: write.parent_key.as_ref().map(super::super::domain::key::IdempotencyKey::as_str),
         key_origin: write.key_origin.name(),
         target: &write.target,
         method: &write.method,

@@ -202,7 +202,7 @@ impl<T: Transport> Replay<T> {
         let mut in_flight: JoinSet<Result<Ended, StoreError>> = JoinSet::new();
         loop {
             while in_flight.len() < self.options.concurrency && !self.stop.is_cancelled() {
-                let Some(index) = self.schedule.next() else { break };
+                let Some(index) = self.schedule.take_next() else { break };
                 let (sender, plan) = (Arc::clone(&self.sender), Arc::clone(&self.plan));
                 in_flight.spawn(async move { sender.send(index, &plan.send[index]).await });
             }

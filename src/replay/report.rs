@@ -58,13 +58,15 @@ mod tests {
 
     #[test]
     fn promise_13_the_exit_code_is_honest() {
+        use Outcome::{Accepted, Failed, Held, Refused, Skipped, Unknown, Unsent};
         let code = |outcomes: &[Outcome], stopped: bool| {
             let mut tally = Tally::default();
-            outcomes.iter().for_each(|&o| tally.add(o, 1));
+            for &outcome in outcomes {
+                tally.add(outcome, 1);
+            }
             let stopped = stopped.then(String::new);
             Report { run: RunId(1), tally, new_since_plan: 0, stopped }.exit_code()
         };
-        use Outcome::{Accepted, Failed, Held, Refused, Skipped, Unknown, Unsent};
         assert_eq!(code(&[], false), ExitCode::Ok);
         assert_eq!(code(&[Accepted, Skipped], false), ExitCode::Ok);
         assert_eq!(code(&[Accepted, Refused, Skipped], false), ExitCode::Refused);

@@ -96,7 +96,7 @@ impl Schedule {
     }
 
     /// The next write to send, if one may go now. While canaries are out, one at a time.
-    pub fn next(&mut self) -> Option<usize> {
+    pub fn take_next(&mut self) -> Option<usize> {
         let index = if self.canaries > 0 {
             if self.canary_in_flight.is_some() {
                 return None;

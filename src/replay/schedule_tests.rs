@@ -40,7 +40,7 @@ proptest! {
         let mut picks = picks.into_iter().cycle();
         loop {
             while in_flight.len() < concurrency {
-                let Some(index) = schedule.next() else {
+                let Some(index) = schedule.take_next() else {
                     // Nothing may go: then every waiting write is behind one that is in flight.
                     for i in 0..plan.len() {
                         if over[i].is_none() && !held[i] && !in_flight.contains(&i) {
@@ -82,7 +82,7 @@ proptest! {
 }
 
 fn drain(schedule: &mut Schedule) -> Vec<usize> {
-    std::iter::from_fn(|| schedule.next()).collect()
+    std::iter::from_fn(|| schedule.take_next()).collect()
 }
 
 #[test]
@@ -99,8 +99,8 @@ fn promise_8_canaries_are_spread_over_the_groups() {
     let mut schedule = Schedule::new(&planned(&vec![vec![]; 6], &[1, 1, 2]), 3);
     let mut order = Vec::new();
     for _ in 0..3 {
-        let index = schedule.next().unwrap();
-        assert_eq!(schedule.next(), None, "one at a time");
+        let index = schedule.take_next().unwrap();
+        assert_eq!(schedule.take_next(), None, "one at a time");
         order.push(index);
         schedule.finish(index, Finish::Done);
     }
@@ -110,7 +110,7 @@ fn promise_8_canaries_are_spread_over_the_groups() {
 #[test]
 fn promise_8_a_failed_canary_stops_its_group_and_the_next_group_gets_its_own() {
     let mut schedule = Schedule::new(&planned(&vec![vec![]; 6], &[1, 2]), 1);
-    assert_eq!(schedule.next(), Some(0));
+    assert_eq!(schedule.take_next(), Some(0));
     assert!(schedule.finish(0, Finish::Failed).is_empty());
     let unsent: Vec<usize> = schedule.stop_group(GroupId(1), "its canary failed").iter().map(|d| d.index).collect();
     assert_eq!(unsent, [2, 4]);
@@ -122,7 +122,7 @@ fn promise_8_a_failed_canary_stops_its_group_and_the_next_group_gets_its_own() {
 #[test]
 fn promise_8_a_canary_that_was_not_sent_is_replaced() {
     let mut schedule = Schedule::new(&planned(&vec![vec![]; 3], &[1]), 1);
-    assert_eq!(schedule.next(), Some(0));
+    assert_eq!(schedule.take_next(), Some(0));
     schedule.finish(0, Finish::LeftOpen);
     assert_eq!(drain(&mut schedule), [1]);
 }
@@ -130,7 +130,7 @@ fn promise_8_a_canary_that_was_not_sent_is_replaced() {
 #[test]
 fn a_stopped_group_holds_the_lanes_behind_it() {
     let mut schedule = Schedule::new(&planned(&[vec![], vec![7], vec![7], vec![]], &[1, 1, 2, 2]), 0);
-    assert_eq!(schedule.next(), Some(0));
+    assert_eq!(schedule.take_next(), Some(0));
     let dropped = schedule.stop_group(GroupId(1), "stopped");
     assert_eq!(
         dropped.iter().map(|d| (d.index, d.outcome)).collect::<Vec<_>>(),
@@ -142,7 +142,7 @@ fn a_stopped_group_holds_the_lanes_behind_it() {
 #[test]
 fn a_stop_drops_all_that_wait() {
     let mut schedule = Schedule::new(&planned(&vec![vec![7]; 3], &[1]), 0);
-    assert_eq!(schedule.next(), Some(0));
+    assert_eq!(schedule.take_next(), Some(0));
     assert_eq!(schedule.stop("by hand").len(), 2);
-    assert_eq!(schedule.next(), None);
+    assert_eq!(schedule.take_next(), None);
 }

@@ -135,11 +135,11 @@ impl World {
         }
         if self.storm > 0 {
             self.storm -= 1;
-            return error(503, "CDP_ETL.UNAVAILABLE", "the service is overloaded", json!({}));
+            return error(503, "CDP_ETL.UNAVAILABLE", "the service is overloaded", &json!({}));
         }
         let fault = self.settings.faults.draw(&mut self.random);
         match fault {
-            Fault::Unavailable => return error(503, "CDP_ETL.UNAVAILABLE", "the service is overloaded", json!({})),
+            Fault::Unavailable => return error(503, "CDP_ETL.UNAVAILABLE", "the service is overloaded", &json!({})),
             Fault::RateLimited => return limited(0.25),
             Fault::DropBefore => return dropped(),
             Fault::None | Fault::UnavailableAfter | Fault::DropAfter | Fault::Delayed => {}
@@ -148,7 +148,7 @@ impl World {
         match fault {
             Fault::DropAfter => return dropped(),
             Fault::UnavailableAfter => {
-                return error(503, "CDP_ETL.UNAVAILABLE", "the service went away while it answered", json!({}));
+                return error(503, "CDP_ETL.UNAVAILABLE", "the service went away while it answered", &json!({}));
             }
             Fault::Delayed => reply.delay = self.settings.faults.delay,
             _ => {}
@@ -194,7 +194,7 @@ impl World {
     }
 
     fn unauthorized(&self, token: Option<&str>) -> Option<Reply> {
-        let refuse = |code: &str, message: &str| Some(error(401, &format!("CDP_ETL.AUTH.{code}"), message, json!({})));
+        let refuse = |code: &str, message: &str| Some(error(401, &format!("CDP_ETL.AUTH.{code}"), message, &json!({})));
         match token {
             None => refuse("UNAUTHORIZED", "no bearer token was sent"),
             Some(token) if token == self.settings.token => None,
@@ -207,19 +207,19 @@ impl World {
     fn validate(&self, request: &Request) -> Result<(String, String), Reply> {
         let invalid = |path: &str, message: String, value: &str| {
             let details = json!({ "path": path, "value": value });
-            error(400, "CDP_ETL.VALIDATION.REQUEST_INVALID", &message, details)
+            error(400, "CDP_ETL.VALIDATION.REQUEST_INVALID", &message, &details)
         };
         let mut segments = request.path.split('/');
         let (Some("records"), Some(object), Some(operation), None) =
             (segments.next(), segments.next(), segments.next(), segments.next())
         else {
-            return Err(error(404, "CDP_ETL.NOT_FOUND", "there is no such endpoint", json!({})));
+            return Err(error(404, "CDP_ETL.NOT_FOUND", "there is no such endpoint", &json!({})));
         };
         let Some(schema) = self.settings.schemas.get(object) else {
-            return Err(error(404, "CDP_ETL.NOT_FOUND", &format!("there is no object '{object}'"), json!({})));
+            return Err(error(404, "CDP_ETL.NOT_FOUND", &format!("there is no object '{object}'"), &json!({})));
         };
         if request.body.len() > MAX_BODY {
-            return Err(error(413, "CDP_ETL.VALIDATION.REQUEST_INVALID", "the body is larger than 10 MB", json!({})));
+            return Err(error(413, "CDP_ETL.VALIDATION.REQUEST_INVALID", "the body is larger than 10 MB", &json!({})));
         }
         let body = json::scan(&request.body).map_err(|e| invalid("", format!("the body is not JSON: {e}"), ""))?;
         let records: Vec<(String, &Node<'_>)> = match (body.get("record"), body.get("records").and_then(Node::items)) {
@@ -234,7 +234,7 @@ impl World {
                     let path = format!("{at}.{name}");
                     let message = format!("{path}: field does not exist in object schema");
                     let details = json!({ "path": path, "field": name });
-                    return Err(error(422, "CDP_ETL.VALIDATION.REQUEST_SCHEMA", &message, details));
+                    return Err(error(422, "CDP_ETL.VALIDATION.REQUEST_SCHEMA", &message, &details));
                 }
             }
             for field in ["email", "customer_email"] {
@@ -262,13 +262,13 @@ impl World {
     }
 }
 
-fn error(status: u16, code: &str, message: &str, details: serde_json::Value) -> Reply {
+fn error(status: u16, code: &str, message: &str, details: &serde_json::Value) -> Reply {
     let body = json!({ "success": false, "error": { "code": code, "message": message, "details": details } });
     Reply { status: Some(status), headers: Vec::new(), body: body.to_string(), delay: Duration::ZERO }
 }
 
 fn limited(wait: f64) -> Reply {
-    let mut reply = error(429, "CDP_ETL.RATE_LIMITED", "the token's quota is used up", json!({}));
+    let mut reply = error(429, "CDP_ETL.RATE_LIMITED", "the token's quota is used up", &json!({}));
     reply.headers.push(("retry-after", format!("{wait:.2}")));
     reply
 }

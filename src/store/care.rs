@@ -173,7 +173,8 @@ fn bodies(connection: &Connection) -> JobResult<Finding> {
 
 fn permissions(path: &Path) -> Finding {
     let mode = fs::metadata(path).map_or(0, |m| m.mode() & 0o777);
-    if mode & 0o077 == 0 {
+    let others = mode & 0o077;
+    if others == 0 {
         Finding::new("permissions", Severity::Ok, format!("only its owner can read it (mode {mode:04o})"))
     } else {
         let detail = format!("others may read customer data in it (mode {mode:04o}): chmod 600 {}", path.display());

@@ -92,13 +92,12 @@ impl Store {
 /// Whether it was new.
 fn take_in(connection: &Connection, prepared: &Prepared, cache: &mut Cache) -> JobResult<bool> {
     let captured = &prepared.captured;
-    let target = match cache.targets.get(&captured.target) {
-        Some(&id) => id,
-        None => {
-            let id = targets::ensure(connection, &captured.target)?;
-            cache.targets.insert(captured.target.clone(), id);
-            id
-        }
+    let target = if let Some(&id) = cache.targets.get(&captured.target) {
+        id
+    } else {
+        let id = targets::ensure(connection, &captured.target)?;
+        cache.targets.insert(captured.target.clone(), id);
+        id
     };
     let mut shares_key = Vec::new();
     {

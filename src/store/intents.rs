@@ -96,9 +96,8 @@ impl Store {
         self.write(move |connection| {
             check_fence(connection, run)?;
             let Some(mut write) = load(connection, id)? else { return Ok(Intent::Skip("it was purged".to_owned())) };
-            let standing = match write.standing.after(Event::Claim) {
-                Ok(standing) => standing,
-                Err(_) => return Ok(Intent::Skip(format!("it is {} now", write.standing.state()))),
+            let Ok(standing) = write.standing.after(Event::Claim) else {
+                return Ok(Intent::Skip(format!("it is {} now", write.standing.state())));
             };
             if write.body_sha256 != content {
                 return Ok(Intent::Skip("its body was edited since the plan was made".to_owned()));

@@ -32,7 +32,7 @@ pub use plans::PlanData;
 pub use runs::NewRun;
 pub use settle::Settled;
 pub use worker::Reply;
-pub use writes::{Cursor, HistoryEntry, Order, Page, Sort};
+pub use writes::{Cursor, HistoryEntry, Order, Page, PageRequest, Sort};
 
 /// The result of a call to the store.
 pub type Result<T> = std::result::Result<T, StoreError>;

@@ -50,6 +50,21 @@ pub struct Cursor {
     id: i64,
 }
 
+/// Which page is wanted.
+#[derive(Debug, Clone)]
+pub struct PageRequest {
+    /// What has to hold.
+    pub filter: Filter,
+    /// In which order.
+    pub order: Order,
+    /// Where the page before ended; `None` for the first.
+    pub after: Option<Cursor>,
+    /// The most writes.
+    pub limit: usize,
+    /// Whether their bodies are wanted.
+    pub bodies: bool,
+}
+
 /// Some writes, and where to go on.
 #[derive(Debug)]
 pub struct Page {
@@ -79,18 +94,14 @@ impl HistoryEntry {
 }
 
 impl Store {
-    /// A page of the writes that match, hazards included, with their bodies if they are wanted.
+    /// A page of the writes that match, hazards included.
     pub fn page(
         &self,
-        filter: &Filter,
-        order: Order,
-        after: Option<Cursor>,
-        limit: usize,
-        bodies: bool,
+        request: PageRequest,
         window: impl Fn(&str) -> Duration + Send + 'static,
         now: Timestamp,
     ) -> Reply<Page> {
-        let filter = filter.clone();
+        let PageRequest { filter, order, after, limit, bodies } = request;
         self.read(move |connection| {
             let mut page = Page { writes: Vec::new(), next: after };
             // Hazards are looked at here, so a page may take several reads.

@@ -1,5 +1,7 @@
 //! The real binary, on real files, against a real server: what a user meets.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
 mod bad_input;
 mod engine;
 mod ingest;

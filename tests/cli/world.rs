@@ -51,7 +51,7 @@ impl World {
     }
 
     pub fn api(&self) -> &Sandbox {
-        self.api.as_deref().expect("this world has no API")
+        self.api.as_deref().unwrap()
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

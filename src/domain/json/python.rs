@@ -140,7 +140,7 @@ impl Writer {
             0x0a => self.out.extend_from_slice(b"\\n"),
             0x0c => self.out.extend_from_slice(b"\\f"),
             0x0d => self.out.extend_from_slice(b"\\r"),
-            0x20..=0x7e => self.out.push(code as u8),
+            0x20..=0x7e => self.out.extend(u8::try_from(code)),
             0x1_0000.. => {
                 let offset = code - 0x1_0000;
                 self.unicode_escape(0xd800 + (offset >> 10));

@@ -96,8 +96,8 @@ fn push_wtf8(out: &mut Vec<u8>, code: u32) {
         out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
     } else {
         // A surrogate: always three bytes.
-        let low = |shift: u32| 0x80 | ((code >> shift) & 0x3f) as u8;
-        out.extend_from_slice(&[0xe0 | (code >> 12) as u8, low(6), low(0)]);
+        let [_, _, high, low] = code.to_be_bytes();
+        out.extend_from_slice(&[0xe0 | (high >> 4), 0x80 | ((high & 0x0f) << 2) | (low >> 6), 0x80 | (low & 0x3f)]);
     }
 }
 
