@@ -55,15 +55,17 @@ impl Input {
             }
             Box::new(file)
         };
-        let mut counted = BufReader::with_capacity(256 << 10, Counted { inner: raw, position: Arc::clone(position) });
-        let magic = peek(&mut counted, 4).map_err(at)?;
-        let reader: Box<dyn BufRead> = if magic.starts_with(&[0x1f, 0x8b]) {
-            Box::new(BufReader::with_capacity(256 << 10, flate2::bufread::MultiGzDecoder::new(counted)))
-        } else if magic.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-            let decoder = zstd::stream::read::Decoder::with_buffer(counted).map_err(at)?;
-            Box::new(BufReader::with_capacity(256 << 10, decoder))
-        } else {
-            Box::new(counted)
+        let mut counted = Counted { inner: raw, position: Arc::clone(position) };
+        let magic = first_bytes(&mut counted).map_err(at)?;
+        let zipped = (magic.starts_with(&[0x1f, 0x8b]), magic.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]));
+        let counted = BufReader::with_capacity(256 << 10, io::Cursor::new(magic).chain(counted));
+        let reader: Box<dyn BufRead> = match zipped {
+            (true, _) => Box::new(BufReader::with_capacity(256 << 10, flate2::bufread::MultiGzDecoder::new(counted))),
+            (_, true) => {
+                let decoder = zstd::stream::read::Decoder::with_buffer(counted).map_err(at)?;
+                Box::new(BufReader::with_capacity(256 << 10, decoder))
+            }
+            _ => Box::new(counted),
         };
         Ok(Self { name, reader, number: 0 })
     }
@@ -118,11 +120,11 @@ impl Input {
     }
 }
 
-/// The first bytes, without taking them.
-fn peek(reader: &mut impl BufRead, want: usize) -> io::Result<Vec<u8>> {
-    // One read of a pipe may give less than the four bytes; what little there is then is no magic number.
-    let found = reader.fill_buf()?;
-    Ok(found[..found.len().min(want)].to_vec())
+/// The first four bytes, or as many as there are: a pipe may give them one by one.
+fn first_bytes(reader: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut first = Vec::with_capacity(4);
+    reader.take(4).read_to_end(&mut first)?;
+    Ok(first)
 }
 
 struct Counted<R> {

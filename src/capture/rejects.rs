@@ -68,7 +68,7 @@ impl Rejects {
         }
         let Some(mut open) = self.open.take() else { return Ok(()) };
         open.file.flush()?;
-        open.file.get_ref().sync_all()?;
+        sync(open.file.get_ref())?;
         if let Some(replacement) = &self.replacement {
             std::fs::rename(replacement, &self.path)?;
             if let Some(directory) = self.path.parent().filter(|d| !d.as_os_str().is_empty()) {
@@ -82,7 +82,7 @@ impl Rejects {
     pub(super) fn keep(mut self) -> std::io::Result<()> {
         let Some(mut open) = self.open.take() else { return Ok(()) };
         open.file.flush()?;
-        open.file.get_ref().sync_all()?;
+        sync(open.file.get_ref())?;
         self.replacement.as_ref().map_or(Ok(()), std::fs::remove_file)
     }
 
@@ -96,6 +96,12 @@ impl Rejects {
 }
 
 fn open(path: &Path, afresh: bool) -> std::io::Result<Open> {
+    let regular = std::fs::metadata(path).map_or(true, |m| m.is_file());
+    if !regular {
+        // A pipe or a device: there is nothing to read back.
+        let file = OpenOptions::new().write(true).open(path)?;
+        return Ok(Open { file: BufWriter::new(file), seen: HashSet::new() });
+    }
     let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(afresh).mode(0o600).open(path)?;
     let mut seen = HashSet::new();
     for line in BufReader::new(&file).split(b'\n') {
@@ -117,6 +123,11 @@ fn open(path: &Path, afresh: bool) -> std::io::Result<Open> {
     Ok(Open { file: BufWriter::new(file), seen })
 }
 
+/// Makes a file durable; a pipe or device has nothing to sync.
+fn sync(file: &File) -> std::io::Result<()> {
+    if file.metadata()?.is_file() { file.sync_all() } else { Ok(()) }
+}
+
 fn fingerprint(raw: &[u8]) -> [u8; 16] {
     let mut first = [0; 16];
     first.copy_from_slice(&Sha::of(raw).0[..16]);
@@ -133,7 +144,7 @@ pub(super) fn unwrap(node: &Node<'_>) -> Option<Vec<u8>> {
     BASE64.decode(node.get("raw_base64")?.text()?.as_bytes()).ok()
 }
 
-fn same_file(a: &Path, b: &Path) -> bool {
+pub(crate) fn same_file(a: &Path, b: &Path) -> bool {
     let id = |path: &Path| std::fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
     id(a).is_some_and(|found| Some(found) == id(b))
 }

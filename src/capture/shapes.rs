@@ -12,6 +12,7 @@ use crate::domain::failure_type::{FailureType, classify};
 use crate::domain::json::{self, MAX_DEPTH, Node, Value};
 use crate::domain::key::{IdempotencyKey, KeyOrigin};
 use crate::domain::lane::lanes_of;
+use crate::domain::secrets::scrub_line;
 use crate::domain::stable_key::{stable_key_of, uuid_of};
 use crate::domain::write::{BodyOrigin, Captured, Failure};
 
@@ -68,7 +69,7 @@ pub fn read_line(line: &[u8], binding: &Binding) -> Result<Captured, String> {
         failed_at: time(&node, "failed_at")?,
         captured_at: binding.now,
         source: filled(&node, "source")?.or_else(|| binding.source.clone()),
-        evidence: (body_origin == BodyOrigin::Missing).then(|| event.map(|e| e.raw.to_vec())).flatten(),
+        evidence: (body_origin == BodyOrigin::Missing).then(|| event.map(|e| scrub_line(e.raw))).flatten(),
         method: request.method,
         headers: kept_headers(request.headers, &bound)?,
         target,
@@ -156,7 +157,7 @@ fn failure(node: &Node<'_>, is_event: bool) -> Result<Failure, String> {
         Some((_, raw)) => raw.to_vec(),
         None => Vec::new(),
     };
-    let envelope = ApiError::from_body(&body_bytes);
+    let envelope = ApiError::from_body(&body_bytes).or_else(|| response.and_then(ApiError::from_envelope));
     let error = node.get_present("error");
     let from_error = error.and_then(ApiError::from_error).or(envelope);
     let named = filled(node, "type")?;
@@ -217,12 +218,18 @@ fn key(
     body: &[u8],
     body_origin: BodyOrigin,
 ) -> Result<(IdempotencyKey, KeyOrigin), String> {
-    let given = filled(node, "idempotency_key")?
+    let request = node.get_present("request");
+    let named = |name: &str| match (id(node, name)?, request) {
+        (Some(found), _) => Ok(Some(found)),
+        (None, Some(request)) => id(request, name).map_err(|e| format!("request.{e}")),
+        (None, None) => Ok::<_, String>(None),
+    };
+    let given = named("idempotency_key")?
         .or_else(|| headers.get("idempotency-key").filter(|k| !k.is_empty()).map(str::to_owned));
     let event = node.get_present("event");
     let (text, origin) = if let Some(key) = given {
         (key, KeyOrigin::Given)
-    } else if let Some(event_id) = id(node, "event_id")? {
+    } else if let Some(event_id) = named("event_id")? {
         (event_id, KeyOrigin::EventId)
     } else if let Some(event_id) = event.map_or(Ok(None), |e| id(e, "id").map_err(|e| format!("event.{e}")))? {
         (event_id, KeyOrigin::EventId)

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::TypedValueParser as _;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-use crate::domain::endpoint::{BaseUrl, EndpointPath};
+use crate::domain::endpoint::BaseUrl;
 use crate::domain::failure_type::FailureType;
 use crate::domain::hazard::Hazard;
 use crate::domain::time::parse_length;
@@ -29,8 +29,8 @@ pub(super) struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Everywhere")]
 pub(super) struct Global {
-    /// The database file [default: dlq/dlq.db in the XDG data directory]
-    #[arg(long, global = true, env = "DLQ_DB", value_name = "FILE", hide_env_values = true)]
+    /// The database file [or DLQ_DB; default: dlq/dlq.db in the XDG data directory]
+    #[arg(long, global = true, value_name = "FILE")]
     pub(super) db: Option<PathBuf>,
     /// The config file [default: dlq/config.toml in the XDG config directory, if it is there]
     #[arg(long, global = true, value_name = "FILE")]
@@ -38,8 +38,8 @@ pub(super) struct Global {
     /// The API to look at or send to, by name
     #[arg(long, global = true, value_name = "NAME", value_parser = target_name)]
     pub(super) target: Option<String>,
-    /// Where that API is; the file remembers it from its first use
-    #[arg(long, global = true, env = "EXPERITURE_BASE_URL", value_name = "URL", value_parser = base_url, hide_env_values = true)]
+    /// Where that API is [or EXPERITURE_BASE_URL]; the file remembers it from its first use
+    #[arg(long, global = true, value_name = "URL", value_parser = base_url)]
     pub(super) base_url: Option<BaseUrl>,
     /// Who does this, for the record [default: the login]
     #[arg(long, global = true, value_name = "NAME")]
@@ -116,8 +116,8 @@ pub(super) struct Ingest {
     #[arg(value_name = "FILE", default_value = "-")]
     pub(super) files: Vec<PathBuf>,
     /// The endpoint of failures that name none, below the base URL
-    #[arg(long, value_name = "PATH", value_parser = endpoint)]
-    pub(super) endpoint: Option<EndpointPath>,
+    #[arg(long, value_name = "PATH")]
+    pub(super) endpoint: Option<String>,
     /// The `matchKey` of bodies that are put together again from their record
     #[arg(long, value_name = "FIELD")]
     pub(super) match_key: Option<String>,
@@ -143,19 +143,36 @@ pub(super) struct Query {
 /// Marks an argument that clap must not take for an option.
 const NEGATED: char = '\u{1f}';
 
-/// The process's arguments. `-path:append` and `-"some text"` are conditions, not options; clap would swallow every
-/// option after them if it were told to let hyphens through.
+/// The process's arguments. `-path:append`, `-gold` and `-"some text"` are conditions, not options; clap would swallow
+/// every option after them if it were told to let hyphens through. What follows an option that takes a value is left
+/// alone, and so are clusters of the known short options.
 pub(super) fn arguments() -> impl Iterator<Item = std::ffi::OsString> {
-    let mut literal = false;
+    let taking = options_with_values();
+    let mut alone = true;
     std::env::args_os().map(move |argument| {
-        let Some(text) = argument.to_str().filter(|_| !literal) else { return argument };
-        literal = text == "--";
-        let negated = text.strip_prefix('-').is_some_and(|rest| {
-            let name = rest.split([':', '=']).next().unwrap_or_default();
-            rest.starts_with('"') || (rest.starts_with(char::is_alphabetic) && rest[name.len()..].starts_with(':'))
-        });
+        let Some(text) = argument.to_str() else { return argument };
+        let negated = !alone
+            && text.strip_prefix('-').is_some_and(|rest| {
+                let first = rest.chars().next();
+                first.is_some_and(|c| c == '"' || c.is_alphabetic()) && !rest.chars().all(|c| "qvhV".contains(c))
+            });
+        // After `--` everything is a query.
+        alone = text == "--" || taking.iter().any(|option| option == text);
         if negated { format!("{NEGATED}{text}").into() } else { argument }
     })
+}
+
+/// The long options of every command that take a value as the next argument.
+fn options_with_values() -> Vec<String> {
+    fn collect(command: &clap::Command, found: &mut Vec<String>) {
+        for argument in command.get_arguments().filter(|a| a.get_action().takes_values()) {
+            found.extend(argument.get_long().map(|long| format!("--{long}")));
+        }
+        command.get_subcommands().for_each(|sub| collect(sub, found));
+    }
+    let mut found = Vec::new();
+    collect(&Cli::command(), &mut found);
+    found
 }
 
 fn query_word(text: &str) -> String {
@@ -261,7 +278,7 @@ pub(super) struct Replay {
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) max_attempts: u32,
     /// Send in spite of these hazards
-    #[arg(long, value_name = "HAZARD", num_args = 1.., value_delimiter = ',', value_parser = hazard)]
+    #[arg(long, value_name = "HAZARD,…", value_delimiter = ',', value_parser = hazard)]
     pub(super) allow: Vec<Hazard>,
     /// Send in spite of key-expired and key-not-sent: the API may then hold a write twice
     #[arg(long)]
@@ -355,10 +372,6 @@ fn target_name(text: &str) -> Result<String, String> {
 
 fn base_url(text: &str) -> Result<BaseUrl, String> {
     BaseUrl::parse(text).map_err(|e| e.to_string())
-}
-
-fn endpoint(text: &str) -> Result<EndpointPath, String> {
-    EndpointPath::parse(text, None).map_err(|e| e.to_string())
 }
 
 fn failure_type(text: &str) -> Result<FailureType, String> {

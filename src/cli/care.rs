@@ -28,7 +28,9 @@ pub(super) fn target(context: &Context, args: &Target) -> anyhow::Result<ExitCod
             let store = context.change()?;
             store.rebind_target(name, base, &context.operator, reason, Timestamp::now()).wait()?;
             if !context.global.quiet && !context.global.json {
-                println!("target {name} is bound to {base}");
+                let mut out = Out::new();
+                out.line(&format!("target {name} is bound to {base}"))?;
+                out.flush()?;
             }
             Ok(ExitCode::Ok)
         }
@@ -105,11 +107,13 @@ pub(super) fn export(context: &Context, args: &Export) -> anyhow::Result<ExitCod
 pub(super) fn backup(context: &Context, args: &Backup) -> anyhow::Result<ExitCode> {
     let store = context.look()?;
     let size = store.backup(&args.file).wait()?;
+    let mut out = Out::new();
     if context.global.json {
-        println!("{}", serde_json::json!({ "file": args.file, "bytes": size }));
+        out.line(&serde_json::json!({ "file": args.file, "bytes": size }).to_string())?;
     } else if !context.global.quiet {
-        println!("copied to {} ({} bytes)", args.file.display(), thousands(size));
+        out.line(&format!("copied to {} ({} bytes)", args.file.display(), thousands(size)))?;
     }
+    out.flush()?;
     Ok(ExitCode::Ok)
 }
 
@@ -178,7 +182,7 @@ fn reach(base: &BaseUrl) -> std::io::Result<()> {
     Err(last)
 }
 
-pub(super) fn key() -> anyhow::Result<ExitCode> {
+pub(super) fn key(context: &Context) -> anyhow::Result<ExitCode> {
     let mut input = std::io::stdin().lock();
     let mut out = Out::new();
     let (mut line, mut number, mut failed) = (Vec::new(), 0u64, false);
@@ -191,14 +195,16 @@ pub(super) fn key() -> anyhow::Result<ExitCode> {
         if line.last() == Some(&b'\n') {
             line.pop();
         }
-        match stable_key(&line) {
-            Ok(key) => out.line(&key)?,
-            Err(error) => {
-                failed = true;
-                out.line("")?;
-                out.flush()?;
-                eprintln!("line {number}: {error}");
-            }
+        let key = stable_key(&line);
+        if context.global.json {
+            out.line(&serde_json::json!({ "line": number, "key": key.as_ref().ok() }).to_string())?;
+        } else {
+            out.line(key.as_deref().unwrap_or(""))?;
+        }
+        if let Err(error) = key {
+            failed = true;
+            out.flush()?;
+            eprintln!("line {number}: {error}");
         }
     }
     out.flush()?;

@@ -17,7 +17,7 @@ use crate::domain::target::{TargetSettings, TokenSource};
 use crate::query;
 use crate::render::style::Palette;
 use crate::replay::ExitCode;
-use crate::store::{OpenOptions, Store};
+use crate::store::{OpenOptions, Store, StoreError};
 
 /// A wrong command line: exit 2.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +32,14 @@ pub(super) struct Context {
 }
 
 impl Context {
-    pub(super) fn new(global: Global) -> anyhow::Result<Self> {
+    pub(super) fn new(mut global: Global) -> anyhow::Result<Self> {
+        // An empty variable is an unset one.
+        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        global.db = global.db.or_else(|| variable("DLQ_DB").map(PathBuf::from));
+        if let Some(url) = variable("EXPERITURE_BASE_URL").filter(|_| global.base_url.is_none()) {
+            let url = BaseUrl::parse(&url.to_string_lossy());
+            global.base_url = Some(url.map_err(|e| Usage(format!("EXPERITURE_BASE_URL: {e}")))?);
+        }
         let config = match &global.config {
             Some(path) => Config::load(path)?,
             None => match default_config() {
@@ -95,13 +102,21 @@ impl Context {
         self.global.target.as_deref().unwrap_or(DEFAULT_TARGET)
     }
 
-    /// A target's base URL: as given, from the config, or remembered by the file.
+    /// A target's base URL: as given, from the config, or remembered by the file. An error if it is not the one that the
+    /// file is bound to.
     pub(super) fn base_url(&self, store: &Store, target: &TargetSettings) -> anyhow::Result<Option<BaseUrl>> {
-        if let Some(url) = self.global.base_url.as_ref().or(target.base_url.as_ref()) {
-            return Ok(Some(url.clone()));
-        }
         let known = store.targets().wait()?;
-        Ok(known.into_iter().find(|t| t.name == target.name).and_then(|t| t.base_url))
+        let bound = known.into_iter().find(|t| t.name == target.name).and_then(|t| t.base_url);
+        let asked = self.global.base_url.as_ref().or(target.base_url.as_ref());
+        match (bound, asked) {
+            (Some(bound), Some(asked)) if bound != *asked => Err(StoreError::OtherBase {
+                name: target.name.clone(),
+                bound: bound.as_str().to_owned(),
+                asked: asked.as_str().to_owned(),
+            }
+            .into()),
+            (bound, asked) => Ok(asked.cloned().or(bound)),
+        }
     }
 
     /// What lines are bound to when they come in.

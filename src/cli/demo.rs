@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::client::{Client, Sent};
 use super::args::Demo;
-use super::context::Context;
+use super::context::{Context, Usage};
 use super::look::group_table;
 use super::telling::Telling;
 use crate::capture::{Binding, DEFAULT_TARGET, IngestOptions, ingest};
@@ -33,6 +33,9 @@ use crate::store::{OpenOptions, Store};
 const MISSING_FIELD: &str = "loyalty_tier";
 
 pub(super) fn run(context: &Context, _: &Demo) -> anyhow::Result<ExitCode> {
+    if context.global.json {
+        return Err(Usage("the demo is a story for people; it has no --json".to_owned()).into());
+    }
     let directory = tempfile::Builder::new().prefix("dlq-demo-").tempdir()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let sandbox = runtime.block_on(Sandbox::start(Settings::default()))?;

@@ -8,19 +8,41 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::Ingest;
-use super::context::Context;
+use super::context::{Context, Usage};
 use super::output::{Out, thousands};
-use crate::capture::{self, Binding, IngestOptions, Progress};
+use crate::capture::{self, Binding, IngestOptions, Progress, same_file};
+use crate::domain::endpoint::EndpointPath;
 use crate::domain::time::Timestamp;
 use crate::replay::ExitCode;
 
 pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
+    for file in args.files.iter().filter(|file| *file != "-") {
+        // A wrong name is told before anything is made or bound.
+        let opened = std::fs::File::open(file).and_then(|file| file.metadata());
+        let why = match opened {
+            Ok(metadata) if metadata.is_dir() => "is a directory".to_owned(),
+            Ok(_) => continue,
+            Err(error) => error.to_string(),
+        };
+        anyhow::bail!("{}: {why}; nothing was read", file.display());
+    }
+    let settings = context.config.target(context.target_name());
+    let asked = context.global.base_url.as_ref().or(settings.base_url.as_ref());
+    let endpoint = match &args.endpoint {
+        Some(text) => Some(EndpointPath::parse(text, asked).map_err(|e| Usage(format!("--endpoint {text}: {e}")))?),
+        None => None,
+    };
     let store = context.create()?;
     let now = Timestamp::now();
-    if let Some(base) = &context.global.base_url {
+    let rejects = args.rejects.unwrap_or_else(|| beside(store.path(), "-rejects.ndjson"));
+    for suffix in ["", "-wal", "-shm"] {
+        if same_file(&rejects, &beside(store.path(), suffix)) {
+            return Err(Usage("--rejects names the database itself".to_owned()).into());
+        }
+    }
+    if let Some(base) = asked {
         store.bind_target(context.target_name(), base, &context.operator, now).wait()?;
     }
-    let rejects = args.rejects.unwrap_or_else(|| beside(store.path(), "-rejects.ndjson"));
     let options = IngestOptions {
         inputs: args.files,
         rejects,
@@ -28,7 +50,7 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
         binding: Binding {
             target: context.global.target.clone(),
             targets: context.bindings(&store)?,
-            endpoint: args.endpoint,
+            endpoint,
             match_key: args.match_key,
             source: args.source,
             now,
@@ -46,6 +68,12 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
     let result = capture::ingest(&store, &options, &stop, &mut watch);
     bar.finish_and_clear();
     let summary = result?;
+    // Targets that the lines named, and whose URL the config knows: this was their first use.
+    for target in store.targets().wait()?.into_iter().filter(|t| t.base_url.is_none()) {
+        if let Some(base) = context.config.target(&target.name).base_url {
+            store.bind_target(&target.name, &base, &context.operator, now).wait()?;
+        }
+    }
     let mut out = Out::new();
     if context.global.json {
         let line = serde_json::json!({

@@ -51,17 +51,7 @@ pub(super) fn list(context: &Context, args: &List) -> anyhow::Result<ExitCode> {
         }
     })?;
     if format == Format::Table && !rows.is_empty() {
-        let columns = [
-            Column::Number("ID"),
-            Column::Fixed("STATE"),
-            Column::Fixed("TYPE"),
-            Column::Number("HTTP"),
-            Column::Fixed("OPERATION"),
-            Column::Fixed("AGE"),
-            Column::Text("MESSAGE"),
-            Column::Text("HAZARDS"),
-        ];
-        out.text(&table(&columns, rows.clone(), Context::width()))?;
+        out.text(&write_table(&rows, Context::width()))?;
     }
     out.flush()?;
     if !context.global.quiet {
@@ -123,6 +113,35 @@ fn footer(store: &Store, asked: &Filter, hides: bool, more: bool, empty: bool) -
         eprintln!("{}", notes.join("; "));
     }
     Ok(())
+}
+
+/// The least width at which every column of a table has room.
+const WIDE: u16 = 110;
+
+/// A list as a table; on a narrow terminal the message keeps its room, and what `show` says too is left out.
+fn write_table(rows: &[Vec<String>], width: Option<u16>) -> String {
+    let columns = [
+        Column::Number("ID"),
+        Column::Fixed("STATE"),
+        Column::Fixed("TYPE"),
+        Column::Number("HTTP"),
+        Column::Text("OPERATION"),
+        Column::Fixed("AGE"),
+        Column::Text("MESSAGE"),
+        Column::Text("HAZARDS"),
+    ];
+    match width {
+        Some(width) if width < 60 => chosen(&columns, rows, &[0, 2, 6], width),
+        Some(width) if width < WIDE => chosen(&columns, rows, &[0, 1, 2, 3, 5, 6], width),
+        _ => table(&columns, rows.to_vec(), width),
+    }
+}
+
+/// A table of some of its columns.
+fn chosen(columns: &[Column], rows: &[Vec<String>], which: &[usize], width: u16) -> String {
+    let columns: Vec<Column> = which.iter().map(|&n| columns[n]).collect();
+    let rows = rows.iter().map(|row| which.iter().map(|&n| row[n].clone()).collect()).collect();
+    table(&columns, rows, Some(width))
 }
 
 fn row(view: &WriteView) -> Vec<String> {
@@ -203,7 +222,7 @@ pub(super) fn group_table(groups: &[Group], width: Option<u16>) -> String {
         Column::Fixed("TYPE"),
         Column::Number("OPEN"),
         Column::Number("ALL"),
-        Column::Fixed("OBJECT"),
+        Column::Text("OBJECT"),
         Column::Text("CODE"),
         Column::Text("MESSAGE"),
         Column::Fixed("LAST SEEN"),
@@ -223,8 +242,12 @@ pub(super) fn group_table(groups: &[Group], width: Option<u16>) -> String {
                 g.last_seen.to_human(),
             ]
         })
-        .collect();
-    table(&columns, rows, width)
+        .collect::<Vec<_>>();
+    match width {
+        Some(width) if width < 60 => chosen(&columns, &rows, &[0, 1, 2, 6], width),
+        Some(width) if width < WIDE => chosen(&columns, &rows, &[0, 1, 2, 4, 6], width),
+        _ => table(&columns, rows, width),
+    }
 }
 
 pub(super) fn stats(context: &Context, args: &Stats) -> anyhow::Result<ExitCode> {
@@ -245,7 +268,7 @@ pub(super) fn stats(context: &Context, args: &Stats) -> anyhow::Result<ExitCode>
         out.flush()?;
         return Ok(ExitCode::Ok);
     }
-    let mut columns = vec![Column::Fixed(match args.by {
+    let mut columns = vec![Column::Text(match args.by {
         By::Type => "TYPE",
         By::Code => "CODE",
         By::Object => "OBJECT",

@@ -73,7 +73,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Export(args) => care::export(&context, &args),
         Command::Backup(args) => care::backup(&context, &args),
         Command::Doctor => care::doctor(&context),
-        Command::Key => care::key(),
+        Command::Key => care::key(&context),
         Command::Demo(args) => demo::run(&context, &args),
     }
 }

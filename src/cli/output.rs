@@ -12,18 +12,23 @@ impl Out {
 
     /// A text and a line end.
     pub(super) fn line(&mut self, text: &str) -> io::Result<()> {
-        self.0.write_all(text.as_bytes())?;
-        self.0.write_all(b"\n")
+        self.text(text)?;
+        self.text("\n")
     }
 
     /// A text as it is.
     pub(super) fn text(&mut self, text: &str) -> io::Result<()> {
-        self.0.write_all(text.as_bytes())
+        self.0.write_all(text.as_bytes()).map_err(explained)
     }
 
     pub(super) fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.0.flush().map_err(explained)
     }
+}
+
+/// A full disk under stdout must not look like a full disk under the database.
+fn explained(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("stdout can't be written: {error} (what the command changed is kept)"))
 }
 
 /// `1,234,567`.

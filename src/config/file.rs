@@ -120,13 +120,14 @@ fn settings(name: &str, target: Target) -> Result<TargetSettings, String> {
         (true, None, None) => TokenSource::None,
         _ => return Err("token: give one of token_env, token_file and no_token".to_owned()),
     };
+    let base_url = target.base_url.map(|url| BaseUrl::parse(&url)).transpose().map_err(|e| format!("base_url: {e}"))?;
     if let Some(endpoint) = &target.endpoint {
-        EndpointPath::parse(endpoint, None).map_err(|e| format!("endpoint: {e}"))?;
+        EndpointPath::parse(endpoint, base_url.as_ref()).map_err(|e| format!("endpoint: {e}"))?;
     }
     let one =
         |field: &str, text: Option<String>, default: Duration| text.map_or(Ok(default), |text| length(field, &text));
     Ok(TargetSettings {
-        base_url: target.base_url.map(|url| BaseUrl::parse(&url)).transpose().map_err(|e| format!("base_url: {e}"))?,
+        base_url,
         token,
         window: one("window", target.window, defaults.window)?,
         endpoint: target.endpoint,

@@ -92,17 +92,19 @@ impl EndpointPath {
         } else {
             text.to_owned()
         };
-        let relative = relative.trim_matches('/').to_owned();
-        if relative.split('?').next().unwrap_or_default().is_empty() {
+        let (path, query) =
+            relative.split_once('?').map_or((relative.as_str(), None), |(path, query)| (path, Some(query)));
+        let path = path.trim_matches('/');
+        if path.is_empty() {
             return Err(EndpointError::Empty);
         }
-        if relative.contains("//") {
+        if path.contains("//") {
             return Err(EndpointError::Unsafe("an empty segment"));
         }
-        if relative.split(['/', '?']).next().is_some_and(|first| first.contains(':')) {
+        if path.split('/').next().is_some_and(|first| first.contains(':')) {
             return Err(EndpointError::Unsafe("a colon in its first segment"));
         }
-        Ok(Self(relative))
+        Ok(Self(query.map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"))))
     }
 
     /// A path that was checked when it was stored.
@@ -230,6 +232,14 @@ mod tests {
             let path = EndpointPath::parse(text, Some(&base)).unwrap();
             assert_eq!((path.as_str(), path.object(), path.operation()), ("records/orders/append", "orders", "append"));
             assert_eq!(base.join(&path).unwrap().as_str(), "https://api.example.org/public/v1/records/orders/append");
+        }
+    }
+
+    #[test]
+    fn a_query_is_kept_as_it_is() {
+        for text in ["records/x/append?next=/", "records/x/append?cb=https://x/y"] {
+            let path = EndpointPath::parse(text, None).unwrap();
+            assert_eq!((path.as_str(), path.operation()), (text, "append"));
         }
     }
 

@@ -20,7 +20,8 @@ pub fn named_field(failure_type: FailureType, message: &str, details: Option<&st
     if is_path(head) && !is_plain_word(head, failure_type) {
         return Some(without_indexes(head));
     }
-    after_field_word(message)
+    subject(message)
+        .or_else(|| after_field_word(message))
         .or_else(|| (failure_type == FailureType::Schema).then(|| first_quoted(message)).flatten())
         .or_else(|| (failure_type == FailureType::Schema && is_path(rest.trim())).then(|| rest.trim().to_owned()))
         .map(|path| without_indexes(&path))
@@ -110,23 +111,34 @@ fn without_indexes(path: &str) -> String {
     out + rest
 }
 
+/// `'phone' is a required property`, `phone must be a string`: what the sentence is about, when it is a field.
+fn subject(message: &str) -> Option<String> {
+    const SAYS: [&str; 8] =
+        ["is required", "is a required", "is missing", "is not ", "is unknown", "must ", "does not exist", "cannot be"];
+    const NO_FIELD: [&str; 8] = ["it", "this", "value", "data", "record", "body", "request", "token"];
+    let (name, rest) = match quoted(message, None) {
+        Some((inner, len)) => (inner, &message[len..]),
+        None => message.split_once(' ')?,
+    };
+    let says = SAYS.iter().any(|says| rest.trim_start().starts_with(says));
+    (says && is_path(name) && !NO_FIELD.contains(&name.to_lowercase().as_str())).then(|| name.to_owned())
+}
+
 /// `field 'x'`, `property "x"`, `unknown field x`, `Field not found: x`.
 fn after_field_word(message: &str) -> Option<String> {
-    const WORDS: [&str; 7] = ["field", "fields", "property", "column", "attribute", "key", "parameter"];
+    const WORDS: [&str; 6] = ["field", "fields", "property", "column", "attribute", "parameter"];
+    const NO_FIELD: [&str; 12] =
+        ["is", "are", "not", "does", "of", "in", "was", "name", "names", "value", "has", "must"];
+    let plain = |word: &str| word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
     let words: Vec<&str> = message.split_whitespace().collect();
-    let at = words
-        .iter()
-        .position(|w| WORDS.contains(&w.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase().as_str()))?;
+    let at = words.iter().position(|w| WORDS.contains(&plain(w).as_str()))?;
     let candidate = match words.get(at + 1..)? {
         ["not", second, third, ..] if second.ends_with(':') => third,
-        [next, ..] => next,
-        [] => return None,
+        [next, ..] if !NO_FIELD.contains(&plain(next).as_str()) => next,
+        _ => return None,
     };
-    let is_quoted = candidate.starts_with(['\'', '"', '`', '“', '‘']);
     let bare = candidate.trim_matches(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '[' | ']')));
-    (is_path(bare)
-        && (is_quoted || bare.contains(['_', '.']) || words[at].ends_with(':') || candidate != &words[at + 1]))
-        .then(|| bare.to_owned())
+    is_path(bare).then(|| bare.to_owned())
 }
 
 fn first_quoted(message: &str) -> Option<String> {
@@ -275,6 +287,11 @@ mod tests {
             (Transient, "request 7b12be4c-5480-eaee-6a8c-59b17908ae30 by ana@example.org", "request <id> by <email>"),
             (Transient, "timeout at 2026-01-01T00:00:00.000Z on shard-17", "timeout at <time> on shard-<n>"),
             (Transient, "evt_1NfG3kLq failed", "evt_<id> failed"),
+            (BadData, "'phone1' is a required property", "'phone1' is a required property"),
+            (BadData, "phone1 must be a string, got 'x17'", "phone1 must be a string, got '…'"),
+            (Schema, "field tier1 does not exist", "field tier1 does not exist"),
+            (Schema, "tier1 is not a field of profiles", "tier1 is not a field of profiles"),
+            (BadData, "Key 'a-17' is a duplicate of row 4", "Key '…' is a duplicate of row <n>"),
             (Transient, "", ""),
         ] {
             assert_eq!(fp(failure_type, message), want);

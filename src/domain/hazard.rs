@@ -61,7 +61,7 @@ hazards! {
         "it was edited after it may have been applied: the API could hold both bodies";
     /// It may have been applied.
     OutcomeUnknown = "outcome-unknown", refuses false,
-        "it may have been applied; its key keeps it from being applied twice";
+        "it may have been applied when it was first sent";
     /// Another write has the same key.
     KeyReused = "key-reused", refuses false,
         "another write carries the same key with another body: the API may answer from its cache";

@@ -2,28 +2,20 @@
 
 use super::json::{self, Node, Value};
 
-/// Header names whose values are never kept, lower-case.
-const SECRET: [&str; 12] = [
-    "authorization",
-    "proxy-authorization",
-    "cookie",
-    "set-cookie",
-    "x-api-key",
-    "api-key",
-    "apikey",
-    "x-auth-token",
-    "x-access-token",
-    "x-amz-security-token",
-    "x-csrf-token",
-    "private-token",
-];
+/// Names of headers and settings whose values are never kept, lower-case.
+const SECRET: [&str; 5] = ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-amz-security-token"];
+
+/// Ends of such names, whatever a vendor puts before them.
+const SECRET_ENDS: [&str; 7] =
+    ["api-key", "api_key", "apikey", "subscription-key", "access-key", "auth-token", "-token"];
 
 /// What stands where a secret stood.
-pub const REMOVED: &str = "[removed]";
+pub const REMOVED: &str = "(removed)";
 
 /// Whether a header's value is never kept.
 pub fn is_secret(name: &str) -> bool {
-    SECRET.contains(&name.trim().to_ascii_lowercase().as_str())
+    let name = name.trim().to_ascii_lowercase();
+    SECRET.contains(&name.as_str()) || SECRET_ENDS.iter().any(|end| name.ends_with(end))
 }
 
 /// A captured line without its secrets. In JSON those of every `headers` member are blanked, whatever its form; a line
@@ -31,7 +23,7 @@ pub fn is_secret(name: &str) -> bool {
 pub fn scrub_line(line: &[u8]) -> Vec<u8> {
     let mut cuts = Vec::new();
     match json::scan_within(line, json::MAX_DEPTH + 8) {
-        Ok(node) => find_headers(&node, 0, &mut |inner| cuts.push(inner)),
+        Ok(node) => find_headers(&node, &mut |inner| cuts.push(inner)),
         Err(_) => return scrub_bytes(line),
     }
     if cuts.is_empty() {
@@ -52,16 +44,18 @@ pub fn scrub_line(line: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Headers stand at the top of a line or one level down (`request.headers`), never inside a body.
-fn find_headers<'a>(node: &Node<'a>, level: usize, cut: &mut impl FnMut(&'a [u8])) {
+/// Looks for headers everywhere but inside what is data: a body or a record keeps its fields.
+fn find_headers<'a>(node: &Node<'a>, cut: &mut impl FnMut(&'a [u8])) {
+    for item in node.items().unwrap_or_default() {
+        find_headers(item, cut);
+    }
     for (name, value) in node.fields() {
         let name = name.to_text().to_ascii_lowercase();
-        if name == "headers" {
-            secret_values(value, cut);
-        } else if is_secret(&name) {
-            cut(value.raw);
-        } else if level == 0 && matches!(name.as_str(), "request" | "response") {
-            find_headers(value, 1, cut);
+        match name.as_str() {
+            "headers" => secret_values(value, cut),
+            "body" | "record" | "records" => {}
+            _ if is_secret(&name) => cut(value.raw),
+            _ => find_headers(value, cut),
         }
     }
 }
@@ -123,14 +117,12 @@ pub fn scrub_bytes(line: &[u8]) -> Vec<u8> {
 /// The end of the secret name that begins at `at` (not in the middle of a longer word).
 fn secret_name_at(lower: &[u8], at: usize) -> Option<usize> {
     let inside_word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'-' || *b == b'_';
-    if at > 0 && inside_word(&lower[at - 1]) && !(at > 1 && lower[at - 2] == b'\\') {
+    let follows_word = at > 0 && inside_word(&lower[at - 1]) && !(at > 1 && lower[at - 2] == b'\\');
+    if follows_word || !lower[at].is_ascii_alphabetic() {
         return None;
     }
-    SECRET
-        .iter()
-        .filter(|name| lower[at..].starts_with(name.as_bytes()))
-        .map(|name| at + name.len())
-        .find(|&end| !lower.get(end).is_some_and(inside_word))
+    let end = lower[at..].iter().position(|b| !inside_word(b)).map_or(lower.len(), |len| at + len);
+    std::str::from_utf8(&lower[at..end]).is_ok_and(is_secret).then_some(end)
 }
 
 /// Past quotes, white space, one `:`, `=` or `,`, and an opening bracket. The same position if there is no separator.
@@ -185,6 +177,8 @@ mod tests {
             r#"{"headers":[{"name":"Authorization","value":"s3cret"}]}"#,
             r#"{"headers":"Authorization: Bearer s3cret\r\nX: y"}"#,
             r#"{"response":{"headers":{"Set-Cookie":"s3cret"}},"authorization":"s3cret"}"#,
+            r#"[{"request":{"headers":{"X-Goog-Api-Key":"s3cret"}}}]"#,
+            r#"{"log":{"entries":[{"request":{"headers":[{"name":"Authorization","value":"s3cret"}]}}]}}"#,
         ] {
             let clean = scrubbed(line);
             assert!(!clean.contains("s3cret") && clean.contains(REMOVED), "{clean}");
@@ -211,6 +205,7 @@ mod tests {
         ] {
             let clean = scrubbed(line);
             assert!(!clean.contains("s3cret") && clean.contains(REMOVED), "{clean}");
+            assert_eq!(scrubbed(&clean), clean, "scrubbed once is scrubbed for good");
         }
         assert_eq!(scrubbed("x-cookies: plain, not authorization"), "x-cookies: plain, not authorization");
     }

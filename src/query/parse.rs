@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::error::{QueryError, did_you_mean};
 use super::fields::{FIELDS, Kind, kind};
 use crate::domain::failure_type::FailureType;
-use crate::domain::filter::{BodyMatch, Filter, Range, Term, Test, TextField, TextMatch};
+use crate::domain::filter::{BodyMatch, Filter, Range, Term, Test, TextMatch};
 use crate::domain::hazard::Hazard;
 use crate::domain::state::State;
 use crate::domain::time::parse_length;
@@ -178,10 +178,9 @@ impl Parser<'_> {
             Kind::Number(field) => {
                 Ok(Test::Number(field, items.iter().map(|item| self.range(name, item)).collect::<Result<_, _>>()?))
             }
-            Kind::Text(field) => Ok(Test::Text(
-                field,
-                items.into_iter().map(|item| self.text(name, field, item)).collect::<Result<_, _>>()?,
-            )),
+            Kind::Text(field) => {
+                Ok(Test::Text(field, items.into_iter().map(|item| self.text(name, item)).collect::<Result<_, _>>()?))
+            }
         }
     }
 
@@ -251,16 +250,11 @@ impl Parser<'_> {
         })
     }
 
-    fn text(&self, name: &str, field: TextField, item: Item) -> Result<TextMatch, QueryError> {
-        match (item.operator, field) {
-            // A path is usually known by its end, a lane by its value.
-            ("", TextField::Path) if !item.text.contains('/') => Ok(TextMatch::Contains(item.text)),
-            ("", TextField::Lane) if !item.text.contains(':') => {
-                Ok(TextMatch::Contains(format!(":\"{}\"", item.text.to_lowercase())))
-            }
-            ("", _) => Ok(TextMatch::Is(item.text)),
-            ("~", _) => Ok(TextMatch::Contains(item.text)),
-            (operator, _) => {
+    fn text(&self, name: &str, item: Item) -> Result<TextMatch, QueryError> {
+        match item.operator {
+            "" => Ok(TextMatch::Is(item.text)),
+            "~" => Ok(TextMatch::Contains(item.text)),
+            operator => {
                 let message =
                     format!("`{name}:` is a text, which `{operator}` can't compare; use `~` for a part of it");
                 Err(self.error(item.at, operator.len(), message))

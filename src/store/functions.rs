@@ -19,7 +19,12 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     })?;
     connection.create_scalar_function("body_contains", 2, flags, |ctx| {
         let needle: String = ctx.get(1)?;
-        Ok(text_of(ctx, 0).is_some_and(|text| contains(&text, &needle) || contains(&text, &escaped(&needle))))
+        Ok(text_of(ctx, 0).is_some_and(|text| {
+            // Escapes hide text: then the decoded strings are searched too.
+            contains(&text, &needle)
+                || (text.contains('\\')
+                    && json::scan(text.as_bytes()).is_ok_and(|node| any_string(&node, &needle.to_lowercase())))
+        }))
     })?;
     connection.create_scalar_function("body_matches", 5, flags, |ctx| {
         let (Ok(body), path, kind) = (ctx.get_raw(0).as_bytes(), ctx.get::<String>(1)?, ctx.get::<String>(2)?) else {
@@ -55,19 +60,15 @@ fn contains(text: &str, needle: &str) -> bool {
     text.to_lowercase().contains(&needle.to_lowercase())
 }
 
-/// The needle as Python's ASCII escapes spell it, which is how rebuilt bodies are kept.
-fn escaped(needle: &str) -> String {
-    let mut out = String::new();
-    for c in needle.chars() {
-        if c.is_ascii() {
-            out.push(c);
-        } else {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                out.push_str(&format!("\\u{unit:04x}"));
-            }
-        }
+fn any_string(node: &Node<'_>, needle: &str) -> bool {
+    match &node.value {
+        Value::String(text) => text.to_text().to_lowercase().contains(needle),
+        Value::Array(items) => items.iter().any(|item| any_string(item, needle)),
+        Value::Object(pairs) => pairs
+            .iter()
+            .any(|(name, value)| name.to_text().to_lowercase().contains(needle) || any_string(value, needle)),
+        _ => false,
     }
-    out
 }
 
 fn at_path<'a, 'b>(node: &'b Node<'a>, path: &str) -> Option<&'b Node<'a>> {

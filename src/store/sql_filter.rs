@@ -122,6 +122,20 @@ impl Where {
                     self.compare("w.identity_hash BETWEEN ? AND ?", [*range.start(), *range.end()]);
                     self.compare(" AND (w.key = ? OR w.parent_key = ?)", [text.clone(), text.clone()]);
                 }
+                // Whole segments: `append` is not `append-batch`.
+                TextField::Path => {
+                    let segments = text.trim_matches('/').to_owned();
+                    self.compare("instr('/' || replace(w.path, '?', '/') || '/', '/' || ? || '/') > 0", [segments]);
+                }
+                // The whole name, or the value alone: as JSON, or as the text of a string.
+                TextField::Lane => {
+                    let quoted = serde_json::to_string(&text.trim().to_lowercase()).unwrap_or_default();
+                    self.compare(
+                        "instr(',' || w.lane || ',', ',' || ? || ',') > 0 OR instr(',' || w.lane || ',', ':' || ? || ',') > 0 \
+                         OR instr(',' || w.lane || ',', ':' || ? || ',') > 0",
+                        [text.clone(), text.clone(), quoted],
+                    );
+                }
                 _ => self.compare(&format!("{column} = ?"), [text.clone()]),
             },
         }

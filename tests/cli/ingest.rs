@@ -116,6 +116,52 @@ fn shape_5_reads_the_apis_own_envelope() {
 }
 
 #[test]
+fn shape_5_is_read_also_when_key_and_envelope_stand_elsewhere() {
+    let line = json!({
+        "request": {"path": "a/append", "body": {"record": {}}, "idempotency_key": "original"},
+        "response": {"status": 422, "error": {"code": "CDP_ETL.VALIDATION.REQUEST_SCHEMA", "message": "m"}},
+    });
+    let write = one(&[], &line);
+    assert_eq!((&write["idempotency_key"], &write["key_origin"]), (&json!("original"), &json!("given")));
+    assert_eq!((&write["failure_type"], &write["ambiguous_since"]), (&json!("schema"), &Value::Null));
+}
+
+#[test]
+fn secrets_of_an_event_are_dropped_too() {
+    let event = json!({"id": "e", "headers": {"Authorization": "Bearer s3cret"}, "body": "kept"});
+    let world = World::new();
+    world.ingest(&[json!({"event": event, "error": "m"})]);
+    let shown = world.ok(&["show", "1"]);
+    assert!(shown.contains("kept") && !shown.contains("s3cret"), "{shown}");
+}
+
+#[test]
+fn compression_is_seen_also_through_a_slow_pipe() {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(format!("{}\n", order(1)).as_bytes()).unwrap();
+    let bytes = encoder.finish().unwrap();
+    let world = World::new();
+    let mut command = world.command(&["ingest", "--json"]);
+    let mut child = command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    pipe.write_all(&bytes[..1]).unwrap();
+    pipe.flush().unwrap();
+    std::thread::park_timeout(std::time::Duration::from_millis(100));
+    pipe.write_all(&bytes[1..]).unwrap();
+    drop(pipe);
+    let ran = Ran::of(&child.wait_with_output().unwrap());
+    assert_eq!(ran.lines()[0]["inserted"], 1);
+}
+
+#[test]
+fn nothing_is_bound_or_made_for_a_wrong_file_name() {
+    let world = World::new();
+    let ran = world.run(&["ingest", "nosuch", "--base-url", "http://typo.example"]);
+    assert_eq!(ran.code, 1);
+    assert!(!world.db().exists());
+}
+
+#[test]
 fn a_line_that_fits_several_shapes_is_read_as_the_first() {
     let both = json!({"body": {"record": {"a": 1}}, "record": {"b": 2}, "event": {"id": "e"}, "path": "o/append", "error_code": "c"});
     let write = one(&[], &both);

@@ -146,6 +146,12 @@ fn queries_find_what_they_mean() {
         ("operation:upsert", vec![4, 5]),
         ("path:append", vec![1, 2, 3]),
         ("-path:append", vec![4, 5]),
+        ("path:orders/append", vec![1, 2, 3]),
+        ("path:appen", vec![]),
+        ("path:~appen", vec![1, 2, 3]),
+        ("-ord_1", vec![2, 3, 4, 5]),
+        ("lane:ana", vec![]),
+        ("lane:~ana", vec![5]),
         ("key:key-1", vec![1]),
         ("cid:5b0c", vec![1]),
         ("source:checkout", vec![1]),
@@ -179,10 +185,35 @@ fn queries_find_what_they_mean() {
 }
 
 #[test]
+fn text_is_found_also_behind_escapes_and_lanes_by_any_value() {
+    let world = World::new();
+    let body = |body: &str| json!({"path": "records/o/upsert", "body": body, "error_code": "CDP_ETL.NOT_FOUND"});
+    world.ingest(&[
+        body(r#"{"record":{"say":"he said \"hi\" ok","id":1,"n":"caf\u00e9"},"matchKey":"id"}"#),
+        body(r#"{"record":{"id":"a:b"},"matchKey":"id"}"#),
+        body(r#"{"record":{"id":12},"matchKey":"id"}"#),
+    ]);
+    for (query, want) in [
+        (r#""said \"hi\"""#, 1),
+        ("café", 1),
+        ("CAFÉ", 1),
+        ("lane:1", 1),
+        ("lane:o:1", 1),
+        ("lane:a:b", 2),
+        ("lane:12", 3),
+    ] {
+        let found = world.json(&["list", "--json", query]);
+        assert_eq!(found.iter().map(|w| w["id"].as_i64().unwrap()).collect::<Vec<_>>(), [want], "{query}");
+    }
+}
+
+#[test]
 fn options_may_follow_a_negation() {
     let world = World::new();
     world.ingest(&failures());
     let found = world.json(&["list", "-path:append", "--limit", "1", "--json", "--sort", "id"]);
     assert_eq!(found.len(), 1);
     assert_eq!(found[0]["id"], 4);
+    world.ok(&["discard", "id:1", "--reason=-note:x"]);
+    assert_eq!(world.json(&["history", "1", "--json"])[0]["reason"], "-note:x", "no condition, but a value");
 }
