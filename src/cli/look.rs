@@ -12,7 +12,7 @@ use crate::domain::ids::WriteId;
 use crate::domain::outcome::Outcome;
 use crate::domain::run::Run;
 use crate::domain::state::State;
-use crate::domain::time::{Timestamp, human_length};
+use crate::domain::time::{Timestamp, brief_length};
 use crate::domain::write::WriteView;
 use crate::render::table::{Column, table};
 use crate::render::{csv, detail, json};
@@ -153,7 +153,7 @@ fn row(view: &WriteView) -> Vec<String> {
         write.failure.failure_type.to_string(),
         write.failure.status.map_or_else(|| "-".to_owned(), |s| s.to_string()),
         format!("{}/{}", write.path.object(), write.path.operation()),
-        human_length(Timestamp::now().since(at)),
+        brief_length(Timestamp::now().since(at)),
         write.failure.message.clone().or_else(|| write.failure.code.clone()).unwrap_or_default(),
         view.hazards.iter().map(|h| h.name()).collect::<Vec<_>>().join(" "),
     ]

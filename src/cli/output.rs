@@ -18,16 +18,16 @@ impl Out {
 
     /// A text as it is.
     pub(super) fn text(&mut self, text: &str) -> io::Result<()> {
-        self.0.write_all(text.as_bytes()).map_err(explained)
+        self.0.write_all(text.as_bytes()).map_err(|e| explained(&e))
     }
 
     pub(super) fn flush(&mut self) -> io::Result<()> {
-        self.0.flush().map_err(explained)
+        self.0.flush().map_err(|e| explained(&e))
     }
 }
 
 /// A full disk under stdout must not look like a full disk under the database.
-fn explained(error: io::Error) -> io::Error {
+fn explained(error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("stdout can't be written: {error} (what the command changed is kept)"))
 }
 

@@ -140,6 +140,12 @@ pub fn human_length(length: Duration) -> String {
     }
 }
 
+/// `3 d`, `12 s`: the largest unit alone, for tables.
+pub fn brief_length(length: Duration) -> String {
+    let words = human_length(length);
+    words.split(' ').take(2).collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

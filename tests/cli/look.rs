@@ -9,7 +9,7 @@ fn snapshot(name: &str, text: &str) {
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "TIME"),
         (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "DATE AND TIME"),
         (r"\(\d+ (ms|s|min|h|d)( \d+ (s|min|h))? ago\)", "(AGO)"),
-        (r"\d+ (ms|s|min|h|d)( \d+ (s|min|h))? {2,}", "AGE  "),
+        (r"\d+ (ms|s|min|h|d) {2,}", "AGE  "),
         (r"AGE +MESSAGE", "AGE  MESSAGE"),
         (r"sbx-[0-9a-f]+-\d+", "CORRELATION"),
         (r"in \d+ ms", "in N ms"),
