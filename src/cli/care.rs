@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::args::{Backup, Export, Target};
 use super::context::{Context, Usage, read_token, token_source};
-use super::output::{Out, thousands, writes};
+use super::output::{Out, note, thousands, writes};
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::filter::Test;
 use crate::domain::stable_key::stable_key;
@@ -99,7 +99,7 @@ pub(super) fn export(context: &Context, args: &Export) -> anyhow::Result<ExitCod
     }
     out.flush()?;
     if !context.global.quiet {
-        eprintln!("{} exported", writes(count));
+        note(&format!("{} exported", writes(count)));
     }
     Ok(ExitCode::Ok)
 }
@@ -204,7 +204,7 @@ pub(super) fn key(context: &Context) -> anyhow::Result<ExitCode> {
         if let Err(error) = key {
             failed = true;
             out.flush()?;
-            eprintln!("line {number}: {error}");
+            note(&format!("line {number}: {error}"));
         }
     }
     out.flush()?;

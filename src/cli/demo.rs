@@ -3,6 +3,7 @@
 
 mod client;
 
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -28,6 +29,13 @@ use crate::render::style::Palette;
 use crate::replay::{ExitCode, Report, RunOptions, build_plan};
 use crate::sandbox::{Sandbox, Settings};
 use crate::store::{OpenOptions, Store};
+
+/// A line on stdout, for as long as someone reads it.
+macro_rules! say {
+    ($($part:tt)*) => {{
+        let _ = writeln!(std::io::stdout(), $($part)*);
+    }};
+}
 
 /// The field that the producer sends and the API's schema lacks.
 const MISSING_FIELD: &str = "loyalty_tier";
@@ -58,17 +66,17 @@ struct Story<'a> {
 
 impl Story<'_> {
     fn chapter(&self, n: u8, title: &str) {
-        println!("\n{}", self.paint.strong(&format!("{n}. {title}")));
+        say!("\n{}", self.paint.strong(&format!("{n}. {title}")));
     }
 
     fn command(&self, text: &str) {
-        println!("   {}", self.paint.faint(&format!("$ {text}")));
+        say!("   {}", self.paint.faint(&format!("$ {text}")));
     }
 
     /// Real requests by a client that gives up as the guide's does; what it gives up is what comes in.
     async fn traffic(&self) -> anyhow::Result<Vec<Sent>> {
         self.chapter(1, "A service writes to an API, and some of its writes fail");
-        println!("   The API is simulated, at {}; the requests are real.", self.sandbox.base_url());
+        say!("   The API is simulated, at {}; the requests are real.", self.sandbox.base_url());
         let settings = Settings::default();
         let mut client = Client::new(&self.sandbox.base_url(), &settings.token)?;
         for n in 0..36 {
@@ -91,7 +99,7 @@ impl Story<'_> {
         }
         let sent = client.into_sent();
         let failed = sent.iter().filter(|s| s.failure.is_some()).count();
-        println!("   {} writes were sent, {} were accepted, {failed} failed.", sent.len(), sent.len() - failed);
+        say!("   {} writes were sent, {} were accepted, {failed} failed.", sent.len(), sent.len() - failed);
         Ok(sent)
     }
 
@@ -117,9 +125,12 @@ impl Story<'_> {
             },
         };
         let done = ingest(&self.store, &options, &AtomicBool::new(false), &mut |_| {})?;
-        println!(
+        say!(
             "   read {}: {} inserted, {} repeated, {} rejected",
-            done.read, done.inserted, done.repeated, done.rejected
+            done.read,
+            done.inserted,
+            done.repeated,
+            done.rejected
         );
         anyhow::ensure!(done.inserted == lines.len() as u64, "not every failure was kept");
         Ok(())
@@ -130,17 +141,17 @@ impl Story<'_> {
         self.command("dlq groups");
         let groups = self.store.groups(None).wait()?;
         let width = Context::width().map(|w| w.saturating_sub(3));
-        print!("{}", indent(&group_table(&groups, width)));
+        say!("{}", indent(&group_table(&groups, width)));
         let schema = groups.iter().find(|g| g.failure_type == FailureType::Schema);
         let id = schema.and_then(|g| g.example_id).ok_or_else(|| anyhow::anyhow!("no write failed by its schema"))?;
-        println!();
+        say!();
         self.command(&format!("dlq show {id}"));
         let now = Timestamp::now();
         let view = self.store.write_view(id, self.context.config.windows(), now).wait()?;
         let view = view.ok_or_else(|| anyhow::anyhow!("write {id} is gone"))?;
         let page = detail::page(&view, &[], None, settings().window, now, self.paint);
         let cause: String = page.lines().skip(2).take_while(|l| !l.is_empty()).map(|l| format!("{l}\n")).collect();
-        print!("{}", indent(&cause));
+        say!("{}", indent(&cause));
         Ok(())
     }
 
@@ -152,7 +163,7 @@ impl Story<'_> {
         let report = self.replay(&[FailureType::Schema])?;
         let requests = self.sandbox.world().ledger.seen.len() - before;
         tell(&report);
-        println!("   The API saw {requests} request{}.", if requests == 1 { "" } else { "s" });
+        say!("   The API saw {requests} request{}.", if requests == 1 { "" } else { "s" });
         Ok(self.check(requests == 1 && report.exit_code() == ExitCode::Stopped, "a single request was made"))
     }
 
@@ -169,7 +180,7 @@ impl Story<'_> {
             applied.next().is_some_and(|a| a.body == s.body) && applied.next().is_none()
         };
         let once = schema.iter().filter(right).count();
-        println!(
+        say!(
             "   The API's ledger: of {} writes that its schema had refused, {once} were applied exactly once,\n   \
              each under its original key and byte for byte as it was first sent.",
             schema.len()
@@ -184,7 +195,7 @@ impl Story<'_> {
         let report = self.replay(&[FailureType::Auth, FailureType::Transient])?;
         tell(&report);
         let left = self.store.groups(None).wait()?.iter().map(|g| g.open).sum::<i64>();
-        println!("   {left} writes are left: their data is wrong, and no replay mends that.");
+        say!("   {left} writes are left: their data is wrong, and no replay mends that.");
         self.command("dlq discard type:bad_data --reason \"invalid addresses, reported to the web team\"");
         let world = self.sandbox.world();
         let mut keys: Vec<&str> = world.ledger.applied.iter().map(|a| a.key.as_str()).collect();
@@ -196,17 +207,17 @@ impl Story<'_> {
 
     fn end(&self, told: bool) -> ExitCode {
         if !told {
-            println!("\n{}", self.paint.bad("The ledger does not bear the story out. Please report this."));
+            say!("\n{}", self.paint.bad("The ledger does not bear the story out. Please report this."));
             return ExitCode::Error;
         }
-        println!("\n{}", self.paint.good("All of it checked against the API's own ledger."));
-        println!("Your own failures: dlq ingest FILE   then   dlq groups   dlq show ID   dlq replay --type TYPE");
+        say!("\n{}", self.paint.good("All of it checked against the API's own ledger."));
+        say!("Your own failures: dlq ingest FILE   then   dlq groups   dlq show ID   dlq replay --type TYPE");
         ExitCode::Ok
     }
 
     fn check(&self, held: bool, what: &str) -> bool {
         let mark = if held { self.paint.good("checked:") } else { self.paint.bad("NOT SO:") };
-        println!("   {mark} {what}");
+        say!("   {mark} {what}");
         held
     }
 
@@ -246,7 +257,7 @@ impl Story<'_> {
 }
 
 fn indent(text: &str) -> String {
-    text.lines().map(|line| format!("   {line}\n")).collect()
+    text.lines().map(|line| format!("   {line}")).collect::<Vec<_>>().join("\n")
 }
 
 fn tell(report: &Report) {
@@ -256,9 +267,9 @@ fn tell(report: &Report) {
         .filter(|&&o| tally.get(o) > 0)
         .map(|&o| format!("{} {}", tally.get(o), if o == Outcome::Accepted { "replayed" } else { o.name() }))
         .collect();
-    println!("   Run {}: {}.", report.run, counts.join(", "));
+    say!("   Run {}: {}.", report.run, counts.join(", "));
     if let Some(stopped) = &report.stopped {
-        println!("   Stopped: {stopped}.");
+        say!("   Stopped: {stopped}.");
     }
 }
 

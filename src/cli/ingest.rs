@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::Ingest;
 use super::context::{Context, Usage};
-use super::output::{Out, thousands};
+use super::output::{Out, note, thousands};
 use crate::capture::{self, Binding, IngestOptions, Progress, same_file};
 use crate::domain::endpoint::EndpointPath;
 use crate::domain::time::Timestamp;
@@ -98,11 +98,11 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
         anyhow::bail!("interrupted; what was read is kept, run it again to go on");
     }
     if summary.rejected > 0 {
-        eprintln!(
+        note(&format!(
             "{} lines were rejected; they are kept, with the reasons, in {} (mend them and ingest that file)",
             thousands(summary.rejected),
             options.rejects.display()
-        );
+        ));
         return Ok(ExitCode::SomeFailed);
     }
     Ok(ExitCode::Ok)

@@ -4,7 +4,7 @@ use std::io::stdout;
 
 use super::args::{By, Format, History, List, Runs, Show, Stats};
 use super::context::Context;
-use super::output::{Out, thousands, writes};
+use super::output::{Out, note, thousands, writes};
 use crate::domain::escape::terminal;
 use crate::domain::filter::{Filter, Test};
 use crate::domain::group::Group;
@@ -42,13 +42,12 @@ pub(super) fn list(context: &Context, args: &List) -> anyhow::Result<ExitCode> {
             return Ok(());
         }
         match format {
-            Format::Json => out.line(&json::write(&view)),
-            Format::Csv => out.text(&csv::write(&view)),
-            Format::Table => {
-                rows.push(row(&view));
-                Ok(())
-            }
+            Format::Json => out.line(&json::write(&view))?,
+            Format::Csv => out.text(&csv::write(&view))?,
+            Format::Table => rows.push(row(&view)),
         }
+        // Nobody reads any more: there is no point in finding more.
+        if out.is_closed() { Err(std::io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
     })?;
     if format == Format::Table && !rows.is_empty() {
         out.text(&write_table(&rows, Context::width()))?;
@@ -110,7 +109,7 @@ fn footer(store: &Store, asked: &Filter, hides: bool, more: bool, empty: bool) -
         notes.push(format!("{} settled, not shown: state:any shows them", writes(hidden.unsigned_abs())));
     }
     if !notes.is_empty() {
-        eprintln!("{}", notes.join("; "));
+        note(&format!("{}", notes.join("; ")));
     }
     Ok(())
 }
@@ -317,7 +316,7 @@ pub(super) fn history(context: &Context, args: &History) -> anyhow::Result<ExitC
     }
     out.flush()?;
     if entries.is_empty() && !context.global.json && !context.global.quiet {
-        eprintln!("nothing has happened to write {id} since it came in");
+        note(&format!("nothing has happened to write {id} since it came in"));
     }
     Ok(ExitCode::Ok)
 }

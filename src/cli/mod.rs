@@ -17,6 +17,7 @@ use clap::{CommandFactory as _, Parser as _};
 
 use self::args::{Cli, Command};
 use self::context::{Context, exit_code};
+use self::output::note;
 use crate::domain::escape::terminal;
 use crate::replay::ExitCode;
 
@@ -43,7 +44,7 @@ pub fn main() -> std::process::ExitCode {
             let label = crate::render::style::Palette(red).bad("error:");
             let text = format!("{error:#}");
             let lines: Vec<_> = text.lines().map(terminal).collect();
-            eprintln!("{label} {}", lines.join("\n"));
+            note(&format!("{label} {}", lines.join("\n")));
             exit_code(&error)
         }
     };

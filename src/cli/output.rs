@@ -2,12 +2,21 @@
 
 use std::io::{self, BufWriter, Stdout, Write};
 
-/// Standard output, buffered.
-pub(super) struct Out(BufWriter<Stdout>);
+/// Standard output, buffered. When whoever read it has gone, the rest is dropped and the command goes on: its exit code
+/// is about what it did.
+pub(super) struct Out {
+    stdout: BufWriter<Stdout>,
+    closed: bool,
+}
 
 impl Out {
     pub(super) fn new() -> Self {
-        Self(BufWriter::with_capacity(64 << 10, io::stdout()))
+        Self { stdout: BufWriter::with_capacity(64 << 10, io::stdout()), closed: false }
+    }
+
+    /// Whether nobody reads any more: then there is no point in finding more to print.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// A text and a line end.
@@ -18,12 +27,34 @@ impl Out {
 
     /// A text as it is.
     pub(super) fn text(&mut self, text: &str) -> io::Result<()> {
-        self.0.write_all(text.as_bytes()).map_err(|e| explained(&e))
+        let written = if self.closed { Ok(()) } else { self.stdout.write_all(text.as_bytes()) };
+        self.heed(written)
     }
 
     pub(super) fn flush(&mut self) -> io::Result<()> {
-        self.0.flush().map_err(|e| explained(&e))
+        let flushed = if self.closed { Ok(()) } else { self.stdout.flush() };
+        self.heed(flushed)
     }
+
+    fn heed(&mut self, result: io::Result<()>) -> io::Result<()> {
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.closed = true;
+                Ok(())
+            }
+            other => other.map_err(|e| explained(&e)),
+        }
+    }
+}
+
+/// A line on stderr, for as long as someone reads it. Unlike `eprintln!` it never panics.
+pub(super) fn note(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// A text on stderr without a line end: a question.
+pub(super) fn ask(text: &str) {
+    let _ = write!(io::stderr(), "{text}").and_then(|()| io::stderr().flush());
 }
 
 /// A full disk under stdout must not look like a full disk under the database.

@@ -1,13 +1,13 @@
 //! `dlq replay`: select, plan, ask, send, report.
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use super::args::Replay as Args;
 use super::context::{Context, Usage, read_token};
-use super::output::{Out, thousands, writes};
+use super::output::{Out, ask, note, thousands, writes};
 use super::telling::{Telling, Told, stop_signal};
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::filter::{Filter, NumberField, Range, Test};
@@ -19,7 +19,7 @@ use crate::domain::target::TargetSettings;
 use crate::domain::time::Timestamp;
 use crate::render::json::{self, ReplayLine};
 use crate::replay::{ExitCode, HttpTransport, Replay, Report, RunOptions, build_plan};
-use crate::store::{PlanData, Store};
+use crate::store::{PlanData, Store, StoreError};
 
 pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     if args.query.query.is_empty() && args.failure_type.is_none() && args.id.is_empty() && !args.all {
@@ -27,7 +27,7 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
             "say what to replay: a query, --type TYPE, --id N, or --all for everything that is pending or unknown";
         return Err(Usage(hint.to_owned()).into());
     }
-    let store = if args.dry_run { context.look()? } else { context.change()? };
+    let store = context.change()?;
     let now = Timestamp::now();
     let filter = selection(context, &store, args)?;
     let data = store.plan_data(&filter, args.limit, context.config.windows(), now).wait()?;
@@ -51,14 +51,14 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         return Err(Usage(hint).into());
     };
     if !context.global.json && !context.global.quiet {
-        eprint!("{}", plan_text(&plan, &target, Some(&base_url)));
+        ask(&plan_text(&plan, &target, Some(&base_url)));
     }
     if plan.send.is_empty() {
         return only_refused(context, &store, &plan);
     }
     let token = read_token(&target)?;
     if !confirmed(context, args, &target, &base_url, plan.send.len() as u64)? {
-        eprintln!("nothing was sent");
+        note("nothing was sent");
         return Ok(ExitCode::Error);
     }
     store.bind_target(&target.name, &base_url, &context.operator, now).wait()?;
@@ -151,18 +151,17 @@ fn confirmed(context: &Context, args: &Args, target: &TargetSettings, base: &Bas
             let hint = format!("target {0} wants to be confirmed: give --yes and --target {0}", target.name);
             return Err(Usage(hint).into());
         }
-        eprint!("Send {} to {base}? Type the target's name to go on: ", writes(n));
+        ask(&format!("Send {} to {base}? Type the target's name to go on: ", writes(n)));
         return Ok(read_answer()? == target.name);
     }
     if args.yes || !terminal {
         return Ok(true);
     }
-    eprint!("Send {} to {base}? [y/N] ", writes(n));
+    ask(&format!("Send {} to {base}? [y/N] ", writes(n)));
     Ok(matches!(read_answer()?.to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
 fn read_answer() -> anyhow::Result<String> {
-    std::io::stderr().flush()?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     Ok(answer.trim().to_owned())
@@ -296,7 +295,7 @@ pub(super) fn drive(
     let result = runtime.block_on(async {
         tokio::spawn(signals(stop.clone(), abort.clone()));
         let (replay, lock) = Replay::begin(store, transport, options, plan, events, stop, abort).await?;
-        replay.run(lock).await
+        Ok::<_, StoreError>(replay.run(lock).await)
     });
     // The last sender of events is gone with the run: the teller ends.
     runtime.shutdown_background();
@@ -307,8 +306,9 @@ pub(super) fn drive(
 /// The first signal asks the run to stop, the second not to wait for answers.
 async fn signals(stop: CancellationToken, abort: CancellationToken) {
     stop_signal().await;
-    eprintln!("stopping: what is in flight is finished first (once more: don't wait for it)");
     stop.cancel();
+    // A thread of its own: the terminal may be gone, or not be reading.
+    std::thread::spawn(|| note("stopping: what is in flight is finished first (once more: don't wait for it)"));
     stop_signal().await;
     abort.cancel();
 }
@@ -317,17 +317,14 @@ fn report(context: &Context, report: &Report, told: Told) -> anyhow::Result<Exit
     let code = report.exit_code();
     if let Some(error) = told.broken {
         // The run itself is complete and recorded; only the telling was cut off.
-        if error.kind() != std::io::ErrorKind::BrokenPipe {
-            anyhow::bail!("run {} is recorded, but stdout can't be written: {error}", report.run);
-        }
-        return Ok(code);
+        anyhow::bail!("run {} is recorded, but {error}", report.run);
     }
     let mut out = Out::new();
     if context.global.json {
         out.line(&json::summary(Some(report.run), &report.tally, report.new_since_plan, report.stopped.as_deref()))?;
     } else {
         for trouble in &told.troubles {
-            eprintln!("{trouble}");
+            note(&format!("{trouble}"));
         }
         let n = |outcome| thousands(report.tally.get(outcome));
         let counts: Vec<String> = Outcome::ALL
@@ -344,5 +341,8 @@ fn report(context: &Context, report: &Report, told: Told) -> anyhow::Result<Exit
         }
     }
     out.flush()?;
+    if let Some(error) = &report.error {
+        anyhow::bail!("run {} was ended by an error: {error}", report.run);
+    }
     Ok(code)
 }

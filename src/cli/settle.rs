@@ -2,7 +2,7 @@
 
 use super::args::{Purge, Query, Resolve, WithReason};
 use super::context::{Context, Usage};
-use super::output::{Out, writes};
+use super::output::{Out, note, writes};
 use crate::domain::escape::terminal;
 use crate::domain::filter::{Filter, Test};
 use crate::domain::state::{Event, State};
@@ -62,7 +62,7 @@ fn settle(
     }
     out.flush()?;
     for (id, why) in total.refused.iter().take(20) {
-        eprintln!("write {id}: {}", terminal(why));
+        note(&format!("write {id}: {}", terminal(why)));
     }
     Ok(if total.refused.is_empty() { ExitCode::Ok } else { ExitCode::SomeFailed })
 }

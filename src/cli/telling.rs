@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
-use super::output::Out;
+use super::output::{Out, note};
 use crate::domain::escape::terminal;
 use crate::domain::outcome::Outcome;
 use crate::domain::state::State;
@@ -68,9 +68,9 @@ impl Telling {
                         let flush = events.is_empty() || pending % 256 == 0;
                         let line = json::line(&self.line(&ended));
                         let done = out.line(&line).and_then(|()| if flush { out.flush() } else { Ok(()) });
-                        if let Err(error) = done {
+                        told.broken = done.err();
+                        if told.broken.is_some() || out.is_closed() {
                             // Nobody listens: finish what is in flight, send nothing more.
-                            told.broken = Some(error);
                             self.stop.cancel();
                         }
                     }
@@ -150,7 +150,7 @@ impl Bar {
         if !wanted {
             return;
         }
-        if self.0.is_hidden() { eprintln!("{text}") } else { self.0.println(text) }
+        if self.0.is_hidden() { note(text) } else { self.0.println(text) }
     }
 }
 

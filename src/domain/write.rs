@@ -112,7 +112,9 @@ impl Captured {
     /// When its key window began, if it is ambiguous.
     pub fn window_start(&self) -> Option<Timestamp> {
         let captured = self.ambiguous.then(|| captured_window_start(self.first_attempt_at, self.failed_at));
-        self.ambiguous_since.into_iter().chain(captured).min()
+        // A clock that is ahead must not make a window longer: nothing began after it failed, or after it came in.
+        let latest = self.failed_at.map_or(self.captured_at, |failed| failed.min(self.captured_at));
+        self.ambiguous_since.into_iter().chain(captured).min().map(|start| start.min(latest))
     }
 
     /// Its place in its lane and in a plan.

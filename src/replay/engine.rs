@@ -1,6 +1,6 @@
 //! The engine: fills free slots from the schedule, follows what comes back, stops safely.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -104,6 +104,11 @@ pub struct Replay<T> {
     schedule: Schedule,
     tally: Tally,
     stopped: Vec<String>,
+    /// Whether the run stopped itself, and whether a stop from outside kept a write from being sent.
+    stopped_itself: bool,
+    cut_short: bool,
+    /// The first error of the store. Nothing is sent after it.
+    error: Option<String>,
     /// Writes that ended without a request, for the file.
     notes: Vec<(usize, Outcome, String)>,
     events: Events,
@@ -152,6 +157,7 @@ impl<T: Transport> Replay<T> {
             run,
             stop: stop.clone(),
             events: events.clone(),
+            not_before: Mutex::new(None),
         });
         let schedule = Schedule::new(&plan.send, options.canaries);
         let replay = Self {
@@ -162,6 +168,9 @@ impl<T: Transport> Replay<T> {
             schedule,
             tally: Tally::default(),
             stopped: Vec::new(),
+            stopped_itself: false,
+            cut_short: false,
+            error: None,
             notes: Vec::new(),
             events,
             stop,
@@ -170,65 +179,81 @@ impl<T: Transport> Replay<T> {
         Ok((replay, lock))
     }
 
-    /// Sends the plan, and reports. Whatever ends it, nothing stays claimed.
-    pub async fn run(mut self, lock: RunLock) -> Result<Report, StoreError> {
+    /// Sends the plan, and reports. Whatever ends it, nothing stays claimed, and every write of the plan is told.
+    pub async fn run(mut self, lock: RunLock) -> Report {
         let plan = Arc::clone(&self.plan);
         for (write, hazard) in &plan.refused {
             self.tally.add(Outcome::Refused, 1);
             self.tell(write, Outcome::Refused, Some(hazard.name().to_owned()));
         }
-        let sent = self.send_all().await;
-        if sent.is_err() {
-            // What is in flight is over (its tasks are gone); its claims go back below.
-            self.stopped.push("an error of the store".to_owned());
-        } else if self.stop.is_cancelled() && self.stopped.is_empty() {
-            self.stopped.push("it was asked to stop".to_owned());
+        self.send_all().await;
+        let asked = self.stop.is_cancelled() && !self.stopped_itself && self.error.is_none();
+        let by_hand = "it was asked to stop";
+        let reason = match (&self.error, asked) {
+            (Some(_), _) => "the store failed",
+            (None, true) => by_hand,
+            (None, false) => self.stopped.last().map_or("", String::as_str),
         }
-        let reason = self.stopped.first().cloned().unwrap_or_default();
+        .to_owned();
         let left = self.schedule.stop(&reason);
-        self.drop_writes(left).await?;
-        self.write_notes(0).await?;
-        let new_since_plan = self.new_since_plan().await?;
+        if asked && (self.cut_short || !left.is_empty()) {
+            self.stopped.push(by_hand.to_owned());
+        }
+        let dropped = self.drop_writes(left).await;
+        self.keep_error(dropped);
+        let noted = self.write_notes(0).await;
+        self.keep_error(noted);
+        let new_since_plan = match self.new_since_plan().await {
+            Ok(count) => count,
+            Err(error) => {
+                self.keep_error(Err(error));
+                0
+            }
+        };
         let stopped = (!self.stopped.is_empty()).then(|| self.stopped.join("; "));
-        let state = if stopped.is_some() { RunState::Stopped } else { RunState::Finished };
+        let state = if stopped.is_some() || self.error.is_some() { RunState::Stopped } else { RunState::Finished };
+        let why = stopped.clone().or_else(|| self.error.clone());
         let run = self.sender.run;
-        self.store.end_run(run, state, stopped.clone(), new_since_plan, Timestamp::now()).await?;
+        let ended = self.store.end_run(run, state, why, new_since_plan, Timestamp::now()).await;
+        self.keep_error(ended);
         lock.release();
-        sent?;
-        Ok(Report { run, tally: self.tally, new_since_plan, stopped })
+        Report { run, tally: self.tally, new_since_plan, stopped, error: self.error }
     }
 
-    async fn send_all(&mut self) -> Result<(), StoreError> {
-        let mut in_flight: JoinSet<Result<Ended, StoreError>> = JoinSet::new();
+    /// Notes the first error, and stops.
+    fn keep_error(&mut self, result: Result<(), StoreError>) {
+        if let Err(error) = result {
+            self.stop.cancel();
+            self.error.get_or_insert_with(|| error.to_string());
+        }
+    }
+
+    async fn send_all(&mut self) {
+        let mut in_flight: JoinSet<(usize, Result<Ended, StoreError>)> = JoinSet::new();
         loop {
             while in_flight.len() < self.options.concurrency && !self.stop.is_cancelled() {
                 let Some(index) = self.schedule.take_next() else { break };
                 let (sender, plan) = (Arc::clone(&self.sender), Arc::clone(&self.plan));
-                in_flight.spawn(async move { sender.send(index, &plan.send[index]).await });
+                in_flight.spawn(async move { (index, sender.send(index, &plan.send[index]).await) });
             }
-            let ended = tokio::select! {
-                ended = in_flight.join_next() => ended,
+            let joined = tokio::select! {
+                joined = in_flight.join_next() => joined,
                 () = self.abort.cancelled() => {
                     in_flight.shutdown().await;
                     self.stopped.push("it was cut off; what was in flight is unknown".to_owned());
-                    self.count_cut_off().await?;
-                    return Ok(());
+                    self.stopped_itself = true;
+                    return self.settle_cut_off().await;
                 }
             };
-            match ended {
-                None => return Ok(()),
-                Some(Ok(Ok(ended))) => self.over(ended).await?,
-                Some(Ok(Err(error))) => {
-                    // The store can't be trusted to record what comes back: send nothing more.
-                    self.stop.cancel();
-                    while in_flight.join_next().await.is_some() {}
-                    return Err(error);
-                }
-                Some(Err(_)) => {
-                    self.stop.cancel();
-                    return Err(StoreError::Gone);
-                }
-            }
+            let result = match joined {
+                // Writes whose task met an error of the store: the file says what became of them.
+                None => return self.settle_cut_off().await,
+                Some(Ok((_, Ok(ended)))) => self.over(ended).await,
+                Some(Ok((_, Err(error)))) => Err(error),
+                Some(Err(_)) => Err(StoreError::Gone),
+            };
+            // After an error nothing new is sent, and what is in flight is still waited for and told.
+            self.keep_error(result);
         }
     }
 
@@ -247,6 +272,7 @@ impl<T: Transport> Replay<T> {
             Outcome::Failed | Outcome::Unknown => Finish::Failed,
             _ => Finish::LeftOpen,
         };
+        self.cut_short |= ended.cut;
         let unauthorized = ended.last.as_ref().is_some_and(|last| last.status == Some(401));
         let state = (ended.attempts > 0).then_some(ended.state);
         let _ = self.events.send(Event::Ended(Box::new(WriteEnded {
@@ -263,7 +289,7 @@ impl<T: Transport> Replay<T> {
         self.drop_writes(held).await?;
         if unauthorized {
             self.stop_run("the API does not accept the token (401); put a valid one in place and replay again");
-        } else if was_canary && finish == Finish::Failed {
+        } else if was_canary && finish == Finish::Failed && !ended.cut {
             let reason = ended.reason.unwrap_or_default();
             self.stop_group(planned.group, planned.id, &reason).await?;
         }
@@ -271,10 +297,11 @@ impl<T: Transport> Replay<T> {
     }
 
     fn stop_run(&mut self, reason: &str) {
-        if !self.stop.is_cancelled() || self.stopped.is_empty() {
+        if !self.stopped_itself {
             self.stopped.push(reason.to_owned());
             let _ = self.events.send(Event::Stopping(reason.to_owned()));
         }
+        self.stopped_itself = true;
         self.stop.cancel();
     }
 
@@ -321,17 +348,26 @@ impl<T: Transport> Replay<T> {
         })));
     }
 
-    /// After a cut: what became of the writes whose answers nobody waited for.
-    async fn count_cut_off(&mut self) -> Result<(), StoreError> {
+    /// What became of the writes that are in flight no more and were not told yet.
+    async fn settle_cut_off(&mut self) {
         let in_flight = self.schedule.in_flight();
-        let seqs = in_flight.iter().map(|index| index + 1).collect();
-        let outcomes = self.store.cut_off(self.sender.run, seqs, Timestamp::now()).await?;
-        let plan = Arc::clone(&self.plan);
-        for (index, outcome) in in_flight.into_iter().zip(outcomes) {
-            self.tally.add(outcome, 1);
-            self.tell(&plan.send[index], outcome, Some("the run was cut off before an answer came".to_owned()));
+        if in_flight.is_empty() {
+            return;
         }
-        Ok(())
+        let seqs = in_flight.iter().map(|index| index + 1).collect();
+        let outcomes = match self.store.cut_off(self.sender.run, seqs, Timestamp::now()).await {
+            Ok(outcomes) => outcomes,
+            Err(error) => {
+                self.keep_error(Err(error));
+                // Not even that is known; the next one to open the file finds out.
+                vec![(Outcome::Unknown, Some("the store failed".to_owned())); in_flight.len()]
+            }
+        };
+        let plan = Arc::clone(&self.plan);
+        for (index, (outcome, reason)) in in_flight.into_iter().zip(outcomes) {
+            self.tally.add(outcome, 1);
+            self.tell(&plan.send[index], outcome, reason);
+        }
     }
 
     async fn new_since_plan(&self) -> Result<u64, StoreError> {

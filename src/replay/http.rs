@@ -80,8 +80,8 @@ impl Transport for HttpTransport {
     async fn send(&self, request: Outgoing) -> Sent {
         let (headers, method) = match (self.headers(&request), Method::from_bytes(request.method.as_bytes())) {
             (Ok(headers), Ok(method)) => (headers, method),
-            (Err(why), _) => return Sent::NotSent(why),
-            (_, Err(why)) => return Sent::NotSent(why.to_string()),
+            (Err(why), _) => return Sent::Impossible(why),
+            (_, Err(why)) => return Sent::Impossible(why.to_string()),
         };
         let sent = self.client.request(method, request.url).headers(headers).body(request.body).send().await;
         match sent {

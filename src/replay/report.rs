@@ -34,13 +34,17 @@ pub struct Report {
     pub new_since_plan: u64,
     /// What stopped the run, or the groups of it that were stopped.
     pub stopped: Option<String>,
+    /// The error of the store that ended it, if one did. All that is told above is true all the same.
+    pub error: Option<String>,
 }
 
 impl Report {
-    /// Stopped before failed before refused before fine.
+    /// An error before stopped before failed before refused before fine.
     pub fn exit_code(&self) -> ExitCode {
         let any = |outcomes: &[Outcome]| outcomes.iter().any(|&o| self.tally.get(o) > 0);
-        if self.stopped.is_some() {
+        if self.error.is_some() {
+            ExitCode::Error
+        } else if self.stopped.is_some() {
             ExitCode::Stopped
         } else if any(&[Outcome::Failed, Outcome::Unknown, Outcome::Held]) {
             ExitCode::SomeFailed
@@ -65,7 +69,7 @@ mod tests {
                 tally.add(outcome, 1);
             }
             let stopped = stopped.then(String::new);
-            Report { run: RunId(1), tally, new_since_plan: 0, stopped }.exit_code()
+            Report { run: RunId(1), tally, new_since_plan: 0, stopped, error: None }.exit_code()
         };
         assert_eq!(code(&[], false), ExitCode::Ok);
         assert_eq!(code(&[Accepted, Skipped], false), ExitCode::Ok);

@@ -39,6 +39,8 @@ pub enum Sent {
     Answered(Answer),
     /// The connection was never made: surely not applied.
     NotSent(String),
+    /// No request can be made of it, now or later.
+    Impossible(String),
     /// It may have been applied, and no answer came.
     NoAnswer(String),
 }

@@ -80,6 +80,16 @@ pub enum Then {
 pub struct Recorded {
     /// Its state.
     pub state: State,
+    /// How it ended in the run; `None` while the run keeps it.
+    pub outcome: Option<Outcome>,
+}
+
+impl Recorded {
+    /// A write that goes back as `unknown` is never said to have failed: an earlier attempt may have been applied.
+    fn of(state: State, outcome: Outcome) -> Self {
+        let outcome = if state == State::Unknown { Outcome::Unknown } else { outcome };
+        Self { state, outcome: Some(outcome) }
+    }
 }
 
 impl Store {
@@ -107,13 +117,13 @@ impl Store {
             }
             let now = Timestamp::now();
             write.superseded = write.lane.is_some() && is_superseded(connection, &write)?;
+            write.lane_blocked = write.lane.is_some() && has_older_open_mate(connection, &write)?;
             if let Some(hazard) = refusal(&write, &allowed, window, now) {
                 return Ok(Intent::Refuse(hazard));
             }
             let body = load_body(connection, id, write.revision)?.unwrap_or_default();
             if Sha::of(&body) != content {
-                let why = format!("the body of write {id} is not the one that was captured (SHA-256 differs)");
-                return Err(StoreError::Commit(why).into());
+                return Ok(Intent::Skip("its body was changed on disk (SHA-256 differs): see dlq doctor".to_owned()));
             }
             save_standing(connection, id, &standing, Some(run), now)?;
             let n = intend(connection, run, &write, now)?;
@@ -164,20 +174,21 @@ impl Store {
             } else {
                 standing
             };
+            let mut recorded = Recorded { state: after.state(), outcome: None };
             if let Then::Settle(seq, outcome, reason) = &then {
                 if holder == Some(run) && after.state() == State::Replaying {
                     after = after.after(Event::Release).unwrap_or(after);
                 }
-                connection
-                    .prepare_cached("UPDATE run_items SET outcome = ?, reason = ? WHERE run_id = ? AND seq = ?")?
-                    .execute((outcome, reason, run, *seq as i64))?;
+                recorded = Recorded::of(after.state(), *outcome);
+                note(connection, run, *seq, recorded.outcome, reason)?;
             }
             let holder = holder.filter(|_| after.state() == State::Replaying);
             save_standing(connection, id, &after, holder, end.at)?;
-            if let Some(failure) = end.failure.as_ref().filter(|f| f.status.is_some_and(judges_data)) {
+            let judged = end.failure.as_ref().filter(|f| f.status.is_some_and(judges_data));
+            if let Some(failure) = judged.filter(|_| end.outcome == AttemptOutcome::Refused) {
                 rejudge(connection, id, failure, end.at)?;
             }
-            Ok(Recorded { state: after.state() })
+            Ok(recorded)
         })
     }
 
@@ -192,10 +203,9 @@ impl Store {
                 after = standing.after(Event::Release).unwrap_or(standing);
                 save_standing(connection, id, &after, None, Timestamp::now())?;
             }
-            connection
-                .prepare_cached("UPDATE run_items SET outcome = ?, reason = ? WHERE run_id = ? AND seq = ?")?
-                .execute((outcome, reason, run, seq as i64))?;
-            Ok(Recorded { state: after.state() })
+            let recorded = Recorded::of(after.state(), outcome);
+            note(connection, run, seq, recorded.outcome, &reason)?;
+            Ok(recorded)
         })
     }
 }
@@ -221,6 +231,25 @@ fn lane_mate_in_flight(connection: &Connection, id: WriteId) -> JobResult<Option
         )?
         .query_row([id], |row| row.get(0))
         .optional()?)
+}
+
+/// An older open write of its lane would be overtaken: it came in, or was taken back, since the plan was made.
+fn has_older_open_mate(connection: &Connection, write: &FailedWrite) -> JobResult<bool> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM lanes l JOIN lanes m ON m.hash = l.hash AND m.write_id <> l.write_id
+               JOIN writes x ON x.id = m.write_id
+             WHERE l.write_id = ?1 AND x.state IN ('pending', 'replaying', 'unknown') AND (x.order_at, x.id) < (?2, ?1))",
+        )?
+        .query_row((write.id, write.order_at), |row| row.get(0))?)
+}
+
+/// Notes how a write of the plan ended.
+fn note(connection: &Connection, run: RunId, seq: usize, outcome: Option<Outcome>, reason: &str) -> JobResult<()> {
+    connection
+        .prepare_cached("UPDATE run_items SET outcome = ?, reason = ? WHERE run_id = ? AND seq = ?")?
+        .execute((outcome, reason, run, seq as i64))?;
+    Ok(())
 }
 
 fn intend(connection: &Connection, run: RunId, write: &FailedWrite, now: Timestamp) -> JobResult<i64> {

@@ -32,7 +32,16 @@ impl RunLock {
             .mode(0o600)
             .open(&path)
             .map_err(at)?;
-        match file.try_lock() {
+        // Someone who only looks whether it is held has it for an instant.
+        let mut locked = file.try_lock();
+        for _ in 0..5 {
+            if !matches!(locked, Err(TryLockError::WouldBlock)) {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            locked = file.try_lock();
+        }
+        match locked {
             Ok(()) => {
                 // For people only: who holds it is what the lock says, not this text.
                 use std::io::Write as _;

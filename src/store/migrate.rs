@@ -1,8 +1,9 @@
 //! Migrations: each applied once, in a transaction, and checked by its checksum ever after.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 
 use super::{Result, StoreError};
 use crate::domain::identity::Sha;
@@ -28,13 +29,18 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<()> {
 }
 
 /// Applies what is missing. An empty file is only made into a dlq file when `create` says so.
-pub(super) fn bring_up_to_date(connection: &mut Connection, path: &Path, create: bool) -> Result<()> {
+pub(super) fn bring_up_to_date(
+    connection: &mut Connection,
+    path: &Path,
+    create: bool,
+    busy_timeout: Duration,
+) -> Result<()> {
     let at = |e: rusqlite::Error| StoreError::sqlite(path, &e);
     let version = known_version(connection, path)?;
     if version == 0 && !create {
         return Err(StoreError::Missing(path.to_owned()));
     }
-    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(at)?;
+    let mode = write_ahead(connection, busy_timeout).map_err(at)?;
     if mode != "wal" {
         return Err(StoreError::Sqlite {
             path: path.to_owned(),
@@ -49,6 +55,23 @@ pub(super) fn bring_up_to_date(connection: &mut Connection, path: &Path, create:
         transaction.commit().map_err(at)?;
     }
     checksums(connection).map_err(at)?.map_or(Ok(()), |name| Err(StoreError::Checksum(name)))
+}
+
+/// Turns the write-ahead log on, unless it is on. SQLite does not wait for others here by itself.
+fn write_ahead(connection: &Connection, busy_timeout: Duration) -> rusqlite::Result<String> {
+    let until = Instant::now() + busy_timeout;
+    loop {
+        let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+        if mode == "wal" {
+            return Ok(mode);
+        }
+        match connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)) {
+            Err(e) if e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            answer => return answer,
+        }
+    }
 }
 
 fn apply(connection: &Connection, version: i64) -> rusqlite::Result<()> {
@@ -71,9 +94,15 @@ fn apply(connection: &Connection, version: i64) -> rusqlite::Result<()> {
 /// The file's schema version; 0 for an empty file. Refuses files that are not dlq's, and later ones.
 fn known_version(connection: &Connection, path: &Path) -> Result<i64> {
     let at = |e: rusqlite::Error| StoreError::sqlite(path, &e);
-    let application: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(at)?;
-    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(at)?;
-    let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(at)?;
+    // One statement, so one snapshot: another process may be creating the file right now.
+    let (application, version, objects): (i64, i64, i64) = connection
+        .query_row(
+            "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version),
+               (SELECT count(*) FROM sqlite_schema)",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .map_err(at)?;
     let known = MIGRATIONS.len() as i64;
     match application {
         APPLICATION_ID if version > known => Err(StoreError::Newer { path: path.to_owned(), found: version, known }),

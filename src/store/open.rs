@@ -32,8 +32,9 @@ impl Default for OpenOptions {
 /// An open file.
 pub struct Store {
     path: PathBuf,
-    writer: Option<Writer>,
+    // Closed first: the last connection to go moves the log into the file, and only the writer's may do that.
     readers: Readers,
+    writer: Option<Writer>,
 }
 
 /// Pages between checkpoints, about 200 MB: loading stays fast, and the log stays bounded.
@@ -56,7 +57,7 @@ impl Store {
         };
         let mut connection = connect(flags).map_err(|e| at(&e))?;
         if options.write {
-            migrate::bring_up_to_date(&mut connection, &path, options.create)?;
+            migrate::bring_up_to_date(&mut connection, &path, options.create, options.busy_timeout)?;
             set_up_writer(&connection).map_err(|e| at(&e))?;
         } else {
             migrate::check(&connection, &path)?;

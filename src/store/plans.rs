@@ -108,7 +108,7 @@ fn targets(connection: &Connection, filter: &Filter, now: Timestamp) -> JobResul
 fn lanes(connection: &Connection, data: &mut PlanData) -> JobResult<()> {
     let mut of_write = connection.prepare_cached("SELECT hash FROM lanes WHERE write_id = ?")?;
     let mut of_lane = connection.prepare_cached(
-        "SELECT x.id, x.order_at, x.state FROM lanes l JOIN writes x ON x.id = l.write_id WHERE l.hash = ?
+        "SELECT x.id, x.order_at, x.state, x.state = 'replayed' OR x.resolution IN ('by_hand', 'producer') FROM lanes l JOIN writes x ON x.id = l.write_id WHERE l.hash = ?
            AND l.write_id <> ?",
     )?;
     let chosen: HashSet<WriteId> = data.candidates.iter().map(|c| c.id).collect();
@@ -122,7 +122,7 @@ fn lanes(connection: &Connection, data: &mut PlanData) -> JobResult<()> {
                 let mut rows = of_lane.query((lane, candidate.id))?;
                 while let Some(row) = rows.next()? {
                     let (id, order_at, state): (WriteId, Timestamp, State) = (row.get(0)?, row.get(1)?, row.get(2)?);
-                    if state == State::Replayed {
+                    if row.get::<_, Option<bool>>(3)? == Some(true) {
                         latest = latest.max(Some((order_at, id)));
                     } else if state.is_open() && !chosen.contains(&id) {
                         data.mates.push(LaneMate { id, order_at, lane });

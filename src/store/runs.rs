@@ -115,23 +115,16 @@ impl Store {
     }
 
     /// Takes back what a run has in flight, without waiting for answers, and gives how these writes of its plan (by
-    /// number, from 1) ended: `unsent` if nothing was sent for one.
-    pub fn cut_off(&self, run: RunId, seqs: Vec<usize>, now: Timestamp) -> Reply<Vec<Outcome>> {
+    /// number, from 1) ended, and why: `unsent` if nothing was sent for one.
+    pub fn cut_off(&self, run: RunId, seqs: Vec<usize>, now: Timestamp) -> Reply<Vec<(Outcome, Option<String>)>> {
         self.write(move |connection| {
             take_back(connection, run, now)?;
             let mut outcomes = Vec::new();
             for seq in seqs {
-                let (outcome, sent): (Option<Outcome>, bool) = connection
-                    .prepare_cached(
-                        "SELECT i.outcome, EXISTS (SELECT 1 FROM attempts a WHERE a.write_id = i.write_id AND a.run_id = i.run_id)
-                         FROM run_items i WHERE i.run_id = ? AND i.seq = ?",
-                    )?
+                let (outcome, reason): (Option<Outcome>, Option<String>) = connection
+                    .prepare_cached("SELECT outcome, reason FROM run_items WHERE run_id = ? AND seq = ?")?
                     .query_row((run, seq as i64), |row| Ok((row.get(0)?, row.get(1)?)))?;
-                let outcome = outcome.unwrap_or(if sent { Outcome::Failed } else { Outcome::Unsent });
-                connection
-                    .prepare_cached("UPDATE run_items SET outcome = ? WHERE run_id = ? AND seq = ?")?
-                    .execute((outcome, run, seq as i64))?;
-                outcomes.push(outcome);
+                outcomes.push((outcome.unwrap_or(Outcome::Unsent), reason));
             }
             Ok(outcomes)
         })
@@ -256,6 +249,15 @@ fn take_back(connection: &Connection, run: RunId, now: Timestamp) -> JobResult<(
             && let Ok(after) = standing.after(Event::Release)
         {
             save_standing(connection, id, &after, None, now)?;
+            // It was between two attempts: what was sent for it must not be told as never sent.
+            let outcome = if after.state() == State::Unknown { Outcome::Unknown } else { Outcome::Failed };
+            connection
+                .prepare_cached(
+                    "UPDATE run_items SET outcome = ?1, reason = 'the run ended before its next attempt'
+                     WHERE run_id = ?2 AND write_id = ?3 AND outcome IS NULL
+                       AND EXISTS (SELECT 1 FROM attempts WHERE write_id = ?3 AND run_id = ?2)",
+                )?
+                .execute((outcome, run, id))?;
         }
     }
     Ok(())

@@ -52,7 +52,14 @@ impl Store {
             let mut statement = connection.prepare_cached(
                 "SELECT w.id, t.name, w.method, w.path, coalesce(w.parent_key, w.key), w.content_hash
                  FROM writes w JOIN targets t ON t.id = w.target_id
-                 WHERE w.state IN ('replayed', 'resolved', 'discarded') AND w.settled_at < ? LIMIT ?",
+                 WHERE w.state IN ('replayed', 'resolved', 'discarded') AND w.settled_at < ?
+                   -- What keeps an older open write of its lane from going out (superseded) has to stay.
+                   AND NOT (w.state <> 'discarded' AND EXISTS (
+                     SELECT 1 FROM lanes l JOIN lanes m ON m.hash = l.hash AND m.write_id <> l.write_id
+                       JOIN writes x ON x.id = m.write_id
+                     WHERE l.write_id = w.id AND x.state IN ('pending', 'replaying', 'unknown')
+                       AND (x.order_at, x.id) < (w.order_at, w.id)))
+                 LIMIT ?",
             )?;
             let mut rows = statement.query((before, most as i64))?;
             let mut gone: Vec<(WriteId, [u8; 16])> = Vec::new();

@@ -118,7 +118,6 @@ fn write_loop(connection: &Connection, jobs: &Receiver<WriteJob>, path: &Path) {
         }
         commit_together(connection, group, path);
     }
-    let _ = connection.execute_batch("PRAGMA optimize");
 }
 
 /// Runs jobs in one transaction and tells each, after the commit, how it went.
@@ -137,7 +136,12 @@ fn commit_together(connection: &Connection, group: Vec<WriteJob>, path: &Path) {
             keep_all = keep;
             finishes.push(finish);
         } else {
-            finishes.push(run_in_savepoint(connection, job.work));
+            let (finish, good) = run_in_savepoint(connection, job.work);
+            finishes.push(finish);
+            if !good {
+                failed =
+                    Some("a failed change could not be taken back alone; nothing of its group was kept".to_owned());
+            }
         }
         if connection.is_autocommit() {
             // SQLite has taken the whole transaction back (a full disk, an I/O error).
@@ -158,14 +162,16 @@ fn commit_together(connection: &Connection, group: Vec<WriteJob>, path: &Path) {
     }
 }
 
-fn run_in_savepoint(connection: &Connection, work: Work) -> Finish {
-    let _ = connection.prepare_cached("SAVEPOINT job").and_then(|mut s| s.execute([]));
-    let (keep, finish) = work(Ok(connection));
-    if !keep {
-        let _ = connection.prepare_cached("ROLLBACK TO job").and_then(|mut s| s.execute([]));
+/// Runs a job that shares its transaction. Gives its finish, and whether the transaction is still good: if a failed
+/// job's changes can't be taken back alone, nothing of the group may be committed.
+fn run_in_savepoint(connection: &Connection, work: Work) -> (Finish, bool) {
+    let step = |sql| connection.prepare_cached(sql).and_then(|mut s| s.execute([]));
+    if let Err(error) = step("SAVEPOINT job") {
+        return (work(Err(&error.to_string())).1, true);
     }
-    let _ = connection.prepare_cached("RELEASE job").and_then(|mut s| s.execute([]));
-    finish
+    let (keep, finish) = work(Ok(connection));
+    let undone = keep || step("ROLLBACK TO job").is_ok();
+    (finish, step("RELEASE job").is_ok() && undone)
 }
 
 /// The threads that read.

@@ -281,13 +281,14 @@ pub(super) fn load_body(connection: &Connection, id: WriteId, revision: i64) -> 
         .flatten())
 }
 
-/// Whether a later write of the same lane was accepted.
+/// Whether a later write of the same lane was accepted: by an answer, or because someone found it applied.
 pub(super) fn is_superseded(connection: &Connection, write: &FailedWrite) -> JobResult<bool> {
     Ok(connection
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM lanes l JOIN lanes m ON m.hash = l.hash AND m.write_id <> l.write_id
                JOIN writes x ON x.id = m.write_id
-             WHERE l.write_id = ?1 AND x.state = 'replayed' AND (x.order_at, x.id) > (?2, ?1))",
+             WHERE l.write_id = ?1 AND (x.state = 'replayed' OR x.resolution IN ('by_hand', 'producer'))
+               AND (x.order_at, x.id) > (?2, ?1))",
         )?
         .query_row((write.id, write.order_at), |row| row.get(0))?)
 }

@@ -16,7 +16,7 @@ use dlq::domain::state::Event as StateEvent;
 use dlq::domain::target::TargetSettings;
 use dlq::domain::time::Timestamp;
 use dlq::replay::{Answer, Event, ExitCode, Outgoing, Replay, Report, RunOptions, Sent, Transport, build_plan};
-use dlq::store::{OpenOptions, Store, StoreError};
+use dlq::store::{OpenOptions, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::world::{World, order, profile};
@@ -111,7 +111,7 @@ impl Bench {
         build_plan(data.candidates, &data.mates, &[], Duration::from_hours(24), now)
     }
 
-    fn run(&self, plan: Plan, fake: &Fake) -> (Result<Report, StoreError>, Vec<Event>) {
+    fn run(&self, plan: Plan, fake: &Fake) -> (Report, Vec<Event>) {
         let (events, mut receiver) = tokio::sync::mpsc::unbounded_channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let abort = CancellationToken::new();
@@ -125,7 +125,7 @@ impl Bench {
                 self.stop.clone(),
                 abort,
             );
-            let (replay, lock) = begun.await?;
+            let (replay, lock) = begun.await.unwrap();
             replay.run(lock).await
         });
         let mut all = Vec::new();
@@ -154,7 +154,6 @@ fn promise_2_a_write_that_changed_since_the_plan_is_skipped() {
     settle(3, StateEvent::ResolveApplied);
     let fake = Fake::new(&world, vec![]);
     let (report, _) = bench.run(plan, &fake);
-    let report = report.unwrap();
     assert_eq!(tally(&report), [(Outcome::Accepted, 2), (Outcome::Skipped, 2)]);
     assert_eq!(report.exit_code(), ExitCode::Ok, "skipped changes nothing");
     assert_eq!(fake.keys().len(), 2, "what was settled is not sent; its lane goes on");
@@ -175,7 +174,7 @@ fn promise_3_every_request_has_its_intent_on_disk_first() {
     let fake = Fake::new(&world, script);
     let (report, _) = bench.run(bench.plan(), &fake);
     // Each request was checked as it left; three were tried again.
-    assert_eq!(tally(&report.unwrap()), [(Outcome::Accepted, 48), (Outcome::Failed, 2)]);
+    assert_eq!(tally(&report), [(Outcome::Accepted, 48), (Outcome::Failed, 2)]);
     assert_eq!(fake.keys().len(), 53);
     let attempts: i64 = world.writes().iter().map(|w| w["attempts"].as_i64().unwrap()).sum();
     assert_eq!(attempts, 53);
@@ -194,7 +193,8 @@ fn a_failed_commit_sends_nothing() {
         .unwrap();
     let fake = Fake::new(&world, vec![]);
     let (report, _) = bench.run(plan, &fake);
-    assert!(report.unwrap_err().to_string().contains("disk full"));
+    assert!(report.error.as_deref().unwrap().contains("disk full"));
+    assert_eq!((report.exit_code(), report.tally.planned()), (ExitCode::Error, 5));
     assert!(fake.keys().is_empty());
     drop(bench);
     connection.execute_batch("DROP TRIGGER full").unwrap();
@@ -208,7 +208,7 @@ fn concurrency_is_bounded_and_used() {
     let bench = Bench::new(&world);
     let fake = Fake::new(&world, vec![]);
     let (report, _) = bench.run(bench.plan(), &fake);
-    assert_eq!(report.unwrap().tally.get(Outcome::Accepted), 200);
+    assert_eq!(report.tally.get(Outcome::Accepted), 200);
     let most = fake.most_at_once.load(Ordering::SeqCst);
     assert!((2..=4).contains(&most), "{most}");
 }
@@ -221,14 +221,14 @@ fn ambiguity_lasts_until_it_is_settled() {
     // A 503, then a definite refusal: the first may still have been applied.
     let fake = Fake::new(&world, vec![answer(503, ""), refused()]);
     let (report, events) = bench.run(bench.plan(), &fake);
-    assert_eq!(tally(&report.unwrap()), [(Outcome::Failed, 1)]);
+    assert_eq!(tally(&report), [(Outcome::Failed, 1)]);
     assert!(events.iter().any(|e| matches!(e, Event::Retry { attempt: 1, .. })));
     let write = &world.writes()[0];
     assert_eq!(write["state"], "pending");
     assert!(write["ambiguous_since"].is_string());
     assert_eq!(write["error_message"], "record.x: no", "the last answer that judged its data");
     let (report, _) = bench.run(bench.plan(), &Fake::new(&world, vec![]));
-    assert_eq!(tally(&report.unwrap()), [(Outcome::Accepted, 1)]);
+    assert_eq!(tally(&report), [(Outcome::Accepted, 1)]);
     assert!(world.writes()[0]["ambiguous_since"].is_null());
 }
 
@@ -239,7 +239,6 @@ fn no_answer_to_the_last_attempt_is_unknown() {
     let bench = Bench::new(&world);
     let fake = Fake::new(&world, vec![Sent::NoAnswer("gone".to_owned()); 3]);
     let (report, _) = bench.run(bench.plan(), &fake);
-    let report = report.unwrap();
     assert_eq!((tally(&report), report.exit_code()), (vec![(Outcome::Unknown, 1)], ExitCode::SomeFailed));
     assert_eq!(world.states(), ["unknown"]);
 }
@@ -260,6 +259,109 @@ fn a_fenced_run_sends_nothing_more() {
         .unwrap();
     let fake = Fake::new(&world, vec![]);
     let (report, _) = bench.run(plan, &fake);
-    assert!(matches!(report.unwrap_err(), StoreError::Fenced(_)));
+    assert!(report.error.as_deref().unwrap().contains("does not hold its claims any more"));
+    assert_eq!((report.exit_code(), tally(&report)), (ExitCode::Error, vec![(Outcome::Unsent, 3)]));
     assert!(fake.keys().is_empty());
+}
+
+#[test]
+fn unknown_is_never_told_as_failed() {
+    // No answer, then the server is gone: what the first request did is not known.
+    let world = World::new();
+    world.ingest(&[order(1), order(2)]);
+    let mut bench = Bench::new(&world);
+    bench.options.concurrency = 1;
+    let not_sent = || Sent::NotSent("refused".to_owned());
+    let script =
+        vec![Sent::NoAnswer("gone".to_owned()), not_sent(), not_sent(), Sent::NoAnswer("gone".to_owned()), refused()];
+    let (report, _) = bench.run(bench.plan(), &Fake::new(&world, script));
+    assert_eq!(tally(&report), [(Outcome::Unknown, 2)]);
+    assert_eq!(world.states(), ["unknown", "unknown"]);
+    let run = &world.json(&["runs", "--json"])[0];
+    assert_eq!((&run["unknown"], &run["failed"]), (&2.into(), &0.into()));
+}
+
+#[test]
+fn promise_7_a_write_that_came_in_before_its_lane_mate_is_not_overtaken() {
+    let world = World::new();
+    world.ingest(&[profile(5, "a@x.org")]);
+    let bench = Bench::new(&world);
+    let plan = bench.plan();
+    world.ingest(&[profile(4, "a@x.org")]);
+    let fake = Fake::new(&world, vec![]);
+    let (report, events) = bench.run(plan, &fake);
+    assert_eq!(tally(&report), [(Outcome::Refused, 1)]);
+    assert!(events.iter().any(|e| matches!(e, Event::Ended(w) if w.reason.as_deref() == Some("lane-blocked"))));
+    assert!(fake.keys().is_empty());
+    let (report, _) = bench.run(bench.plan(), &fake);
+    assert_eq!(tally(&report), [(Outcome::Accepted, 2)]);
+    assert_eq!(fake.keys(), ["profile-4", "profile-5"]);
+}
+
+#[test]
+fn a_page_without_the_envelope_judges_nothing() {
+    let world = World::new();
+    world.ingest(&[order(1)]);
+    let bench = Bench::new(&world);
+    bench.run(bench.plan(), &Fake::new(&world, vec![answer(404, "<html>no such host</html>")]));
+    let write = &world.writes()[0];
+    assert_eq!((&write["failure_type"], &write["status"]), (&"schema".into(), &422.into()));
+    assert!(write["ambiguous_since"].is_string());
+}
+
+#[test]
+fn promise_9_a_429_holds_the_target_for_as_long_as_it_asks() {
+    let world = World::new();
+    world.ingest(&(0..6).map(order).collect::<Vec<_>>());
+    let mut bench = Bench::new(&world);
+    bench.options.max_attempts = 1;
+    bench.options.concurrency = 1;
+    let body = r#"{"success":false,"error":{"code":"CDP_ETL.RATE_LIMITED","message":"m"}}"#;
+    let limited = Sent::Answered(Answer {
+        status: 429,
+        retry_after: Some("0.3".to_owned()),
+        body: body.as_bytes().to_vec(),
+        whole: true,
+        ..Answer::default()
+    });
+    let began = std::time::Instant::now();
+    let (report, _) = bench.run(bench.plan(), &Fake::new(&world, vec![limited]));
+    assert_eq!(tally(&report), [(Outcome::Accepted, 5), (Outcome::Failed, 1)]);
+    assert!(began.elapsed() >= Duration::from_millis(300), "{:?}", began.elapsed());
+}
+
+#[test]
+fn one_damaged_body_does_not_stop_the_others() {
+    let world = World::new();
+    world.ingest(&[order(1), order(2)]);
+    let connection = rusqlite::Connection::open(world.db()).unwrap();
+    connection
+        .execute_batch("DROP TRIGGER revision_0_never_changes; UPDATE revisions SET body = x'00' WHERE write_id = 1")
+        .unwrap();
+    let bench = Bench::new(&world);
+    let (report, _) = bench.run(bench.plan(), &Fake::new(&world, vec![]));
+    assert_eq!(tally(&report), [(Outcome::Accepted, 1), (Outcome::Skipped, 1)]);
+    let doctor = world.run(&["doctor"]);
+    assert!(doctor.code == 1 && doctor.out.contains("were changed on disk: 1"), "{}", doctor.out);
+}
+
+#[test]
+fn a_stop_that_comes_after_the_last_write_stops_nothing() {
+    let world = World::new();
+    world.ingest(&[order(1)]);
+    let bench = Bench::new(&world);
+    let stop = bench.stop.clone();
+    let fake = Fake::new(&world, vec![]);
+    let plan = bench.plan();
+    // Raised while the only request is on its way.
+    let keys = Arc::clone(&fake.keys);
+    let raiser = std::thread::spawn(move || {
+        while keys.lock().unwrap().is_empty() {
+            std::thread::yield_now();
+        }
+        stop.cancel();
+    });
+    let (report, _) = bench.run(plan, &fake);
+    raiser.join().unwrap();
+    assert_eq!((tally(&report), report.exit_code()), (vec![(Outcome::Accepted, 1)], ExitCode::Ok));
 }

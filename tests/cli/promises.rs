@@ -261,6 +261,58 @@ fn promise_11_a_closed_pipe_stops_the_run_safely() {
 }
 
 #[test]
+fn promise_11_a_stop_is_heeded_also_when_nobody_reads_stderr() {
+    let world = world(slow(100));
+    world.ingest(&(0..60).map(order).collect::<Vec<_>>());
+    let mut command = world.command(&["replay", "--all", "--verbose", "--no-canary", "--concurrency", "2"]);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stderr.take());
+    wait_until(|| world.api().world().ledger.seen.len() >= 2);
+    send_signal(child.id(), "TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(4));
+    assert!(world.api().world().ledger.seen.len() < 60);
+    assert!(!world.states().contains(&"replaying".to_owned()));
+}
+
+#[test]
+fn promise_13_a_closed_pipe_does_not_make_a_failure_a_success() {
+    let world = world(Settings::default());
+    let mut bad = order(1);
+    bad["body"]["record"]["nonsense"] = 1.into();
+    world.ingest(&[bad]);
+    let mut command = world.command(&["replay", "--all", "--no-canary"]);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+}
+
+#[test]
+fn promise_13_what_a_dead_run_had_sent_is_not_told_as_unsent() {
+    let world = world(Settings::default());
+    world.file("config.toml", "[targets.default]\nbackoff = '60s'\n");
+    world.api().world().storm = 100;
+    world.ingest(&[order(1)]);
+    let mut child = start(&world, &["replay", "--all", "--no-canary"]);
+    wait_until(|| world.json(&["history", "1", "--json"]).first().is_some_and(|a| a["outcome"] == "unclear"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    world.run(&["discard", "id:0", "--reason", "only to recover"]);
+    let run = &world.json(&["runs", "--json"])[0];
+    assert_eq!((&run["state"], &run["failed"], &run["unsent"]), (&json!("died"), &json!(1), &json!(0)));
+}
+
+#[test]
+fn promise_5_a_clock_that_is_ahead_does_not_lengthen_the_window() {
+    let world = World::new();
+    let mut line = order(1);
+    line["status"] = 503.into();
+    line["failed_at"] = "2020-01-01T00:00:00Z".into();
+    line["first_attempt_at"] = "2999-01-01T00:00:00Z".into();
+    world.ingest(&[line]);
+    assert_eq!(world.writes()[0]["hazards"], json!(["key-expired", "outcome-unknown"]));
+}
+
+#[test]
 fn promise_12_redirects_are_failures_and_proxies_are_ignored() {
     let mut world = World::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -368,6 +420,76 @@ fn promise_14_everything_is_traceable() {
         ]
     );
     assert_eq!(world.states(), ["replayed", "resolved"]);
+}
+
+#[test]
+fn promise_7_a_newer_write_that_is_in_keeps_an_older_one_from_turning_it_back() {
+    let world = world(Settings::default());
+    world.ingest(&[profile(2, "a@x.org"), profile(1, "a@x.org")]);
+    world.ok(&["resolve", "id:1", "--applied", "--reason", "it is there"]);
+    assert_eq!(
+        world.json(&["show", "2", "--json"])[0]["hazards"],
+        json!(["superseded", "outcome-unknown", "maybe-stale"])
+    );
+    // Not even a purge forgets it.
+    assert_eq!(world.json(&["purge", "--older-than", "0s", "--json"])[0]["purged"], 0);
+    assert_eq!(replay(&world, &["id:2"]).lines()[0]["reason"], "superseded");
+    assert_eq!(replay(&world, &["id:2", "--allow", "superseded"]).code, 0);
+}
+
+#[test]
+fn a_backup_is_whole_and_private_also_under_load() {
+    let world = World::new();
+    let lines: String = (0..20_000).map(|n| format!("{}\n", order(n))).collect();
+    let file = world.file("f.ndjson", lines);
+    world.ingest(&[order(1)]);
+    let mut load = world.command(&["ingest", file.to_str().unwrap()]);
+    let mut load = load.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_until(|| world.json(&["stats", "--json"])[0]["count"].as_i64().unwrap() > 500);
+    world.ok(&["backup", "copy.db"]);
+    load.wait().unwrap();
+    let copy = world.ok(&["doctor", "--db", "copy.db", "--json"]);
+    assert!(copy.contains("byte for byte") && !copy.contains("\"fail\""), "{copy}");
+    use std::os::unix::fs::PermissionsExt as _;
+    assert_eq!(std::fs::metadata(world.path("copy.db")).unwrap().permissions().mode() & 0o777, 0o600);
+    let copied = world.json(&["stats", "--json", "--db", "copy.db"])[0]["count"].as_i64().unwrap();
+    assert!((500..=20_000).contains(&copied), "{copied}");
+}
+
+#[test]
+fn the_doctor_finds_what_is_wrong() {
+    let world = world(Settings::default());
+    world.ingest(&[order(1)]);
+    assert!(world.ok(&["doctor"]).contains("takes connections"));
+    let connection = rusqlite::Connection::open(world.db()).unwrap();
+    connection.execute_batch("UPDATE group_counts SET n = 7").unwrap();
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(world.db(), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let ran = world.run(&["doctor", "--json", "--base-url", "http://127.0.0.1:1/v1"]);
+    assert_eq!(ran.code, 1);
+    let status = |check: &str| ran.lines().iter().find(|l| l["check"] == check).unwrap()["status"].clone();
+    assert_eq!(
+        (status("counters"), status("permissions"), status("target")),
+        (json!("fail"), json!("warn"), json!("fail"))
+    );
+}
+
+#[test]
+fn two_ingests_may_create_the_same_file() {
+    let world = World::new();
+    for n in 0..10 {
+        let db = world.path(&format!("{n}.db"));
+        let file = world.file("one.ndjson", format!("{}\n", order(n)));
+        let mut children: Vec<_> = (0..3)
+            .map(|_| {
+                let mut command = world.command(&["ingest", file.to_str().unwrap(), "--db", db.to_str().unwrap()]);
+                command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap()
+            })
+            .collect();
+        for child in &mut children {
+            assert_eq!(child.wait().unwrap().code(), Some(0));
+        }
+    }
 }
 
 #[test]
