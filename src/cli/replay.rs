@@ -324,7 +324,7 @@ fn report(context: &Context, report: &Report, told: Told) -> anyhow::Result<Exit
         out.line(&json::summary(Some(report.run), &report.tally, report.new_since_plan, report.stopped.as_deref()))?;
     } else {
         for trouble in &told.troubles {
-            note(&format!("{trouble}"));
+            note(trouble);
         }
         let n = |outcome| thousands(report.tally.get(outcome));
         let counts: Vec<String> = Outcome::ALL

@@ -19,6 +19,8 @@ pub struct Settings {
     pub token: String,
     /// A token that was accepted once.
     pub expired_token: String,
+    /// Objects that the token has no scope for.
+    pub forbidden: BTreeSet<String>,
     /// How long a key is remembered.
     pub window: Duration,
     /// Whether refusals are remembered too.
@@ -41,6 +43,7 @@ impl Default for Settings {
             ]),
             token: "sandbox-token".to_owned(),
             expired_token: "sandbox-token-of-yesterday".to_owned(),
+            forbidden: BTreeSet::new(),
             window: Duration::from_hours(24),
             cache_errors: false,
             mark_replays: true,
@@ -140,6 +143,13 @@ impl World {
         let fault = self.settings.faults.draw(&mut self.random);
         match fault {
             Fault::Unavailable => return error(503, "CDP_ETL.UNAVAILABLE", "the service is overloaded", &json!({})),
+            Fault::Broken => {
+                let code = "CDP_ETL.INTERNAL.UNHANDLED_EXCEPTION";
+                return error(500, code, "something went wrong on our side", &json!({}));
+            }
+            Fault::Conflict => {
+                return error(409, "CDP_ETL.CONFLICT", "another write to this record is under way", &json!({}));
+            }
             Fault::RateLimited => return limited(0.25),
             Fault::DropBefore => return dropped(),
             Fault::None | Fault::UnavailableAfter | Fault::DropAfter | Fault::Delayed => {}
@@ -218,6 +228,9 @@ impl World {
         let Some(schema) = self.settings.schemas.get(object) else {
             return Err(error(404, "CDP_ETL.NOT_FOUND", &format!("there is no object '{object}'"), &json!({})));
         };
+        if self.settings.forbidden.contains(object) {
+            return Err(error(403, "CDP_ETL.AUTH.FORBIDDEN", "the token lacks the scope for this object", &json!({})));
+        }
         if request.body.len() > MAX_BODY {
             return Err(error(413, "CDP_ETL.VALIDATION.REQUEST_INVALID", "the body is larger than 10 MB", &json!({})));
         }

@@ -11,6 +11,10 @@ pub struct Faults {
     pub unavailable: u16,
     /// A 503 after the write was applied.
     pub unavailable_after: u16,
+    /// A 500 without anything applied.
+    pub broken: u16,
+    /// A 409, as when another write to the record is under way.
+    pub conflict: u16,
     /// A 429, with a fractional Retry-After.
     pub rate_limited: u16,
     /// The connection is dropped before anything is applied.
@@ -29,6 +33,8 @@ pub(super) enum Fault {
     None,
     Unavailable,
     UnavailableAfter,
+    Broken,
+    Conflict,
     RateLimited,
     DropBefore,
     DropAfter,
@@ -41,6 +47,8 @@ impl Faults {
         for (share, fault) in [
             (self.unavailable, Fault::Unavailable),
             (self.unavailable_after, Fault::UnavailableAfter),
+            (self.broken, Fault::Broken),
+            (self.conflict, Fault::Conflict),
             (self.rate_limited, Fault::RateLimited),
             (self.drop_before, Fault::DropBefore),
             (self.drop_after, Fault::DropAfter),

@@ -86,6 +86,8 @@ fn promise_3_killed_replays_lose_nothing_and_double_send_nothing() {
         seed,
         unavailable: 50,
         unavailable_after: 50,
+        broken: 20,
+        conflict: 20,
         rate_limited: 20,
         drop_before: 50,
         drop_after: 50,

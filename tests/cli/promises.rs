@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -450,7 +451,6 @@ fn a_backup_is_whole_and_private_also_under_load() {
     load.wait().unwrap();
     let copy = world.ok(&["doctor", "--db", "copy.db", "--json"]);
     assert!(copy.contains("byte for byte") && !copy.contains("\"fail\""), "{copy}");
-    use std::os::unix::fs::PermissionsExt as _;
     assert_eq!(std::fs::metadata(world.path("copy.db")).unwrap().permissions().mode() & 0o777, 0o600);
     let copied = world.json(&["stats", "--json", "--db", "copy.db"])[0]["count"].as_i64().unwrap();
     assert!((500..=20_000).contains(&copied), "{copied}");
@@ -463,7 +463,6 @@ fn the_doctor_finds_what_is_wrong() {
     assert!(world.ok(&["doctor"]).contains("takes connections"));
     let connection = rusqlite::Connection::open(world.db()).unwrap();
     connection.execute_batch("UPDATE group_counts SET n = 7").unwrap();
-    use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(world.db(), std::fs::Permissions::from_mode(0o644)).unwrap();
     let ran = world.run(&["doctor", "--json", "--base-url", "http://127.0.0.1:1/v1"]);
     assert_eq!(ran.code, 1);
@@ -526,4 +525,41 @@ fn wait_until(mut done: impl FnMut() -> bool) {
         assert!(began.elapsed() < Duration::from_secs(30), "it never happened");
         std::thread::park_timeout(Duration::from_millis(2));
     }
+}
+
+#[test]
+fn the_api_speaks_the_guides_codes() {
+    let mut settings = Settings::default();
+    settings.forbidden.insert("orders".to_owned());
+    let world = world(settings);
+    let to = |path: &str, n: usize| {
+        let mut line = order(n);
+        line["path"] = path.into();
+        line
+    };
+    let mut huge = to("records/profiles/append", 4);
+    huge["body"]["record"] = json!({ "city": "x".repeat(11 << 20) });
+    let mut bad = to("records/profiles/append", 5);
+    bad["body"]["record"] = json!({ "email": "not-an-email" });
+    world.ingest(&[order(1), to("records/nothing/append", 2), to("records/profiles/append", 3), huge, bad]);
+    replay(&world, &["--all", "--no-canary"]);
+    let codes: Vec<(u64, String)> = (1..=5)
+        .map(|id| {
+            let attempt = &world.json(&["history", &id.to_string(), "--json"])[0];
+            (attempt["status"].as_u64().unwrap(), attempt["error_code"].as_str().unwrap().to_owned())
+        })
+        .collect();
+    let code = |status, code: &str| (status, format!("CDP_ETL.{code}"));
+    assert_eq!(
+        codes,
+        [
+            code(403, "AUTH.FORBIDDEN"),
+            code(404, "NOT_FOUND"),
+            code(422, "VALIDATION.REQUEST_SCHEMA"),
+            code(413, "VALIDATION.REQUEST_INVALID"),
+            code(400, "VALIDATION.REQUEST_INVALID"),
+        ]
+    );
+    let types: Vec<String> = world.writes().iter().map(|w| w["failure_type"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(types, ["schema", "bad_data", "schema", "bad_data", "bad_data"], "a 403 says nothing about the data");
 }
