@@ -39,6 +39,8 @@ impl Timestamp {
             #[expect(clippy::cast_possible_truncation, reason = "the range is checked first")]
             return (0.0..END as f64).contains(&millis).then_some(Self(millis as i64));
         }
+        // `isoformat() + "Z"` of a Python time that has a zone already.
+        let text = text.strip_suffix('Z').filter(|rest| rest.ends_with("+00:00")).unwrap_or(text);
         let millis = DateTime::parse_from_rfc3339(text)
             .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%#z"))
             .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%#z"))
@@ -159,6 +161,7 @@ mod tests {
             "2026-01-01 00:00:01.500",
             "2026-01-01 01:00:01.5+01:00",
             "2026-01-01T01:00:01.5+0100",
+            "2026-01-01T00:00:01.500000+00:00Z",
             "1767225601.5",
             "1767225601500",
         ] {

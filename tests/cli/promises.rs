@@ -563,3 +563,20 @@ fn the_api_speaks_the_guides_codes() {
     let types: Vec<String> = world.writes().iter().map(|w| w["failure_type"].as_str().unwrap().to_owned()).collect();
     assert_eq!(types, ["schema", "bad_data", "schema", "bad_data", "bad_data"], "a 403 says nothing about the data");
 }
+
+#[test]
+fn an_interrupted_ingest_says_so_and_goes_on_when_it_is_run_again() {
+    let world = World::new();
+    let lines: String = (0..30_000).map(|n| format!("{}\n", order(n))).collect();
+    let file = world.file("f.ndjson", lines);
+    let child = start(&world, &["ingest", file.to_str().unwrap()]);
+    wait_until(|| world.run(&["stats", "--json"]).lines().first().is_some_and(|l| l["count"].as_i64() > Some(0)));
+    send_signal(child.id(), "INT");
+    let ran = Ran::of(&child.wait_with_output().unwrap());
+    let told = std::fs::read_to_string(world.path("stderr")).unwrap();
+    assert!(ran.code == 1 && told.contains("interrupted; what was read is kept, run it again"), "{ran:?} {told}");
+    let ran = world.run(&["ingest", "--json", file.to_str().unwrap()]);
+    let summary = &ran.lines()[0];
+    assert!(summary["repeated"].as_u64() > Some(0) && summary["inserted"].as_u64() > Some(0), "{summary}");
+    assert_eq!(world.json(&["stats", "--json"])[0]["count"], 30_000);
+}
