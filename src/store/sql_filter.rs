@@ -35,7 +35,7 @@ impl Where {
             return;
         }
         // NULL is neither: `-source:crm` includes writes without a source.
-        self.sql.push_str(if term.negated { " AND NOT coalesce((" } else { " AND coalesce((" });
+        self.sql.push_str(if term.negated { " AND NOT coalesce((" } else { " AND (" });
         let start = self.sql.len();
         match &term.test {
             Test::Type(types) => self.any(types, |s, t| s.compare("w.failure_type = ?", [t.name().to_owned()])),
@@ -61,7 +61,7 @@ impl Where {
         if self.sql.len() == start {
             self.sql.push('0');
         }
-        self.sql.push_str("), 0)");
+        self.sql.push_str(if term.negated { "), 0)" } else { ")" });
     }
 
     fn any<T>(&mut self, values: &[T], mut one: impl FnMut(&mut Self, &T)) {
@@ -119,7 +119,11 @@ impl Where {
                 ),
                 TextField::Key => {
                     let range = key_range(text);
-                    self.compare("w.identity_hash BETWEEN ? AND ?", [*range.start(), *range.end()]);
+                    // By its index, whatever the list is sorted by.
+                    self.compare(
+                        "w.id IN (SELECT id FROM writes WHERE identity_hash BETWEEN ? AND ?)",
+                        [*range.start(), *range.end()],
+                    );
                     self.compare(" AND (w.key = ? OR w.parent_key = ?)", [text.clone(), text.clone()]);
                 }
                 // Whole segments: `append` is not `append-batch`.
