@@ -149,7 +149,9 @@ impl Story<'_> {
         let now = Timestamp::now();
         let view = self.store.write_view(id, self.context.config.windows(), now).wait()?;
         let view = view.ok_or_else(|| anyhow::anyhow!("write {id} is gone"))?;
-        let page = detail::page(&view, &[], None, settings().window, now, self.paint);
+        let subject =
+            detail::Subject { view: &view, attempts: &[], neighbours: &[], evidence: None, window: settings().window };
+        let page = detail::page(&subject, now, self.paint);
         let cause: String = page.lines().skip(2).take_while(|l| !l.is_empty()).map(|l| format!("{l}\n")).collect();
         say!("{}", indent(&cause));
         Ok(())

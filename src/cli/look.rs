@@ -190,7 +190,15 @@ pub(super) fn show(context: &Context, args: &Show) -> anyhow::Result<ExitCode> {
             .collect();
         let evidence = if view.body.is_none() { store.evidence(id).wait()? } else { None };
         let window = context.config.target(&view.write.target).window;
-        out.text(&detail::page(&view, &attempts, evidence.as_deref(), window, now, context.palette(&stdout())))?;
+        let neighbours = store.lane_mates(id).wait()?;
+        let subject = detail::Subject {
+            view: &view,
+            attempts: &attempts,
+            neighbours: &neighbours,
+            evidence: evidence.as_deref(),
+            window,
+        };
+        out.text(&detail::page(&subject, now, context.palette(&stdout())))?;
     }
     out.flush()?;
     if missing.is_empty() {

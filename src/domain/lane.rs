@@ -2,7 +2,9 @@
 
 use sha2::{Digest, Sha256};
 
+use super::ids::WriteId;
 use super::json::{self, JsonStr, Node, Value};
+use super::state::State;
 
 /// A lane: target, object and the value of the match key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -12,6 +14,17 @@ pub struct Lane {
     /// Names the lane in the store: 64 bits of SHA-256 over target, object and value. Should two lanes ever share it,
     /// they would only wait for each other.
     pub hash: i64,
+}
+
+/// Another write of the same lane.
+#[derive(Debug, Clone, Copy)]
+pub struct Neighbour {
+    /// Names it.
+    pub id: WriteId,
+    /// Its state.
+    pub state: State,
+    /// Whether it comes first.
+    pub older: bool,
 }
 
 /// The lanes of a body: one for a record, one for each record of a batch, none without a match key (such a write is a

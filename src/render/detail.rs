@@ -8,6 +8,7 @@ use crate::domain::explain::explain;
 use crate::domain::fingerprint::named_field;
 use crate::domain::json::{self, Node, Value};
 use crate::domain::key::inside_window;
+use crate::domain::lane::Neighbour;
 use crate::domain::run::Attempt;
 use crate::domain::time::{Timestamp, human_length};
 use crate::domain::write::WriteView;
@@ -15,15 +16,24 @@ use crate::domain::write::WriteView;
 /// Bodies longer than this are cut on the page; `--json` has them whole.
 const MOST_LINES: usize = 60;
 
+/// What the page of a write shows.
+#[derive(Debug)]
+pub struct Subject<'a> {
+    /// The write, with its body.
+    pub view: &'a WriteView,
+    /// Its attempts, oldest first.
+    pub attempts: &'a [Attempt],
+    /// The other writes of its lanes, oldest first.
+    pub neighbours: &'a [Neighbour],
+    /// The event, where that is all that was captured.
+    pub evidence: Option<&'a [u8]>,
+    /// How long its target remembers a key.
+    pub window: std::time::Duration,
+}
+
 /// The page of a write.
-pub fn page(
-    view: &WriteView,
-    attempts: &[Attempt],
-    evidence: Option<&[u8]>,
-    window: std::time::Duration,
-    now: Timestamp,
-    paint: Palette,
-) -> String {
+pub fn page(subject: &Subject<'_>, now: Timestamp, paint: Palette) -> String {
+    let Subject { view, attempts, window, .. } = *subject;
     let write = &view.write;
     let failure = &write.failure;
     let mut out = String::new();
@@ -75,7 +85,7 @@ pub fn page(
         };
         pair(&mut out, "Ambiguous", &format!("since {}; {left}", since.to_human()));
     }
-    request(&mut out, view, field.as_deref(), evidence, paint);
+    request(&mut out, subject, field.as_deref(), paint);
     if !attempts.is_empty() {
         let _ = writeln!(out, "\n{}", paint.strong("Attempts"));
         for attempt in attempts {
@@ -113,7 +123,8 @@ pub fn attempt_line(attempt: &Attempt) -> String {
     format!("{at}  attempt {} of run {}: {outcome}{status}{latency}{cached}{said}{cid}", attempt.n, attempt.run)
 }
 
-fn request(out: &mut String, view: &WriteView, field: Option<&str>, evidence: Option<&[u8]>, paint: Palette) {
+fn request(out: &mut String, subject: &Subject<'_>, field: Option<&str>, paint: Palette) {
+    let Subject { view, neighbours, evidence, .. } = *subject;
     let write = &view.write;
     let _ = writeln!(out, "\n{}", paint.strong("Request"));
     let _ = writeln!(
@@ -129,6 +140,13 @@ fn request(out: &mut String, view: &WriteView, field: Option<&str>, evidence: Op
         pair(out, "Captured key", parent.as_str());
     }
     pair(out, "Lane", write.lane.as_deref().unwrap_or("its own"));
+    for (label, older) in [("  goes after", true), ("  goes before", false)] {
+        let side = neighbours.iter().filter(|n| n.older == older);
+        let names: Vec<String> = side.map(|n| format!("{} ({})", n.id, n.state)).collect();
+        if !names.is_empty() {
+            pair(out, label, &names.join(", "));
+        }
+    }
     for (name, value) in &write.headers {
         pair(out, name, value);
     }

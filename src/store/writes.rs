@@ -13,6 +13,7 @@ use super::{Store, runs};
 use crate::domain::filter::Filter;
 use crate::domain::hazard::{Hazard, hazards};
 use crate::domain::ids::WriteId;
+use crate::domain::lane::Neighbour;
 use crate::domain::run::{Attempt, LogEntry, Operator};
 use crate::domain::time::Timestamp;
 use crate::domain::write::{FailedWrite, WriteView};
@@ -134,6 +135,21 @@ impl Store {
             let Some(mut row) = load(connection, id)? else { return Ok(None) };
             look_at_lane(connection, &mut row, &window, now)?;
             Ok(Some(view(connection, row, true, &window, now)?))
+        })
+    }
+
+    /// The other writes of its lanes, oldest first: at most twenty of them.
+    pub fn lane_mates(&self, id: WriteId) -> Reply<Vec<Neighbour>> {
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT DISTINCT x.id, x.state, (x.order_at, x.id) < (w.order_at, w.id) FROM lanes l
+                   JOIN lanes m ON m.hash = l.hash AND m.write_id <> l.write_id
+                   JOIN writes x ON x.id = m.write_id JOIN writes w ON w.id = l.write_id
+                 WHERE l.write_id = ? ORDER BY x.order_at, x.id LIMIT 20",
+            )?;
+            let mates = statement
+                .query_map([id], |row| Ok(Neighbour { id: row.get(0)?, state: row.get(1)?, older: row.get(2)? }))?;
+            Ok(mates.collect::<Result<_, _>>()?)
         })
     }
 

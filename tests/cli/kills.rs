@@ -130,11 +130,6 @@ fn promise_3_killed_replays_lose_nothing_and_double_send_nothing() {
 fn assert_file_and_ledger_agree(world: &World, count: usize, when: &str) {
     // Opening for writing recovers what the dead run left.
     world.run(&["discard", "id:0", "--reason", "nothing: only to recover"]);
-    // A request may be on its way still; the API finishes what it has begun.
-    let settled = std::time::Instant::now();
-    while settled.elapsed() < Duration::from_millis(20) {
-        std::thread::park_timeout(Duration::from_millis(5));
-    }
     let ledger = world.api().world().ledger.clone();
     let writes = world.writes();
     assert_eq!(writes.len(), count, "{when}");

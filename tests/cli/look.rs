@@ -64,6 +64,15 @@ fn pages_lists_and_groups() {
 }
 
 #[test]
+fn a_page_names_the_neighbours_of_its_lane() {
+    let world = World::new();
+    world.ingest(&[profile(1, "a@x.org"), profile(2, "a@x.org"), profile(3, "a@x.org")]);
+    world.ok(&["discard", "id:3", "--reason", "r"]);
+    let page = world.ok(&["show", "2"]);
+    assert!(page.contains("goes after 1 (pending)") && page.contains("goes before 3 (discarded)"), "{page}");
+}
+
+#[test]
 fn json_is_the_contract() {
     let world = World::with_api(dlq::sandbox::Settings::default());
     world.ingest(&failures());
