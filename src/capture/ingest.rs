@@ -10,7 +10,9 @@ use super::binding::Binding;
 use super::input::{Input, InputError, Line, total_size};
 use super::rejects::{Rejects, unwrap};
 use super::shapes::read_line;
+use crate::domain::endpoint::{EndpointOrigin, is_upsert};
 use crate::domain::json;
+use crate::domain::write::BodyOrigin;
 use crate::store::{IngestCache, Ingested, Prepared, Reply, Store, StoreError};
 
 /// What to read, and how.
@@ -37,6 +39,10 @@ pub struct Summary {
     pub repeated: u64,
     /// Lines that could not be taken in.
     pub rejected: u64,
+    /// Of those taken in: failures whose endpoint had to be assumed, which are not sent.
+    pub assumed: u64,
+    /// Of those taken in: upserts whose body was put together again without a match key.
+    pub unmatched: u64,
 }
 
 /// How far an ingest is.
@@ -163,6 +169,11 @@ impl Session<'_> {
         }
         match read_line(raw, &self.options.binding) {
             Ok(captured) => {
+                self.summary.assumed += u64::from(captured.endpoint_origin == EndpointOrigin::Assumed);
+                let unmatched = captured.body_origin == BodyOrigin::Rebuilt
+                    && is_upsert(captured.path.operation())
+                    && captured.lanes.is_empty();
+                self.summary.unmatched += u64::from(unmatched);
                 self.batch_bytes += captured.body.len() + 1024;
                 self.batch.push(Prepared::new(captured));
                 if self.batch.len() >= BATCH || self.batch_bytes >= BATCH_BYTES {

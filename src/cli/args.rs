@@ -277,13 +277,14 @@ pub(super) struct Replay {
     /// The most requests for one write in this run
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) max_attempts: u32,
-    /// Send in spite of these hazards
+    /// Send in spite of these hazards: endpoint-assumed, key-expired, key-not-sent, lane-blocked, superseded,
+    /// edited-after-ambiguous (no-body can't be sent at all)
     #[arg(long, value_name = "HAZARD,…", value_delimiter = ',', value_parser = hazard)]
     pub(super) allow: Vec<Hazard>,
     /// Send in spite of key-expired and key-not-sent: the API may then hold a write twice
     #[arg(long)]
     pub(super) allow_duplicates: bool,
-    /// Don't ask
+    /// Don't ask (without a terminal nothing is asked, unless the target wants to be confirmed)
     #[arg(long)]
     pub(super) yes: bool,
     /// Exit with 5 when there is nothing to send
@@ -295,11 +296,12 @@ pub(super) struct Replay {
 }
 
 #[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("verdict").required(true).args(["applied", "not_applied"])))]
 pub(super) struct Resolve {
     #[command(flatten)]
     pub(super) query: Query,
     /// The API has them: they are settled
-    #[arg(long, conflicts_with = "not_applied", required_unless_present = "not_applied")]
+    #[arg(long)]
     pub(super) applied: bool,
     /// The API has them not: they may be sent, also outside the key window
     #[arg(long)]
@@ -323,6 +325,9 @@ pub(super) struct Purge {
     /// Settled at least this long ago: 30d, 12h
     #[arg(long, value_name = "AGE", value_parser = length)]
     pub(super) older_than: Duration,
+    /// Don't ask (without a terminal nothing is asked)
+    #[arg(long)]
+    pub(super) yes: bool,
     /// Why, for the record
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: Option<String>,

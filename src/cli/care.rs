@@ -157,11 +157,17 @@ fn check_target(context: &Context, store: &Store, name: &str) -> anyhow::Result<
         Ok(None) => Finding::new("token", Severity::Ok, format!("{name}: none is wanted")),
         Err(error) => Finding::new("token", Severity::Warn, format!("{name}: {error}")),
     }];
-    let remembered = store.targets().wait()?.into_iter().find(|t| t.name == name).and_then(|t| t.base_url);
-    let given = context.global.base_url.clone().filter(|_| name == context.target_name());
-    findings.push(match given.or(settings.base_url).or(remembered) {
-        None => Finding::new("target", Severity::Warn, format!("{name}: no base URL is known yet (--base-url)")),
-        Some(base) => match reach(&base) {
+    // The URL that a replay would use, or why it would refuse.
+    let base = if name == context.target_name() {
+        context.base_url(store, &settings)
+    } else {
+        let remembered = store.targets().wait()?.into_iter().find(|t| t.name == name).and_then(|t| t.base_url);
+        Ok(settings.base_url.or(remembered))
+    };
+    findings.push(match base {
+        Err(error) => Finding::new("target", Severity::Fail, error.to_string()),
+        Ok(None) => Finding::new("target", Severity::Warn, format!("{name}: no base URL is known yet (--base-url)")),
+        Ok(Some(base)) => match reach(&base) {
             Ok(()) => Finding::new("target", Severity::Ok, format!("{name}: {base} takes connections")),
             Err(why) => Finding::new("target", Severity::Fail, format!("{name}: {base} can't be reached: {why}")),
         },

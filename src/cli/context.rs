@@ -97,6 +97,18 @@ impl Context {
         })
     }
 
+    /// The same for commands that change or send something: there a bare number is too easily meant as an ID.
+    pub(super) fn careful_filter(&self, store: &Store, words: &[String]) -> anyhow::Result<Filter> {
+        let mut bare = words.iter().flat_map(|argument| argument.split_whitespace());
+        if let Some(number) = bare.find(|word| word.trim_start_matches('-').bytes().all(|b| b.is_ascii_digit())) {
+            let hint = format!(
+                "did you mean id:{number}? (A bare word is a text to search for; write it as \"{number}\" in quotes.)"
+            );
+            return Err(Usage(hint).into());
+        }
+        self.filter(store, words)
+    }
+
     /// The name of the target that `--target` names, or the default.
     pub(super) fn target_name(&self) -> &str {
         self.global.target.as_deref().unwrap_or(DEFAULT_TARGET)

@@ -11,7 +11,7 @@ use super::args::Ingest;
 use super::context::{Context, Usage};
 use super::output::{Out, note, thousands};
 use crate::capture::{self, Binding, IngestOptions, Progress, same_file};
-use crate::domain::endpoint::EndpointPath;
+use crate::domain::endpoint::{ASSUMED_PATH, EndpointPath};
 use crate::domain::time::Timestamp;
 use crate::replay::ExitCode;
 
@@ -97,15 +97,31 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
     if stop.load(Ordering::Relaxed) {
         anyhow::bail!("interrupted; what was read is kept, run it again to go on");
     }
+    if summary.assumed > 0 && !context.global.quiet {
+        note(&format!(
+            "no endpoint is named in {}; {ASSUMED_PATH} was assumed, and they will not be sent: ingest them again with --endpoint",
+            lines(summary.assumed)
+        ));
+    }
+    if summary.unmatched > 0 && !context.global.quiet {
+        note(&format!(
+            "{} of upserts without the value of a match key: was --match-key forgotten?",
+            lines(summary.unmatched)
+        ));
+    }
     if summary.rejected > 0 {
         note(&format!(
-            "{} lines were rejected; they are kept, with the reasons, in {} (mend them and ingest that file)",
-            thousands(summary.rejected),
+            "{} rejected; kept, with the reasons, in {} (mend what is there and ingest that file)",
+            lines(summary.rejected),
             options.rejects.display()
         ));
         return Ok(ExitCode::SomeFailed);
     }
     Ok(ExitCode::Ok)
+}
+
+fn lines(n: u64) -> String {
+    format!("{} {}", thousands(n), if n == 1 { "line" } else { "lines" })
 }
 
 fn beside(path: &std::path::Path, suffix: &str) -> PathBuf {

@@ -8,9 +8,10 @@ use super::output::{Out, note, thousands, writes};
 use crate::domain::escape::terminal;
 use crate::domain::filter::{Filter, Test};
 use crate::domain::group::Group;
+use crate::domain::hazard::Hazard;
 use crate::domain::ids::WriteId;
 use crate::domain::outcome::Outcome;
-use crate::domain::run::Run;
+use crate::domain::run::{Run, RunState};
 use crate::domain::state::State;
 use crate::domain::time::{Timestamp, brief_length};
 use crate::domain::write::WriteView;
@@ -134,10 +135,20 @@ fn write_table(rows: &[Vec<String>], width: Option<u16>) -> String {
         Column::Text("HAZARDS"),
     ];
     match width {
-        Some(width) if width < 60 => chosen(&columns, rows, &[0, 2, 6], width),
-        Some(width) if width < WIDE => chosen(&columns, rows, &[0, 1, 2, 3, 5, 6], width),
+        Some(width) if width < 60 => chosen(&columns, &marked(rows), &[0, 2, 6], width),
+        Some(width) if width < WIDE => chosen(&columns, &marked(rows), &[0, 1, 2, 3, 5, 6], width),
         _ => table(&columns, rows.to_vec(), width),
     }
+}
+
+/// Where there is no room for hazards, a write that one refuses says so at the start of its message.
+fn marked(rows: &[Vec<String>]) -> Vec<Vec<String>> {
+    let refuses = |names: &str| names.split(' ').any(|n| Hazard::parse(n).is_some_and(Hazard::refuses));
+    let mut rows = rows.to_vec();
+    for row in rows.iter_mut().filter(|row| refuses(&row[7])) {
+        row[6] = format!("[refused] {}", row[6]);
+    }
+    rows
 }
 
 /// A table of some of its columns.
@@ -299,7 +310,10 @@ pub(super) fn stats(context: &Context, args: &Stats) -> anyhow::Result<ExitCode>
         total.iter_mut().zip(by_state).for_each(|(sum, n)| *sum += n);
     }
     rows.push(cells("all", &total));
-    out.text(&table(&columns, rows, Context::width()))?;
+    out.text(&match Context::width() {
+        Some(width) if width < WIDE => chosen(&columns, &rows, &[0, 1, 3, 4, 7], width),
+        width => table(&columns, rows, width),
+    })?;
     out.flush()?;
     Ok(ExitCode::Ok)
 }
@@ -351,16 +365,28 @@ pub(super) fn runs(context: &Context, args: &Runs) -> anyhow::Result<ExitCode> {
             Column::Number("REPLAYED"),
             Column::Number("FAILED"),
             Column::Number("UNKNOWN"),
+            Column::Number("OTHER"),
             Column::Text("QUERY"),
-            Column::Text("WHY IT STOPPED"),
+            Column::Text("WHY IT ENDED"),
         ];
-        out.text(&table(&columns, runs.iter().map(run_row).collect(), Context::width()))?;
+        let rows: Vec<Vec<String>> = runs.iter().map(run_row).collect();
+        out.text(&match Context::width() {
+            Some(width) if width < WIDE => chosen(&columns, &rows, &[0, 1, 4, 5, 6, 7, 10], width),
+            width => table(&columns, rows, width),
+        })?;
     }
     out.flush()?;
     Ok(ExitCode::Ok)
 }
 
 fn run_row(run: &Run) -> Vec<String> {
+    let told = [Outcome::Accepted, Outcome::Failed, Outcome::Unknown].map(|o| run.tally.get(o)).iter().sum::<u64>();
+    // Held, refused, skipped and unsent.
+    let other = run.tally.planned() - told;
+    let ended = match run.state {
+        RunState::Died => "its process died; replay again to go on".to_owned(),
+        _ => run.stopped.clone().unwrap_or_default(),
+    };
     vec![
         run.id.to_string(),
         run.state.name().to_owned(),
@@ -370,7 +396,8 @@ fn run_row(run: &Run) -> Vec<String> {
         thousands(run.tally.get(Outcome::Accepted)),
         thousands(run.tally.get(Outcome::Failed)),
         thousands(run.tally.get(Outcome::Unknown)),
+        thousands(other),
         run.query.clone(),
-        run.stopped.clone().unwrap_or_default(),
+        ended,
     ]
 }

@@ -1,6 +1,6 @@
 //! Standard output: a closed pipe ends the command quietly, a full disk loudly.
 
-use std::io::{self, BufWriter, Stdout, Write};
+use std::io::{self, BufRead as _, BufWriter, IsTerminal as _, Stdout, Write};
 
 /// Standard output, buffered. When whoever read it has gone, the rest is dropped and the command goes on: its exit code
 /// is about what it did.
@@ -55,6 +55,23 @@ pub(super) fn note(text: &str) {
 /// A text on stderr without a line end: a question.
 pub(super) fn ask(text: &str) {
     let _ = write!(io::stderr(), "{text}").and_then(|()| io::stderr().flush());
+}
+
+/// Whether there is someone to ask.
+pub(super) fn terminal_is_there() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// What someone answers to a question, without the white space around it.
+pub(super) fn read_answer() -> io::Result<String> {
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim().to_owned())
+}
+
+/// Whether an answer is a yes.
+pub(super) fn is_yes(answer: &str) -> bool {
+    matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
 /// A full disk under stdout must not look like a full disk under the database.

@@ -1,13 +1,12 @@
 //! `dlq replay`: select, plan, ask, send, report.
 
-use std::io::{BufRead as _, IsTerminal as _};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use super::args::Replay as Args;
 use super::context::{Context, Usage, read_token};
-use super::output::{Out, ask, note, thousands, writes};
+use super::output::{Out, ask, is_yes, note, read_answer, terminal_is_there, thousands, writes};
 use super::telling::{Telling, Told, stop_signal};
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::filter::{Filter, NumberField, Range, Test};
@@ -79,7 +78,7 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 fn selection(context: &Context, store: &Store, args: &Args) -> anyhow::Result<Filter> {
-    let mut filter = context.filter(store, &args.query.query)?;
+    let mut filter = context.careful_filter(store, &args.query.query)?;
     if let Some(failure_type) = args.failure_type {
         filter = filter.and(Test::Type(vec![failure_type]));
     }
@@ -98,7 +97,7 @@ fn query_text(args: &Args) -> String {
         let ids: Vec<String> = args.id.iter().map(ToString::to_string).collect();
         words.push(format!("id:{}", ids.join(",")));
     }
-    words.join(" ")
+    if words.is_empty() { "all".to_owned() } else { words.join(" ") }
 }
 
 /// A run has one target: that of all selected writes.
@@ -145,7 +144,7 @@ fn plan_text(plan: &Plan, target: &TargetSettings, base: Option<&BaseUrl>) -> St
 
 /// Asks on a terminal. A target that wants its name typed gets it typed, or `--yes` with `--target` where nobody can.
 fn confirmed(context: &Context, args: &Args, target: &TargetSettings, base: &BaseUrl, n: u64) -> anyhow::Result<bool> {
-    let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    let terminal = terminal_is_there();
     if target.confirm && !(args.yes && context.global.target.is_some()) {
         if !terminal {
             let hint = format!("target {0} wants to be confirmed: give --yes and --target {0}", target.name);
@@ -158,13 +157,7 @@ fn confirmed(context: &Context, args: &Args, target: &TargetSettings, base: &Bas
         return Ok(true);
     }
     ask(&format!("Send {} to {base}? [y/N] ", writes(n)));
-    Ok(matches!(read_answer()?.to_ascii_lowercase().as_str(), "y" | "yes"))
-}
-
-fn read_answer() -> anyhow::Result<String> {
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
-    Ok(answer.trim().to_owned())
+    Ok(is_yes(&read_answer()?))
 }
 
 fn dry_run(
@@ -249,7 +242,7 @@ fn only_refused(context: &Context, store: &Store, plan: &Plan) -> anyhow::Result
         out.line(&json::summary(None, &tally, 0, None))?;
     } else {
         for (write, hazard) in plan.refused.iter().take(20) {
-            out.line(&format!("write {} refused: {hazard}", write.id))?;
+            out.line(&format!("write {} refused: {hazard}: {}", write.id, hazard.why()))?;
         }
         out.line(&format!("Nothing was sent: {} refused.", writes(tally.planned())))?;
     }

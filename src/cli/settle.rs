@@ -2,7 +2,7 @@
 
 use super::args::{Purge, Query, Resolve, WithReason};
 use super::context::{Context, Usage};
-use super::output::{Out, note, writes};
+use super::output::{Out, ask, is_yes, note, read_answer, terminal_is_there, writes};
 use crate::domain::escape::terminal;
 use crate::domain::filter::{Filter, Test};
 use crate::domain::state::{Event, State};
@@ -15,7 +15,8 @@ const CHUNK: usize = 500;
 
 pub(super) fn resolve(context: &Context, args: &Resolve) -> anyhow::Result<ExitCode> {
     let event = if args.applied { Event::ResolveApplied } else { Event::ResolveNotApplied };
-    settle(context, &args.query, event, &args.reason, &State::OPEN, "resolved")
+    let done = if args.applied { "resolved" } else { "cleared" };
+    settle(context, &args.query, event, &args.reason, &State::OPEN, done)
 }
 
 pub(super) fn discard(context: &Context, args: &WithReason) -> anyhow::Result<ExitCode> {
@@ -58,7 +59,14 @@ fn settle(
             )?;
         }
     } else if !context.global.quiet {
-        out.line(&format!("{} {done}", writes(total.done.len() as u64)))?;
+        let count = writes(total.done.len() as u64);
+        out.line(&match event {
+            Event::ResolveNotApplied => format!("{count} cleared: pending, and may be sent again at any age"),
+            _ => format!("{count} {done}"),
+        })?;
+        if ids.is_empty() {
+            note(&format!("no {} write matches (dlq list state:any shows all)", names(states)));
+        }
     }
     out.flush()?;
     for (id, why) in total.refused.iter().take(20) {
@@ -67,13 +75,17 @@ fn settle(
     Ok(if total.refused.is_empty() { ExitCode::Ok } else { ExitCode::SomeFailed })
 }
 
+fn names(states: &[State]) -> String {
+    states.iter().map(|s| s.name()).collect::<Vec<_>>().join(", ")
+}
+
 /// What is to be settled. Everything at once has to be said: `state:any` or the like.
 fn selection(context: &Context, store: &Store, query: &Query, states: &[State]) -> anyhow::Result<Filter> {
     if query.query.is_empty() {
         let hint = "name the writes with a query (id:5, group:3, type:bad_data, or state:open for all that are open)";
         return Err(Usage(hint.to_owned()).into());
     }
-    let filter = context.filter(store, &query.query)?;
+    let filter = context.careful_filter(store, &query.query)?;
     Ok(if filter.names_states() { filter } else { filter.and(Test::State(states.to_vec())) })
 }
 
@@ -81,6 +93,13 @@ pub(super) fn purge(context: &Context, args: &Purge) -> anyhow::Result<ExitCode>
     let store = context.change()?;
     let now = Timestamp::now();
     let before = now.minus(args.older_than);
+    if !args.yes && terminal_is_there() {
+        ask(&format!("Delete for good what was settled before {} UTC? [y/N] ", before.to_human()));
+        if !is_yes(&read_answer()?) {
+            note("nothing was deleted");
+            return Ok(ExitCode::Error);
+        }
+    }
     let mut purged = 0;
     loop {
         match store.purge(before, CHUNK, now).wait()? {

@@ -60,7 +60,11 @@ impl Telling {
                     bar.0.set_message(terminal(&reason).into_owned());
                     bar.println_or_log(self.verbose, &terminal(&text));
                 }
-                Event::Stopping(reason) => bar.println_or_log(!self.quiet, &format!("stopping: {}", terminal(&reason))),
+                // The report says it at the end; a bar that runs on should not keep it back till then.
+                Event::Stopping(reason) => {
+                    let wanted = self.verbose || !bar.0.is_hidden();
+                    bar.println_or_log(wanted, &format!("stopping: {}", terminal(&reason)));
+                }
                 Event::Ended(ended) => {
                     self.ended(&ended, &bar, &mut told);
                     if self.json && told.broken.is_none() {

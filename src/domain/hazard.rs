@@ -40,7 +40,7 @@ macro_rules! hazards {
 hazards! {
     /// No endpoint was named.
     EndpointAssumed = "endpoint-assumed", refuses true,
-        "no endpoint was named when it was ingested: ingest it again with --endpoint, or set the target's endpoint in the config";
+        "no endpoint was named when it was ingested: ingest it again with --endpoint (and --match-key), or send it to the one that was assumed with --allow endpoint-assumed";
     /// There is nothing to send.
     NoBody = "no-body", refuses true,
         "only the event was captured, not the request: there are no bytes to send";

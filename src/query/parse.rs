@@ -146,7 +146,11 @@ impl Parser<'_> {
                 return self.body(path, items, at, name.len());
             }
             let meant = did_you_mean(name, FIELDS.iter().map(|(field, _)| *field).chain(["body.record."]));
-            let hint = if meant.is_empty() {
+            let is_time =
+                ["failed_at", "captured_at", "first_attempt_at", "time", "since", "date", "last_seen"].contains(&name);
+            let hint = if is_time {
+                "; for times there is `age:` (`age:<2h`, `age:1d..7d`)".to_owned()
+            } else if meant.is_empty() {
                 format!("; for a field of the record write `body.record.{name}:`, for a text with a colon use quotes")
             } else {
                 meant

@@ -9,6 +9,7 @@ use crate::domain::fingerprint::named_field;
 use crate::domain::json::{self, Node, Value};
 use crate::domain::key::inside_window;
 use crate::domain::lane::Neighbour;
+use crate::domain::outcome::AttemptOutcome;
 use crate::domain::run::Attempt;
 use crate::domain::time::{Timestamp, human_length};
 use crate::domain::write::WriteView;
@@ -58,7 +59,9 @@ pub fn page(subject: &Subject<'_>, now: Timestamp, paint: Palette) -> String {
         if explanation.retryable { "yes" } else { "not by itself: the same bytes fail again until the cause is gone" };
     pair(&mut out, "Meaning", explanation.meaning);
     pair(&mut out, "Retryable", retryable);
-    pair(&mut out, "Next", explanation.next);
+    // A hazard that refuses comes before any advice on the error.
+    let refusal = view.hazards.iter().find(|h| h.refuses());
+    pair(&mut out, "Next", refusal.map_or(explanation.next, |hazard| hazard.why()));
     let field = named_field(failure.failure_type, failure.message.as_deref().unwrap_or(""), failure.details.as_deref());
     if let Some(field) = &field {
         pair(&mut out, "Field", field);
@@ -108,7 +111,13 @@ pub fn page(subject: &Subject<'_>, now: Timestamp, paint: Palette) -> String {
 /// One attempt on one line.
 pub fn attempt_line(attempt: &Attempt) -> String {
     let status = attempt.status.map(|s| format!(" HTTP {s}")).unwrap_or_default();
-    let outcome = attempt.outcome.map_or("under way", crate::domain::outcome::AttemptOutcome::name);
+    let outcome = match attempt.outcome {
+        None => "under way",
+        Some(AttemptOutcome::Refused) => "refused by the API,",
+        Some(AttemptOutcome::NoAnswer) => "no answer",
+        Some(AttemptOutcome::NotSent) => "not sent",
+        Some(other) => other.name(),
+    };
     let latency = attempt.latency_ms.map(|ms| format!(" in {ms} ms")).unwrap_or_default();
     let cached = if attempt.cached { ", cached" } else { "" };
     let said = [attempt.error_code.as_deref(), attempt.error_message.as_deref()]

@@ -310,7 +310,8 @@ impl<T: Transport> Replay<T> {
         let dropped = self.schedule.stop_group(group, &reason);
         let never_sent = dropped.len();
         self.drop_writes(dropped).await?;
-        let message = format!("{reason}; {never_sent} writes were never sent");
+        let rest = if never_sent == 0 { String::new() } else { format!("; {never_sent} writes were never sent") };
+        let message = format!("{reason}{rest} (dlq show {canary})");
         let _ = self.events.send(Event::Stopping(message.clone()));
         self.stopped.push(message);
         Ok(())

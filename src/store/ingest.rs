@@ -9,6 +9,7 @@ use super::error::JobResult;
 use super::rows::headers_text;
 use super::worker::Reply;
 use super::{Store, targets};
+use crate::domain::endpoint::EndpointOrigin;
 use crate::domain::failure_type::FailureType;
 use crate::domain::fingerprint::fingerprint;
 use crate::domain::identity::{Sha, key_range};
@@ -161,6 +162,15 @@ fn repeat(connection: &Connection, id: WriteId, captured: &Captured) -> JobResul
                  WHERE id = (SELECT group_id FROM writes WHERE id = ?)",
             )?
             .execute((failed_at, id))?;
+    }
+    if captured.endpoint_origin != EndpointOrigin::Assumed {
+        // Someone names the endpoint that was assumed; the identity says that it is the same one.
+        connection
+            .prepare_cached(
+                "UPDATE writes SET endpoint_origin = ?
+                 WHERE id = ? AND endpoint_origin = 'assumed' AND state IN ('pending', 'unknown')",
+            )?
+            .execute((captured.endpoint_origin, id))?;
     }
     let judged_since = not_applied_at.zip(captured.failed_at).is_some_and(|(resolved, failed)| failed < resolved);
     if let Some(start) = captured.window_start().filter(|_| state.is_open() && !judged_since) {

@@ -580,3 +580,40 @@ fn an_interrupted_ingest_says_so_and_goes_on_when_it_is_run_again() {
     assert!(summary["repeated"].as_u64() > Some(0) && summary["inserted"].as_u64() > Some(0), "{summary}");
     assert_eq!(world.json(&["stats", "--json"])[0]["count"], 30_000);
 }
+
+#[test]
+fn a_bare_number_is_not_taken_for_an_id() {
+    let world = World::new();
+    world.ingest(&(0..12).map(order).collect::<Vec<_>>());
+    for args in [
+        vec!["discard", "1", "--reason", "r"],
+        vec!["replay", "1"],
+        vec!["resolve", "id:2 1", "--applied", "--reason", "r"],
+    ] {
+        let ran = world.run(&args);
+        assert!(ran.code == 2 && ran.err.contains("did you mean id:1?"), "{ran:?}");
+    }
+    assert!(world.states().iter().all(|s| s == "pending"));
+}
+
+#[test]
+fn an_endpoint_that_was_assumed_can_be_named_later() {
+    let world = World::new();
+    let line = json!({"record": {"email": "a@x.org"}, "error_code": "CDP_ETL.NOT_FOUND", "idempotency_key": "k"});
+    let ran = world.run_with(&["ingest"], line.to_string().as_bytes());
+    assert!(ran.err.contains("no endpoint is named in 1 line;"), "{}", ran.err);
+    assert_eq!(world.writes()[0]["hazards"], json!(["endpoint-assumed"]));
+    let named = ["ingest", "--endpoint", "records/profiles/upsert", "--match-key", "email", "--json"];
+    let ran = world.run_with(&named, line.to_string().as_bytes());
+    assert_eq!((&ran.lines()[0]["repeated"], world.writes()[0]["hazards"].clone()), (&json!(1), json!([])));
+    assert_eq!(world.writes()[0]["endpoint_origin"], "given");
+}
+
+#[test]
+fn the_doctor_says_when_a_replay_would_refuse_the_url() {
+    let world = world(Settings::default());
+    world.ingest(&[order(1)]);
+    let other = ["doctor", "--base-url", "http://127.0.0.1:1/v1"];
+    let ran = world.run(&other);
+    assert!(ran.code == 1 && ran.out.contains("target default is bound to"), "{}", ran.out);
+}
