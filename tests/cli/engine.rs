@@ -163,7 +163,9 @@ fn promise_2_a_write_that_changed_since_the_plan_is_skipped() {
 fn promise_3_every_request_has_its_intent_on_disk_first() {
     let world = World::new();
     world.ingest(&(0..50).map(order).collect::<Vec<_>>());
-    let bench = Bench::new(&world);
+    let mut bench = Bench::new(&world);
+    // One after the other, so that the script meets the same writes every time.
+    bench.options.concurrency = 1;
     let script = vec![
         answer(503, "busy"),
         Sent::NoAnswer("gone".to_owned()),
@@ -173,11 +175,11 @@ fn promise_3_every_request_has_its_intent_on_disk_first() {
     ];
     let fake = Fake::new(&world, script);
     let (report, _) = bench.run(bench.plan(), &fake);
-    // Each request was checked as it left; three were tried again.
-    assert_eq!(tally(&report), [(Outcome::Accepted, 48), (Outcome::Failed, 2)]);
-    assert_eq!(fake.keys().len(), 53);
+    // Each request was checked as it left. The first three are for one write, which may have been applied.
+    assert_eq!(tally(&report), [(Outcome::Accepted, 47), (Outcome::Failed, 2), (Outcome::Unknown, 1)]);
+    assert_eq!(fake.keys().len(), 52);
     let attempts: i64 = world.writes().iter().map(|w| w["attempts"].as_i64().unwrap()).sum();
-    assert_eq!(attempts, 53);
+    assert_eq!(attempts, 52);
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn promise_1_original_key_and_original_bytes() {
 
 #[test]
 fn promise_2_what_came_in_after_the_plan_is_counted_and_not_sent() {
-    let world = world(slow(400));
+    let world = world(slow(1000));
     world.ingest(&[order(1)]);
     let child = world
         .command(&["replay", "--all", "--json"])
