@@ -261,11 +261,14 @@ impl<T: Transport> Replay<T> {
         let index = ended.index;
         let plan = Arc::clone(&self.plan);
         let planned = &plan.send[index];
+        // If that can't be told, the lane is held: the careful side.
+        let settled =
+            ended.outcome == Outcome::Skipped && !is_still_open(&self.store, planned.id).await.unwrap_or(true);
         self.tally.add(ended.outcome, 1);
         let was_canary = self.schedule.is_canary(index);
         let finish = match ended.outcome {
             Outcome::Accepted => Finish::Done,
-            Outcome::Skipped if !is_still_open(&self.store, planned.id).await? => {
+            Outcome::Skipped if settled => {
                 self.schedule.replace_canary(index);
                 Finish::Done
             }

@@ -84,14 +84,6 @@ pub struct Recorded {
     pub outcome: Option<Outcome>,
 }
 
-impl Recorded {
-    /// A write that goes back as `unknown` is never said to have failed: an earlier attempt may have been applied.
-    fn of(state: State, outcome: Outcome) -> Self {
-        let outcome = if state == State::Unknown { Outcome::Unknown } else { outcome };
-        Self { state, outcome: Some(outcome) }
-    }
-}
-
 impl Store {
     /// Claims a write and commits the intent of its first attempt in this run. Refused unless the run still holds its
     /// fencing token, the write is as the plan showed it, and no hazard has come up since.
@@ -179,11 +171,14 @@ impl Store {
                 if holder == Some(run) && after.state() == State::Replaying {
                     after = after.after(Event::Release).unwrap_or(after);
                 }
-                recorded = Recorded::of(after.state(), *outcome);
-                note(connection, run, *seq, recorded.outcome, reason)?;
+                let outcome = outcome_in_run(connection, run, id, after.state(), *outcome)?;
+                recorded = Recorded { state: after.state(), outcome: Some(outcome) };
+                note(connection, run, *seq, outcome, reason)?;
             }
-            let holder = holder.filter(|_| after.state() == State::Replaying);
-            save_standing(connection, id, &after, holder, end.at)?;
+            if after != standing {
+                let holder = holder.filter(|_| after.state() == State::Replaying);
+                save_standing(connection, id, &after, holder, end.at)?;
+            }
             let judged = end.failure.as_ref().filter(|f| f.status.is_some_and(judges_data));
             if let Some(failure) = judged.filter(|_| end.outcome == AttemptOutcome::Refused) {
                 rejudge(connection, id, failure, end.at)?;
@@ -203,9 +198,9 @@ impl Store {
                 after = standing.after(Event::Release).unwrap_or(standing);
                 save_standing(connection, id, &after, None, Timestamp::now())?;
             }
-            let recorded = Recorded::of(after.state(), outcome);
-            note(connection, run, seq, recorded.outcome, &reason)?;
-            Ok(recorded)
+            let outcome = outcome_in_run(connection, run, id, after.state(), outcome)?;
+            note(connection, run, seq, outcome, &reason)?;
+            Ok(Recorded { state: after.state(), outcome: Some(outcome) })
         })
     }
 }
@@ -244,8 +239,28 @@ fn has_older_open_mate(connection: &Connection, write: &FailedWrite) -> JobResul
         .query_row((write.id, write.order_at), |row| row.get(0))?)
 }
 
+/// How a write ended in a run. If one of the run's own requests for it went unanswered and it goes back as `unknown`,
+/// it is not said to have failed, whatever the last attempt met: that request may have been applied.
+pub(super) fn outcome_in_run(
+    connection: &Connection,
+    run: RunId,
+    id: WriteId,
+    state: State,
+    last: Outcome,
+) -> JobResult<Outcome> {
+    if state != State::Unknown {
+        return Ok(last);
+    }
+    let unanswered: bool = connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM attempts WHERE write_id = ? AND run_id = ? AND outcome = 'no_answer')",
+        )?
+        .query_row((id, run), |row| row.get(0))?;
+    Ok(if unanswered { Outcome::Unknown } else { last })
+}
+
 /// Notes how a write of the plan ended.
-fn note(connection: &Connection, run: RunId, seq: usize, outcome: Option<Outcome>, reason: &str) -> JobResult<()> {
+fn note(connection: &Connection, run: RunId, seq: usize, outcome: Outcome, reason: &str) -> JobResult<()> {
     connection
         .prepare_cached("UPDATE run_items SET outcome = ?, reason = ? WHERE run_id = ? AND seq = ?")?
         .execute((outcome, reason, run, seq as i64))?;

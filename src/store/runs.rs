@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::error::JobResult;
+use super::intents::outcome_in_run;
 use super::locks::{RunLock, holder};
 use super::rows::{load_standing, save_standing};
 use super::worker::Reply;
@@ -250,7 +251,7 @@ fn take_back(connection: &Connection, run: RunId, now: Timestamp) -> JobResult<(
         {
             save_standing(connection, id, &after, None, now)?;
             // It was between two attempts: what was sent for it must not be told as never sent.
-            let outcome = if after.state() == State::Unknown { Outcome::Unknown } else { Outcome::Failed };
+            let outcome = outcome_in_run(connection, run, id, after.state(), Outcome::Failed)?;
             connection
                 .prepare_cached(
                     "UPDATE run_items SET outcome = ?1, reason = 'the run ended before its next attempt'

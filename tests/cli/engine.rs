@@ -367,3 +367,16 @@ fn a_stop_that_comes_after_the_last_write_stops_nothing() {
     raiser.join().unwrap();
     assert_eq!((tally(&report), report.exit_code()), (vec![(Outcome::Accepted, 1)], ExitCode::Ok));
 }
+
+#[test]
+fn an_answer_to_a_write_that_was_unknown_is_told_as_what_it_was() {
+    let world = World::new();
+    world.ingest(&[order(1)]);
+    let bench = Bench::new(&world);
+    bench.run(bench.plan(), &Fake::new(&world, vec![Sent::NoAnswer("gone".to_owned()); 3]));
+    assert_eq!(world.states(), ["unknown"]);
+    // This run's own request was answered: it failed, and the write is what it was.
+    let (report, _) = bench.run(bench.plan(), &Fake::new(&world, vec![refused()]));
+    assert_eq!(tally(&report), [(Outcome::Failed, 1)]);
+    assert_eq!(world.states(), ["unknown"]);
+}
