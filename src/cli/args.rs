@@ -83,7 +83,7 @@ pub(super) enum Command {
     Stats(Stats),
     /// Show all that happened to a write
     History(History),
-    /// Show the runs, the newest first
+    /// Show the runs, the newest first, or control one that is under way
     Runs(Runs),
     /// Send writes again, with their original keys and bytes
     Replay(Replay),
@@ -240,10 +240,48 @@ pub(super) struct History {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Runs {
     /// The most runs
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(super) limit: usize,
+    #[command(subcommand)]
+    pub(super) control: Option<RunControl>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RunControl {
+    /// Let a run finish what is in flight, and end
+    Stop {
+        /// The run
+        #[arg(value_name = "RUN")]
+        run: i64,
+    },
+    /// Let a run finish what is in flight, and wait
+    Pause {
+        /// The run
+        #[arg(value_name = "RUN")]
+        run: i64,
+    },
+    /// Let a paused run go on
+    Resume {
+        /// The run
+        #[arg(value_name = "RUN")]
+        run: i64,
+    },
+    /// Change how fast a run sends
+    #[command(group(clap::ArgGroup::new("pace").required(true).multiple(true).args(["rate", "concurrency"])))]
+    Pace {
+        /// The run
+        #[arg(value_name = "RUN")]
+        run: i64,
+        /// The most requests a second; `none` for no limit
+        #[arg(long, value_name = "R", value_parser = rate_or_none)]
+        rate: Option<f64>,
+        /// The most requests at once
+        #[arg(long, value_name = "N", value_parser = at_least_one)]
+        concurrency: Option<usize>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -271,12 +309,18 @@ pub(super) struct Replay {
     /// Send without a canary
     #[arg(long)]
     pub(super) no_canary: bool,
-    /// The most writes in flight
+    /// The most requests a second, retries included; fractions are fine [default: no limit]
+    #[arg(long, value_name = "R", value_parser = rate)]
+    pub(super) rate: Option<f64>,
+    /// The most requests at once: it begins with one, grows while all is accepted, halves on 429, 503 and silence
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = at_least_one)]
     pub(super) concurrency: usize,
     /// The most requests for one write in this run
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) max_attempts: u32,
+    /// How many writes of a group may fail in a row before the group is stopped
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) max_failures: u32,
     /// Send in spite of these hazards: endpoint-assumed, key-expired, key-not-sent, lane-blocked, superseded,
     /// edited-after-ambiguous (no-body can't be sent at all)
     #[arg(long, value_name = "HAZARD,…", value_delimiter = ',', value_parser = hazard)]
@@ -284,6 +328,15 @@ pub(super) struct Replay {
     /// Send in spite of key-expired and key-not-sent: the API may then hold a write twice
     #[arg(long)]
     pub(super) allow_duplicates: bool,
+    /// Send under new keys, past the API's cache of refusals; only what was definitely refused
+    #[arg(long)]
+    pub(super) new_key: bool,
+    /// Send what a stopped or dead run left of its plan, after looking at hazards again
+    #[arg(long = "continue", value_name = "RUN", conflicts_with_all = ["query", "failure_type", "id", "all"])]
+    pub(super) continues: Option<i64>,
+    /// Join in where another run sends to the same target; never the same write or lane
+    #[arg(long)]
+    pub(super) alongside: bool,
     /// Don't ask (without a terminal nothing is asked, unless the target wants to be confirmed)
     #[arg(long)]
     pub(super) yes: bool,
@@ -399,6 +452,15 @@ fn filled(text: &str) -> Result<String, String> {
 
 fn length(text: &str) -> Result<Duration, String> {
     parse_length(text).ok_or_else(|| "a length of time is written 30s, 15m, 12h or 30d".to_owned())
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse::<f64>().ok().filter(|r| r.is_finite() && (1e-6..=1e6).contains(r));
+    rate.ok_or_else(|| "a number of requests a second above 0: 20, 0.5".to_owned())
+}
+
+fn rate_or_none(text: &str) -> Result<f64, String> {
+    if text == "none" { Ok(0.0) } else { rate(text).map_err(|why| format!("{why}; or none")) }
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use super::args::{Backup, Export, Target};
 use super::context::{Context, Usage, read_token, token_source};
-use super::output::{Out, note, thousands, writes};
+use super::output::{Out, note};
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::filter::Test;
 use crate::domain::stable_key::stable_key;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
+use crate::render::count::{thousands, writes};
 use crate::render::json;
 use crate::render::table::{Column, table};
 use crate::replay::ExitCode;

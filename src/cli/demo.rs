@@ -27,7 +27,7 @@ use crate::domain::target::TargetSettings;
 use crate::domain::time::Timestamp;
 use crate::render::detail;
 use crate::render::style::Palette;
-use crate::replay::{ExitCode, Report, RunOptions, build_plan};
+use crate::replay::{ExitCode, PaceSettings, PlanTerms, Report, RunOptions, build_plan};
 use crate::sandbox::{Sandbox, Settings};
 use crate::store::{OpenOptions, Store};
 
@@ -236,14 +236,19 @@ impl Story<'_> {
         let target = settings();
         let data = self.store.plan_data(&filter, None, self.context.config.windows(), now).wait()?;
         let last_id = data.last_id.unwrap_or(WriteId(0));
-        let plan = build_plan(data.candidates, &data.mates, &[], target.window, now);
+        let length = Duration::ZERO;
+        let terms = PlanTerms { allowed: &[], window: target.window, new_key: false, length, now };
+        let plan = build_plan(data.candidates, &data.mates, &terms);
         let options = RunOptions {
             target,
             base_url: BaseUrl::parse(&self.sandbox.base_url())?,
             allowed: Vec::new(),
-            concurrency: 8,
+            pace: PaceSettings { rate: None, concurrency: 8 },
             canaries: 1,
             max_attempts: 5,
+            max_failures: 20,
+            new_key: false,
+            alongside: false,
             operator: self.context.operator.clone(),
             reason: Some("the demo".to_owned()),
             query: types.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),

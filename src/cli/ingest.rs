@@ -9,10 +9,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::Ingest;
 use super::context::{Context, Usage};
-use super::output::{Out, note, thousands};
+use super::output::{Out, note};
 use crate::capture::{self, Binding, IngestOptions, Progress, same_file};
 use crate::domain::endpoint::{ASSUMED_PATH, EndpointPath};
 use crate::domain::time::Timestamp;
+use crate::render::count::thousands;
 use crate::replay::ExitCode;
 
 pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {

@@ -1,20 +1,19 @@
-//! The commands that look: list, show, groups, stats, history, runs.
+//! The commands that look: list, show, groups, stats, history.
 
 use std::io::stdout;
 
-use super::args::{By, Format, History, List, Runs, Show, Stats};
+use super::args::{By, Format, History, List, Show, Stats};
 use super::context::Context;
-use super::output::{Out, note, thousands, writes};
+use super::output::{Out, note};
 use crate::domain::escape::terminal;
 use crate::domain::filter::{Filter, Test};
 use crate::domain::group::Group;
 use crate::domain::hazard::Hazard;
 use crate::domain::ids::WriteId;
-use crate::domain::outcome::Outcome;
-use crate::domain::run::{Run, RunState};
 use crate::domain::state::State;
 use crate::domain::time::{Timestamp, brief_length};
 use crate::domain::write::WriteView;
+use crate::render::count::{thousands, writes};
 use crate::render::table::{Column, table};
 use crate::render::{csv, detail, json};
 use crate::replay::ExitCode;
@@ -120,7 +119,7 @@ fn footer(store: &Store, asked: &Filter, hides: bool, more: bool, empty: bool) -
 }
 
 /// The least width at which every column of a table has room.
-const WIDE: u16 = 110;
+pub(super) const WIDE: u16 = 110;
 
 /// A list as a table; on a narrow terminal the message keeps its room, and what `show` says too is left out.
 fn write_table(rows: &[Vec<String>], width: Option<u16>) -> String {
@@ -152,7 +151,7 @@ fn marked(rows: &[Vec<String>]) -> Vec<Vec<String>> {
 }
 
 /// A table of some of its columns.
-fn chosen(columns: &[Column], rows: &[Vec<String>], which: &[usize], width: u16) -> String {
+pub(super) fn chosen(columns: &[Column], rows: &[Vec<String>], which: &[usize], width: u16) -> String {
     let columns: Vec<Column> = which.iter().map(|&n| columns[n]).collect();
     let rows = rows.iter().map(|row| which.iter().map(|&n| row[n].clone()).collect()).collect();
     table(&columns, rows, Some(width))
@@ -282,11 +281,14 @@ pub(super) fn stats(context: &Context, args: &Stats) -> anyhow::Result<ExitCode>
         By::Group => (CountBy::Group, "group"),
     };
     let counts = store.counts(by, context.global.target.as_deref()).wait()?;
+    let now = Timestamp::now();
+    let windows = store.key_windows(context.config.windows(), context.global.target.as_deref(), now).wait()?;
     let mut out = Out::new();
     if context.global.json {
         for count in &counts {
             out.line(&json::count(name, &count.key, &count.by_state))?;
         }
+        out.line(&json::key_windows(&windows))?;
         out.flush()?;
         return Ok(ExitCode::Ok);
     }
@@ -314,6 +316,9 @@ pub(super) fn stats(context: &Context, args: &Stats) -> anyhow::Result<ExitCode>
         Some(width) if width < WIDE => chosen(&columns, &rows, &[0, 1, 3, 4, 7], width),
         width => table(&columns, rows, width),
     })?;
+    for line in crate::render::windows::lines(&windows, now) {
+        out.line(&line)?;
+    }
     out.flush()?;
     Ok(ExitCode::Ok)
 }
@@ -345,59 +350,4 @@ pub(super) fn history(context: &Context, args: &History) -> anyhow::Result<ExitC
         note(&format!("nothing has happened to write {id} since it came in"));
     }
     Ok(ExitCode::Ok)
-}
-
-pub(super) fn runs(context: &Context, args: &Runs) -> anyhow::Result<ExitCode> {
-    let store = context.look()?;
-    let runs = store.runs(args.limit).wait()?;
-    let mut out = Out::new();
-    if context.global.json {
-        for run in &runs {
-            out.line(&json::run(run))?;
-        }
-    } else if !runs.is_empty() {
-        let columns = [
-            Column::Number("RUN"),
-            Column::Fixed("STATE"),
-            Column::Fixed("STARTED"),
-            Column::Fixed("BY"),
-            Column::Number("PLANNED"),
-            Column::Number("REPLAYED"),
-            Column::Number("FAILED"),
-            Column::Number("UNKNOWN"),
-            Column::Number("OTHER"),
-            Column::Text("QUERY"),
-            Column::Text("WHY IT ENDED"),
-        ];
-        let rows: Vec<Vec<String>> = runs.iter().map(run_row).collect();
-        out.text(&match Context::width() {
-            Some(width) if width < WIDE => chosen(&columns, &rows, &[0, 1, 4, 5, 6, 7, 10], width),
-            width => table(&columns, rows, width),
-        })?;
-    }
-    out.flush()?;
-    Ok(ExitCode::Ok)
-}
-
-fn run_row(run: &Run) -> Vec<String> {
-    let told = [Outcome::Accepted, Outcome::Failed, Outcome::Unknown].map(|o| run.tally.get(o)).iter().sum::<u64>();
-    // Held, refused, skipped and unsent.
-    let other = run.tally.planned() - told;
-    let ended = match run.state {
-        RunState::Died => "its process died; replay again to go on".to_owned(),
-        _ => run.stopped.clone().unwrap_or_default(),
-    };
-    vec![
-        run.id.to_string(),
-        run.state.name().to_owned(),
-        run.started_at.to_human(),
-        run.operator.name.clone(),
-        thousands(run.tally.planned()),
-        thousands(run.tally.get(Outcome::Accepted)),
-        thousands(run.tally.get(Outcome::Failed)),
-        thousands(run.tally.get(Outcome::Unknown)),
-        thousands(other),
-        run.query.clone(),
-        ended,
-    ]
 }

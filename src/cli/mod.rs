@@ -8,6 +8,7 @@ mod ingest;
 mod look;
 mod output;
 mod replay;
+mod runs;
 mod settle;
 mod telling;
 
@@ -64,7 +65,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Groups => look::groups(&context),
         Command::Stats(args) => look::stats(&context, &args),
         Command::History(args) => look::history(&context, &args),
-        Command::Runs(args) => look::runs(&context, &args),
+        Command::Runs(args) => runs::run(&context, &args),
         Command::Replay(args) => replay::run(&context, &args),
         Command::Resolve(args) => settle::resolve(&context, &args),
         Command::Discard(args) => settle::discard(&context, &args),

@@ -78,21 +78,3 @@ pub(super) fn is_yes(answer: &str) -> bool {
 fn explained(error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("stdout can't be written: {error} (what the command changed is kept)"))
 }
-
-/// `1,234,567`.
-pub(super) fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (at, c) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
-}
-
-/// `1 write`, `2 writes`.
-pub(super) fn writes(n: u64) -> String {
-    format!("{} {}", thousands(n), if n == 1 { "write" } else { "writes" })
-}

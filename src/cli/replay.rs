@@ -1,35 +1,53 @@
 //! `dlq replay`: select, plan, ask, send, report.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use super::args::Replay as Args;
 use super::context::{Context, Usage, read_token};
-use super::output::{Out, ask, is_yes, note, read_answer, terminal_is_there, thousands, writes};
+use super::output::{Out, ask, is_yes, note, read_answer, terminal_is_there};
 use super::telling::{Telling, Told, stop_signal};
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::filter::{Filter, NumberField, Range, Test};
 use crate::domain::hazard::Hazard;
-use crate::domain::ids::WriteId;
+use crate::domain::ids::{RunId, WriteId};
+use crate::domain::key::KeyWindows;
 use crate::domain::outcome::{Outcome, Tally};
 use crate::domain::plan::{Plan, PlannedWrite};
 use crate::domain::target::TargetSettings;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Timestamp, human_length};
+use crate::render::count::{thousands, writes};
 use crate::render::json::{self, ReplayLine};
-use crate::replay::{ExitCode, HttpTransport, Replay, Report, RunOptions, build_plan};
-use crate::store::{PlanData, Store, StoreError};
+use crate::render::plan::{self, PlanPage};
+use crate::render::windows;
+use crate::replay::{
+    ExitCode, HttpTransport, MaybeCached, PaceSettings, PlanTerms, Replay, Report, RunOptions, build_plan,
+    expected_length,
+};
+use crate::store::{PlanData, RestOfRun, Store, StoreError};
+
+/// What was selected, before the plan is made.
+struct Selected {
+    data: PlanData,
+    filter: Filter,
+    query: String,
+}
 
 pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
-    if args.query.query.is_empty() && args.failure_type.is_none() && args.id.is_empty() && !args.all {
-        let hint =
-            "say what to replay: a query, --type TYPE, --id N, or --all for everything that is pending or unknown";
+    let nothing = args.query.query.is_empty() && args.failure_type.is_none() && args.id.is_empty() && !args.all;
+    if nothing && args.continues.is_none() {
+        let hint = "say what to replay: a query, --type TYPE, --id N, --all for everything that is pending or unknown, \
+                    or --continue RUN";
         return Err(Usage(hint.to_owned()).into());
     }
     let store = context.change()?;
     let now = Timestamp::now();
-    let filter = selection(context, &store, args)?;
-    let data = store.plan_data(&filter, args.limit, context.config.windows(), now).wait()?;
+    let Selected { data, filter, query } = match args.continues {
+        Some(run) => rest_of(context, &store, RunId(run), args.limit)?,
+        None => select(context, &store, args, now)?,
+    };
     let target = context.config.target(&the_target(context, &data)?);
     let base = context.base_url(&store, &target)?;
     let mut allowed = args.allow.clone();
@@ -38,9 +56,24 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     }
     let last_id = data.last_id.unwrap_or(WriteId(0));
     let empty = data.candidates.is_empty();
-    let plan = build_plan(data.candidates, &data.mates, &allowed, target.window, now);
+    let pace = PaceSettings { rate: args.rate, concurrency: args.concurrency };
+    let latency = store.recent_latency().wait()?;
+    let length = expected_length(data.candidates.len(), pace, latency.unwrap_or(ASSUMED_LATENCY));
+    let terms = PlanTerms { allowed: &allowed, window: target.window, new_key: args.new_key, length, now };
+    let plan = build_plan(data.candidates, &data.mates, &terms);
+    let page = plan::page(
+        &plan,
+        &PlanPage {
+            target: &target.name,
+            base_url: base.as_ref(),
+            new_key: args.new_key,
+            length: expected_length(plan.send.len(), pace, latency.unwrap_or(ASSUMED_LATENCY)),
+            pace: pace_text(pace, latency),
+        },
+        now,
+    );
     if args.dry_run {
-        return dry_run(context, &store, &target, base.as_ref(), &plan, args);
+        return dry_run(context, &store, &page, &plan, args);
     }
     if empty {
         return nothing_to_do(context, args);
@@ -50,7 +83,7 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         return Err(Usage(hint).into());
     };
     if !context.global.json && !context.global.quiet {
-        ask(&plan_text(&plan, &target, Some(&base_url)));
+        ask(&page);
     }
     if plan.send.is_empty() {
         return only_refused(context, &store, &plan);
@@ -64,18 +97,56 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let options = RunOptions {
         base_url,
         allowed,
-        concurrency: args.concurrency,
+        pace,
         canaries: if args.no_canary { 0 } else { args.canary },
         max_attempts: args.max_attempts,
+        max_failures: args.max_failures,
+        new_key: args.new_key,
+        alongside: args.alongside,
         operator: context.operator.clone(),
         reason: args.reason.clone(),
-        query: query_text(args),
+        query,
         filter,
         last_id,
         target,
     };
     send(context, store, options, plan, token.as_deref())
 }
+
+/// What a request takes before the first one was measured.
+const ASSUMED_LATENCY: Duration = Duration::from_millis(250);
+
+fn pace_text(pace: PaceSettings, latency: Option<Duration>) -> String {
+    let rate = pace.rate.map(|rate| format!("{rate} a second, ")).unwrap_or_default();
+    let each = match latency {
+        Some(latency) => format!("{} a request", human_length(latency.max(Duration::from_millis(1)))),
+        None => format!("{} a request assumed", human_length(ASSUMED_LATENCY)),
+    };
+    format!("{rate}{} at once, {each}", pace.concurrency)
+}
+
+fn select(context: &Context, store: &Store, args: &Args, now: Timestamp) -> anyhow::Result<Selected> {
+    let filter = selection(context, store, args)?;
+    let data = store.plan_data(&filter, args.limit, context.config.windows(), now).wait()?;
+    Ok(Selected { data, filter, query: query_text(args) })
+}
+
+/// The rest of a run's plan, and the filter of what that run had selected.
+fn rest_of(context: &Context, store: &Store, run: RunId, limit: Option<usize>) -> anyhow::Result<Selected> {
+    let RestOfRun { mut data, query } = store.rest_of_run(run).wait()?;
+    data.candidates.truncate(limit.unwrap_or(usize::MAX));
+    if let Some(named) = context.global.target.as_ref().filter(|named| !data.targets.contains(named)) {
+        let hint = format!("run {run} sent to target {}, not to {named}", data.targets.join(", "));
+        return Err(Usage(hint).into());
+    }
+    let told = query.split_once(CONTINUED).map_or(query.as_str(), |(words, _)| words);
+    let words = if told == "all" { Vec::new() } else { vec![told.to_owned()] };
+    let filter = context.filter(store, &words)?;
+    Ok(Selected { data, filter, query: format!("{told}{CONTINUED}{run})") })
+}
+
+/// Says in a run's query which run it continues.
+const CONTINUED: &str = " (rest of run ";
 
 fn selection(context: &Context, store: &Store, args: &Args) -> anyhow::Result<Filter> {
     let mut filter = context.careful_filter(store, &args.query.query)?;
@@ -112,36 +183,6 @@ fn the_target(context: &Context, data: &PlanData) -> anyhow::Result<String> {
     }
 }
 
-fn plan_text(plan: &Plan, target: &TargetSettings, base: Option<&BaseUrl>) -> String {
-    let groups: std::collections::HashSet<_> = plan.send.iter().map(|w| w.group).collect();
-    let base = base.map_or_else(|| "no base URL yet".to_owned(), ToString::to_string);
-    let mut text = format!("Plan for target {} ({base})\n", target.name);
-    let of = if groups.len() == 1 { "group" } else { "groups" };
-    text.push_str(&format!(
-        "  to send   {} of {} {of}, each under its own key\n",
-        writes(plan.send.len() as u64),
-        groups.len()
-    ));
-    let mut noted: Vec<(Hazard, u64)> = Vec::new();
-    for hazard in plan.send.iter().flat_map(|w| &w.hazards) {
-        match noted.iter_mut().find(|(h, _)| h == hazard) {
-            Some((_, n)) => *n += 1,
-            None => noted.push((*hazard, 1)),
-        }
-    }
-    for (hazard, n) in noted {
-        let what = if hazard.refuses() { "allowed" } else { "noted  " };
-        text.push_str(&format!("  {what}   {} {hazard}: {}\n", thousands(n), hazard.why()));
-    }
-    for &hazard in Hazard::ALL {
-        let refused = plan.refused.iter().filter(|(_, h)| *h == hazard).count() as u64;
-        if refused > 0 {
-            text.push_str(&format!("  refused   {} {hazard}: {}\n", thousands(refused), hazard.why()));
-        }
-    }
-    text
-}
-
 /// Asks on a terminal. A target that wants its name typed gets it typed, or `--yes` with `--target` where nobody can.
 fn confirmed(context: &Context, args: &Args, target: &TargetSettings, base: &BaseUrl, n: u64) -> anyhow::Result<bool> {
     let terminal = terminal_is_there();
@@ -160,14 +201,7 @@ fn confirmed(context: &Context, args: &Args, target: &TargetSettings, base: &Bas
     Ok(is_yes(&read_answer()?))
 }
 
-fn dry_run(
-    context: &Context,
-    store: &Store,
-    target: &TargetSettings,
-    base: Option<&BaseUrl>,
-    plan: &Plan,
-    args: &Args,
-) -> anyhow::Result<ExitCode> {
+fn dry_run(context: &Context, store: &Store, page: &str, plan: &Plan, args: &Args) -> anyhow::Result<ExitCode> {
     let mut tally = Tally::default();
     tally.add(Outcome::Unsent, plan.send.len() as u64);
     tally.add(Outcome::Refused, plan.refused.len() as u64);
@@ -181,7 +215,7 @@ fn dry_run(
         }
         out.line(&json::summary(None, &tally, 0, None))?;
     } else {
-        out.text(&plan_text(plan, target, base))?;
+        out.text(page)?;
         for (write, hazard) in plan.refused.iter().take(20) {
             out.line(&format!("  write {} would be refused: {hazard}", write.id))?;
         }
@@ -267,8 +301,11 @@ fn send(
         total: plan.send.len() as u64,
         stop: stop.clone(),
     };
-    let (ended, told) = drive(store, options, plan, token, telling, stop)?;
-    report(context, &ended, told)
+    let target = options.target.name.clone();
+    let (ended, told) = drive(Arc::clone(&store), options, plan, token, telling, stop)?;
+    let now = Timestamp::now();
+    let windows = store.key_windows(context.config.windows(), Some(&target), now).wait().unwrap_or_default();
+    report(context, &ended, told, &windows, now)
 }
 
 /// Runs a plan to its end and tells it; Ctrl-C is heeded.
@@ -306,7 +343,13 @@ async fn signals(stop: CancellationToken, abort: CancellationToken) {
     abort.cancel();
 }
 
-fn report(context: &Context, report: &Report, told: Told) -> anyhow::Result<ExitCode> {
+fn report(
+    context: &Context,
+    report: &Report,
+    told: Told,
+    windows: &KeyWindows,
+    now: Timestamp,
+) -> anyhow::Result<ExitCode> {
     let code = report.exit_code();
     if let Some(error) = told.broken {
         // The run itself is complete and recorded; only the telling was cut off.
@@ -314,7 +357,8 @@ fn report(context: &Context, report: &Report, told: Told) -> anyhow::Result<Exit
     }
     let mut out = Out::new();
     if context.global.json {
-        out.line(&json::summary(Some(report.run), &report.tally, report.new_since_plan, report.stopped.as_deref()))?;
+        let (tally, stopped) = (&report.tally, report.stopped.as_deref());
+        out.line(&json::run_summary(report.run, tally, report.new_since_plan, stopped, windows))?;
     } else {
         for trouble in &told.troubles {
             note(trouble);
@@ -332,10 +376,30 @@ fn report(context: &Context, report: &Report, told: Told) -> anyhow::Result<Exit
         if report.new_since_plan > 0 {
             out.line(&format!("{} came in since the plan was made.", writes(report.new_since_plan)))?;
         }
+        if let Some(again) = &report.maybe_cached {
+            out.line(&maybe_cached(again))?;
+        }
+        let lines = if context.global.quiet { Vec::new() } else { windows::lines(windows, now) };
+        for line in lines {
+            out.line(&line)?;
+        }
+        if report.tally.get(Outcome::Unsent) > 0 {
+            out.line(&format!("Next, once the cause is mended: dlq replay --continue {}", report.run))?;
+        }
     }
     out.flush()?;
     if let Some(error) = &report.error {
         anyhow::bail!("run {} was ended by an error: {error}", report.run);
     }
     Ok(code)
+}
+
+fn maybe_cached(again: &MaybeCached) -> String {
+    let what = if again.count == 1 { "1 refusal is" } else { "refusals are" };
+    let count = if again.count == 1 { String::new() } else { format!("{} ", thousands(again.count)) };
+    format!(
+        "{count}{what} the same as before, within the key window: maybe-cached. If the cause is mended, the API may go on \
+         answering from its cache until {}; dlq replay --new-key gets past it.",
+        again.until.to_human()
+    )
 }

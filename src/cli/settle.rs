@@ -2,11 +2,12 @@
 
 use super::args::{Purge, Query, Resolve, WithReason};
 use super::context::{Context, Usage};
-use super::output::{Out, ask, is_yes, note, read_answer, terminal_is_there, writes};
+use super::output::{Out, ask, is_yes, note, read_answer, terminal_is_there};
 use crate::domain::escape::terminal;
 use crate::domain::filter::{Filter, Test};
 use crate::domain::state::{Event, State};
 use crate::domain::time::{Timestamp, human_length};
+use crate::render::count::writes;
 use crate::replay::ExitCode;
 use crate::store::{Settled, Store};
 

@@ -60,6 +60,7 @@ impl Telling {
                     bar.0.set_message(terminal(&reason).into_owned());
                     bar.println_or_log(self.verbose, &terminal(&text));
                 }
+                Event::Notice(text) => bar.println_or_log(!self.quiet, &terminal(&text)),
                 // The report says it at the end; a bar that runs on should not keep it back till then.
                 Event::Stopping(reason) => {
                     let wanted = self.verbose || !bar.0.is_hidden();

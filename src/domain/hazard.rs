@@ -133,6 +133,15 @@ pub fn hazards(facts: &Facts, window: Duration, now: Timestamp) -> Vec<Hazard> {
     Hazard::ALL.iter().copied().filter(applies).collect()
 }
 
+/// The first of a write's hazards that keeps it from being sent, unless it is allowed. A new key is no protection for
+/// what may have been applied under the old one: then that refuses too, whatever is allowed.
+pub fn refusing(hazards: &[Hazard], allowed: &[Hazard], new_key: bool) -> Option<Hazard> {
+    if new_key && hazards.contains(&Hazard::OutcomeUnknown) {
+        return Some(Hazard::OutcomeUnknown);
+    }
+    hazards.iter().copied().find(|h| h.refuses() && !allowed.contains(h))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::ids::WriteId;
 use super::time::Timestamp;
 
 /// The longest key that is taken, in bytes; servers cap a header line at 8 KiB or more.
@@ -89,6 +90,20 @@ impl KeyOrigin {
 /// Whether a key that was first sent at `ambiguous_since` still protects at `now`.
 pub fn inside_window(ambiguous_since: Timestamp, window: Duration, now: Timestamp) -> bool {
     now < ambiguous_since.plus(window)
+}
+
+/// The key windows that matter: of open appends that may have been applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KeyWindows {
+    /// The write whose window ends first of those that have not ended, and when.
+    pub first_ends: Option<(WriteId, Timestamp)>,
+    /// How many have ended; counted to one more than [`Self::MOST_COUNTED`].
+    pub ended: u64,
+}
+
+impl KeyWindows {
+    /// As far as they are counted.
+    pub const MOST_COUNTED: u64 = 10_000;
 }
 
 /// When the window of an ambiguous *captured* failure began: its first attempt, else ten minutes before it failed (the

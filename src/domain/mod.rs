@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod api_error;
+pub mod bucket;
 pub mod endpoint;
 pub mod escape;
 pub mod explain;

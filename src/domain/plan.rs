@@ -1,5 +1,7 @@
 //! Plans: which writes a run will send, in which order, and what is held back and why.
 
+use std::sync::Arc;
+
 use super::hazard::{Facts, Hazard};
 use super::identity::Sha;
 use super::ids::{GroupId, WriteId};
@@ -12,6 +14,8 @@ pub struct Candidate {
     pub id: WriteId,
     /// Its group.
     pub group: GroupId,
+    /// Its path; the writes of one endpoint share it.
+    pub endpoint: Arc<str>,
     /// Its place in time.
     pub order_at: Timestamp,
     /// What its hazards depend on. `lane_blocked` is not known yet.
@@ -40,6 +44,8 @@ pub struct PlannedWrite {
     pub id: WriteId,
     /// Its group.
     pub group: GroupId,
+    /// Its path; the writes of one endpoint share it.
+    pub endpoint: Arc<str>,
     /// Its place in time.
     pub order_at: Timestamp,
     /// The body that was shown; another one is not sent.
@@ -48,20 +54,17 @@ pub struct PlannedWrite {
     pub lanes: Vec<i64>,
     /// All its hazards when the plan was made.
     pub hazards: Vec<Hazard>,
-}
-
-impl PlannedWrite {
-    /// The first hazard that refuses it and is not allowed.
-    pub fn refusal(&self, allowed: &[Hazard]) -> Option<Hazard> {
-        self.hazards.iter().copied().find(|h| h.refuses() && !allowed.contains(h))
-    }
+    /// When the API forgets its key, if that matters: of an append that may have been applied.
+    pub window_ends: Option<Timestamp>,
 }
 
 /// A frozen plan.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
-    /// What will be sent, oldest first.
+    /// What will be sent: oldest first, after what is urgent.
     pub send: Vec<PlannedWrite>,
+    /// How many writes go first because a key window ends before the run is expected to.
+    pub urgent: usize,
     /// What a hazard refuses, with the hazard.
     pub refused: Vec<(PlannedWrite, Hazard)>,
 }

@@ -70,6 +70,48 @@ pub struct Run {
     pub new_since_plan: u64,
     /// What stopped it.
     pub stopped: Option<String>,
+    /// What someone wants of it, while it is under way.
+    pub wanted: Option<Wanted>,
+}
+
+/// What someone wants of a run that is under way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wish {
+    /// Whether it is to send.
+    pub wanted: Wanted,
+    /// Requests per second: `None` as it was started, 0 without a limit.
+    pub rate: Option<f64>,
+    /// The most requests out at once: `None` as it was started.
+    pub concurrency: Option<usize>,
+    /// Who said so last.
+    pub operator: String,
+}
+
+/// Whether a run is to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Send.
+    Go,
+    /// Finish what is in flight, then wait.
+    Pause,
+    /// Finish what is in flight, then end.
+    Stop,
+}
+
+impl Wanted {
+    /// The name used everywhere.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Go => "go",
+            Self::Pause => "pause",
+            Self::Stop => "stop",
+        }
+    }
+
+    /// From its name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Go, Self::Pause, Self::Stop].into_iter().find(|w| w.name() == name)
+    }
 }
 
 /// One HTTP request for a write.

@@ -3,6 +3,7 @@
 use md5::{Digest, Md5};
 
 use super::json::{self, Node, PythonError, ScanError};
+use super::key::IdempotencyKey;
 
 /// Why a text has no stable key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -35,4 +36,14 @@ pub fn uuid_of(bytes: &[u8]) -> String {
         text.push_str(&format!("{byte:02x}"));
     }
     text
+}
+
+/// The key that takes the place of another on purpose: the same for the same key, and never one that is in use already.
+pub fn new_key(of: &IdempotencyKey) -> IdempotencyKey {
+    IdempotencyKey::from_stored(uuid_of(format!("dlq new key\n{of}").as_bytes()))
+}
+
+/// The key of a part of a batch: `count` records from the one at `first` on, counted from 0.
+pub fn part_key(of: &IdempotencyKey, first: usize, count: usize) -> IdempotencyKey {
+    IdempotencyKey::from_stored(uuid_of(format!("dlq part {first} {count}\n{of}").as_bytes()))
 }

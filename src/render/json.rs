@@ -10,8 +10,9 @@ use crate::domain::escape::json_line;
 use crate::domain::group::Group;
 use crate::domain::ids::{RunId, WriteId};
 use crate::domain::json;
+use crate::domain::key::KeyWindows;
 use crate::domain::outcome::{Outcome, Tally};
-use crate::domain::run::{Attempt, LogEntry, Run};
+use crate::domain::run::{Attempt, LogEntry, Run, Wish};
 use crate::domain::state::State;
 use crate::domain::write::WriteView;
 
@@ -216,11 +217,50 @@ fn counts(fields: &mut Map<String, Value>, tally: &Tally, new_since_plan: u64, s
     fields.insert("stopped".to_owned(), json!(stopped));
 }
 
+/// What is wanted of a run now.
+pub fn wish(run: RunId, wish: &Wish) -> String {
+    line(&json!({
+        "run": run,
+        "wanted": wish.wanted.name(),
+        "rate": wish.rate.filter(|rate| *rate > 0.0),
+        "concurrency": wish.concurrency,
+        "operator": wish.operator,
+    }))
+}
+
+/// The key windows that matter, for `stats`.
+pub fn key_windows(windows: &KeyWindows) -> String {
+    line(&json!({ "key_windows": windows_value(windows) }))
+}
+
+fn windows_value(windows: &KeyWindows) -> Value {
+    json!({
+        "first_ends_at": windows.first_ends.map(|(_, ends)| ends),
+        "first_id": windows.first_ends.map(|(id, _)| id),
+        "ended": windows.ended,
+    })
+}
+
 /// The last line of a replay.
 pub fn summary(run: Option<RunId>, tally: &Tally, new_since_plan: u64, stopped: Option<&str>) -> String {
     let mut fields = Map::new();
     fields.insert("run".to_owned(), json!(run));
     counts(&mut fields, tally, new_since_plan, stopped);
+    line(&json!({ "summary": fields }))
+}
+
+/// The last line of a replay that sent something.
+pub fn run_summary(
+    run: RunId,
+    tally: &Tally,
+    new_since_plan: u64,
+    stopped: Option<&str>,
+    windows: &KeyWindows,
+) -> String {
+    let mut fields = Map::new();
+    fields.insert("run".to_owned(), json!(run));
+    counts(&mut fields, tally, new_since_plan, stopped);
+    fields.insert("key_windows".to_owned(), windows_value(windows));
     line(&json!({ "summary": fields }))
 }
 

@@ -1,7 +1,10 @@
 //! How things look: NDJSON for scripts, tables and pages for people, CSV for spreadsheets. Pure: values in, text out.
 
+pub mod count;
 pub mod csv;
 pub mod detail;
 pub mod json;
+pub mod plan;
 pub mod style;
 pub mod table;
+pub mod windows;

@@ -28,9 +28,46 @@ pub fn retry_after(value: &str, now: SystemTime) -> Duration {
     date.and_then(|date| date.duration_since(now).ok()).unwrap_or(Duration::ZERO).min(MOST_ASKED)
 }
 
+/// What `X-RateLimit-Remaining` and `X-RateLimit-Reset` say.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RateLimit {
+    /// How many requests are left.
+    pub remaining: f64,
+    /// How long until there are new ones, if that is sane.
+    pub reset: Option<Duration>,
+}
+
+/// Reads them: a count, and the second since 1970 at which it begins anew. A count that is negative or no number says
+/// nothing; neither does a reset that is past, further away than an hour, or no number.
+pub fn rate_limit(remaining: &str, reset: Option<&str>, now: SystemTime) -> Option<RateLimit> {
+    let remaining = remaining.trim().parse::<f64>().ok().filter(|n| n.is_finite() && *n >= 0.0)?;
+    let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let reset = reset.and_then(|text| text.trim().parse::<f64>().ok()).and_then(|at| {
+        let at = Duration::try_from_secs_f64(at).ok()?;
+        at.checked_sub(now).filter(|left| !left.is_zero() && *left <= MOST_ASKED)
+    });
+    Some(RateLimit { remaining, reset })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn promise_9_rate_limit_headers_are_used_when_sane() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        let read = |remaining, reset| rate_limit(remaining, reset, now).map(|l| (l.remaining, l.reset));
+        let seconds = |n| Some(Duration::from_secs_f64(n));
+        assert_eq!(read("9", None), Some((9.0, None)));
+        assert_eq!(read(" 2.5 ", Some("1000000007")), Some((2.5, seconds(7.0))));
+        assert_eq!(read("0", Some("1000000000.5")), Some((0.0, seconds(0.5))));
+        for insane in ["1000000000", "999999999", "-1", "NaN", "inf", "1e300", "7", "", "soon", "1000003601"] {
+            assert_eq!(read("1", Some(insane)), Some((1.0, None)), "{insane}");
+        }
+        for no_count in ["-1", "NaN", "inf", "", "many", "1e999"] {
+            assert_eq!(read(no_count, Some("1000000007")), None, "{no_count}");
+        }
+    }
 
     #[test]
     fn promise_9_the_backoff_is_the_guides() {

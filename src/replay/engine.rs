@@ -1,99 +1,29 @@
 //! The engine: fills free slots from the schedule, follows what comes back, stops safely.
 
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::attempt::{Ended, Sender};
-use super::report::Report;
+use super::breakers::{Breakers, Failed, Over, Trip};
+use super::control::heed_wishes;
+use super::events::{Event, Events, RunOptions, WriteEnded};
+use super::gate::Gate;
+use super::pace::{Signal, Wait};
+use super::report::{MaybeCached, Report};
 use super::schedule::{Dropped, Finish, Schedule};
+use super::sending::{Ended, Sender};
 use super::transport::Transport;
-use crate::domain::endpoint::BaseUrl;
-use crate::domain::filter::{Filter, Test};
-use crate::domain::hazard::Hazard;
-use crate::domain::ids::{GroupId, RunId, WriteId};
+use crate::domain::filter::Test;
+use crate::domain::ids::WriteId;
 use crate::domain::outcome::{Outcome, Tally};
 use crate::domain::plan::{Plan, PlannedWrite};
-use crate::domain::run::{Operator, RunState};
+use crate::domain::run::RunState;
 use crate::domain::state::State;
-use crate::domain::target::TargetSettings;
 use crate::domain::time::Timestamp;
-use crate::store::{NewRun, RunLock, Store, StoreError};
-
-/// How a run sends.
-#[derive(Debug, Clone)]
-pub struct RunOptions {
-    /// The target.
-    pub target: TargetSettings,
-    /// Where it is; the file is bound to it.
-    pub base_url: BaseUrl,
-    /// Hazards that are overridden.
-    pub allowed: Vec<Hazard>,
-    /// The most writes in flight.
-    pub concurrency: usize,
-    /// How many writes go first, one by one.
-    pub canaries: usize,
-    /// The most requests for a write in this run.
-    pub max_attempts: u32,
-    /// Who starts it.
-    pub operator: Operator,
-    /// Why, in the operator's words.
-    pub reason: Option<String>,
-    /// What was selected, as text.
-    pub query: String,
-    /// What was selected.
-    pub filter: Filter,
-    /// The highest ID when the plan was made.
-    pub last_id: WriteId,
-}
-
-/// What happens in a run, as it happens.
-#[derive(Debug, Clone)]
-pub enum Event {
-    /// The run has begun.
-    Began(RunId),
-    /// A write is over.
-    Ended(Box<WriteEnded>),
-    /// A write will be tried again.
-    Retry {
-        /// The write.
-        id: WriteId,
-        /// The attempt that failed, counted in this run.
-        attempt: u32,
-        /// Why.
-        reason: String,
-        /// How long it waits.
-        wait: Duration,
-    },
-    /// A group or the whole run stops, and why.
-    Stopping(String),
-}
-
-/// How a write ended in its run.
-#[derive(Debug, Clone)]
-pub struct WriteEnded {
-    /// The write.
-    pub id: WriteId,
-    /// How.
-    pub outcome: Outcome,
-    /// Why, unless it was accepted.
-    pub reason: Option<String>,
-    /// The key it was sent under; empty when it was not sent.
-    pub key: String,
-    /// Its state now; `None` when this run did not touch it.
-    pub state: Option<State>,
-    /// The last attempt.
-    pub last: Option<crate::store::AttemptEnd>,
-    /// The attempts of this run.
-    pub attempts: u32,
-    /// The body's version.
-    pub revision: i64,
-}
-
-pub(super) type Events = UnboundedSender<Event>;
+use crate::store::{CutOff, NewRun, RunLock, Store, StoreError};
 
 /// A run in progress.
 pub struct Replay<T> {
@@ -102,11 +32,17 @@ pub struct Replay<T> {
     options: Arc<RunOptions>,
     plan: Arc<Plan>,
     schedule: Schedule,
+    breakers: Breakers,
     tally: Tally,
+    maybe_cached: Option<MaybeCached>,
+    /// Whether connections failed when that was last looked at.
+    tripped: bool,
     stopped: Vec<String>,
     /// Whether the run stopped itself, and whether a stop from outside kept a write from being sent.
     stopped_itself: bool,
     cut_short: bool,
+    /// Who stopped it from another terminal.
+    stopped_by: Arc<OnceLock<String>>,
     /// The first error of the store. Nothing is sent after it.
     error: Option<String>,
     /// Writes that ended without a request, for the file.
@@ -131,19 +67,13 @@ impl<T: Transport> Replay<T> {
         stop: CancellationToken,
         abort: CancellationToken,
     ) -> Result<(Self, RunLock), StoreError> {
-        let settings = serde_json::json!({
-            "base_url": options.base_url.as_str(),
-            "concurrency": options.concurrency,
-            "canary": options.canaries,
-            "max_attempts": options.max_attempts,
-            "allow": options.allowed.iter().map(|h| h.name()).collect::<Vec<_>>(),
-        });
         let new = NewRun {
             target: options.target.name.clone(),
             operator: options.operator.clone(),
             reason: options.reason.clone(),
             query: options.query.clone(),
-            options: settings.to_string(),
+            options: options.to_json(),
+            alongside: options.alongside,
             send: plan.send.iter().map(|w| (w.id, w.content)).collect(),
             refused: plan.refused.iter().map(|(w, hazard)| (w.id, w.content, hazard.name())).collect(),
         };
@@ -157,19 +87,25 @@ impl<T: Transport> Replay<T> {
             run,
             stop: stop.clone(),
             events: events.clone(),
-            not_before: Mutex::new(None),
+            gate: Gate::new(options.pace, options.target.backoff),
+            keeping: AtomicUsize::new(0),
         });
         let schedule = Schedule::new(&plan.send, options.canaries);
+        let breakers = Breakers::new(options.max_failures);
         let replay = Self {
             store,
             sender,
             options,
             plan: Arc::new(plan),
             schedule,
+            breakers,
             tally: Tally::default(),
+            maybe_cached: None,
+            tripped: false,
             stopped: Vec::new(),
             stopped_itself: false,
             cut_short: false,
+            stopped_by: Arc::default(),
             error: None,
             notes: Vec::new(),
             events,
@@ -184,20 +120,25 @@ impl<T: Transport> Replay<T> {
         let plan = Arc::clone(&self.plan);
         for (write, hazard) in &plan.refused {
             self.tally.add(Outcome::Refused, 1);
-            self.tell(write, Outcome::Refused, Some(hazard.name().to_owned()));
+            self.tell(write, Outcome::Refused, Some(hazard.name().to_owned()), 0);
         }
+        let heeding = tokio::spawn(heed_wishes(Arc::clone(&self.sender), Arc::clone(&self.stopped_by)));
         self.send_all().await;
+        heeding.abort();
         let asked = self.stop.is_cancelled() && !self.stopped_itself && self.error.is_none();
-        let by_hand = "it was asked to stop";
+        let by_hand = match self.stopped_by.get() {
+            Some(operator) => format!("{operator} asked it to stop"),
+            None => "it was asked to stop".to_owned(),
+        };
         let reason = match (&self.error, asked) {
             (Some(_), _) => "the store failed",
-            (None, true) => by_hand,
+            (None, true) => by_hand.as_str(),
             (None, false) => self.stopped.last().map_or("", String::as_str),
         }
         .to_owned();
         let left = self.schedule.stop(&reason);
         if asked && (self.cut_short || !left.is_empty()) {
-            self.stopped.push(by_hand.to_owned());
+            self.stopped.push(by_hand);
         }
         let dropped = self.drop_writes(left).await;
         self.keep_error(dropped);
@@ -210,14 +151,14 @@ impl<T: Transport> Replay<T> {
                 0
             }
         };
-        let stopped = (!self.stopped.is_empty()).then(|| self.stopped.join("; "));
+        let stopped = (!self.stopped.is_empty()).then(|| in_words(&self.stopped));
         let state = if stopped.is_some() || self.error.is_some() { RunState::Stopped } else { RunState::Finished };
         let why = stopped.clone().or_else(|| self.error.clone());
         let run = self.sender.run;
         let ended = self.store.end_run(run, state, why, new_since_plan, Timestamp::now()).await;
         self.keep_error(ended);
         lock.release();
-        Report { run, tally: self.tally, new_since_plan, stopped, error: self.error }
+        Report { run, tally: self.tally, new_since_plan, stopped, maybe_cached: self.maybe_cached, error: self.error }
     }
 
     /// Notes the first error, and stops.
@@ -230,14 +171,24 @@ impl<T: Transport> Replay<T> {
 
     async fn send_all(&mut self) {
         let mut in_flight: JoinSet<(usize, Result<Ended, StoreError>)> = JoinSet::new();
+        let sender = Arc::clone(&self.sender);
+        let mut changes = sender.gate.changes();
         loop {
-            while in_flight.len() < self.options.concurrency && !self.stop.is_cancelled() {
-                let Some(index) = self.schedule.take_next() else { break };
-                let (sender, plan) = (Arc::clone(&self.sender), Arc::clone(&self.plan));
-                in_flight.spawn(async move { (index, sender.send(index, &plan.send[index]).await) });
+            changes.mark_unchanged();
+            let wait = self.fill(&mut in_flight);
+            let stopping = self.stop.is_cancelled();
+            if in_flight.is_empty() && (stopping || wait.is_none()) {
+                // Writes whose task met an error of the store: the file says what became of them.
+                return self.settle_cut_off().await;
             }
             let joined = tokio::select! {
-                joined = in_flight.join_next() => joined,
+                Some(joined) = in_flight.join_next() => joined,
+                _ = changes.changed() => {
+                    self.watch_connections();
+                    continue;
+                }
+                () = sender.gate.until(wait) => continue,
+                () = self.stop.cancelled(), if !stopping => continue,
                 () = self.abort.cancelled() => {
                     in_flight.shutdown().await;
                     self.stopped.push("it was cut off; what was in flight is unknown".to_owned());
@@ -246,14 +197,59 @@ impl<T: Transport> Replay<T> {
                 }
             };
             let result = match joined {
-                // Writes whose task met an error of the store: the file says what became of them.
-                None => return self.settle_cut_off().await,
-                Some(Ok((_, Ok(ended)))) => self.over(ended).await,
-                Some(Ok((_, Err(error)))) => Err(error),
-                Some(Err(_)) => Err(StoreError::Gone),
+                Ok((_, Ok(ended))) => {
+                    let keeps_slot = usize::from(ended.keeps_slot);
+                    let result = self.over(ended).await;
+                    sender.keeping.fetch_sub(keeps_slot, Ordering::Relaxed);
+                    result
+                }
+                Ok((_, Err(error))) => Err(error),
+                Err(_) => Err(StoreError::Gone),
             };
             // After an error nothing new is sent, and what is in flight is still waited for and told.
             self.keep_error(result);
+        }
+    }
+
+    /// Starts what may go now. Gives why no more may, unless there is no more.
+    ///
+    /// A slot is free as soon as an acceptance is there: the store takes jobs in order, so that it is committed no
+    /// later than the intent of whatever comes next.
+    fn fill(&mut self, in_flight: &mut JoinSet<(usize, Result<Ended, StoreError>)>) -> Option<Wait> {
+        let sender = &self.sender;
+        while !self.stop.is_cancelled() && self.schedule.has_next() {
+            if sender.gate.out() + sender.keeping.load(Ordering::Relaxed) >= sender.gate.settings().concurrency {
+                return Some(Wait::Change);
+            }
+            let permit = match sender.gate.try_take() {
+                Ok(permit) => permit,
+                Err(wait) => return Some(wait),
+            };
+            let Some(index) = self.schedule.take_next() else {
+                sender.gate.learn(permit, Signal::Nothing, None);
+                break;
+            };
+            let (sender, plan) = (Arc::clone(sender), Arc::clone(&self.plan));
+            in_flight.spawn(async move { (index, sender.send(index, &plan.send[index], permit).await) });
+        }
+        None
+    }
+
+    /// Says when connections begin to fail, and gives up when they go on.
+    fn watch_connections(&mut self) {
+        let base = &self.options.base_url;
+        let tripped = self.sender.gate.is_tripped();
+        if tripped != self.tripped {
+            let what = if tripped {
+                format!("connections to {base} fail: one write at a time tries it from now on")
+            } else {
+                format!("connections to {base} are made again")
+            };
+            let _ = self.events.send(Event::Notice(what));
+            self.tripped = tripped;
+        }
+        if self.sender.gate.is_unreachable() {
+            self.stop_run(&format!("{base} can't be reached: look at the address, the network and the API itself"));
         }
     }
 
@@ -265,7 +261,7 @@ impl<T: Transport> Replay<T> {
         let settled =
             ended.outcome == Outcome::Skipped && !is_still_open(&self.store, planned.id).await.unwrap_or(true);
         self.tally.add(ended.outcome, 1);
-        let was_canary = self.schedule.is_canary(index);
+        let over = self.describe_over(&ended);
         let finish = match ended.outcome {
             Outcome::Accepted => Finish::Done,
             Outcome::Skipped if settled => {
@@ -276,7 +272,6 @@ impl<T: Transport> Replay<T> {
             _ => Finish::LeftOpen,
         };
         self.cut_short |= ended.cut;
-        let unauthorized = ended.last.as_ref().is_some_and(|last| last.status == Some(401));
         let state = (ended.attempts > 0).then_some(ended.state);
         let _ = self.events.send(Event::Ended(Box::new(WriteEnded {
             id: planned.id,
@@ -287,16 +282,55 @@ impl<T: Transport> Replay<T> {
             last: ended.last,
             attempts: ended.attempts,
             revision: ended.revision,
+            maybe_cached_until: ended.maybe_cached_until,
         })));
+        if let Some(until) = ended.maybe_cached_until {
+            self.maybe_cached.get_or_insert_default().add(until);
+        }
         let held = self.schedule.finish(index, finish);
         self.drop_writes(held).await?;
-        if unauthorized {
-            self.stop_run("the API does not accept the token (401); put a valid one in place and replay again");
-        } else if was_canary && finish == Finish::Failed && !ended.cut {
-            let reason = ended.reason.unwrap_or_default();
-            self.stop_group(planned.group, planned.id, &reason).await?;
+        let Some(over) = over else { return Ok(()) };
+        if self.breakers.is_new(&over)
+            && let Some(failed) = &over.failed
+        {
+            let what = format!("new in group {}: write {} failed otherwise ({})", over.group, over.id, failed.reason);
+            let _ = self.events.send(Event::Notice(what));
+        }
+        match self.breakers.learn(&over) {
+            None => {}
+            Some(Trip::Run(why)) => self.stop_run(&why),
+            Some(Trip::Group(group, why)) => {
+                let dropped = self.schedule.stop_group(group, &why);
+                self.stop_part(dropped, &why, over.id).await?;
+            }
+            Some(Trip::Endpoint(path, why)) => {
+                let dropped = self.schedule.stop_endpoint(&path, &why);
+                self.stop_part(dropped, &why, over.id).await?;
+            }
         }
         Ok(())
+    }
+
+    /// What the breakers learn from; nothing if a stop or a hazard kept the write from being tried to its end.
+    fn describe_over(&self, ended: &Ended) -> Option<Over> {
+        let planned = &self.plan.send[ended.index];
+        let failed = match (ended.outcome, &ended.last) {
+            (Outcome::Accepted, _) => None,
+            (Outcome::Failed | Outcome::Unknown, Some(last)) if !ended.cut => {
+                let cid = last.correlation_id.as_ref().map(|id| format!(" [correlation ID {id}]")).unwrap_or_default();
+                let (group_kind, kind) = ended.kinds.clone().unwrap_or_default();
+                let reason = format!("{}{cid}", ended.reason.as_deref().unwrap_or_default());
+                Some(Failed { status: last.status, reason, kind, group_kind })
+            }
+            _ => return None,
+        };
+        Some(Over {
+            id: planned.id,
+            group: planned.group,
+            endpoint: Arc::clone(&planned.endpoint),
+            canary: self.schedule.is_canary(ended.index),
+            failed,
+        })
     }
 
     fn stop_run(&mut self, reason: &str) {
@@ -308,13 +342,12 @@ impl<T: Transport> Replay<T> {
         self.stop.cancel();
     }
 
-    async fn stop_group(&mut self, group: GroupId, canary: WriteId, why: &str) -> Result<(), StoreError> {
-        let reason = format!("group {group} was stopped: its canary, write {canary}, failed ({why})");
-        let dropped = self.schedule.stop_group(group, &reason);
+    /// A group or an endpoint was stopped because of a write.
+    async fn stop_part(&mut self, dropped: Vec<Dropped>, why: &str, because: WriteId) -> Result<(), StoreError> {
         let never_sent = dropped.len();
         self.drop_writes(dropped).await?;
         let rest = if never_sent == 0 { String::new() } else { format!("; {never_sent} writes were never sent") };
-        let message = format!("{reason}{rest} (dlq show {canary})");
+        let message = format!("{why}{rest} (dlq show {because})");
         let _ = self.events.send(Event::Stopping(message.clone()));
         self.stopped.push(message);
         Ok(())
@@ -325,7 +358,7 @@ impl<T: Transport> Replay<T> {
         let plan = Arc::clone(&self.plan);
         for Dropped { index, outcome, reason } in dropped {
             self.tally.add(outcome, 1);
-            self.tell(&plan.send[index], outcome, Some(reason.clone()));
+            self.tell(&plan.send[index], outcome, Some(reason.clone()), 0);
             self.notes.push((index + 1, outcome, reason));
         }
         self.write_notes(NOTES).await
@@ -339,7 +372,7 @@ impl<T: Transport> Replay<T> {
         self.store.note_outcomes(self.sender.run, notes).await
     }
 
-    fn tell(&self, write: &PlannedWrite, outcome: Outcome, reason: Option<String>) {
+    fn tell(&self, write: &PlannedWrite, outcome: Outcome, reason: Option<String>, attempts: u32) {
         let _ = self.events.send(Event::Ended(Box::new(WriteEnded {
             id: write.id,
             outcome,
@@ -347,8 +380,9 @@ impl<T: Transport> Replay<T> {
             key: String::new(),
             state: None,
             last: None,
-            attempts: 0,
+            attempts,
             revision: 0,
+            maybe_cached_until: None,
         })));
     }
 
@@ -364,13 +398,14 @@ impl<T: Transport> Replay<T> {
             Err(error) => {
                 self.keep_error(Err(error));
                 // Not even that is known; the next one to open the file finds out.
-                vec![(Outcome::Unknown, Some("the store failed".to_owned())); in_flight.len()]
+                let reason = Some("the store failed".to_owned());
+                vec![CutOff { outcome: Outcome::Unknown, reason, attempts: 0 }; in_flight.len()]
             }
         };
         let plan = Arc::clone(&self.plan);
-        for (index, (outcome, reason)) in in_flight.into_iter().zip(outcomes) {
+        for (index, CutOff { outcome, reason, attempts }) in in_flight.into_iter().zip(outcomes) {
             self.tally.add(outcome, 1);
-            self.tell(&plan.send[index], outcome, reason);
+            self.tell(&plan.send[index], outcome, reason, attempts);
         }
     }
 
@@ -379,6 +414,16 @@ impl<T: Transport> Replay<T> {
         let count = self.store.count_after(&filter, self.options.last_id, Timestamp::now()).await?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
+}
+
+/// All that was stopped, in a line that can be read: the first few, and how many more.
+fn in_words(stopped: &[String]) -> String {
+    const MOST: usize = 5;
+    let mut text = stopped.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join("; ");
+    if stopped.len() > MOST {
+        text.push_str(&format!("; and {} more", stopped.len() - MOST));
+    }
+    text
 }
 
 /// Whether a write that was skipped still waits: then its lane must not go on without it.

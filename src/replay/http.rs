@@ -102,6 +102,8 @@ async fn read(mut response: Response) -> Answer {
         status: response.status().as_u16(),
         correlation_id: header("x-correlation-id"),
         retry_after: header("retry-after"),
+        remaining: header("x-ratelimit-remaining"),
+        reset: header("x-ratelimit-reset"),
         replayed,
         body: Vec::new(),
         whole: false,

@@ -1,20 +1,32 @@
 //! Replay: a frozen plan, lanes in order, an intent on disk before every request, an honest end.
 //!
-//! `plan`, `schedule` and `backoff` are pure; `transport` is the only way out; `engine` ties them to the store.
+//! Pure, and tested by the thousand: `plan` (what will be sent), `schedule` (what may go next), `pace` (how fast),
+//! `breakers` (what stops it), `attempt` (what an answer means). `transport` is the only way out; `gate` puts the pace on
+//! the real clock, `sending` takes one write from claim to outcome, `control` heeds other terminals, and `engine` ties
+//! them to the store.
 
 mod attempt;
 mod backoff;
+mod breakers;
+mod control;
 mod engine;
+mod events;
+mod gate;
 mod http;
+mod pace;
 mod plan;
 mod report;
 mod schedule;
+mod sending;
 mod transport;
 
-pub use backoff::{backoff, retry_after};
-pub use engine::{Event, Replay, RunOptions, WriteEnded};
+pub use backoff::{RateLimit, backoff, rate_limit, retry_after};
+pub use breakers::{Breakers, Failed, Kind, Over, Trip};
+pub use engine::Replay;
+pub use events::{Event, RunOptions, WriteEnded};
 pub use http::HttpTransport;
-pub use plan::build_plan;
-pub use report::{ExitCode, Report};
-pub use schedule::{Finish, Schedule};
+pub use pace::{Pace, PaceSettings, Permit, Signal, Wait};
+pub use plan::{PlanTerms, build_plan, expected_length};
+pub use report::{ExitCode, MaybeCached, Report};
+pub use schedule::{Dropped, Finish, Schedule};
 pub use transport::{Answer, Outgoing, Sent, Transport};

@@ -1,21 +1,41 @@
 //! Making a plan: hazards of each write, and of each lane as a whole.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use crate::domain::hazard::{Hazard, hazards};
+use super::pace::PaceSettings;
+use crate::domain::bucket::interval;
+use crate::domain::hazard::{Hazard, hazards, refusing};
 use crate::domain::plan::{Candidate, LaneMate, Plan, PlannedWrite};
 use crate::domain::time::Timestamp;
 
+/// On which terms a plan is made.
+#[derive(Debug, Clone)]
+pub struct PlanTerms<'a> {
+    /// Hazards that are overridden.
+    pub allowed: &'a [Hazard],
+    /// The target's key window.
+    pub window: Duration,
+    /// Whether each write gets a new key.
+    pub new_key: bool,
+    /// How long the run is expected to take.
+    pub length: Duration,
+    /// The wall clock.
+    pub now: Timestamp,
+}
+
+/// How long a run of so many writes takes, if each request takes `latency` and nothing goes wrong.
+pub fn expected_length(writes: usize, pace: PaceSettings, latency: Duration) -> Duration {
+    let writes = u32::try_from(writes).unwrap_or(u32::MAX);
+    let by_rate = interval(pace.rate).saturating_mul(writes.saturating_sub(1));
+    let rounds = writes.div_ceil(u32::try_from(pace.concurrency).unwrap_or(u32::MAX).max(1));
+    by_rate.saturating_add(latency).max(latency.saturating_mul(rounds))
+}
+
 /// Parts candidates, oldest first, into what will be sent and what a hazard refuses. An open write that will not be
-/// sent, selected or not, blocks the later writes of its lanes.
-pub fn build_plan(
-    mut candidates: Vec<Candidate>,
-    mates: &[LaneMate],
-    allowed: &[Hazard],
-    window: Duration,
-    now: Timestamp,
-) -> Plan {
+/// sent, selected or not, blocks the later writes of its lanes. What would lose its key window while the run goes on is
+/// sent first, and so is all that it has to wait for in its lanes.
+pub fn build_plan(mut candidates: Vec<Candidate>, mates: &[LaneMate], terms: &PlanTerms<'_>) -> Plan {
     candidates.sort_by_key(|c| (c.order_at, c.id));
     // The oldest write of each lane that stays open and unsent.
     let mut blocked: HashMap<i64, (Timestamp, crate::domain::ids::WriteId)> = HashMap::new();
@@ -31,12 +51,14 @@ pub fn build_plan(
         let write = PlannedWrite {
             id: candidate.id,
             group: candidate.group,
+            endpoint: candidate.endpoint,
             order_at: candidate.order_at,
             content: candidate.content,
-            hazards: hazards(&facts, window, now),
+            hazards: hazards(&facts, terms.window, terms.now),
+            window_ends: facts.ambiguous_since.filter(|_| !facts.upsert).map(|since| since.plus(terms.window)),
             lanes: candidate.lanes,
         };
-        match write.refusal(allowed) {
+        match refusing(&write.hazards, terms.allowed, terms.new_key) {
             None => plan.send.push(write),
             Some(hazard) => {
                 for lane in &write.lanes {
@@ -46,7 +68,26 @@ pub fn build_plan(
             }
         }
     }
+    let end = terms.now.plus(terms.length);
+    plan.urgent =
+        send_first(&mut plan.send, |write| write.window_ends.is_some_and(|ends| terms.now < ends && ends <= end));
     plan
+}
+
+/// Brings the urgent writes forward, with all that is before them in their lanes; gives how many those are together.
+fn send_first(send: &mut Vec<PlannedWrite>, is_urgent: impl Fn(&PlannedWrite) -> bool) -> usize {
+    let mut lanes: HashSet<i64> = HashSet::new();
+    let mut first = vec![false; send.len()];
+    for (index, write) in send.iter().enumerate().rev() {
+        if is_urgent(write) || write.lanes.iter().any(|lane| lanes.contains(lane)) {
+            first[index] = true;
+            lanes.extend(&write.lanes);
+        }
+    }
+    let (urgent, rest): (Vec<_>, Vec<_>) = send.drain(..).zip(first).partition(|(_, first)| *first);
+    let count = urgent.len();
+    send.extend(urgent.into_iter().chain(rest).map(|(write, _)| write));
+    count
 }
 
 #[cfg(test)]
@@ -64,6 +105,7 @@ mod tests {
         Candidate {
             id: WriteId(id),
             group: GroupId(1),
+            endpoint: "records/orders/append".into(),
             order_at,
             facts: Facts {
                 endpoint_origin: EndpointOrigin::Given,
@@ -83,8 +125,13 @@ mod tests {
         }
     }
 
+    fn terms() -> PlanTerms<'static> {
+        let (window, now) = (Duration::from_hours(24), Timestamp::from_millis(99));
+        PlanTerms { allowed: &[], window, new_key: false, length: Duration::ZERO, now }
+    }
+
     fn plan(candidates: Vec<Candidate>, mates: &[LaneMate], allowed: &[Hazard]) -> (Vec<i64>, Vec<(i64, Hazard)>) {
-        let plan = build_plan(candidates, mates, allowed, Duration::from_hours(24), Timestamp::from_millis(99));
+        let plan = build_plan(candidates, mates, &PlanTerms { allowed, ..terms() });
         (plan.send.iter().map(|w| w.id.0).collect(), plan.refused.iter().map(|(w, h)| (w.id.0, *h)).collect())
     }
 
@@ -112,5 +159,47 @@ mod tests {
         let (send, refused) = plan(vec![first, batch, last], &[], &[]);
         assert!(send.is_empty());
         assert_eq!(refused, [(1, Hazard::NoBody), (2, Hazard::LaneBlocked), (3, Hazard::LaneBlocked)]);
+    }
+
+    #[test]
+    fn promise_5_what_would_lose_its_window_goes_first_and_lanes_are_kept() {
+        let mut writes: Vec<Candidate> = vec![
+            candidate(1, &[]),
+            candidate(2, &[1]),
+            candidate(3, &[1, 2]),
+            candidate(4, &[3]),
+            candidate(5, &[2]),
+            candidate(6, &[1]),
+        ];
+        // Write 5 waits for 3, which waits for 2.
+        writes[4].facts.ambiguous_since = Some(Timestamp::from_millis(10));
+        let length = Duration::from_hours(24);
+        let made = build_plan(writes.clone(), &[], &PlanTerms { length, ..terms() });
+        assert_eq!(made.send.iter().map(|w| w.id.0).collect::<Vec<_>>(), [2, 3, 5, 1, 4, 6]);
+        assert_eq!(made.urgent, 3);
+        let made = build_plan(writes, &[], &PlanTerms { length: Duration::from_mins(1), ..terms() });
+        assert_eq!((made.urgent, made.send[0].id), (0, WriteId(1)), "time enough");
+    }
+
+    #[test]
+    fn promise_6_a_new_key_is_only_for_what_was_surely_not_applied() {
+        let mut ambiguous = candidate(1, &[]);
+        ambiguous.facts.ambiguous_since = Some(Timestamp::from_millis(10));
+        let allowed = [Hazard::KeyExpired];
+        let made = build_plan(
+            vec![ambiguous, candidate(2, &[])],
+            &[],
+            &PlanTerms { new_key: true, allowed: &allowed, ..terms() },
+        );
+        assert_eq!((made.refused[0].1, made.send[0].id), (Hazard::OutcomeUnknown, WriteId(2)));
+    }
+
+    #[test]
+    fn the_expected_length_follows_the_slower_of_rate_and_latency() {
+        let pace = |rate, concurrency| PaceSettings { rate, concurrency };
+        let latency = Duration::from_millis(100);
+        assert_eq!(expected_length(101, pace(Some(10.0), 8), latency), Duration::from_millis(10_100));
+        assert_eq!(expected_length(80, pace(None, 8), latency), Duration::from_secs(1));
+        assert_eq!(expected_length(1, pace(None, 8), latency), latency);
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::domain::ids::RunId;
 use crate::domain::outcome::{Outcome, Tally};
+use crate::domain::time::Timestamp;
 
 /// What a command's exit code says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,29 @@ pub enum ExitCode {
     Refused = 6,
 }
 
+/// Writes whose refusal may have come from the API's cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MaybeCached {
+    /// How many.
+    pub count: u64,
+    /// When the last of their keys is forgotten.
+    pub until: Timestamp,
+}
+
+impl Default for MaybeCached {
+    fn default() -> Self {
+        Self { count: 0, until: Timestamp::EPOCH }
+    }
+}
+
+impl MaybeCached {
+    /// One more, whose key is remembered until then.
+    pub fn add(&mut self, until: Timestamp) {
+        self.count += 1;
+        self.until = self.until.max(until);
+    }
+}
+
 /// How a run ended.
 #[derive(Debug, Clone)]
 pub struct Report {
@@ -34,6 +58,8 @@ pub struct Report {
     pub new_since_plan: u64,
     /// What stopped the run, or the groups of it that were stopped.
     pub stopped: Option<String>,
+    /// The same refusals as before, which may have come from the API's cache.
+    pub maybe_cached: Option<MaybeCached>,
     /// The error of the store that ended it, if one did. All that is told above is true all the same.
     pub error: Option<String>,
 }
@@ -69,7 +95,7 @@ mod tests {
                 tally.add(outcome, 1);
             }
             let stopped = stopped.then(String::new);
-            Report { run: RunId(1), tally, new_since_plan: 0, stopped, error: None }.exit_code()
+            Report { run: RunId(1), tally, new_since_plan: 0, stopped, maybe_cached: None, error: None }.exit_code()
         };
         assert_eq!(code(&[], false), ExitCode::Ok);
         assert_eq!(code(&[Accepted, Skipped], false), ExitCode::Ok);

@@ -2,6 +2,7 @@
 //! thousand.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 use crate::domain::ids::GroupId;
 use crate::domain::outcome::Outcome;
@@ -44,7 +45,6 @@ pub struct Schedule {
     ready: BTreeSet<usize>,
     /// Lanes with more than one write: those that are not over, oldest first.
     lanes: HashMap<i64, VecDeque<usize>>,
-    stopped_groups: HashSet<GroupId>,
     /// How many canaries still have to be accepted before the rest may go.
     canaries: usize,
     canary_in_flight: Option<usize>,
@@ -54,6 +54,7 @@ pub struct Schedule {
 #[derive(Debug)]
 struct Entry {
     group: GroupId,
+    endpoint: Arc<str>,
     lanes: Vec<i64>,
     status: Status,
     /// In how many of its lanes another write comes first.
@@ -73,7 +74,6 @@ impl Schedule {
             writes: Vec::with_capacity(plan.len()),
             ready: BTreeSet::new(),
             lanes: HashMap::new(),
-            stopped_groups: HashSet::new(),
             canaries,
             canary_in_flight: None,
             canaried: HashSet::new(),
@@ -90,28 +90,43 @@ impl Schedule {
             if behind == 0 {
                 schedule.ready.insert(index);
             }
-            schedule.writes.push(Entry { group: write.group, lanes: shared, status: Status::Waiting, behind });
+            schedule.writes.push(Entry {
+                group: write.group,
+                endpoint: Arc::clone(&write.endpoint),
+                lanes: shared,
+                status: Status::Waiting,
+                behind,
+            });
         }
         schedule
     }
 
     /// The next write to send, if one may go now. While canaries are out, one at a time.
     pub fn take_next(&mut self) -> Option<usize> {
-        let index = if self.canaries > 0 {
-            if self.canary_in_flight.is_some() {
-                return None;
-            }
-            let fresh = self.ready.iter().copied().find(|&i| !self.canaried.contains(&self.writes[i].group));
-            let index = fresh.or_else(|| self.ready.first().copied())?;
+        let index = self.next()?;
+        if self.canaries > 0 {
             self.canaried.insert(self.writes[index].group);
             self.canary_in_flight = Some(index);
-            index
-        } else {
-            *self.ready.first()?
-        };
+        }
         self.ready.remove(&index);
         self.writes[index].status = Status::InFlight;
         Some(index)
+    }
+
+    /// Whether a write may go now.
+    pub fn has_next(&self) -> bool {
+        self.next().is_some()
+    }
+
+    fn next(&self) -> Option<usize> {
+        if self.canaries == 0 {
+            return self.ready.first().copied();
+        }
+        if self.canary_in_flight.is_some() {
+            return None;
+        }
+        let fresh = self.ready.iter().copied().find(|&i| !self.canaried.contains(&self.writes[i].group));
+        fresh.or_else(|| self.ready.first().copied())
     }
 
     /// The writes that are in flight.
@@ -157,16 +172,23 @@ impl Schedule {
 
     /// Stops a group: none of its writes is sent any more, and what waits behind them in their lanes is held.
     pub fn stop_group(&mut self, group: GroupId, reason: &str) -> Vec<Dropped> {
-        self.stopped_groups.insert(group);
-        let of_group: Vec<usize> = (0..self.writes.len())
-            .filter(|&i| self.writes[i].group == group && self.writes[i].status == Status::Waiting)
-            .collect();
+        self.stop_where(|entry| entry.group == group, reason)
+    }
+
+    /// Stops an endpoint, in the same way.
+    pub fn stop_endpoint(&mut self, path: &str, reason: &str) -> Vec<Dropped> {
+        self.stop_where(|entry| &*entry.endpoint == path, reason)
+    }
+
+    fn stop_where(&mut self, stopped: impl Fn(&Entry) -> bool, reason: &str) -> Vec<Dropped> {
+        let waiting = |entry: &Entry| entry.status == Status::Waiting && stopped(entry);
+        let affected: Vec<usize> = (0..self.writes.len()).filter(|&i| waiting(&self.writes[i])).collect();
         let mut dropped = Vec::new();
-        for index in of_group {
-            if self.writes[index].status == Status::Waiting {
-                self.drop_write(index, Outcome::Unsent, reason, &mut dropped);
-                self.hold_behind(index, &mut dropped);
-            }
+        for &index in &affected {
+            self.drop_write(index, Outcome::Unsent, reason, &mut dropped);
+        }
+        for index in affected {
+            self.hold_behind(index, &mut dropped);
         }
         dropped
     }
@@ -213,12 +235,7 @@ impl Schedule {
                     self.lanes.get(&lane).into_iter().flatten().copied().filter(|&i| i > index).collect();
                 for i in behind {
                     if self.writes[i].status == Status::Waiting {
-                        let outcome = if self.stopped_groups.contains(&self.writes[i].group) {
-                            Outcome::Unsent
-                        } else {
-                            Outcome::Held
-                        };
-                        self.drop_write(i, outcome, "an older write of its lane did not go through", dropped);
+                        self.drop_write(i, Outcome::Held, "an older write of its lane did not go through", dropped);
                         left.push(i);
                     }
                 }

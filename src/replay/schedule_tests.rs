@@ -16,9 +16,11 @@ fn planned(lanes: &[Vec<i64>], groups: &[i64]) -> Vec<PlannedWrite> {
             id: WriteId(n as i64),
             group: GroupId(*group),
             order_at: Timestamp::from_millis(n as i64),
+            endpoint: format!("records/{group}/append").into(),
             content: Sha::of(b""),
             lanes: lanes.clone(),
             hazards: Vec::new(),
+            window_ends: None,
         })
         .collect()
 }
@@ -135,6 +137,17 @@ fn a_stopped_group_holds_the_lanes_behind_it() {
     assert_eq!(
         dropped.iter().map(|d| (d.index, d.outcome)).collect::<Vec<_>>(),
         [(1, Outcome::Unsent), (2, Outcome::Held)]
+    );
+    assert_eq!(drain(&mut schedule), [3]);
+}
+
+#[test]
+fn a_stopped_endpoint_stops_the_groups_of_it_alone() {
+    let mut schedule = Schedule::new(&planned(&[vec![], vec![7], vec![7], vec![]], &[1, 1, 2, 2]), 0);
+    let dropped = schedule.stop_endpoint("records/1/append", "forbidden");
+    assert_eq!(
+        dropped.iter().map(|d| (d.index, d.outcome)).collect::<Vec<_>>(),
+        [(0, Outcome::Unsent), (1, Outcome::Unsent), (2, Outcome::Held)]
     );
     assert_eq!(drain(&mut schedule), [3]);
 }

@@ -24,6 +24,10 @@ pub struct Answer {
     pub correlation_id: Option<String>,
     /// `Retry-After`.
     pub retry_after: Option<String>,
+    /// `X-RateLimit-Remaining`.
+    pub remaining: Option<String>,
+    /// `X-RateLimit-Reset`.
+    pub reset: Option<String>,
     /// Whether a header says that this is the cached answer to an earlier request.
     pub replayed: bool,
     /// The body, at most a few MiB of it.
@@ -39,6 +43,8 @@ pub enum Sent {
     Answered(Answer),
     /// The connection was never made: surely not applied.
     NotSent(String),
+    /// Its intent had grown old before it could leave: nothing was tried.
+    Stale(String),
     /// No request can be made of it, now or later.
     Impossible(String),
     /// It may have been applied, and no answer came.

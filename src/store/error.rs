@@ -102,7 +102,7 @@ pub enum StoreError {
     },
     /// Another run is sending to the same target.
     #[error(
-        "run {run} (by {operator} on {host}, process {pid}) is replaying to target {target}; wait for it or stop it first"
+        "run {run} (by {operator} on {host}, process {pid}) is replaying to target {target}; wait for it, stop it (dlq runs stop {run}), or join in with --alongside"
     )]
     RunInTheWay {
         /// That run.
@@ -119,6 +119,15 @@ pub enum StoreError {
     /// The run was taken for dead, or ended; it must not send anything more.
     #[error("run {0} does not hold its claims any more; nothing more was sent")]
     Fenced(RunId),
+    /// No run of that ID.
+    #[error("there is no run {0}; `dlq runs` lists them")]
+    NoSuchRun(RunId),
+    /// The run is not under way.
+    #[error("run {0} is {1}: there is nothing to control any more")]
+    NotRunning(RunId, &'static str),
+    /// The run is still under way.
+    #[error("run {0} is still running; stop it first: dlq runs stop {0}")]
+    StillRunning(RunId),
     /// A file beside the database.
     #[error("{path}: {why}")]
     File {

@@ -1,14 +1,17 @@
 //! Groups and counts, from the tables that the triggers keep: never by counting writes.
 
-use rusqlite::Connection;
+use std::time::Duration;
+
 use rusqlite::types::Value as SqlValue;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::Store;
 use super::error::JobResult;
 use super::worker::Reply;
 use crate::domain::filter::Filter;
 use crate::domain::group::Group;
-use crate::domain::ids::{GroupId, WriteId};
+use crate::domain::ids::{GroupId, TargetId, WriteId};
+use crate::domain::key::KeyWindows;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 use crate::store::sql_filter::Where;
@@ -105,6 +108,45 @@ impl Store {
             }
             counts.sort_by_key(|c| std::cmp::Reverse(c.by_state.iter().sum::<i64>()));
             Ok(counts)
+        })
+    }
+
+    /// The key windows of open appends that may have been applied; of one target if it is named.
+    pub fn key_windows(
+        &self,
+        window: impl Fn(&str) -> Duration + Send + 'static,
+        target: Option<&str>,
+        now: Timestamp,
+    ) -> Reply<KeyWindows> {
+        const MATTERS: &str = "ambiguous_since IS NOT NULL AND state IN ('pending', 'replaying', 'unknown')
+            AND operation NOT IN ('upsert', 'upsert-batch')";
+        let target = target.map(str::to_owned);
+        self.read(move |connection| {
+            let mut windows = KeyWindows::default();
+            let mut statement = connection.prepare_cached("SELECT id, name FROM targets WHERE ?1 IS NULL OR name = ?1")?;
+            let targets: Vec<(TargetId, String)> =
+                statement.query_map([target], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+            for (id, name) in targets {
+                let length = window(&name);
+                let began = now.minus(length);
+                let first: Option<(WriteId, Timestamp)> = connection
+                    .prepare_cached(&format!(
+                        "SELECT id, ambiguous_since FROM writes WHERE target_id = ? AND ambiguous_since > ? AND {MATTERS}
+                         ORDER BY ambiguous_since LIMIT 1"
+                    ))?
+                    .query_row((id, began), |row| Ok((row.get(0)?, row.get(1)?)))
+                    .optional()?;
+                let first = first.map(|(write, since)| (write, since.plus(length)));
+                windows.first_ends = windows.first_ends.into_iter().chain(first).min_by_key(|(_, ends)| *ends);
+                let ended: i64 = connection
+                    .prepare_cached(&format!(
+                        "SELECT count(*) FROM (SELECT 1 FROM writes WHERE target_id = ? AND ambiguous_since <= ?
+                           AND {MATTERS} LIMIT ?)"
+                    ))?
+                    .query_row((id, began, KeyWindows::MOST_COUNTED as i64 + 1), |row| row.get(0))?;
+                windows.ended += ended as u64;
+            }
+            Ok(windows)
         })
     }
 

@@ -1,24 +1,23 @@
-//! Intents and outcomes: what is committed before a request leaves, and after its answer came.
+//! Intents: what is committed before a request leaves.
 
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension};
 
 use super::error::JobResult;
-use super::ingest::ensure_group;
-use super::rows::{load_standing, save_standing};
+use super::rows::save_standing;
 use super::worker::Reply;
 use super::writes::{is_superseded, load, load_body};
 use super::{Store, StoreError};
-use crate::domain::answer::judges_data;
-use crate::domain::fingerprint::fingerprint;
-use crate::domain::hazard::{Hazard, hazards};
+use crate::domain::bucket::{Bucket, interval};
+use crate::domain::hazard::{Hazard, hazards, refusing};
 use crate::domain::identity::Sha;
 use crate::domain::ids::{RunId, WriteId};
-use crate::domain::outcome::{AttemptOutcome, Outcome};
-use crate::domain::state::{Event, State};
+use crate::domain::key::KeyOrigin;
+use crate::domain::stable_key::new_key;
+use crate::domain::state::Event;
 use crate::domain::time::Timestamp;
-use crate::domain::write::{FailedWrite, Failure};
+use crate::domain::write::FailedWrite;
 
 /// All that a request is made from.
 #[derive(Debug, Clone)]
@@ -27,6 +26,23 @@ pub struct Sendable {
     pub write: FailedWrite,
     /// The bytes to send.
     pub body: Vec<u8>,
+    /// The correlation IDs of its earlier attempts, the captured one among them.
+    pub correlation_ids: Vec<String>,
+    /// When it was first definitely refused under the key that it is sent with.
+    pub refused_since: Option<Timestamp>,
+}
+
+/// On which terms a write may be sent.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// Hazards that are overridden.
+    pub allowed: Vec<Hazard>,
+    /// The target's key window.
+    pub window: Duration,
+    /// Requests per second of all runs that send to the target at such a rate.
+    pub rate: Option<f64>,
+    /// Whether it gets a new key first. Only what was definitely refused may.
+    pub new_key: bool,
 }
 
 /// The answer to a claim.
@@ -45,56 +61,14 @@ pub enum Intent {
     Skip(String),
     /// A hazard that came up since the plan was made.
     Refuse(Hazard),
-}
-
-/// How an attempt ended.
-#[derive(Debug, Clone)]
-pub struct AttemptEnd {
-    /// When.
-    pub at: Timestamp,
-    /// How.
-    pub outcome: AttemptOutcome,
-    /// What the answer said, or what went wrong on the way; `None` when it was accepted.
-    pub failure: Option<Failure>,
-    /// The HTTP status.
-    pub status: Option<u16>,
-    /// The answer's correlation ID.
-    pub correlation_id: Option<String>,
-    /// Whether the answer came from the API's idempotency cache.
-    pub cached: bool,
-    /// From sending to the answer's end, in milliseconds.
-    pub latency_ms: i64,
-}
-
-/// What happens to the write after an attempt.
-#[derive(Debug, Clone)]
-pub enum Then {
-    /// The run keeps it, to try again.
-    Retry,
-    /// The run is done with it: its number in the plan, how it ended, and why.
-    Settle(usize, Outcome, String),
-}
-
-/// Where a write stands after an attempt was recorded.
-#[derive(Debug, Clone, Copy)]
-pub struct Recorded {
-    /// Its state.
-    pub state: State,
-    /// How it ended in the run; `None` while the run keeps it.
-    pub outcome: Option<Outcome>,
+    /// Nothing may be sent to the target for so long: the API said so, perhaps to another run, or the rate is used up.
+    Wait(Duration),
 }
 
 impl Store {
     /// Claims a write and commits the intent of its first attempt in this run. Refused unless the run still holds its
     /// fencing token, the write is as the plan showed it, and no hazard has come up since.
-    pub fn claim(
-        &self,
-        run: RunId,
-        id: WriteId,
-        content: Sha,
-        allowed: Vec<Hazard>,
-        window: Duration,
-    ) -> Reply<Intent> {
+    pub fn claim(&self, run: RunId, id: WriteId, content: Sha, terms: Terms) -> Reply<Intent> {
         self.write(move |connection| {
             check_fence(connection, run)?;
             let Some(mut write) = load(connection, id)? else { return Ok(Intent::Skip("it was purged".to_owned())) };
@@ -110,97 +84,46 @@ impl Store {
             let now = Timestamp::now();
             write.superseded = write.lane.is_some() && is_superseded(connection, &write)?;
             write.lane_blocked = write.lane.is_some() && has_older_open_mate(connection, &write)?;
-            if let Some(hazard) = refusal(&write, &allowed, window, now) {
+            if let Some(hazard) = refusal(&write, &terms, now) {
                 return Ok(Intent::Refuse(hazard));
             }
             let body = load_body(connection, id, write.revision)?.unwrap_or_default();
             if Sha::of(&body) != content {
                 return Ok(Intent::Skip("its body was changed on disk (SHA-256 differs): see dlq doctor".to_owned()));
             }
+            if let Some(wait) = closed_for(connection, &write, &terms, now)? {
+                return Ok(Intent::Wait(wait));
+            }
+            if terms.new_key {
+                rekey(connection, run, &mut write, now)?;
+            }
+            let correlation_ids = correlation_ids(connection, &write)?;
+            let refused_since = refused_since(connection, &write, terms.new_key)?;
             save_standing(connection, id, &standing, Some(run), now)?;
             let n = intend(connection, run, &write, now)?;
             write.standing = standing;
-            Ok(Intent::Go { n, at: now, sendable: Some(Box::new(Sendable { write, body })) })
+            let sendable = Sendable { write, body, correlation_ids, refused_since };
+            Ok(Intent::Go { n, at: now, sendable: Some(Box::new(sendable)) })
         })
     }
 
     /// Commits the intent of another attempt for a write that the run holds. The key window is looked at again.
-    pub fn intend_retry(&self, run: RunId, id: WriteId, allowed: Vec<Hazard>, window: Duration) -> Reply<Intent> {
+    pub fn intend_retry(&self, run: RunId, id: WriteId, terms: Terms) -> Reply<Intent> {
+        // Its new key is what the attempt before went out under.
+        let terms = Terms { new_key: false, ..terms };
         self.write(move |connection| {
             check_fence(connection, run)?;
             let Some(write) = load(connection, id)?.filter(|write| write.run == Some(run)) else {
                 return Err(StoreError::Fenced(run).into());
             };
             let now = Timestamp::now();
-            if let Some(hazard) = refusal(&write, &allowed, window, now) {
+            if let Some(hazard) = refusal(&write, &terms, now) {
                 return Ok(Intent::Refuse(hazard));
             }
+            if let Some(wait) = closed_for(connection, &write, &terms, now)? {
+                return Ok(Intent::Wait(wait));
+            }
             Ok(Intent::Go { n: intend(connection, run, &write, now)?, at: now, sendable: None })
-        })
-    }
-
-    /// Records how an attempt ended, and where the write stands after it.
-    pub fn record_attempt(
-        &self,
-        run: RunId,
-        id: WriteId,
-        n: i64,
-        sent_at: Timestamp,
-        end: AttemptEnd,
-        then: Then,
-    ) -> Reply<Recorded> {
-        self.write(move |connection| {
-            record_end(connection, id, n, &end)?;
-            let Some((standing, holder)) = load_standing(connection, id)? else {
-                return Err(StoreError::Fenced(run).into());
-            };
-            let event = match end.outcome {
-                AttemptOutcome::Accepted => Some(Event::Accept),
-                AttemptOutcome::Unclear => Some(Event::Unclear { sent_at }),
-                AttemptOutcome::NoAnswer => Some(Event::NoAnswer { sent_at }),
-                AttemptOutcome::Refused | AttemptOutcome::NotSent => None,
-            };
-            // A run that was taken for dead no longer holds the write; only a late acceptance still counts.
-            let mut after = if holder == Some(run) || event == Some(Event::Accept) {
-                event.map_or(Ok(standing), |event| standing.after(event)).unwrap_or(standing)
-            } else {
-                standing
-            };
-            let mut recorded = Recorded { state: after.state(), outcome: None };
-            if let Then::Settle(seq, outcome, reason) = &then {
-                if holder == Some(run) && after.state() == State::Replaying {
-                    after = after.after(Event::Release).unwrap_or(after);
-                }
-                let outcome = outcome_in_run(connection, run, id, after.state(), *outcome)?;
-                recorded = Recorded { state: after.state(), outcome: Some(outcome) };
-                note(connection, run, *seq, outcome, reason)?;
-            }
-            if after != standing {
-                let holder = holder.filter(|_| after.state() == State::Replaying);
-                save_standing(connection, id, &after, holder, end.at)?;
-            }
-            let judged = end.failure.as_ref().filter(|f| f.status.is_some_and(judges_data));
-            if let Some(failure) = judged.filter(|_| end.outcome == AttemptOutcome::Refused) {
-                rejudge(connection, id, failure, end.at)?;
-            }
-            Ok(recorded)
-        })
-    }
-
-    /// Lets go of a write between two attempts: the run is stopping, or a hazard came up.
-    pub fn let_go(&self, run: RunId, id: WriteId, seq: usize, outcome: Outcome, reason: String) -> Reply<Recorded> {
-        self.write(move |connection| {
-            let Some((standing, holder)) = load_standing(connection, id)? else {
-                return Err(StoreError::Fenced(run).into());
-            };
-            let mut after = standing;
-            if holder == Some(run) {
-                after = standing.after(Event::Release).unwrap_or(standing);
-                save_standing(connection, id, &after, None, Timestamp::now())?;
-            }
-            let outcome = outcome_in_run(connection, run, id, after.state(), outcome)?;
-            note(connection, run, seq, outcome, &reason)?;
-            Ok(Recorded { state: after.state(), outcome: Some(outcome) })
         })
     }
 }
@@ -214,8 +137,86 @@ fn check_fence(connection: &Connection, run: RunId) -> JobResult<()> {
     if state.as_deref() == Some("running") { Ok(()) } else { Err(StoreError::Fenced(run).into()) }
 }
 
-fn refusal(write: &FailedWrite, allowed: &[Hazard], window: Duration, now: Timestamp) -> Option<Hazard> {
-    hazards(&write.facts(), window, now).into_iter().find(|h| h.refuses() && !allowed.contains(h))
+fn refusal(write: &FailedWrite, terms: &Terms, now: Timestamp) -> Option<Hazard> {
+    let found = hazards(&write.facts(), terms.window, now);
+    refusing(&found, &terms.allowed, terms.new_key)
+}
+
+/// No request may ask for more than an hour; what is further away is a clock that was set back.
+const MOST_CLOSED: Duration = Duration::from_hours(1);
+
+/// How long nothing may be sent to the write's target, whoever was told so. Takes the token of the rate.
+fn closed_for(
+    connection: &Connection,
+    write: &FailedWrite,
+    terms: &Terms,
+    now: Timestamp,
+) -> JobResult<Option<Duration>> {
+    let (opens_at, next): (Option<Timestamp>, Option<i64>) = connection
+        .prepare_cached("SELECT opens_at, next_at FROM targets WHERE id = ?")?
+        .query_row([write.target_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let closed = opens_at.map(|at| at.since(now)).filter(|left| !left.is_zero() && *left <= MOST_CLOSED);
+    if closed.is_some() || terms.rate.is_none() {
+        return Ok(closed);
+    }
+    let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let mut bucket = Bucket::due(Duration::from_micros(next.unwrap_or(0).max(0) as u64));
+    if let Err(next) = bucket.take(clock, interval(terms.rate)) {
+        return Ok(Some(next.saturating_sub(clock)));
+    }
+    let next = i64::try_from(bucket.next().as_micros()).unwrap_or(i64::MAX);
+    connection.prepare_cached("UPDATE targets SET next_at = ? WHERE id = ?")?.execute((next, write.target_id))?;
+    Ok(None)
+}
+
+/// Gives a write a new key, derived from the one that it has, and keeps the captured one as its parent.
+fn rekey(connection: &Connection, run: RunId, write: &mut FailedWrite, now: Timestamp) -> JobResult<()> {
+    let new = new_key(&write.key);
+    let old = std::mem::replace(&mut write.key, new);
+    connection
+        .prepare_cached(
+            "UPDATE writes SET key = ?1, parent_key = coalesce(parent_key, ?2), key_since = ?3 WHERE id = ?4",
+        )?
+        .execute((write.key.as_str(), old.as_str(), now, write.id))?;
+    connection
+        .prepare_cached(
+            "INSERT INTO operator_log (at, operator, uid, host, action, write_id, detail, reason)
+             SELECT ?, operator, uid, host, 'new-key', ?, ?, reason FROM runs WHERE id = ?",
+        )?
+        .execute((now, write.id, format!("{old} -> {}", write.key), run))?;
+    write.parent_key.get_or_insert(old);
+    Ok(())
+}
+
+fn correlation_ids(connection: &Connection, write: &FailedWrite) -> JobResult<Vec<String>> {
+    let mut ids: Vec<String> = write.failure.correlation_id.iter().cloned().collect();
+    if write.attempts > 0 {
+        let mut statement = connection
+            .prepare_cached("SELECT correlation_id FROM attempts WHERE write_id = ? AND correlation_id IS NOT NULL")?;
+        for id in statement.query_map([write.id], |row| row.get(0))? {
+            ids.push(id?);
+        }
+    }
+    Ok(ids)
+}
+
+/// When it was first definitely refused under its key: by the captured answer if that key was on the wire then, else by
+/// the first answer to dlq.
+fn refused_since(connection: &Connection, write: &FailedWrite, rekeyed: bool) -> JobResult<Option<Timestamp>> {
+    if rekeyed {
+        return Ok(None);
+    }
+    let captured = write.key_origin == KeyOrigin::Given && write.parent_key.is_none() && !write.captured_ambiguous;
+    let captured = captured.then(|| write.failed_at.unwrap_or(write.captured_at).min(write.captured_at));
+    if captured.is_some() || write.attempts == 0 {
+        return Ok(captured);
+    }
+    Ok(connection
+        .prepare_cached(
+            "SELECT min(a.started_at) FROM attempts a JOIN writes w ON w.id = a.write_id
+             WHERE a.write_id = ? AND a.outcome = 'refused' AND a.started_at >= coalesce(w.key_since, 0)",
+        )?
+        .query_row([write.id], |row| row.get(0))?)
 }
 
 fn lane_mate_in_flight(connection: &Connection, id: WriteId) -> JobResult<Option<WriteId>> {
@@ -239,34 +240,6 @@ fn has_older_open_mate(connection: &Connection, write: &FailedWrite) -> JobResul
         .query_row((write.id, write.order_at), |row| row.get(0))?)
 }
 
-/// How a write ended in a run. If one of the run's own requests for it went unanswered and it goes back as `unknown`,
-/// it is not said to have failed, whatever the last attempt met: that request may have been applied.
-pub(super) fn outcome_in_run(
-    connection: &Connection,
-    run: RunId,
-    id: WriteId,
-    state: State,
-    last: Outcome,
-) -> JobResult<Outcome> {
-    if state != State::Unknown {
-        return Ok(last);
-    }
-    let unanswered: bool = connection
-        .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM attempts WHERE write_id = ? AND run_id = ? AND outcome = 'no_answer')",
-        )?
-        .query_row((id, run), |row| row.get(0))?;
-    Ok(if unanswered { Outcome::Unknown } else { last })
-}
-
-/// Notes how a write of the plan ended.
-fn note(connection: &Connection, run: RunId, seq: usize, outcome: Outcome, reason: &str) -> JobResult<()> {
-    connection
-        .prepare_cached("UPDATE run_items SET outcome = ?, reason = ? WHERE run_id = ? AND seq = ?")?
-        .execute((outcome, reason, run, seq as i64))?;
-    Ok(())
-}
-
 fn intend(connection: &Connection, run: RunId, write: &FailedWrite, now: Timestamp) -> JobResult<i64> {
     let n = write.attempts + 1;
     connection.prepare_cached("UPDATE writes SET attempts = ? WHERE id = ?")?.execute((n, write.id))?;
@@ -275,59 +248,4 @@ fn intend(connection: &Connection, run: RunId, write: &FailedWrite, now: Timesta
         .execute((write.id, n, run, write.revision, now))?;
     connection.prepare_cached("UPDATE groups SET last_replayed = ? WHERE id = ?")?.execute((now, write.group))?;
     Ok(n)
-}
-
-fn record_end(connection: &Connection, id: WriteId, n: i64, end: &AttemptEnd) -> JobResult<()> {
-    let failure = end.failure.as_ref();
-    connection
-        .prepare_cached(
-            "UPDATE attempts SET ended_at = ?, outcome = ?, status = ?, error_code = ?, error_message = ?,
-               correlation_id = ?, cached = ?, latency_ms = ? WHERE write_id = ? AND n = ?",
-        )?
-        .execute(params![
-            end.at,
-            end.outcome,
-            end.status,
-            failure.and_then(|f| f.code.as_deref()),
-            failure.and_then(|f| f.message.as_deref()),
-            end.correlation_id,
-            end.cached,
-            end.latency_ms,
-            id,
-            n,
-        ])?;
-    Ok(())
-}
-
-/// The answer judged the data: the write's type, code and group follow it.
-fn rejudge(connection: &Connection, id: WriteId, failure: &Failure, now: Timestamp) -> JobResult<()> {
-    let Some(write) = load(connection, id)? else { return Ok(()) };
-    let message = failure.message.as_deref().unwrap_or("");
-    let key = (
-        write.target_id,
-        write.path.object().to_owned(),
-        failure.failure_type,
-        failure.code.clone().unwrap_or_default(),
-        fingerprint(failure.failure_type, message, failure.details.as_deref()),
-    );
-    let group = ensure_group(connection, &key, now)?;
-    connection
-        .prepare_cached("UPDATE groups SET last_seen = max(last_seen, ?1), last_replayed = ?1 WHERE id = ?2")?
-        .execute((now, group))?;
-    connection
-        .prepare_cached(
-            "UPDATE writes SET failure_type = ?, status = ?, error_code = ?, error_message = ?, error_details = ?,
-               correlation_id = ?, group_id = ? WHERE id = ?",
-        )?
-        .execute((
-            failure.failure_type,
-            failure.status,
-            &failure.code,
-            &failure.message,
-            &failure.details,
-            &failure.correlation_id,
-            group,
-            id,
-        ))?;
-    Ok(())
 }

@@ -11,7 +11,10 @@ use crate::domain::identity::Sha;
 /// Says that a file is dlq's: "dlq" and a one.
 const APPLICATION_ID: i64 = 0x646c_7101;
 
-const MIGRATIONS: [(&str, &str); 1] = [("0001_initial", include_str!("../../migrations/0001_initial.sql"))];
+const MIGRATIONS: [(&str, &str); 2] = [
+    ("0001_initial", include_str!("../../migrations/0001_initial.sql")),
+    ("0002_operating", include_str!("../../migrations/0002_operating.sql")),
+];
 
 /// Checks a file that will only be looked at.
 pub(super) fn check(connection: &Connection, path: &Path) -> Result<()> {

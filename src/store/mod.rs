@@ -4,6 +4,7 @@
 //! their own. Every call gives a [`Reply`] to wait for or to await, so that no caller ever holds a connection.
 
 mod care;
+mod control;
 mod error;
 mod functions;
 mod groups;
@@ -12,6 +13,7 @@ mod intents;
 mod locks;
 mod migrate;
 mod open;
+mod outcomes;
 mod plans;
 mod rows;
 mod runs;
@@ -22,14 +24,16 @@ mod worker;
 mod writes;
 
 pub use care::{Finding, Severity};
+pub use control::WishChange;
 pub use error::StoreError;
 pub use groups::{Count, CountBy};
 pub use ingest::{IngestCache, Ingested, Prepared};
-pub use intents::{AttemptEnd, Intent, Recorded, Sendable, Then};
+pub use intents::{Intent, Sendable, Terms};
 pub use locks::RunLock;
 pub use open::{OpenOptions, Store};
-pub use plans::PlanData;
-pub use runs::NewRun;
+pub use outcomes::{AttemptEnd, Recorded, Then};
+pub use plans::{PlanData, RestOfRun};
+pub use runs::{CutOff, NewRun};
 pub use settle::Settled;
 pub use worker::Reply;
 pub use writes::{Cursor, HistoryEntry, Order, Page, PageRequest, Sort};

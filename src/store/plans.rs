@@ -1,20 +1,23 @@
 //! What a plan is made from: the candidates in a few words each, and their lane mates.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
-use super::Store;
 use super::error::JobResult;
+use super::locks::RunLock;
 use super::sql_filter::Where;
 use super::worker::Reply;
 use super::writes::ids_matching;
+use super::{Store, StoreError};
 use crate::domain::endpoint::is_upsert;
 use crate::domain::filter::{Filter, Test};
 use crate::domain::hazard::Facts;
-use crate::domain::ids::WriteId;
+use crate::domain::ids::{RunId, WriteId};
 use crate::domain::plan::{Candidate, LaneMate};
+use crate::domain::run::RunState;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 
@@ -43,7 +46,7 @@ impl Store {
         let filter = filter.clone().and(Test::State(State::REPLAYABLE.to_vec()));
         self.read(move |connection| {
             let snapshot = connection.unchecked_transaction()?;
-            let mut data = PlanData { candidates: candidates(&snapshot, &filter, now)?, ..PlanData::default() };
+            let mut data = PlanData { candidates: matching(&snapshot, &filter, now)?, ..PlanData::default() };
             if filter.hazard_terms().next().is_some() {
                 let kept: HashSet<WriteId> = ids_matching(&snapshot, &filter, &window, now)?.into_iter().collect();
                 data.candidates.retain(|c| kept.contains(&c.id));
@@ -56,22 +59,89 @@ impl Store {
             Ok(data)
         })
     }
+
+    /// Reads what a plan over the rest of a run is made from: what that run left unsent or held, with the bodies that its
+    /// plan had shown. What was settled since is among them; a claim will say so.
+    pub fn rest_of_run(&self, run: RunId) -> Reply<RestOfRun> {
+        let path = self.path().to_owned();
+        self.read(move |connection| {
+            let snapshot = connection.unchecked_transaction()?;
+            let found: Option<(String, String, String, RunState)> = snapshot
+                .prepare_cached(
+                    "SELECT t.name, r.query, r.options, r.state FROM runs r JOIN targets t ON t.id = r.target_id
+                     WHERE r.id = ?",
+                )?
+                .query_row([run], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+                .optional()?;
+            let Some((target, query, options, state)) = found else { return Err(StoreError::NoSuchRun(run).into()) };
+            if state == RunState::Running && RunLock::is_held(&path, run) {
+                return Err(StoreError::StillRunning(run).into());
+            }
+            let from = "run_items i JOIN writes w ON w.id = i.write_id
+                        WHERE i.run_id = ? AND coalesce(i.outcome, 'unsent') IN ('unsent', 'held')";
+            let candidates = candidates(&snapshot, "i.content", from, vec![run.0.into()])?;
+            let last_id = snapshot.query_row("SELECT max(id) FROM writes", [], |row| row.get(0))?;
+            let mut data = PlanData { candidates, last_id, targets: vec![target], ..PlanData::default() };
+            lanes(&snapshot, &mut data)?;
+            snapshot.finish()?;
+            let options: serde_json::Value = serde_json::from_str(&options).unwrap_or_default();
+            let last_id = options["last_id"].as_i64().map(WriteId).or(data.last_id);
+            Ok(RestOfRun { data: PlanData { last_id, ..data }, query })
+        })
+    }
+
+    /// How long the last requests took on average, whatever came of them; `None` if there were none.
+    pub fn recent_latency(&self) -> Reply<Option<Duration>> {
+        self.read(|connection| {
+            let millis: Option<f64> = connection
+                .prepare_cached(
+                    "SELECT avg(latency_ms) FROM
+                       (SELECT latency_ms FROM attempts WHERE latency_ms IS NOT NULL ORDER BY id DESC LIMIT 200)",
+                )?
+                .query_row([], |row| row.get(0))?;
+            Ok(millis.and_then(|millis| Duration::try_from_secs_f64(millis / 1000.0).ok()))
+        })
+    }
 }
 
-fn candidates(connection: &Connection, filter: &Filter, now: Timestamp) -> JobResult<Vec<Candidate>> {
+/// What a stopped run left.
+#[derive(Debug)]
+pub struct RestOfRun {
+    /// What its plan is made from; the highest ID is that of the first plan.
+    pub data: PlanData,
+    /// What the run had selected, as text.
+    pub query: String,
+}
+
+fn matching(connection: &Connection, filter: &Filter, now: Timestamp) -> JobResult<Vec<Candidate>> {
     let clause = Where::new(filter, now);
+    let from = format!("writes w JOIN targets t ON t.id = w.target_id WHERE {}", clause.sql);
+    candidates(connection, "w.body_sha256", &from, clause.params)
+}
+
+/// `content` is the body that the plan shows.
+fn candidates(
+    connection: &Connection,
+    content: &str,
+    from: &str,
+    params: Vec<rusqlite::types::Value>,
+) -> JobResult<Vec<Candidate>> {
     let sql = format!(
         "SELECT w.id, w.group_id, w.order_at, w.endpoint_origin, w.body_origin, w.operation, w.key_origin,
-           w.ambiguous_since, w.captured_ambiguous, w.revision, w.key_reused, w.body_sha256
-         FROM writes w JOIN targets t ON t.id = w.target_id WHERE {} ORDER BY w.order_at, w.id",
-        clause.sql
+           w.ambiguous_since, w.captured_ambiguous, w.revision, w.key_reused, {content}, w.path
+         FROM {from} ORDER BY w.order_at, w.id"
     );
     let mut statement = connection.prepare(&sql)?;
-    let rows = statement.query_map(params_from_iter(clause.params), |row| {
+    let mut endpoints: HashSet<Arc<str>> = HashSet::new();
+    let rows = statement.query_map(params_from_iter(params), |row| {
         let order_at = row.get(2)?;
+        let path = row.get_ref(12)?.as_str()?;
+        let endpoint = endpoints.get(path).cloned().unwrap_or_else(|| Arc::from(path));
+        endpoints.insert(Arc::clone(&endpoint));
         Ok(Candidate {
             id: row.get(0)?,
             group: row.get(1)?,
+            endpoint,
             order_at,
             facts: Facts {
                 endpoint_origin: row.get(3)?,

@@ -9,7 +9,7 @@ use crate::domain::identity::Sha;
 use crate::domain::ids::{GroupId, RunId, TargetId, WriteId};
 use crate::domain::key::{IdempotencyKey, KeyOrigin};
 use crate::domain::outcome::{AttemptOutcome, Outcome};
-use crate::domain::run::RunState;
+use crate::domain::run::{RunState, Wanted};
 use crate::domain::state::{Place, Resolution, Standing, State, Waiting};
 use crate::domain::time::Timestamp;
 use crate::domain::write::{BodyOrigin, FailedWrite, Failure};
@@ -30,7 +30,18 @@ macro_rules! by_name {
     )* };
 }
 
-by_name!(FailureType, State, EndpointOrigin, KeyOrigin, BodyOrigin, Resolution, RunState, AttemptOutcome, Outcome);
+by_name!(
+    FailureType,
+    State,
+    EndpointOrigin,
+    KeyOrigin,
+    BodyOrigin,
+    Resolution,
+    RunState,
+    Wanted,
+    AttemptOutcome,
+    Outcome
+);
 
 macro_rules! by_number {
     ($($type:ident),*) => { $(

@@ -2,9 +2,10 @@
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use super::control::read_wish;
 use super::error::JobResult;
-use super::intents::outcome_in_run;
 use super::locks::{RunLock, holder};
+use super::outcomes::outcome_in_run;
 use super::rows::{load_standing, save_standing};
 use super::worker::Reply;
 use super::{Store, StoreError, targets};
@@ -28,10 +29,23 @@ pub struct NewRun {
     pub query: String,
     /// How it sends, as JSON.
     pub options: String,
+    /// Whether other runs may be sending to the target.
+    pub alongside: bool,
     /// The plan: what will be sent, in order.
     pub send: Vec<(WriteId, Sha)>,
     /// What a hazard refuses, with its name.
     pub refused: Vec<(WriteId, Sha, &'static str)>,
+}
+
+/// How a write of a plan ended whose run did not wait for it.
+#[derive(Debug, Clone)]
+pub struct CutOff {
+    /// How.
+    pub outcome: Outcome,
+    /// Why.
+    pub reason: Option<String>,
+    /// The attempts of the run.
+    pub attempts: u32,
 }
 
 impl Store {
@@ -45,7 +59,7 @@ impl Store {
                 .prepare_cached("SELECT id, operator, host FROM runs WHERE state = 'running' AND target_id = ?")?
                 .query_row([target], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
                 .optional()?;
-            if let Some((run, operator, host)) = other {
+            if let Some((run, operator, host)) = other.filter(|_| !new.alongside) {
                 let pid = holder(&path, run);
                 return Err(StoreError::RunInTheWay { run, operator, host, pid, target: new.target }.into());
             }
@@ -116,16 +130,24 @@ impl Store {
     }
 
     /// Takes back what a run has in flight, without waiting for answers, and gives how these writes of its plan (by
-    /// number, from 1) ended, and why: `unsent` if nothing was sent for one.
-    pub fn cut_off(&self, run: RunId, seqs: Vec<usize>, now: Timestamp) -> Reply<Vec<(Outcome, Option<String>)>> {
+    /// number, from 1) ended: `unsent` if nothing was sent for one.
+    pub fn cut_off(&self, run: RunId, seqs: Vec<usize>, now: Timestamp) -> Reply<Vec<CutOff>> {
         self.write(move |connection| {
             take_back(connection, run, now)?;
             let mut outcomes = Vec::new();
             for seq in seqs {
-                let (outcome, reason): (Option<Outcome>, Option<String>) = connection
-                    .prepare_cached("SELECT outcome, reason FROM run_items WHERE run_id = ? AND seq = ?")?
-                    .query_row((run, seq as i64), |row| Ok((row.get(0)?, row.get(1)?)))?;
-                outcomes.push((outcome.unwrap_or(Outcome::Unsent), reason));
+                let mut statement = connection.prepare_cached(
+                    "SELECT outcome, reason, (SELECT count(*) FROM attempts a
+                       WHERE a.write_id = run_items.write_id AND a.run_id = run_items.run_id)
+                     FROM run_items WHERE run_id = ? AND seq = ?",
+                )?;
+                outcomes.push(statement.query_row((run, seq as i64), |row| {
+                    Ok(CutOff {
+                        outcome: row.get::<_, Option<Outcome>>(0)?.unwrap_or(Outcome::Unsent),
+                        reason: row.get(1)?,
+                        attempts: row.get(2)?,
+                    })
+                })?);
             }
             Ok(outcomes)
         })
@@ -168,6 +190,9 @@ impl Store {
                     run.state = RunState::Died;
                 }
                 run.tally = tally(connection, run.id)?;
+                if run.state == RunState::Running {
+                    run.wanted = read_wish(connection, run.id)?.map(|wish| wish.wanted);
+                }
             }
             Ok(runs)
         })
@@ -186,6 +211,7 @@ fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
         ended_at: row.get(9)?,
         new_since_plan: row.get::<_, i64>(10)? as u64,
         stopped: row.get(11)?,
+        wanted: None,
         tally: Tally::default(),
     })
 }

@@ -121,10 +121,14 @@ impl Where {
                     let range = key_range(text);
                     // By its index, whatever the list is sorted by.
                     self.compare(
-                        "w.id IN (SELECT id FROM writes WHERE identity_hash BETWEEN ? AND ?)",
+                        "w.id IN (SELECT id FROM writes WHERE identity_hash BETWEEN ? AND ?",
                         [*range.start(), *range.end()],
                     );
-                    self.compare(" AND (w.key = ? OR w.parent_key = ?)", [text.clone(), text.clone()]);
+                    self.compare(
+                        " UNION ALL SELECT id FROM writes WHERE parent_key IS NOT NULL AND key = ?) \
+                         AND (w.key = ? OR w.parent_key = ?)",
+                        [text.clone(), text.clone(), text.clone()],
+                    );
                 }
                 // Whole segments: `append` is not `append-batch`.
                 TextField::Path => {

@@ -15,7 +15,9 @@ use dlq::domain::plan::Plan;
 use dlq::domain::state::Event as StateEvent;
 use dlq::domain::target::TargetSettings;
 use dlq::domain::time::Timestamp;
-use dlq::replay::{Answer, Event, ExitCode, Outgoing, Replay, Report, RunOptions, Sent, Transport, build_plan};
+use dlq::replay::{
+    Answer, Event, ExitCode, Outgoing, PaceSettings, PlanTerms, Replay, Report, RunOptions, Sent, Transport, build_plan,
+};
 use dlq::store::{OpenOptions, Store};
 use tokio_util::sync::CancellationToken;
 
@@ -92,9 +94,12 @@ impl Bench {
             target,
             base_url: BaseUrl::parse("http://127.0.0.1:9/v1").unwrap(),
             allowed: Vec::new(),
-            concurrency: 4,
+            pace: PaceSettings { rate: None, concurrency: 4 },
             canaries: 0,
             max_attempts: 3,
+            max_failures: 20,
+            new_key: false,
+            alongside: false,
             operator: current_operator(Some("tester")),
             reason: None,
             query: String::new(),
@@ -108,7 +113,9 @@ impl Bench {
         let window = |_: &str| Duration::from_hours(24);
         let now = Timestamp::now();
         let data = self.store.plan_data(&Filter::default(), None, window, now).wait().unwrap();
-        build_plan(data.candidates, &data.mates, &[], Duration::from_hours(24), now)
+        let (window, length) = (Duration::from_hours(24), Duration::ZERO);
+        let terms = PlanTerms { allowed: &[], window, new_key: self.options.new_key, length, now };
+        build_plan(data.candidates, &data.mates, &terms)
     }
 
     fn run(&self, plan: Plan, fake: &Fake) -> (Report, Vec<Event>) {
@@ -165,7 +172,7 @@ fn promise_3_every_request_has_its_intent_on_disk_first() {
     world.ingest(&(0..50).map(order).collect::<Vec<_>>());
     let mut bench = Bench::new(&world);
     // One after the other, so that the script meets the same writes every time.
-    bench.options.concurrency = 1;
+    bench.options.pace.concurrency = 1;
     let script = vec![
         answer(503, "busy"),
         Sent::NoAnswer("gone".to_owned()),
@@ -272,7 +279,7 @@ fn unknown_is_never_told_as_failed() {
     let world = World::new();
     world.ingest(&[order(1), order(2)]);
     let mut bench = Bench::new(&world);
-    bench.options.concurrency = 1;
+    bench.options.pace.concurrency = 1;
     let not_sent = || Sent::NotSent("refused".to_owned());
     let script =
         vec![Sent::NoAnswer("gone".to_owned()), not_sent(), not_sent(), Sent::NoAnswer("gone".to_owned()), refused()];
@@ -317,7 +324,7 @@ fn promise_9_a_429_holds_the_target_for_as_long_as_it_asks() {
     world.ingest(&(0..6).map(order).collect::<Vec<_>>());
     let mut bench = Bench::new(&world);
     bench.options.max_attempts = 1;
-    bench.options.concurrency = 1;
+    bench.options.pace.concurrency = 1;
     let body = r#"{"success":false,"error":{"code":"CDP_ETL.RATE_LIMITED","message":"m"}}"#;
     let limited = Sent::Answered(Answer {
         status: 429,

@@ -7,6 +7,7 @@ mod engine;
 mod ingest;
 mod kills;
 mod look;
+mod operating;
 mod promises;
 mod readme;
 mod real_input;

@@ -1,0 +1,96 @@
+//! A token bucket that holds one token: at most one request each interval, however long nothing was sent before.
+
+use std::time::Duration;
+
+/// Timers wake up late by about this much; what they lose is not held against the rate.
+const GRAIN: Duration = Duration::from_millis(2);
+
+/// A bucket, on any clock that only its user knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Bucket {
+    /// When the next token is there.
+    next: Duration,
+}
+
+impl Bucket {
+    /// A bucket whose next token is there at `next`.
+    pub fn due(next: Duration) -> Self {
+        Self { next }
+    }
+
+    /// When the next token is there.
+    pub fn next(&self) -> Duration {
+        self.next
+    }
+
+    /// Takes the token; an error says when there will be one. A next token that is further away than the interval (the
+    /// rate was raised, or the clock set back) is fetched nearer.
+    pub fn take(&mut self, now: Duration, interval: Duration) -> Result<(), Duration> {
+        let next = self.next.min(now.saturating_add(interval));
+        if next > now {
+            return Err(next);
+        }
+        let earliest = now.saturating_sub(interval.max(GRAIN));
+        self.next = next.max(earliest).saturating_add(interval);
+        Ok(())
+    }
+
+    /// Keeps the next token away until `until` at least.
+    pub fn delay(&mut self, until: Duration) {
+        self.next = self.next.max(until);
+    }
+}
+
+/// The time between two tokens at `rate` a second; none for no limit. A rate is positive and finite.
+pub fn interval(rate: Option<f64>) -> Duration {
+    rate.map_or(Duration::ZERO, |rate| Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: f64) -> Duration {
+        Duration::from_secs_f64(seconds)
+    }
+
+    #[test]
+    fn promise_9_the_bucket_holds_one() {
+        let mut bucket = Bucket::default();
+        let every = interval(Some(0.5));
+        assert_eq!(bucket.take(at(1000.0), every), Ok(()), "however long it was idle");
+        assert_eq!(bucket.take(at(1000.0), every), Ok(()), "the one that it held");
+        assert_eq!(bucket.take(at(1000.0), every), Err(at(1002.0)));
+        assert_eq!(bucket.take(at(1002.0), every), Ok(()));
+        assert_eq!(bucket.take(at(1003.9), every), Err(at(1004.0)));
+    }
+
+    #[test]
+    fn late_timers_do_not_lower_the_rate() {
+        let mut bucket = Bucket::due(at(1.0));
+        let (every, mut now, mut sent) = (interval(Some(2000.0)), at(1.0), 0);
+        while now < at(2.0) {
+            // Woken each millisecond only.
+            while bucket.take(now, every).is_ok() {
+                sent += 1;
+            }
+            now += Duration::from_millis(1);
+        }
+        assert!((1995..=2010).contains(&sent), "{sent}");
+    }
+
+    #[test]
+    fn a_raised_rate_and_a_clock_set_back_are_followed_at_once() {
+        let mut bucket = Bucket::due(at(5000.0));
+        assert_eq!(bucket.take(at(10.0), interval(Some(10.0))), Err(at(10.1)));
+        assert_eq!(bucket.take(at(10.0), interval(None)), Ok(()));
+    }
+
+    #[test]
+    fn extreme_rates_do_not_overflow() {
+        assert_eq!(interval(Some(1e-300)), Duration::MAX);
+        let mut bucket = Bucket::default();
+        assert_eq!(bucket.take(at(1.0), Duration::MAX), Ok(()));
+        assert!(bucket.take(at(2.0), Duration::MAX).is_err());
+    }
+}

@@ -1,0 +1,80 @@
+//! A plan for people: what will be sent and where to, what is refused and why, how long it takes.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::count::{thousands, writes};
+use crate::domain::endpoint::BaseUrl;
+use crate::domain::hazard::Hazard;
+use crate::domain::plan::Plan;
+use crate::domain::time::{Timestamp, human_length};
+
+/// What a plan's page says besides the plan.
+#[derive(Debug)]
+pub struct PlanPage<'a> {
+    /// The target's name.
+    pub target: &'a str,
+    /// Where it is, if that is known.
+    pub base_url: Option<&'a BaseUrl>,
+    /// Whether each write gets a new key.
+    pub new_key: bool,
+    /// How long the run is expected to take.
+    pub length: Duration,
+    /// What that is reckoned with.
+    pub pace: String,
+}
+
+/// The page.
+pub fn page(plan: &Plan, about: &PlanPage<'_>, now: Timestamp) -> String {
+    let groups: HashSet<_> = plan.send.iter().map(|w| w.group).collect();
+    let base = about.base_url.map_or_else(|| "no base URL yet".to_owned(), ToString::to_string);
+    let mut text = format!("Plan for target {} ({base})\n", about.target);
+    let of = if groups.len() == 1 { "group" } else { "groups" };
+    let key = if about.new_key { "a new key" } else { "its own key" };
+    let sent = writes(plan.send.len() as u64);
+    text.push_str(&format!("  to send   {sent} of {} {of}, each under {key}\n", groups.len()));
+    if !plan.send.is_empty() {
+        text.push_str(&format!("  expected  {} ({})\n", human_length(about.length), about.pace));
+    }
+    text.push_str(&windows(plan, about.length, now));
+    let mut noted: Vec<(Hazard, u64)> = Vec::new();
+    for hazard in plan.send.iter().flat_map(|w| &w.hazards) {
+        match noted.iter_mut().find(|(h, _)| h == hazard) {
+            Some((_, n)) => *n += 1,
+            None => noted.push((*hazard, 1)),
+        }
+    }
+    for (hazard, n) in noted {
+        let what = if hazard.refuses() { "allowed" } else { "noted  " };
+        text.push_str(&format!("  {what}   {} {hazard}: {}\n", thousands(n), hazard.why()));
+    }
+    for &hazard in Hazard::ALL {
+        let refused = plan.refused.iter().filter(|(_, h)| *h == hazard).count() as u64;
+        if refused > 0 {
+            let why = if about.new_key && hazard == Hazard::OutcomeUnknown {
+                "it may have been applied under the key that it has: a new one would let the API apply it again"
+            } else {
+                hazard.why()
+            };
+            text.push_str(&format!("  refused   {} {hazard}: {why}\n", thousands(refused)));
+        }
+    }
+    text
+}
+
+/// When the first key window of what will be sent ends, and what goes first because of that.
+fn windows(plan: &Plan, length: Duration, now: Timestamp) -> String {
+    let inside = plan.send.iter().filter_map(|w| Some((w.window_ends.filter(|ends| *ends > now)?, w.id)));
+    let Some((ends, id)) = inside.min() else { return String::new() };
+    let first = format!("the first key window ends in {} (write {id})", human_length(ends.since(now)));
+    if plan.urgent == 0 {
+        return format!("  windows   {first}\n");
+    }
+    let end = now.plus(length);
+    let late = plan.send.iter().filter(|w| w.window_ends.is_some_and(|e| now < e && e <= end)).count() as u64;
+    format!(
+        "  WARNING   {} may lose the key window before the run ends: {first}.\n            {} first, lane mates included; what comes too late is refused\n",
+        writes(late),
+        if plan.urgent == 1 { "It goes".to_owned() } else { format!("{} go", writes(plan.urgent as u64)) },
+    )
+}

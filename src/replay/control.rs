@@ -1,0 +1,67 @@
+//! Live control: what someone at another terminal wants of a run, read from the file.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use super::events::Event;
+use super::pace::PaceSettings;
+use super::sending::Sender;
+use super::transport::Transport;
+use crate::domain::run::{Wanted, Wish};
+
+/// How often a run looks.
+const EVERY: Duration = Duration::from_millis(200);
+
+/// Heeds wishes until the run is stopped. `stopped_by` gets the name of whoever stops it.
+pub(super) async fn heed_wishes<T: Transport>(sender: Arc<Sender<T>>, stopped_by: Arc<OnceLock<String>>) {
+    let mut last: Option<Wish> = None;
+    while !sender.stop.is_cancelled() {
+        // A file that can't be read stops nothing: the next claim will say so.
+        if let Ok(Some(wish)) = sender.store.wish(sender.run).await
+            && last.as_ref() != Some(&wish)
+        {
+            heed(&sender, &wish, last.as_ref(), &stopped_by);
+            last = Some(wish);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            () = sender.stop.cancelled() => return,
+        }
+    }
+}
+
+fn heed<T: Transport>(sender: &Sender<T>, wish: &Wish, last: Option<&Wish>, stopped_by: &OnceLock<String>) {
+    let by = &wish.operator;
+    let notice = |text: String| {
+        let _ = sender.events.send(Event::Notice(text));
+    };
+    let started = sender.options.pace;
+    let pace = PaceSettings {
+        rate: wish.rate.map_or(started.rate, |rate| (rate > 0.0).then_some(rate)),
+        concurrency: wish.concurrency.unwrap_or(started.concurrency),
+    };
+    if pace != sender.gate.settings() {
+        sender.gate.set(pace);
+        let rate = pace.rate.map_or_else(|| "without a limit".to_owned(), |rate| format!("{rate} requests a second"));
+        notice(format!("{by} set the pace: {rate}, at most {} at once", pace.concurrency));
+    }
+    let wanted = last.map_or(Wanted::Go, |last| last.wanted);
+    match wish.wanted {
+        Wanted::Stop => {
+            let _ = stopped_by.set(by.clone());
+            sender.stop.cancel();
+        }
+        Wanted::Pause => {
+            sender.gate.pause(true);
+            if wanted != Wanted::Pause {
+                notice(format!("paused by {by}; dlq runs resume {} goes on", sender.run));
+            }
+        }
+        Wanted::Go => {
+            sender.gate.pause(false);
+            if wanted == Wanted::Pause {
+                notice(format!("resumed by {by}"));
+            }
+        }
+    }
+}

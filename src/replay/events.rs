@@ -1,0 +1,118 @@
+//! What a run is asked to do, and what it tells while it goes.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::pace::PaceSettings;
+use crate::domain::endpoint::BaseUrl;
+use crate::domain::filter::Filter;
+use crate::domain::hazard::Hazard;
+use crate::domain::ids::{RunId, WriteId};
+use crate::domain::outcome::Outcome;
+use crate::domain::run::Operator;
+use crate::domain::state::State;
+use crate::domain::target::TargetSettings;
+use crate::domain::time::Timestamp;
+use crate::store::AttemptEnd;
+
+/// How a run sends.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// The target.
+    pub target: TargetSettings,
+    /// Where it is; the file is bound to it.
+    pub base_url: BaseUrl,
+    /// Hazards that are overridden.
+    pub allowed: Vec<Hazard>,
+    /// Requests per second, and the most of them out at once.
+    pub pace: PaceSettings,
+    /// How many writes go first, one by one.
+    pub canaries: usize,
+    /// The most requests for a write in this run.
+    pub max_attempts: u32,
+    /// How many writes of a group may fail in a row before the group is stopped.
+    pub max_failures: u32,
+    /// Whether each write goes out under a new key.
+    pub new_key: bool,
+    /// Whether other runs may be sending to the target.
+    pub alongside: bool,
+    /// Who starts it.
+    pub operator: Operator,
+    /// Why, in the operator's words.
+    pub reason: Option<String>,
+    /// What was selected, as text.
+    pub query: String,
+    /// What was selected.
+    pub filter: Filter,
+    /// The highest ID when the plan was made.
+    pub last_id: WriteId,
+}
+
+impl RunOptions {
+    /// What the file keeps of them, as JSON.
+    pub(super) fn to_json(&self) -> String {
+        serde_json::json!({
+            "base_url": self.base_url.as_str(),
+            "rate": self.pace.rate,
+            "concurrency": self.pace.concurrency,
+            "canary": self.canaries,
+            "max_attempts": self.max_attempts,
+            "max_failures": self.max_failures,
+            "allow": self.allowed.iter().map(|h| h.name()).collect::<Vec<_>>(),
+            "new_key": self.new_key,
+            "alongside": self.alongside,
+            "last_id": self.last_id.0,
+        })
+        .to_string()
+    }
+}
+
+/// What happens in a run, as it happens.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The run has begun.
+    Began(RunId),
+    /// A write is over.
+    Ended(Box<WriteEnded>),
+    /// A write will be tried again.
+    Retry {
+        /// The write.
+        id: WriteId,
+        /// The attempt that failed, counted in this run.
+        attempt: u32,
+        /// Why.
+        reason: String,
+        /// How long it waits.
+        wait: Duration,
+    },
+    /// Something that an operator wants to hear now: a new kind of failure, a change of pace, connections that fail.
+    Notice(String),
+    /// A group, an endpoint or the whole run stops, and why.
+    Stopping(String),
+}
+
+/// How a write ended in its run.
+#[derive(Debug, Clone)]
+pub struct WriteEnded {
+    /// The write.
+    pub id: WriteId,
+    /// How.
+    pub outcome: Outcome,
+    /// Why, unless it was accepted.
+    pub reason: Option<String>,
+    /// The key it was sent under; empty when it was not sent.
+    pub key: String,
+    /// Its state now; `None` when this run did not touch it.
+    pub state: Option<State>,
+    /// The last attempt.
+    pub last: Option<AttemptEnd>,
+    /// The attempts of this run.
+    pub attempts: u32,
+    /// The body's version.
+    pub revision: i64,
+    /// Until when its refusal may have come from the API's cache.
+    pub maybe_cached_until: Option<Timestamp>,
+}
+
+pub(super) type Events = UnboundedSender<Event>;

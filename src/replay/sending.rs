@@ -1,0 +1,233 @@
+//! One write, from its claim to its outcome: intent, request, verdict, retries.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::attempt::{Attempted, kind_of};
+use super::backoff::backoff;
+use super::breakers::Kind;
+use super::events::{Event, Events, RunOptions};
+use super::gate::Gate;
+use super::pace::{Permit, Signal};
+use super::transport::{Outgoing, Sent, Transport};
+use crate::domain::ids::RunId;
+use crate::domain::outcome::{AttemptOutcome, Outcome};
+use crate::domain::plan::PlannedWrite;
+use crate::domain::state::State;
+use crate::domain::time::Timestamp;
+use crate::store::{AttemptEnd, Intent, Sendable, Store, StoreError, Terms, Then};
+
+/// How a write ended in the run.
+#[derive(Debug, Clone)]
+pub(super) struct Ended {
+    pub(super) index: usize,
+    pub(super) outcome: Outcome,
+    pub(super) reason: Option<String>,
+    pub(super) key: String,
+    pub(super) state: State,
+    pub(super) last: Option<AttemptEnd>,
+    pub(super) attempts: u32,
+    pub(super) revision: i64,
+    /// Whether a stop kept it from being tried (again).
+    pub(super) cut: bool,
+    /// What kind its group is of, and what kind its last failure was.
+    pub(super) kinds: Option<(Kind, Kind)>,
+    /// Until when its refusal may have come from the API's cache.
+    pub(super) maybe_cached_until: Option<Timestamp>,
+    /// Whether it is still counted in [`Sender::keeping`].
+    pub(super) keeps_slot: bool,
+}
+
+const STOPPED: &str = "the run was stopped first";
+/// An intent that is older than this when its request would leave (the machine slept) is looked at again instead.
+const STALE_INTENT: Duration = Duration::from_secs(10);
+
+/// All that the sending of a write needs; shared by the writes of a run.
+pub(super) struct Sender<T> {
+    pub(super) store: Arc<Store>,
+    pub(super) transport: Arc<T>,
+    pub(super) options: Arc<RunOptions>,
+    pub(super) run: RunId,
+    pub(super) stop: CancellationToken,
+    pub(super) events: Events,
+    pub(super) gate: Gate,
+    /// How many writes have no request out and keep their slot: they wait for their next attempt, or are not over yet.
+    pub(super) keeping: AtomicUsize,
+}
+
+/// Where a first or next attempt stands after its intent was asked for.
+enum Ready {
+    Go { n: i64, at: Timestamp, permit: Permit, sendable: Option<Box<Sendable>> },
+    Not(Outcome, String),
+}
+
+impl<T: Transport> Sender<T> {
+    /// Sends one write of the plan, retries included. `index` is its index in the plan; `permit` is for its first request.
+    pub(super) async fn send(&self, index: usize, planned: &PlannedWrite, permit: Permit) -> Result<Ended, StoreError> {
+        let (options, id, seq) = (&*self.options, planned.id, index + 1);
+        let (mut n, mut at, mut permit, mut sendable) = match self.intend(Some(planned), planned, permit).await? {
+            Ready::Go { n, at, permit, sendable: Some(sendable) } => (n, at, permit, sendable),
+            Ready::Go { permit, sendable: None, .. } => {
+                self.gate.learn(permit, Signal::Nothing, None);
+                return Err(StoreError::Fenced(self.run));
+            }
+            Ready::Not(outcome, reason) => return self.not_sent(index, outcome, reason).await,
+        };
+        let mut ended = Ended {
+            index,
+            outcome: Outcome::Failed,
+            reason: None,
+            key: sendable.write.key.to_string(),
+            state: State::Replaying,
+            last: None,
+            attempts: 0,
+            revision: sendable.write.revision,
+            cut: false,
+            kinds: None,
+            maybe_cached_until: None,
+            keeps_slot: false,
+        };
+        loop {
+            ended.attempts += 1;
+            let mut attempted = self.request(&sendable, at).await;
+            let retry = ended.attempts < options.max_attempts && attempted.is_retryable() && !self.stop.is_cancelled();
+            // Accepted, its slot is free at once. Else nothing takes its place before the breakers know.
+            ended.keeps_slot = attempted.end.outcome != AttemptOutcome::Accepted;
+            if ended.keeps_slot {
+                self.keeping.fetch_add(1, Ordering::Relaxed);
+            }
+            attempted.end.closes_target = self.gate.learn(permit, attempted.signal, attempted.limits);
+            let (outcome, reason) = (attempted.outcome(), attempted.reason());
+            ended.maybe_cached_until = attempted.maybe_cached_until(&sendable, options.target.window);
+            ended.kinds = attempted.end.failure.as_ref().map(|f| (kind_of(&sendable.write.failure), kind_of(f)));
+            sendable.correlation_ids.extend(attempted.end.correlation_id.clone());
+            let told = match ended.maybe_cached_until {
+                Some(until) => format!("{reason}; maybe-cached until {until}"),
+                None => reason.clone(),
+            };
+            let then = if retry { Then::Retry } else { Then::Settle(seq, outcome, told.clone()) };
+            let recorded = self.store.record_attempt(self.run, id, n, at, attempted.end.clone(), then).await?;
+            ended.last = Some(attempted.end);
+            (ended.outcome, ended.state) = (recorded.outcome.unwrap_or(outcome), recorded.state);
+            ended.reason = (outcome != Outcome::Accepted).then_some(told);
+            if !retry {
+                return Ok(ended);
+            }
+            let wait = attempted.asked.max(backoff(ended.attempts - 1, fastrand::f64(), options.target.backoff));
+            let _ = self.events.send(Event::Retry { id, attempt: ended.attempts, reason: reason.clone(), wait });
+            let why = match self.wait_for_permit(wait).await {
+                None => (STOPPED.to_owned(), true),
+                Some(next) => match self.intend(None, planned, next).await? {
+                    Ready::Go { n: next_n, at: next_at, permit: next, .. } => {
+                        (n, at, permit) = (next_n, next_at, next);
+                        self.keeping.fetch_sub(1, Ordering::Relaxed);
+                        continue;
+                    }
+                    Ready::Not(outcome, why) => (why, outcome == Outcome::Unsent),
+                },
+            };
+            let reason = format!("{reason}; not tried again: {}", why.0);
+            let recorded = self.store.let_go(self.run, id, seq, outcome, reason.clone()).await?;
+            let outcome = recorded.outcome.unwrap_or(outcome);
+            return Ok(Ended { outcome, state: recorded.state, reason: Some(reason), cut: why.1, ..ended });
+        }
+    }
+
+    /// Asks the store for an intent: with the claim of `first`, or for another attempt. The permit is kept while the target
+    /// is closed, and given back if nothing will be sent.
+    async fn intend(
+        &self,
+        first: Option<&PlannedWrite>,
+        planned: &PlannedWrite,
+        permit: Permit,
+    ) -> Result<Ready, StoreError> {
+        let not = loop {
+            let terms = Terms {
+                allowed: self.options.allowed.clone(),
+                window: self.options.target.window,
+                rate: self.gate.settings().rate,
+                new_key: self.options.new_key,
+            };
+            let answer = match first {
+                Some(planned) => self.store.claim(self.run, planned.id, planned.content, terms).await,
+                None => self.store.intend_retry(self.run, planned.id, terms).await,
+            };
+            match answer {
+                Ok(Intent::Go { n, at, sendable }) => return Ok(Ready::Go { n, at, permit, sendable }),
+                Ok(Intent::Skip(why)) => break Ok(Ready::Not(Outcome::Skipped, why)),
+                Ok(Intent::Refuse(hazard)) => break Ok(Ready::Not(Outcome::Refused, hazard.name().to_owned())),
+                // Another run has heard that the target is closed, or has taken the token of the rate.
+                Ok(Intent::Wait(length)) => {
+                    if length > Duration::from_millis(200) {
+                        self.gate.close_for(length);
+                    }
+                    if !self.wait(length).await {
+                        break Ok(Ready::Not(Outcome::Unsent, STOPPED.to_owned()));
+                    }
+                }
+                Err(error) => break Err(error),
+            }
+        };
+        self.gate.learn(permit, Signal::Nothing, None);
+        not
+    }
+
+    /// Waits between two attempts, and then for leave; `None` if the run is stopped meanwhile.
+    async fn wait_for_permit(&self, length: Duration) -> Option<Permit> {
+        if self.wait(length).await { self.gate.take(&self.stop).await } else { None }
+    }
+
+    /// Waits; false if the run is stopped meanwhile.
+    async fn wait(&self, length: Duration) -> bool {
+        tokio::select! {
+            () = tokio::time::sleep(length) => true,
+            () = self.stop.cancelled() => false,
+        }
+    }
+
+    async fn not_sent(&self, index: usize, outcome: Outcome, reason: String) -> Result<Ended, StoreError> {
+        self.store.note_outcomes(self.run, vec![(index + 1, outcome, reason.clone())]).await?;
+        Ok(Ended {
+            index,
+            outcome,
+            reason: Some(reason),
+            key: String::new(),
+            state: State::Pending,
+            last: None,
+            attempts: 0,
+            revision: 0,
+            cut: outcome == Outcome::Unsent,
+            kinds: None,
+            maybe_cached_until: None,
+            keeps_slot: false,
+        })
+    }
+
+    /// One request and what came of it. `intended_at` is when its intent was committed.
+    async fn request(&self, sendable: &Sendable, intended_at: Timestamp) -> Attempted {
+        let write = &sendable.write;
+        let known = &sendable.correlation_ids;
+        let Some(url) = self.options.base_url.join(&write.path) else {
+            let why = format!("{} is not below {}", write.path, self.options.base_url);
+            return Attempted::read(Sent::Impossible(why), Duration::ZERO, known);
+        };
+        // By the wall clock: the others stand still while a machine sleeps.
+        if Timestamp::now().since(intended_at) > STALE_INTENT {
+            let why = "this process slept between the intent and its request".to_owned();
+            return Attempted::read(Sent::Stale(why), Duration::ZERO, known);
+        }
+        let request = Outgoing {
+            method: write.method.clone(),
+            url,
+            headers: write.headers.clone(),
+            key: write.key.to_string(),
+            body: sendable.body.clone(),
+        };
+        let began = Instant::now();
+        let sent = self.transport.send(request).await;
+        Attempted::read(sent, began.elapsed(), known)
+    }
+}
