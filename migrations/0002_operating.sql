@@ -5,14 +5,15 @@ ALTER TABLE targets ADD COLUMN next_at INTEGER;    -- microseconds since 1970: t
 
 ALTER TABLE writes ADD COLUMN key_since INTEGER;   -- when `--new-key` derived the key that is sent now
 ALTER TABLE writes ADD COLUMN parent_id INTEGER;   -- the batch that it was split from; may have been purged since
+ALTER TABLE writes ADD COLUMN parts INTEGER;       -- into how many writes it was split
 
 CREATE INDEX writes_rekeyed ON writes (key) WHERE parent_key IS NOT NULL;
 CREATE INDEX writes_split ON writes (parent_id) WHERE parent_id IS NOT NULL;
 
--- Whose key window matters: what may have been applied, and would be applied twice.
+-- Whose key window matters: open writes that may have been applied, and would be applied twice. (No IN here: each change of
+-- a write would build a table for it.)
 CREATE INDEX writes_in_window ON writes (target_id, ambiguous_since)
-  WHERE ambiguous_since IS NOT NULL AND state IN ('pending', 'replaying', 'unknown')
-    AND operation NOT IN ('upsert', 'upsert-batch');
+  WHERE ambiguous_since IS NOT NULL AND settled_at IS NULL AND operation <> 'upsert' AND operation <> 'upsert-batch';
 
 -- What someone wants of a run that is under way; it looks here a few times a second.
 CREATE TABLE run_wishes (

@@ -6,10 +6,12 @@ use std::time::Duration;
 use clap::builder::TypedValueParser as _;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
+use super::values::{
+    at_least_one, base_url, failure_type, filled, hazard, length, rate, rate_or_none, size, sort, target_name,
+};
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::failure_type::FailureType;
 use crate::domain::hazard::Hazard;
-use crate::domain::time::parse_length;
 
 /// Keeps every API write that failed, shows why, and sends it again with its original idempotency key.
 #[derive(Debug, Parser)]
@@ -87,12 +89,18 @@ pub(super) enum Command {
     Runs(Runs),
     /// Send writes again, with their original keys and bytes
     Replay(Replay),
+    /// Tell what happened, by whom, and what is left
+    Report(Report),
     /// Settle writes by hand: someone looked, and the API has them or has them not
     Resolve(Resolve),
     /// Give writes up
     Discard(WithReason),
     /// Take back what was discarded or resolved by hand (searches settled writes)
     Reopen(WithReason),
+    /// Part a refused batch, so that its good records can go
+    Split(Split),
+    /// Take a split back, as long as nothing happened to its parts
+    Unsplit(Unsplit),
     /// Delete settled writes for good; what is left only knows them when they come again
     Purge(Purge),
     /// Look at targets, or bind one to another URL
@@ -424,77 +432,47 @@ pub(super) struct Demo {
     pub(super) headless: bool,
 }
 
-fn target_name(text: &str) -> Result<String, String> {
-    crate::capture::check_target_name(text).map(|()| text.to_owned())
+#[derive(Debug, Args)]
+pub(super) struct Split {
+    /// The batch's ID
+    #[arg(value_name = "ID")]
+    pub(super) id: i64,
+    /// The most records in a part; a record that the refusal names stands alone
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one)]
+    pub(super) size: usize,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
 }
 
-fn base_url(text: &str) -> Result<BaseUrl, String> {
-    BaseUrl::parse(text).map_err(|e| e.to_string())
+#[derive(Debug, Args)]
+pub(super) struct Unsplit {
+    /// The batch's ID
+    #[arg(value_name = "ID")]
+    pub(super) id: i64,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
 }
 
-fn failure_type(text: &str) -> Result<FailureType, String> {
-    FailureType::parse(text).ok_or_else(|| {
-        let names = FailureType::ALL.map(FailureType::name);
-        format!("there are {}", names.join(", "))
-    })
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("about").required(true).args(["run", "since"])))]
+pub(super) struct Report {
+    /// About one run
+    #[arg(long, value_name = "RUN")]
+    pub(super) run: Option<i64>,
+    /// About all that happened in this time: 8h, 2d
+    #[arg(long, value_name = "TIME", value_parser = length)]
+    pub(super) since: Option<Duration>,
+    /// How to write it
+    #[arg(long, value_enum, default_value_t = ReportFormat::Md)]
+    pub(super) format: ReportFormat,
 }
 
-fn hazard(text: &str) -> Result<Hazard, String> {
-    Hazard::parse(text).filter(|h| h.refuses()).ok_or_else(|| {
-        let names: Vec<&str> = Hazard::ALL.iter().filter(|h| h.refuses()).map(|h| h.name()).collect();
-        format!("hazards that refuse are {}", names.join(", "))
-    })
-}
-
-fn filled(text: &str) -> Result<String, String> {
-    if text.trim().is_empty() { Err("say why in a few words".to_owned()) } else { Ok(text.to_owned()) }
-}
-
-fn length(text: &str) -> Result<Duration, String> {
-    parse_length(text).ok_or_else(|| "a length of time is written 30s, 15m, 12h or 30d".to_owned())
-}
-
-fn rate(text: &str) -> Result<f64, String> {
-    let rate = text.parse::<f64>().ok().filter(|r| r.is_finite() && (1e-6..=1e6).contains(r));
-    rate.ok_or_else(|| "a number of requests a second above 0: 20, 0.5".to_owned())
-}
-
-fn rate_or_none(text: &str) -> Result<f64, String> {
-    if text == "none" { Ok(0.0) } else { rate(text).map_err(|why| format!("{why}; or none")) }
-}
-
-fn at_least_one(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|n| (1..=4096).contains(n)).ok_or_else(|| "a whole number from 1 to 4096".to_owned())
-}
-
-fn size(text: &str) -> Result<usize, String> {
-    let lower = text.to_ascii_lowercase();
-    let digits = lower.trim_end_matches("ib").trim_end_matches('b');
-    let (number, unit) = match digits.strip_suffix('k') {
-        Some(number) => (number, 1 << 10),
-        None => digits.strip_suffix('m').map_or((digits, 1), |number| (number, 1 << 20)),
-    };
-    let bytes = number.parse::<usize>().ok().and_then(|n| n.checked_mul(unit));
-    bytes
-        .filter(|n| (1..=1 << 30).contains(n))
-        .ok_or_else(|| "a size is written 4096, 64k or 16m, at most 1024m".to_owned())
-}
-
-fn sort(text: &str) -> Result<crate::store::Order, String> {
-    use crate::store::Sort;
-    let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
-    let sort = match name {
-        "id" => Sort::Id,
-        "time" => Sort::Time,
-        "type" => Sort::Type,
-        "status" => Sort::Status,
-        "occurrences" => Sort::Occurrences,
-        "attempts" => Sort::Attempts,
-        _ => {
-            return Err(
-                "one of id, time, type, status, occurrences, attempts, with a - before it to turn it round".to_owned()
-            );
-        }
-    };
-    Ok(crate::store::Order { sort, descending })
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportFormat {
+    /// Markdown.
+    Md,
+    /// One JSON object.
+    Json,
 }

@@ -8,9 +8,12 @@ mod ingest;
 mod look;
 mod output;
 mod replay;
+mod report;
 mod runs;
 mod settle;
+mod split;
 mod telling;
+mod values;
 
 use std::io::IsTerminal as _;
 
@@ -66,10 +69,13 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Stats(args) => look::stats(&context, &args),
         Command::History(args) => look::history(&context, &args),
         Command::Runs(args) => runs::run(&context, &args),
+        Command::Report(args) => report::run(&context, &args),
         Command::Replay(args) => replay::run(&context, &args),
         Command::Resolve(args) => settle::resolve(&context, &args),
         Command::Discard(args) => settle::discard(&context, &args),
         Command::Reopen(args) => settle::reopen(&context, &args),
+        Command::Split(args) => split::split(&context, &args),
+        Command::Unsplit(args) => split::unsplit(&context, &args),
         Command::Purge(args) => settle::purge(&context, &args),
         Command::Target(args) => care::target(&context, &args),
         Command::Export(args) => care::export(&context, &args),

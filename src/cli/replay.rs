@@ -321,12 +321,17 @@ pub(super) fn drive(
     let abort = CancellationToken::new();
     let (events, receiver) = tokio::sync::mpsc::unbounded_channel();
     let teller = std::thread::spawn(move || telling.run(receiver));
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let result = runtime.block_on(async {
+    // The store has a thread of its own; what is left is for requests.
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let workers = (cores - 1).clamp(1, 4);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
+    // On a worker rather than here, so that no thread has to wake another for each answer.
+    let run = runtime.spawn(async move {
         tokio::spawn(signals(stop.clone(), abort.clone()));
         let (replay, lock) = Replay::begin(store, transport, options, plan, events, stop, abort).await?;
         Ok::<_, StoreError>(replay.run(lock).await)
     });
+    let result = runtime.block_on(run)?;
     // The last sender of events is gone with the run: the teller ends.
     runtime.shutdown_background();
     let told = teller.join().unwrap_or_default();

@@ -3,6 +3,7 @@
 
 use std::io::IsTerminal;
 use std::sync::Arc;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -45,6 +46,9 @@ pub(super) struct Told {
 /// As many troubles as a tired person reads.
 const TROUBLES: usize = 20;
 
+/// Events are told in bunches of this length: to be woken for each would cost the engine more than its requests.
+const BUNCH: Duration = Duration::from_millis(5);
+
 impl Telling {
     /// Tells events until the run is over.
     pub(super) fn run(self, mut events: UnboundedReceiver<Event>) -> Told {
@@ -80,6 +84,9 @@ impl Telling {
                         }
                     }
                 }
+            }
+            if events.is_empty() && !events.is_closed() {
+                std::thread::sleep(BUNCH);
             }
         }
         if told.broken.is_none() {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::domain::batch::BatchRule;
 use crate::domain::endpoint::{BaseUrl, EndpointPath};
 use crate::domain::target::{TargetSettings, TokenSource};
 use crate::domain::time::parse_length;
@@ -69,6 +70,7 @@ struct Target {
     backoff: Option<String>,
     #[serde(default)]
     proxy: bool,
+    batch: Option<String>,
 }
 
 impl Config {
@@ -137,8 +139,13 @@ fn settings(name: &str, target: Target) -> Result<TargetSettings, String> {
         timeout: one("timeout", target.timeout, defaults.timeout)?,
         backoff: one("backoff", target.backoff, defaults.backoff)?,
         proxy: target.proxy,
+        batch: target.batch.map_or(Ok(defaults.batch), |rule| batch(&rule))?,
         name: defaults.name,
     })
+}
+
+fn batch(text: &str) -> Result<BatchRule, String> {
+    BatchRule::parse(text).ok_or_else(|| format!("batch: {text:?} is none of \"atomic\", \"partial\" and \"unknown\""))
 }
 
 fn length(field: &str, text: &str) -> Result<Duration, String> {
@@ -163,6 +170,7 @@ mod tests {
             ("[targets.a]\nwindow = '2'", "targets.a.window"),
             ("[targets.a]\nbase_url = 'x'", "targets.a.base_url"),
             ("[targets.a]\nbaseurl = 'x'", "baseurl"),
+            ("[targets.a]\nbatch = 'maybe'", "targets.a.batch"),
             ("[targets.a]\nendpoint = '../x'", "targets.a.endpoint"),
             ("[targets.a]\ntoken_env = 'A'\ntoken_file = 'b'", "targets.a.token"),
             ("db = 5", "line 1"),

@@ -58,6 +58,8 @@ pub enum NumberField {
     Occurrences,
     /// How often dlq sent it.
     Attempts,
+    /// The batch that it was split from.
+    Parent,
 }
 
 /// Texts of a write.

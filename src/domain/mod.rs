@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod api_error;
+pub mod batch;
 pub mod bucket;
 pub mod endpoint;
 pub mod escape;
@@ -21,6 +22,7 @@ pub mod key;
 pub mod lane;
 pub mod outcome;
 pub mod plan;
+pub mod report;
 pub mod run;
 pub mod secrets;
 pub mod stable_key;

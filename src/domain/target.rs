@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::batch::BatchRule;
 use super::endpoint::BaseUrl;
 use super::ids::TargetId;
 use super::key::DEFAULT_WINDOW;
@@ -42,6 +43,8 @@ pub struct TargetSettings {
     pub backoff: Duration,
     /// Whether the environment's proxy settings apply.
     pub proxy: bool,
+    /// What it promises about a batch that it refuses.
+    pub batch: BatchRule,
 }
 
 impl TargetSettings {
@@ -60,6 +63,7 @@ impl TargetSettings {
             timeout: Duration::from_secs(40),
             backoff: Duration::from_secs(1),
             proxy: false,
+            batch: BatchRule::default(),
         }
     }
 }

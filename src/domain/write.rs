@@ -184,6 +184,10 @@ pub struct FailedWrite {
     pub superseded: bool,
     /// Whether an older open write of its lane could not be sent now.
     pub lane_blocked: bool,
+    /// The batch that it was split from.
+    pub parent: Option<WriteId>,
+    /// Into how many writes it was split.
+    pub parts: Option<i64>,
     /// Who published it.
     pub source: Option<String>,
     /// When it was settled.

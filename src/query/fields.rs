@@ -14,7 +14,7 @@ pub(super) enum Kind {
 }
 
 /// The names of all fields, with an example of each. `body.…` and the names of record fields come on top.
-pub const FIELDS: [(&str, &str); 20] = [
+pub const FIELDS: [(&str, &str); 21] = [
     ("type", "type:schema"),
     ("state", "state:pending,unknown"),
     ("code", "code:REQUEST_SCHEMA"),
@@ -35,6 +35,7 @@ pub const FIELDS: [(&str, &str); 20] = [
     ("id", "id:1..9"),
     ("occurrences", "occurrences:>1"),
     ("attempts", "attempts:>0"),
+    ("parent", "parent:12"),
 ];
 
 pub(super) fn kind(name: &str) -> Option<Kind> {
@@ -49,6 +50,7 @@ pub(super) fn kind(name: &str) -> Option<Kind> {
         "id" => Kind::Number(NumberField::Id),
         "occurrences" => Kind::Number(NumberField::Occurrences),
         "attempts" => Kind::Number(NumberField::Attempts),
+        "parent" => Kind::Number(NumberField::Parent),
         "code" => Kind::Text(TextField::Code),
         "message" => Kind::Text(TextField::Message),
         "object" => Kind::Text(TextField::Object),

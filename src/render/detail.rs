@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::style::Palette;
+use crate::domain::batch::{named_records, records_in};
 use crate::domain::escape::terminal;
 use crate::domain::explain::explain;
 use crate::domain::fingerprint::named_field;
@@ -12,7 +13,7 @@ use crate::domain::lane::Neighbour;
 use crate::domain::outcome::AttemptOutcome;
 use crate::domain::run::Attempt;
 use crate::domain::time::{Timestamp, human_length};
-use crate::domain::write::WriteView;
+use crate::domain::write::{Failure, WriteView};
 
 /// Bodies longer than this are cut on the page; `--json` has them whole.
 const MOST_LINES: usize = 60;
@@ -66,6 +67,9 @@ pub fn page(subject: &Subject<'_>, now: Timestamp, paint: Palette) -> String {
     if let Some(field) = &field {
         pair(&mut out, "Field", field);
     }
+    if let Some(batch) = view.body.as_deref().and_then(|body| batch_line(body, failure)) {
+        pair(&mut out, "Batch", &batch);
+    }
     if let Some(details) = &failure.details {
         pair(&mut out, "Details", details);
     }
@@ -106,6 +110,19 @@ pub fn page(subject: &Subject<'_>, now: Timestamp, paint: Palette) -> String {
     time("Captured", Some(write.captured_at));
     time("Settled", write.settled_at);
     out
+}
+
+/// What is known of a batch's records: `record 2 of 5 (counted from 0), at least`.
+fn batch_line(body: &[u8], failure: &Failure) -> Option<String> {
+    let records = json::scan(body).ok().and_then(|node| records_in(&node))?;
+    let mut named = named_records(failure.message.as_deref().unwrap_or(""), failure.details.as_deref());
+    named.retain(|index| *index < records);
+    if named.is_empty() {
+        return Some(format!("{records} records; the refusal names none of them"));
+    }
+    let list: Vec<String> = named.iter().map(ToString::to_string).collect();
+    let noun = if named.len() == 1 { "record" } else { "records" };
+    Some(format!("{noun} {} of {records} (counted from 0), at least: the API may name only the first", list.join(", ")))
 }
 
 /// One attempt on one line.
@@ -158,6 +175,12 @@ fn request(out: &mut String, subject: &Subject<'_>, field: Option<&str>, paint: 
     }
     for (name, value) in &write.headers {
         pair(out, name, value);
+    }
+    if let Some(parent) = write.parent {
+        pair(out, "Part of", &format!("write {parent}"));
+    }
+    if let Some(parts) = write.parts {
+        pair(out, "Split into", &format!("{parts} writes: dlq list parent:{} state:any", write.id));
     }
     if let Some(source) = &write.source {
         pair(out, "Source", source);

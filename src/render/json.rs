@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+use crate::domain::batch::Child;
 use crate::domain::escape::json_line;
 use crate::domain::group::Group;
 use crate::domain::ids::{RunId, WriteId};
@@ -34,6 +35,8 @@ struct WriteJson<'a> {
     idempotency_key: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     parent_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_id: Option<WriteId>,
     key_origin: &'static str,
     target: &'a str,
     method: &'a str,
@@ -76,6 +79,7 @@ pub fn write(view: &WriteView) -> String {
         correlation_id: write.failure.correlation_id.as_deref(),
         idempotency_key: write.key.as_str(),
         parent_key: write.parent_key.as_ref().map(super::super::domain::key::IdempotencyKey::as_str),
+        parent_id: write.parent,
         key_origin: write.key_origin.name(),
         target: &write.target,
         method: &write.method,
@@ -233,7 +237,8 @@ pub fn key_windows(windows: &KeyWindows) -> String {
     line(&json!({ "key_windows": windows_value(windows) }))
 }
 
-fn windows_value(windows: &KeyWindows) -> Value {
+/// The same, inside another object.
+pub fn windows_value(windows: &KeyWindows) -> Value {
     json!({
         "first_ends_at": windows.first_ends.map(|(_, ends)| ends),
         "first_id": windows.first_ends.map(|(id, _)| id),
@@ -293,6 +298,17 @@ pub struct ReplayLine {
     pub latency_ms: Option<i64>,
     /// The body's version.
     pub revision: i64,
+}
+
+/// A part of a batch that was split.
+pub fn child(parent: WriteId, child: &Child) -> String {
+    line(&json!({
+        "id": child.id,
+        "parent_id": parent,
+        "first_record": child.first,
+        "records": child.count,
+        "named": child.named,
+    }))
 }
 
 /// An attempt, for `history`.

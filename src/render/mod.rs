@@ -5,6 +5,7 @@ pub mod csv;
 pub mod detail;
 pub mod json;
 pub mod plan;
+pub mod report;
 pub mod style;
 pub mod table;
 pub mod windows;

@@ -1,7 +1,7 @@
 //! The engine: fills free slots from the schedule, follows what comes back, stops safely.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
@@ -89,6 +89,7 @@ impl<T: Transport> Replay<T> {
             events: events.clone(),
             gate: Gate::new(options.pace, options.target.backoff),
             keeping: AtomicUsize::new(0),
+            urls: Mutex::default(),
         });
         let schedule = Schedule::new(&plan.send, options.canaries);
         let breakers = Breakers::new(options.max_failures);

@@ -1,10 +1,12 @@
 //! One write, from its claim to its outcome: intent, request, verdict, retries.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use super::attempt::{Attempted, kind_of};
 use super::backoff::backoff;
@@ -13,6 +15,7 @@ use super::events::{Event, Events, RunOptions};
 use super::gate::Gate;
 use super::pace::{Permit, Signal};
 use super::transport::{Outgoing, Sent, Transport};
+use crate::domain::endpoint::EndpointPath;
 use crate::domain::ids::RunId;
 use crate::domain::outcome::{AttemptOutcome, Outcome};
 use crate::domain::plan::PlannedWrite;
@@ -41,6 +44,7 @@ pub(super) struct Ended {
     pub(super) keeps_slot: bool,
 }
 
+const MOST_URLS: usize = 1000;
 const STOPPED: &str = "the run was stopped first";
 /// An intent that is older than this when its request would leave (the machine slept) is looked at again instead.
 const STALE_INTENT: Duration = Duration::from_secs(10);
@@ -56,6 +60,8 @@ pub(super) struct Sender<T> {
     pub(super) gate: Gate,
     /// How many writes have no request out and keep their slot: they wait for their next attempt, or are not over yet.
     pub(super) keeping: AtomicUsize,
+    /// The URLs of the endpoints that were sent to.
+    pub(super) urls: Mutex<HashMap<String, Url>>,
 }
 
 /// Where a first or next attempt stands after its intent was asked for.
@@ -206,11 +212,24 @@ impl<T: Transport> Sender<T> {
         })
     }
 
+    /// The whole URL of an endpoint; most writes share a few.
+    fn url(&self, path: &EndpointPath) -> Option<Url> {
+        let mut urls = self.urls.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(url) = urls.get(path.as_str()) {
+            return Some(url.clone());
+        }
+        let url = self.options.base_url.join(path)?;
+        if urls.len() < MOST_URLS {
+            urls.insert(path.as_str().to_owned(), url.clone());
+        }
+        Some(url)
+    }
+
     /// One request and what came of it. `intended_at` is when its intent was committed.
     async fn request(&self, sendable: &Sendable, intended_at: Timestamp) -> Attempted {
         let write = &sendable.write;
         let known = &sendable.correlation_ids;
-        let Some(url) = self.options.base_url.join(&write.path) else {
+        let Some(url) = self.url(&write.path) else {
             let why = format!("{} is not below {}", write.path, self.options.base_url);
             return Attempted::read(Sent::Impossible(why), Duration::ZERO, known);
         };

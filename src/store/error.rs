@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use rusqlite::ErrorCode;
 
-use crate::domain::ids::RunId;
+use crate::domain::batch::SplitError;
+use crate::domain::ids::{RunId, WriteId};
 use crate::domain::state::NotAllowed;
 
 /// Why a call to the store failed. Whatever it says, what was committed before is safe.
@@ -119,6 +120,18 @@ pub enum StoreError {
     /// The run was taken for dead, or ended; it must not send anything more.
     #[error("run {0} does not hold its claims any more; nothing more was sent")]
     Fenced(RunId),
+    /// No write of that ID.
+    #[error("there is no write {0} (purged, or never there)")]
+    NoSuchWrite(WriteId),
+    /// A batch that must not be parted.
+    #[error("write {0} can't be split: {1}")]
+    NotSplit(WriteId, SplitError),
+    /// A part that would not be a write of its own.
+    #[error("write {0} can't be split: its record {1} is a write of its own already, or was and is purged")]
+    PartKnown(WriteId, usize),
+    /// A part that is no longer what the split made.
+    #[error("the split of write {0} can't be taken back: write {1} {2}")]
+    PartTouched(WriteId, WriteId, String),
     /// No run of that ID.
     #[error("there is no run {0}; `dlq runs` lists them")]
     NoSuchRun(RunId),

@@ -118,8 +118,8 @@ impl Store {
         target: Option<&str>,
         now: Timestamp,
     ) -> Reply<KeyWindows> {
-        const MATTERS: &str = "ambiguous_since IS NOT NULL AND state IN ('pending', 'replaying', 'unknown')
-            AND operation NOT IN ('upsert', 'upsert-batch')";
+        const MATTERS: &str = "ambiguous_since IS NOT NULL AND settled_at IS NULL
+            AND operation <> 'upsert' AND operation <> 'upsert-batch'";
         let target = target.map(str::to_owned);
         self.read(move |connection| {
             let mut windows = KeyWindows::default();

@@ -80,18 +80,18 @@ impl Store {
     pub fn ingest(&self, batch: Vec<Prepared>, cache: &IngestCache) -> Reply<Ingested> {
         let cache = cache.clone();
         self.write_alone(move |connection| {
-            let mut cache = cache.0.lock().unwrap_or_else(PoisonError::into_inner);
             let mut done = Ingested::default();
             for prepared in &batch {
-                if take_in(connection, prepared, &mut cache)? { done.inserted += 1 } else { done.repeated += 1 }
+                if take_in(connection, prepared, &cache)?.is_some() { done.inserted += 1 } else { done.repeated += 1 }
             }
             Ok(done)
         })
     }
 }
 
-/// Whether it was new.
-fn take_in(connection: &Connection, prepared: &Prepared, cache: &mut Cache) -> JobResult<bool> {
+/// The new write; `None` if it was known, or is again what was purged.
+pub(super) fn take_in(connection: &Connection, prepared: &Prepared, cache: &IngestCache) -> JobResult<Option<WriteId>> {
+    let cache = &mut *cache.0.lock().unwrap_or_else(PoisonError::into_inner);
     let captured = &prepared.captured;
     let target = if let Some(&id) = cache.targets.get(&captured.target) {
         id
@@ -121,7 +121,7 @@ fn take_in(connection: &Connection, prepared: &Prepared, cache: &mut Cache) -> J
                 && row.get::<_, Sha>(6)? == prepared.content
             {
                 repeat(connection, id, captured)?;
-                return Ok(false);
+                return Ok(None);
             }
             shares_key.push(id);
         }
@@ -131,19 +131,19 @@ fn take_in(connection: &Connection, prepared: &Prepared, cache: &mut Cache) -> J
         .query_row([prepared.tombstone], |_| Ok(()))
         .optional()?;
     if purged.is_some() {
-        return Ok(false);
+        return Ok(None);
     }
     for id in &shares_key {
         connection.prepare_cached("UPDATE writes SET key_reused = 1 WHERE id = ?")?.execute([id])?;
     }
     let group = group(connection, target, prepared, cache)?;
-    insert(connection, prepared, target, group, !shares_key.is_empty())?;
+    let id = insert(connection, prepared, target, group, !shares_key.is_empty())?;
     for name in &captured.record_fields {
         if cache.fields.len() < KNOWN_FIELDS && cache.fields.insert(name.clone()) {
             connection.prepare_cached("INSERT OR IGNORE INTO record_fields (name) VALUES (?)")?.execute([name])?;
         }
     }
-    Ok(true)
+    Ok(Some(id))
 }
 
 /// The same failure again: counted if it is newer, and never forgotten that it was ambiguous.
@@ -232,7 +232,7 @@ fn insert(
     target: TargetId,
     group: GroupId,
     key_reused: bool,
-) -> JobResult<()> {
+) -> JobResult<WriteId> {
     let captured = &prepared.captured;
     let failure = &captured.failure;
     let standing = Standing::new(captured.window_start());
@@ -288,5 +288,5 @@ fn insert(
             .prepare_cached("INSERT OR IGNORE INTO lanes (write_id, hash) VALUES (?, ?)")?
             .execute((id, lane.hash))?;
     }
-    Ok(())
+    Ok(id)
 }

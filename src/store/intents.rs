@@ -5,7 +5,6 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::error::JobResult;
-use super::rows::save_standing;
 use super::worker::Reply;
 use super::writes::{is_superseded, load, load_body};
 use super::{Store, StoreError};
@@ -16,6 +15,7 @@ use crate::domain::ids::{RunId, WriteId};
 use crate::domain::key::KeyOrigin;
 use crate::domain::stable_key::new_key;
 use crate::domain::state::Event;
+use crate::domain::state::{Place, Standing};
 use crate::domain::time::Timestamp;
 use crate::domain::write::FailedWrite;
 
@@ -78,7 +78,9 @@ impl Store {
             if write.body_sha256 != content {
                 return Ok(Intent::Skip("its body was edited since the plan was made".to_owned()));
             }
-            if let Some(mate) = lane_mate_in_flight(connection, id)? {
+            if write.lane.is_some()
+                && let Some(mate) = lane_mate_in_flight(connection, id)?
+            {
                 return Ok(Intent::Skip(format!("write {mate} of its lane is being replayed by another run")));
             }
             let now = Timestamp::now();
@@ -99,7 +101,7 @@ impl Store {
             }
             let correlation_ids = correlation_ids(connection, &write)?;
             let refused_since = refused_since(connection, &write, terms.new_key)?;
-            save_standing(connection, id, &standing, Some(run), now)?;
+            hold(connection, run, id, &standing)?;
             let n = intend(connection, run, &write, now)?;
             write.standing = standing;
             let sendable = Sendable { write, body, correlation_ids, refused_since };
@@ -123,6 +125,7 @@ impl Store {
             if let Some(wait) = closed_for(connection, &write, &terms, now)? {
                 return Ok(Intent::Wait(wait));
             }
+            connection.prepare_cached("UPDATE writes SET attempts = attempts + 1 WHERE id = ?")?.execute([id])?;
             Ok(Intent::Go { n: intend(connection, run, &write, now)?, at: now, sendable: None })
         })
     }
@@ -222,8 +225,8 @@ fn refused_since(connection: &Connection, write: &FailedWrite, rekeyed: bool) ->
 fn lane_mate_in_flight(connection: &Connection, id: WriteId) -> JobResult<Option<WriteId>> {
     Ok(connection
         .prepare_cached(
-            "SELECT x.id FROM lanes l JOIN lanes m ON m.hash = l.hash AND m.write_id <> l.write_id
-               JOIN writes x ON x.id = m.write_id WHERE l.write_id = ? AND x.state = 'replaying' LIMIT 1",
+            "SELECT x.id FROM writes x WHERE x.state = 'replaying' AND x.id <> ?1 AND x.id IN
+               (SELECT m.write_id FROM lanes m WHERE m.hash IN (SELECT hash FROM lanes WHERE write_id = ?1)) LIMIT 1",
         )?
         .query_row([id], |row| row.get(0))
         .optional()?)
@@ -233,19 +236,33 @@ fn lane_mate_in_flight(connection: &Connection, id: WriteId) -> JobResult<Option
 fn has_older_open_mate(connection: &Connection, write: &FailedWrite) -> JobResult<bool> {
     Ok(connection
         .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM lanes l JOIN lanes m ON m.hash = l.hash AND m.write_id <> l.write_id
-               JOIN writes x ON x.id = m.write_id
-             WHERE l.write_id = ?1 AND x.state IN ('pending', 'replaying', 'unknown') AND (x.order_at, x.id) < (?2, ?1))",
+            "SELECT EXISTS (SELECT 1 FROM writes x WHERE x.id <> ?1 AND x.state IN ('pending', 'replaying', 'unknown')
+               AND (x.order_at, x.id) < (?2, ?1) AND x.id IN
+               (SELECT m.write_id FROM lanes m WHERE m.hash IN (SELECT hash FROM lanes WHERE write_id = ?1)))",
         )?
         .query_row((write.id, write.order_at), |row| row.get(0))?)
 }
 
+/// Records that the run has the write in hand.
+fn hold(connection: &Connection, run: RunId, id: WriteId, standing: &Standing) -> JobResult<()> {
+    let was = if let Place::Replaying { was } = standing.place { Some(was.state()) } else { None };
+    connection
+        .prepare_cached("UPDATE writes SET state = ?, was = ?, run_id = ?, attempts = attempts + 1 WHERE id = ?")?
+        .execute((standing.state(), was, run, id))?;
+    Ok(())
+}
+
+/// Records the attempt. It is counted in its write already.
 fn intend(connection: &Connection, run: RunId, write: &FailedWrite, now: Timestamp) -> JobResult<i64> {
     let n = write.attempts + 1;
-    connection.prepare_cached("UPDATE writes SET attempts = ? WHERE id = ?")?.execute((n, write.id))?;
     connection
         .prepare_cached("INSERT INTO attempts (write_id, n, run_id, revision, started_at) VALUES (?, ?, ?, ?, ?)")?
         .execute((write.id, n, run, write.revision, now))?;
-    connection.prepare_cached("UPDATE groups SET last_replayed = ? WHERE id = ?")?.execute((now, write.group))?;
+    // To the second: a group of many writes need not be written for each.
+    connection
+        .prepare_cached(
+            "UPDATE groups SET last_replayed = ?1 WHERE id = ?2 AND coalesce(last_replayed, 0) < ?1 - 1000",
+        )?
+        .execute((now, write.group))?;
     Ok(n)
 }

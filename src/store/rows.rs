@@ -90,7 +90,8 @@ pub(super) const WRITE_COLUMNS: &str = "w.id, w.target_id, t.name, w.state, w.wa
     w.method, w.path, w.endpoint_origin, w.headers, w.key, w.parent_key, w.key_origin, w.failure_type, w.status, \
     w.error_code, w.error_message, w.error_details, w.correlation_id, w.group_id, w.captured_ambiguous, \
     w.first_attempt_at, w.failed_at, w.captured_at, w.order_at, w.occurrences, w.attempts, w.revision, w.body_sha256, \
-    w.body_len, w.body_origin, w.lane, w.run_id, w.key_reused, w.source, w.settled_at";
+    w.body_len, w.body_origin, w.lane, w.run_id, w.key_reused, w.source, w.settled_at, \
+    w.parent_id, w.parts";
 
 /// Reads a write from [`WRITE_COLUMNS`]. What depends on its lane is looked up apart.
 pub(super) fn write(row: &Row<'_>) -> rusqlite::Result<FailedWrite> {
@@ -131,6 +132,8 @@ pub(super) fn write(row: &Row<'_>) -> rusqlite::Result<FailedWrite> {
         key_reused: row.get(34)?,
         source: row.get(35)?,
         settled_at: row.get(36)?,
+        parent: row.get(37)?,
+        parts: row.get(38)?,
         superseded: false,
         lane_blocked: false,
     })

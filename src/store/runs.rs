@@ -61,7 +61,7 @@ impl Store {
                 .optional()?;
             if let Some((run, operator, host)) = other.filter(|_| !new.alongside) {
                 let pid = holder(&path, run);
-                return Err(StoreError::RunInTheWay { run, operator, host, pid, target: new.target }.into());
+                return Err(StoreError::RunInTheWay { run, operator, host, pid, target: new.target.clone() }.into());
             }
             connection
                 .prepare_cached(
@@ -102,8 +102,8 @@ impl Store {
         self.write(move |connection| {
             let mut statement = connection
                 .prepare_cached("UPDATE run_items SET outcome = ?, reason = ? WHERE run_id = ? AND seq = ?")?;
-            for (seq, outcome, reason) in outcomes {
-                statement.execute((outcome, reason, run, seq as i64))?;
+            for (seq, outcome, reason) in &outcomes {
+                statement.execute((outcome, reason, run, *seq as i64))?;
             }
             Ok(())
         })
@@ -124,7 +124,7 @@ impl Store {
                 .prepare_cached(
                     "UPDATE runs SET state = ?, ended_at = ?, stopped = ?, new_since_plan = ? WHERE id = ? AND state = 'running'",
                 )?
-                .execute((state, now, stopped, new_since_plan as i64, run))?;
+                .execute((state, now, &stopped, new_since_plan as i64, run))?;
             Ok(())
         })
     }
@@ -135,7 +135,7 @@ impl Store {
         self.write(move |connection| {
             take_back(connection, run, now)?;
             let mut outcomes = Vec::new();
-            for seq in seqs {
+            for &seq in &seqs {
                 let mut statement = connection.prepare_cached(
                     "SELECT outcome, reason, (SELECT count(*) FROM attempts a
                        WHERE a.write_id = run_items.write_id AND a.run_id = run_items.run_id)
@@ -179,24 +179,38 @@ impl Store {
     pub fn runs(&self, limit: usize) -> Reply<Vec<Run>> {
         let path = self.path().to_owned();
         self.read(move |connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT r.id, r.state, t.name, r.operator, r.uid, r.host, r.reason, r.query, r.started_at, r.ended_at,
-                   r.new_since_plan, r.stopped
-                 FROM runs r JOIN targets t ON t.id = r.target_id ORDER BY r.id DESC LIMIT ?",
-            )?;
-            let mut runs: Vec<Run> = statement.query_map([limit as i64], run)?.collect::<Result<_, _>>()?;
-            for run in &mut runs {
-                if run.state == RunState::Running && !RunLock::is_held(&path, run.id) {
-                    run.state = RunState::Died;
-                }
-                run.tally = tally(connection, run.id)?;
-                if run.state == RunState::Running {
-                    run.wanted = read_wish(connection, run.id)?.map(|wish| wish.wanted);
-                }
+            let ids: Vec<RunId> = connection
+                .prepare_cached("SELECT id FROM runs ORDER BY id DESC LIMIT ?")?
+                .query_map([limit as i64], |row| row.get(0))?
+                .collect::<Result<_, _>>()?;
+            let mut runs = Vec::new();
+            for id in ids {
+                runs.extend(run_with_tally(connection, &path, id)?);
             }
             Ok(runs)
         })
     }
+}
+
+/// One run with its counts; `None` if there is none of that ID. One whose process is dead is shown as such.
+pub(super) fn run_with_tally(connection: &Connection, path: &std::path::Path, id: RunId) -> JobResult<Option<Run>> {
+    let found = connection
+        .prepare_cached(
+            "SELECT r.id, r.state, t.name, r.operator, r.uid, r.host, r.reason, r.query, r.started_at, r.ended_at,
+               r.new_since_plan, r.stopped
+             FROM runs r JOIN targets t ON t.id = r.target_id WHERE r.id = ?",
+        )?
+        .query_row([id], run)
+        .optional()?;
+    let Some(mut run) = found else { return Ok(None) };
+    if run.state == RunState::Running && !RunLock::is_held(path, id) {
+        run.state = RunState::Died;
+    }
+    if run.state == RunState::Running {
+        run.wanted = read_wish(connection, id)?.map(|wish| wish.wanted);
+    }
+    run.tally = tally(connection, id)?;
+    Ok(Some(run))
 }
 
 fn run(row: &Row<'_>) -> rusqlite::Result<Run> {

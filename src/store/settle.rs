@@ -34,7 +34,7 @@ impl Store {
         let (operator, reason) = (operator.clone(), reason.map(str::to_owned));
         self.write_alone(move |connection| {
             let mut settled = Settled::default();
-            for id in ids {
+            for &id in &ids {
                 match settle_one(connection, id, event, &operator, reason.as_deref(), now)? {
                     None => settled.done.push(id),
                     Some(why) => settled.refused.push((id, why)),

@@ -88,6 +88,7 @@ impl Where {
             }
             NumberField::Occurrences => "w.occurrences BETWEEN ? AND ?",
             NumberField::Attempts => "w.attempts BETWEEN ? AND ?",
+            NumberField::Parent => "w.parent_id BETWEEN ? AND ?",
         };
         self.compare(sql, ends);
     }

@@ -45,7 +45,9 @@ impl Store {
             match bound(connection, id)? {
                 Some(bound) if bound == base.as_str() => {}
                 Some(bound) => {
-                    return Err(StoreError::OtherBase { name, bound, asked: base.as_str().to_owned() }.into());
+                    return Err(
+                        StoreError::OtherBase { name: name.clone(), bound, asked: base.as_str().to_owned() }.into()
+                    );
                 }
                 None => bind(connection, id, &name, &base, &operator, None, now)?,
             }

@@ -32,13 +32,49 @@ impl<T> Future for Reply<T> {
     }
 }
 
-/// Tells the caller how its job ended, once it is known whether the commit held.
-type Finish = Box<dyn FnOnce(Option<&str>) + Send>;
-/// Gets a connection inside a transaction, or why there is none; says whether its changes are to be kept.
-type Work = Box<dyn FnOnce(std::result::Result<&Connection, &str>) -> (bool, Finish) + Send>;
+/// A job of the thread that writes. It may be run more than once: if another job spoils the transaction that they share,
+/// each is run again in one of its own.
+trait Job: Send {
+    /// Runs it inside a transaction, or tells it why there is none. Says whether it succeeded.
+    fn run(&mut self, connection: std::result::Result<&Connection, &str>) -> bool;
+    /// Tells the caller how it ended, once it is known whether the commit held.
+    fn finish(self: Box<Self>, commit_failed: Option<&str>);
+}
+
+struct Task<T, F> {
+    work: F,
+    result: Option<Result<T>>,
+    answer: oneshot::Sender<Result<T>>,
+    path: Arc<Path>,
+}
+
+impl<T, F> Job for Task<T, F>
+where
+    T: Send,
+    F: FnMut(&Connection) -> JobResult<T> + Send,
+{
+    fn run(&mut self, connection: std::result::Result<&Connection, &str>) -> bool {
+        let result = match connection {
+            Ok(connection) => (self.work)(connection).map_err(|e| e.at(&self.path)),
+            Err(why) => Err(StoreError::Commit(why.to_owned())),
+        };
+        let good = result.is_ok();
+        self.result = Some(result);
+        good
+    }
+
+    fn finish(self: Box<Self>, commit_failed: Option<&str>) {
+        let _ = self.answer.send(match (self.result, commit_failed) {
+            (Some(Ok(_)), Some(why)) => Err(StoreError::Commit(why.to_owned())),
+            (Some(result), _) => result,
+            (None, _) => Err(StoreError::Gone),
+        });
+    }
+}
+
 struct WriteJob {
-    work: Work,
-    /// A large job has a transaction of its own: the savepoint that lets small ones share would copy every page.
+    job: Box<dyn Job>,
+    /// A large job has a transaction of its own.
     alone: bool,
 }
 
@@ -51,7 +87,7 @@ const GROUP: usize = 256;
 pub(super) struct Writer {
     sender: Option<Sender<WriteJob>>,
     thread: Option<JoinHandle<()>>,
-    path: PathBuf,
+    path: Arc<Path>,
 }
 
 impl Writer {
@@ -59,35 +95,20 @@ impl Writer {
         let (sender, receiver) = channel();
         let owned = path.to_owned();
         let thread = std::thread::spawn(move || write_loop(&connection, &receiver, &owned));
-        Self { sender: Some(sender), thread: Some(thread), path: path.to_owned() }
+        Self { sender: Some(sender), thread: Some(thread), path: path.into() }
     }
 
-    /// Runs a job in a transaction that it may share with others. Its reply comes after the commit; if the job fails,
-    /// its own changes alone are taken back.
+    /// Runs a job in a transaction that it may share with others. Its reply comes after the commit.
     pub(super) fn submit<T, F>(&self, alone: bool, work: F) -> Reply<T>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> JobResult<T> + Send + 'static,
+        F: FnMut(&Connection) -> JobResult<T> + Send + 'static,
     {
         let (answer, reply) = oneshot::channel();
-        let path = self.path.clone();
-        let work: Work = Box::new(move |connection| {
-            let result = match connection {
-                Ok(connection) => work(connection).map_err(|e| e.at(&path)),
-                Err(why) => Err(StoreError::Commit(why.to_owned())),
-            };
-            let keep = result.is_ok();
-            let finish: Finish = Box::new(move |commit_failed| {
-                let _ = answer.send(match commit_failed {
-                    Some(why) if result.is_ok() => Err(StoreError::Commit(why.to_owned())),
-                    _ => result,
-                });
-            });
-            (keep, finish)
-        });
+        let job = Box::new(Task { work, result: None, answer, path: Arc::clone(&self.path) });
         if let Some(sender) = &self.sender {
             // Should the thread be gone, the job is dropped with its sender and the reply says so.
-            let _ = sender.send(WriteJob { work, alone });
+            let _ = sender.send(WriteJob { job, alone });
         }
         Reply(reply)
     }
@@ -104,74 +125,72 @@ impl Drop for Writer {
 
 fn write_loop(connection: &Connection, jobs: &Receiver<WriteJob>, path: &Path) {
     let mut waiting = None;
-    while let Some(first) = waiting.take().or_else(|| jobs.recv().ok()) {
-        let mut group = vec![first];
-        while !group[0].alone && group.len() < GROUP {
+    while let Some(WriteJob { job, alone }) = waiting.take().or_else(|| jobs.recv().ok()) {
+        let mut group = vec![job];
+        while !alone && group.len() < GROUP {
             match jobs.try_recv() {
-                Ok(job) if job.alone => {
-                    waiting = Some(job);
+                Ok(next) if next.alone => {
+                    waiting = Some(next);
                     break;
                 }
-                Ok(job) => group.push(job),
+                Ok(next) => group.push(next.job),
                 Err(_) => break,
             }
         }
-        commit_together(connection, group, path);
+        if group.len() == 1 {
+            commit_each(connection, group, path);
+        } else if let Err(group) = commit_together(connection, group, path) {
+            commit_each(connection, group, path);
+        }
     }
 }
 
-/// Runs jobs in one transaction and tells each, after the commit, how it went.
-fn commit_together(connection: &Connection, group: Vec<WriteJob>, path: &Path) {
-    let began = connection.execute_batch("BEGIN IMMEDIATE");
-    let mut finishes = Vec::with_capacity(group.len());
-    let mut failed = began.err().map(|e| StoreError::sqlite(path, &e).to_string());
-    let mut keep_all = true;
-    for job in group {
-        if let Some(why) = &failed {
-            finishes.push((job.work)(Err(why)).1);
-            continue;
-        }
-        if job.alone {
-            let (keep, finish) = (job.work)(Ok(connection));
-            keep_all = keep;
-            finishes.push(finish);
-        } else {
-            let (finish, good) = run_in_savepoint(connection, job.work);
-            finishes.push(finish);
-            if !good {
-                failed =
-                    Some("a failed change could not be taken back alone; nothing of its group was kept".to_owned());
+/// Runs jobs in one transaction and tells each, after the commit, how it went. If one of them fails halfway, all is taken
+/// back and the jobs are returned: savepoints would take back one alone, but cost each job more than all else.
+fn commit_together(
+    connection: &Connection,
+    mut group: Vec<Box<dyn Job>>,
+    path: &Path,
+) -> std::result::Result<(), Vec<Box<dyn Job>>> {
+    if connection.execute_batch("BEGIN IMMEDIATE").is_err() {
+        return Err(group);
+    }
+    for job in &mut group {
+        let before = connection.total_changes();
+        let spoilt = !job.run(Ok(connection)) && connection.total_changes() != before;
+        if spoilt || connection.is_autocommit() {
+            if !connection.is_autocommit() {
+                let _ = connection.execute_batch("ROLLBACK");
             }
-        }
-        if connection.is_autocommit() {
-            // SQLite has taken the whole transaction back (a full disk, an I/O error).
-            failed = Some("the transaction was taken back: see the other error".to_owned());
+            return Err(group);
         }
     }
-    if failed.is_none()
-        && keep_all
-        && let Err(error) = connection.execute_batch("COMMIT")
-    {
-        failed = Some(StoreError::sqlite(path, &error).to_string());
+    let committed = commit(connection, path);
+    for job in group {
+        job.finish(committed.as_ref().err().map(String::as_str));
     }
+    Ok(())
+}
+
+/// Runs each job in a transaction of its own.
+fn commit_each(connection: &Connection, group: Vec<Box<dyn Job>>, path: &Path) {
+    for mut job in group {
+        let began = connection.execute_batch("BEGIN IMMEDIATE").map_err(|e| StoreError::sqlite(path, &e).to_string());
+        let good = job.run(began.as_ref().map(|()| connection).map_err(String::as_str));
+        let committed = if good { commit(connection, path) } else { Ok(()) };
+        if !connection.is_autocommit() {
+            let _ = connection.execute_batch("ROLLBACK");
+        }
+        job.finish(committed.as_ref().err().map(String::as_str));
+    }
+}
+
+fn commit(connection: &Connection, path: &Path) -> std::result::Result<(), String> {
+    let committed = connection.execute_batch("COMMIT").map_err(|e| StoreError::sqlite(path, &e).to_string());
     if !connection.is_autocommit() {
         let _ = connection.execute_batch("ROLLBACK");
     }
-    for finish in finishes {
-        finish(failed.as_deref());
-    }
-}
-
-/// Runs a job that shares its transaction. Gives its finish, and whether the transaction is still good: if a failed
-/// job's changes can't be taken back alone, nothing of the group may be committed.
-fn run_in_savepoint(connection: &Connection, work: Work) -> (Finish, bool) {
-    let step = |sql| connection.prepare_cached(sql).and_then(|mut s| s.execute([]));
-    if let Err(error) = step("SAVEPOINT job") {
-        return (work(Err(&error.to_string())).1, true);
-    }
-    let (keep, finish) = work(Ok(connection));
-    let undone = keep || step("ROLLBACK TO job").is_ok();
-    (finish, step("RELEASE job").is_ok() && undone)
+    committed
 }
 
 /// The threads that read.

@@ -284,7 +284,9 @@ fn read_page(
 
 /// One write without its body; `None` if there is none of that ID.
 pub(super) fn load(connection: &Connection, id: WriteId) -> JobResult<Option<FailedWrite>> {
-    let sql = format!("SELECT {WRITE_COLUMNS} FROM writes w JOIN targets t ON t.id = w.target_id WHERE w.id = ?");
+    // Not a join: SQLite would compile that anew whenever its parameter changes.
+    let columns = WRITE_COLUMNS.replace("t.name", "(SELECT name FROM targets WHERE id = w.target_id)");
+    let sql = format!("SELECT {columns} FROM writes w WHERE w.id = ?");
     Ok(connection.prepare_cached(&sql)?.query_row([id], write).optional()?)
 }
 
@@ -301,9 +303,9 @@ pub(super) fn load_body(connection: &Connection, id: WriteId, revision: i64) -> 
 pub(super) fn is_superseded(connection: &Connection, write: &FailedWrite) -> JobResult<bool> {
     Ok(connection
         .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM lanes l JOIN lanes m ON m.hash = l.hash AND m.write_id <> l.write_id
-               JOIN writes x ON x.id = m.write_id
-             WHERE l.write_id = ?1 AND (x.state = 'replayed' OR x.resolution IN ('by_hand', 'producer'))
+            "SELECT EXISTS (SELECT 1 FROM writes x WHERE x.id <> ?1 AND x.id IN
+               (SELECT m.write_id FROM lanes m WHERE m.hash IN (SELECT hash FROM lanes WHERE write_id = ?1))
+               AND (x.state = 'replayed' OR x.resolution IN ('by_hand', 'producer'))
                AND (x.order_at, x.id) > (?2, ?1))",
         )?
         .query_row((write.id, write.order_at), |row| row.get(0))?)

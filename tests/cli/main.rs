@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 mod bad_input;
+mod batches;
 mod engine;
 mod ingest;
 mod kills;
@@ -11,5 +12,6 @@ mod operating;
 mod promises;
 mod readme;
 mod real_input;
+mod reports;
 mod stable_keys;
 mod world;

@@ -1,0 +1,83 @@
+//! Values of options: each read with an error that says what was meant.
+
+use std::time::Duration;
+
+use crate::domain::endpoint::BaseUrl;
+use crate::domain::failure_type::FailureType;
+use crate::domain::hazard::Hazard;
+use crate::domain::time::parse_length;
+
+pub(super) fn target_name(text: &str) -> Result<String, String> {
+    crate::capture::check_target_name(text).map(|()| text.to_owned())
+}
+
+pub(super) fn base_url(text: &str) -> Result<BaseUrl, String> {
+    BaseUrl::parse(text).map_err(|e| e.to_string())
+}
+
+pub(super) fn failure_type(text: &str) -> Result<FailureType, String> {
+    FailureType::parse(text).ok_or_else(|| {
+        let names = FailureType::ALL.map(FailureType::name);
+        format!("there are {}", names.join(", "))
+    })
+}
+
+pub(super) fn hazard(text: &str) -> Result<Hazard, String> {
+    Hazard::parse(text).filter(|h| h.refuses()).ok_or_else(|| {
+        let names: Vec<&str> = Hazard::ALL.iter().filter(|h| h.refuses()).map(|h| h.name()).collect();
+        format!("hazards that refuse are {}", names.join(", "))
+    })
+}
+
+pub(super) fn filled(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err("say why in a few words".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+pub(super) fn length(text: &str) -> Result<Duration, String> {
+    parse_length(text).ok_or_else(|| "a length of time is written 30s, 15m, 12h or 30d".to_owned())
+}
+
+pub(super) fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse::<f64>().ok().filter(|r| r.is_finite() && (1e-6..=1e6).contains(r));
+    rate.ok_or_else(|| "a number of requests a second above 0: 20, 0.5".to_owned())
+}
+
+pub(super) fn rate_or_none(text: &str) -> Result<f64, String> {
+    if text == "none" { Ok(0.0) } else { rate(text).map_err(|why| format!("{why}; or none")) }
+}
+
+pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| (1..=4096).contains(n)).ok_or_else(|| "a whole number from 1 to 4096".to_owned())
+}
+
+pub(super) fn size(text: &str) -> Result<usize, String> {
+    let lower = text.to_ascii_lowercase();
+    let digits = lower.trim_end_matches("ib").trim_end_matches('b');
+    let (number, unit) = match digits.strip_suffix('k') {
+        Some(number) => (number, 1 << 10),
+        None => digits.strip_suffix('m').map_or((digits, 1), |number| (number, 1 << 20)),
+    };
+    let bytes = number.parse::<usize>().ok().and_then(|n| n.checked_mul(unit));
+    bytes
+        .filter(|n| (1..=1 << 30).contains(n))
+        .ok_or_else(|| "a size is written 4096, 64k or 16m, at most 1024m".to_owned())
+}
+
+pub(super) fn sort(text: &str) -> Result<crate::store::Order, String> {
+    use crate::store::Sort;
+    let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
+    let sort = match name {
+        "id" => Sort::Id,
+        "time" => Sort::Time,
+        "type" => Sort::Type,
+        "status" => Sort::Status,
+        "occurrences" => Sort::Occurrences,
+        "attempts" => Sort::Attempts,
+        _ => {
+            return Err(
+                "one of id, time, type, status, occurrences, attempts, with a - before it to turn it round".to_owned()
+            );
+        }
+    };
+    Ok(crate::store::Order { sort, descending })
+}
