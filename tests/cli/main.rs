@@ -13,5 +13,6 @@ mod promises;
 mod readme;
 mod real_input;
 mod reports;
+mod soak;
 mod stable_keys;
 mod world;
