@@ -324,7 +324,13 @@ pub(super) fn drive(
     // The store has a thread of its own; what is left is for requests.
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let workers = (cores - 1).clamp(1, 4);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        // The store answers from its own thread: look there often.
+        .global_queue_interval(8)
+        .event_interval(16)
+        .enable_all()
+        .build()?;
     // On a worker rather than here, so that no thread has to wake another for each answer.
     let run = runtime.spawn(async move {
         tokio::spawn(signals(stop.clone(), abort.clone()));

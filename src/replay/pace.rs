@@ -89,6 +89,9 @@ pub struct Pace {
 /// What the guide does when fewer requests than this are left.
 const FEW_LEFT: f64 = 10.0;
 const ROOM: Duration = Duration::from_millis(500);
+/// How much an acceptance adds before the first trouble: each round of acceptances sends four times as many, so that 512 at
+/// once are reached in six.
+const SLOW_START: f64 = 3.0;
 /// Connections that fail in a row before none is tried for a while.
 const FAILURES_TO_OPEN: u32 = 5;
 /// Single tries that fail before the run is given up.
@@ -187,7 +190,7 @@ impl Pace {
         self.circuit = self.circuit_after(probe, signal, now);
         match signal {
             Signal::Accepted => {
-                let growth = if self.limit < self.threshold { 1.0 } else { 1.0 / self.limit };
+                let growth = if self.limit < self.threshold { SLOW_START } else { 1.0 / self.limit };
                 self.limit = (self.limit + growth).min(self.settings.concurrency as f64);
             }
             Signal::Limited(_) | Signal::Unavailable(_) | Signal::Silence => self.cut(taken_at, now),

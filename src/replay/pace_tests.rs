@@ -33,7 +33,7 @@ fn promise_8_concurrency_begins_at_one_and_grows_while_all_is_accepted() {
             assert_eq!(pace.learn(permit, Signal::Accepted, None, at(f64::from(round))), None);
         }
     }
-    assert_eq!(sizes, [1, 2, 4, 8, 8, 8]);
+    assert_eq!(sizes, [1, 4, 8, 8, 8, 8]);
 }
 
 #[test]

@@ -128,7 +128,7 @@ fn candidates(
 ) -> JobResult<Vec<Candidate>> {
     let sql = format!(
         "SELECT w.id, w.group_id, w.order_at, w.endpoint_origin, w.body_origin, w.operation, w.key_origin,
-           w.ambiguous_since, w.captured_ambiguous, w.revision, w.key_reused, {content}, w.path
+           w.ambiguous_since, w.captured_ambiguous, w.revision, w.key_reused, {content}, w.path, w.lane IS NOT NULL
          FROM {from} ORDER BY w.order_at, w.id"
     );
     let mut statement = connection.prepare(&sql)?;
@@ -157,7 +157,8 @@ fn candidates(
                 lane_blocked: false,
             },
             content: row.get(11)?,
-            lanes: Vec::new(),
+            // A mark for `lanes`, which fills them in.
+            lanes: if row.get(13)? { vec![0] } else { Vec::new() },
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -184,7 +185,7 @@ fn lanes(connection: &Connection, data: &mut PlanData) -> JobResult<()> {
     let chosen: HashSet<WriteId> = data.candidates.iter().map(|c| c.id).collect();
     // The latest accepted write of each lane, once a lane was looked at.
     let mut accepted: HashMap<i64, Option<(Timestamp, WriteId)>> = HashMap::new();
-    for candidate in &mut data.candidates {
+    for candidate in data.candidates.iter_mut().filter(|candidate| !candidate.lanes.is_empty()) {
         candidate.lanes = of_write.query_map([candidate.id], |row| row.get(0))?.collect::<Result<_, _>>()?;
         for &lane in &candidate.lanes {
             if let std::collections::hash_map::Entry::Vacant(entry) = accepted.entry(lane) {

@@ -618,3 +618,45 @@ fn the_doctor_says_when_a_replay_would_refuse_the_url() {
     let ran = world.run(&other);
     assert!(ran.code == 1 && ran.out.contains("target default is bound to"), "{}", ran.out);
 }
+
+/// Asks the kernel, where strace is installed: at each request, the log with its intent is written and synced.
+#[test]
+fn promise_3_the_intent_is_synced_before_the_request_leaves() {
+    let works = std::process::Command::new("strace").args(["-o", "/dev/null", "true"]).status();
+    if !works.is_ok_and(|status| status.success()) {
+        eprintln!(
+            "strace is not installed or not allowed: not checked here (engine.rs looks through another connection)"
+        );
+        return;
+    }
+    let world = world(Settings::default());
+    world.ingest(&(0..10).map(order).collect::<Vec<_>>());
+    let replay = world.command(&["replay", "--all", "--yes", "--concurrency", "1"]);
+    let trace = world.path("trace");
+    let mut strace = std::process::Command::new("strace");
+    strace.args(["-f", "-y", "-s", "64", "-e", "trace=pwrite64,fsync,fdatasync,write,writev,sendto,sendmsg", "-o"]);
+    strace.arg(&trace).arg(replay.get_program()).args(replay.get_args()).current_dir(world.directory.path());
+    for (name, value) in replay.get_envs() {
+        match value {
+            Some(value) => strace.env(name, value),
+            None => strace.env_remove(name),
+        };
+    }
+    assert!(strace.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success());
+    let (mut written, mut synced, mut requests) = (false, false, 0);
+    for line in std::fs::read_to_string(&trace).unwrap().lines() {
+        let of_log = line.contains("dlq.db-wal>");
+        if of_log && line.contains("pwrite64(") {
+            (written, synced) = (true, false);
+        } else if of_log && line.contains("sync(") {
+            // "Unfinished" ones count when they are.
+            synced = written && !line.contains("unfinished");
+        } else if line.contains("sync resumed>") {
+            synced = written;
+        } else if line.contains("POST /public/v1/records/orders/append") {
+            assert!(written && synced, "a request left before its intent was on disk:\n{line}");
+            (written, synced, requests) = (false, false, requests + 1);
+        }
+    }
+    assert_eq!(requests, 10);
+}
