@@ -10,6 +10,10 @@ ALTER TABLE writes ADD COLUMN parts INTEGER;       -- into how many writes it wa
 CREATE INDEX writes_rekeyed ON writes (key) WHERE parent_key IS NOT NULL;
 CREATE INDEX writes_split ON writes (parent_id) WHERE parent_id IS NOT NULL;
 
+-- What a run has in hand is found through its plan: these two cost each request four changes of an index.
+DROP INDEX writes_claimed;
+DROP INDEX attempts_open;
+
 -- Whose key window matters: open writes that may have been applied, and would be applied twice. (No IN here: each change of
 -- a write would build a table for it.)
 CREATE INDEX writes_in_window ON writes (target_id, ambiguous_since)

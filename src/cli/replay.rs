@@ -326,6 +326,7 @@ pub(super) fn drive(
     let workers = (cores - 1).clamp(1, 4);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
+        .thread_name("dlq-net")
         // The store answers from its own thread: look there often.
         .global_queue_interval(8)
         .event_interval(16)

@@ -258,11 +258,18 @@ fn recover(connection: &Connection, path: &std::path::Path, now: Timestamp) -> J
 
 /// Gives back the claims of a run that sends nothing more. A write with an open intent may have been applied.
 fn take_back(connection: &Connection, run: RunId, now: Timestamp) -> JobResult<()> {
-    let mut statement =
-        connection.prepare_cached("SELECT write_id, started_at FROM attempts WHERE run_id = ? AND ended_at IS NULL")?;
-    let open: Vec<(WriteId, Timestamp)> =
-        statement.query_map([run], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
-    for (id, sent_at) in open {
+    // Claim and intent, and outcome and release, are one transaction each: what it holds has no outcome in its plan yet.
+    let mut statement = connection.prepare_cached(
+        "SELECT w.id FROM run_items i JOIN writes w ON w.id = i.write_id
+         WHERE i.run_id = ?1 AND i.outcome IS NULL AND w.run_id = ?1",
+    )?;
+    let claimed: Vec<WriteId> = statement.query_map([run], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for &id in &claimed {
+        let open: Option<Timestamp> = connection
+            .prepare_cached("SELECT started_at FROM attempts WHERE write_id = ? AND run_id = ? AND ended_at IS NULL")?
+            .query_row((id, run), |row| row.get(0))
+            .optional()?;
+        let Some(sent_at) = open else { continue };
         if let Some((standing, Some(holder))) = load_standing(connection, id)?
             && holder == run
             && let Ok(after) = standing.after(Event::NoAnswer { sent_at })
@@ -275,15 +282,14 @@ fn take_back(connection: &Connection, run: RunId, now: Timestamp) -> JobResult<(
                  WHERE run_id = ? AND write_id = ?",
             )?
             .execute((run, id))?;
+        connection
+            .prepare_cached(
+                "UPDATE attempts SET ended_at = ?, outcome = ?,
+                   error_message = 'the run ended before an answer was recorded'
+                 WHERE write_id = ? AND run_id = ? AND ended_at IS NULL",
+            )?
+            .execute((now, AttemptOutcome::NoAnswer, id, run))?;
     }
-    connection
-        .prepare_cached(
-            "UPDATE attempts SET ended_at = ?, outcome = ?, error_message = 'the run ended before an answer was recorded'
-             WHERE run_id = ? AND ended_at IS NULL",
-        )?
-        .execute((now, AttemptOutcome::NoAnswer, run))?;
-    let mut statement = connection.prepare_cached("SELECT id FROM writes WHERE run_id = ?")?;
-    let claimed: Vec<WriteId> = statement.query_map([run], |row| row.get(0))?.collect::<Result<_, _>>()?;
     for id in claimed {
         if let Some((standing, _)) = load_standing(connection, id)?
             && standing.state() == State::Replaying
