@@ -15,11 +15,18 @@ pub(super) struct Gate {
     pace: Mutex<Pace>,
     began: Instant,
     changed: watch::Sender<()>,
+    /// Until when people know that nothing is sent.
+    told_until: Mutex<Duration>,
 }
 
 impl Gate {
     pub(super) fn new(settings: PaceSettings, unit: Duration) -> Self {
-        Self { pace: Mutex::new(Pace::new(settings, unit)), began: Instant::now(), changed: watch::Sender::new(()) }
+        Self {
+            pace: Mutex::new(Pace::new(settings, unit)),
+            began: Instant::now(),
+            changed: watch::Sender::new(()),
+            told_until: Mutex::default(),
+        }
     }
 
     /// Asks to let a request leave now.
@@ -67,6 +74,17 @@ impl Gate {
         let asked = self.pace().learn(permit, signal, limits, self.began.elapsed());
         self.changed.send_replace(());
         asked
+    }
+
+    /// Whether people should be told that nothing is sent for so long: if it is long, and they don't know yet.
+    pub(super) fn is_news(&self, length: Duration) -> bool {
+        let until = self.began.elapsed().saturating_add(length);
+        let mut told = self.told_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = length >= Duration::from_secs(1) && until > told.saturating_add(Duration::from_secs(1));
+        if news {
+            *told = until;
+        }
+        news
     }
 
     /// Lets nothing leave for so long: another run heard that.

@@ -20,7 +20,7 @@ use crate::domain::ids::RunId;
 use crate::domain::outcome::{AttemptOutcome, Outcome};
 use crate::domain::plan::PlannedWrite;
 use crate::domain::state::State;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Timestamp, human_length};
 use crate::store::{AttemptEnd, Intent, Sendable, Store, StoreError, Terms, Then};
 
 /// How a write ended in the run.
@@ -106,6 +106,9 @@ impl<T: Transport> Sender<T> {
                 self.keeping.fetch_add(1, Ordering::Relaxed);
             }
             attempted.end.closes_target = self.gate.learn(permit, attempted.signal, attempted.limits);
+            if let Some(length) = attempted.end.closes_target {
+                self.tell_closed(length);
+            }
             let (outcome, reason) = (attempted.outcome(), attempted.reason());
             ended.maybe_cached_until = attempted.maybe_cached_until(&sendable, options.target.window);
             ended.kinds = attempted.end.failure.as_ref().map(|f| (kind_of(&sendable.write.failure), kind_of(f)));
@@ -170,6 +173,7 @@ impl<T: Transport> Sender<T> {
                     if length > Duration::from_millis(200) {
                         self.gate.close_for(length);
                     }
+                    self.tell_closed(length);
                     if !self.wait(length).await {
                         break Ok(Ready::Not(Outcome::Unsent, STOPPED.to_owned()));
                     }
@@ -179,6 +183,14 @@ impl<T: Transport> Sender<T> {
         };
         self.gate.learn(permit, Signal::Nothing, None);
         not
+    }
+
+    /// Says that nothing is sent for a while, once for all that hear it.
+    fn tell_closed(&self, length: Duration) {
+        if self.gate.is_news(length) {
+            let text = format!("the API or the rate lets nothing leave for {}: waiting", human_length(length));
+            let _ = self.events.send(Event::Notice(text));
+        }
     }
 
     /// Waits between two attempts, and then for leave; `None` if the run is stopped meanwhile.

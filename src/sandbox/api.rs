@@ -282,7 +282,8 @@ fn error(status: u16, code: &str, message: &str, details: &serde_json::Value) ->
 
 fn limited(wait: f64) -> Reply {
     let mut reply = error(429, "CDP_ETL.RATE_LIMITED", "the token's quota is used up", &json!({}));
-    reply.headers.push(("retry-after", format!("{wait:.2}")));
+    // Rounded up: whoever waits as long is let through.
+    reply.headers.push(("retry-after", format!("{:.2}", (wait * 100.0).ceil() / 100.0)));
     reply
 }
 

@@ -382,3 +382,25 @@ fn promise_5_the_plan_warns_of_windows_that_end_and_sends_those_first() {
     assert_eq!(ran.lines()[0]["id"], 10, "it goes first");
     assert_eq!(replay(&world, &["--all", "--dry-run"]).lines()[0]["id"], 1, "there is time enough at full speed");
 }
+
+#[test]
+fn promise_9_a_long_wait_for_the_target_is_told() {
+    let world = World::with_api(Settings::default());
+    world.ingest(&[order(1), order(2)]);
+    world.run(&["replay", "id:1", "--yes"]);
+    // Another run was told to keep away for two seconds.
+    let until = dlq::domain::time::Timestamp::now().plus(Duration::from_secs(2)).millis();
+    let file = rusqlite::Connection::open(world.db()).unwrap();
+    file.execute("UPDATE targets SET opens_at = ?", [until]).unwrap();
+    let began = Instant::now();
+    let ran = replay(&world, &["--all"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(began.elapsed() > Duration::from_millis(1500));
+    assert!(ran.err.contains("the API or the rate lets nothing leave for 1 s: waiting"), "{}", ran.err);
+    // A time that is further away than anyone may ask for is a clock that was set back.
+    file.execute("UPDATE targets SET opens_at = opens_at + 100000000", []).unwrap();
+    world.ingest(&[order(3)]);
+    let began = Instant::now();
+    assert_eq!(replay(&world, &["--all"]).code, 0);
+    assert!(began.elapsed() < Duration::from_secs(5));
+}
