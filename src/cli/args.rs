@@ -339,7 +339,7 @@ pub(super) struct Replay {
     /// Send under new keys, past the API's cache of refusals; only what was definitely refused
     #[arg(long)]
     pub(super) new_key: bool,
-    /// Send what a stopped or dead run left of its plan, after looking at hazards again
+    /// Send what of a run's plan was not accepted, after looking at hazards again
     #[arg(long = "continue", value_name = "RUN", conflicts_with_all = ["query", "failure_type", "id", "all"])]
     pub(super) continues: Option<i64>,
     /// Join in where another run sends to the same target; never the same write or lane

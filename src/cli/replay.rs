@@ -58,7 +58,9 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let empty = data.candidates.is_empty();
     let pace = PaceSettings { rate: args.rate, concurrency: args.concurrency };
     let latency = store.recent_latency().wait()?;
-    let length = expected_length(data.candidates.len(), pace, latency.unwrap_or(ASSUMED_LATENCY));
+    let closed = store.closed_for(&target.name, now).wait()?;
+    let expected = |writes| closed.saturating_add(expected_length(writes, pace, latency.unwrap_or(ASSUMED_LATENCY)));
+    let length = expected(data.candidates.len());
     let terms = PlanTerms { allowed: &allowed, window: target.window, new_key: args.new_key, length, now };
     let plan = build_plan(data.candidates, &data.mates, &terms);
     let page = plan::page(
@@ -67,7 +69,8 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
             target: &target.name,
             base_url: base.as_ref(),
             new_key: args.new_key,
-            length: expected_length(plan.send.len(), pace, latency.unwrap_or(ASSUMED_LATENCY)),
+            length: expected(plan.send.len()),
+            closed,
             pace: pace_text(pace, latency),
         },
         now,
@@ -387,6 +390,11 @@ fn report(
         }
         if report.new_since_plan > 0 {
             out.line(&format!("{} came in since the plan was made.", writes(report.new_since_plan)))?;
+        }
+        if report.cached > 0 {
+            let came = if report.cached == 1 { "refusal came" } else { "refusals came" };
+            let count = thousands(report.cached);
+            out.line(&format!("{count} {came} from the API's cache: dlq replay --new-key gets past it."))?;
         }
         if let Some(again) = &report.maybe_cached {
             out.line(&maybe_cached(again))?;

@@ -40,8 +40,9 @@ fn told(parent: WriteId, children: &[Child]) -> String {
     if let (Some(first), Some(last)) = (good.first(), good.last()) {
         let and = if bad.is_empty() { String::new() } else { format!(" -id:{}", ids(of(true))) };
         text.push_str(&format!(
-            "  the other {} records: writes {first} to {last}; send them with: dlq replay parent:{parent}{and}\n",
-            records(false)
+            "  the other {} records: {}, from {first} to {last}; send them with: dlq replay parent:{parent}{and}\n",
+            records(false),
+            writes(good.len() as u64)
         ));
     }
     text
@@ -55,10 +56,12 @@ pub(super) fn unsplit(context: &Context, args: &Unsplit) -> anyhow::Result<ExitC
     let store = context.change()?;
     let id = WriteId(args.id);
     let gone = store.unsplit(id, &context.operator, args.reason.as_deref(), Timestamp::now()).wait()?;
-    if !context.global.quiet && !context.global.json {
-        let mut out = Out::new();
+    let mut out = Out::new();
+    if context.global.json {
+        out.line(&json::unsplit(id, gone))?;
+    } else if !context.global.quiet {
         out.line(&format!("Write {id} is pending again; its {gone} parts are gone."))?;
-        out.flush()?;
     }
+    out.flush()?;
     Ok(ExitCode::Ok)
 }

@@ -99,7 +99,8 @@ fn names(field: &str, text: &str) -> bool {
     text == field || field.rsplit('.').next() == Some(text.as_str())
 }
 
-fn without_indexes(path: &str) -> String {
+/// A path without the numbers of its array indexes: `records[].email`.
+pub fn without_indexes(path: &str) -> String {
     let mut out = String::with_capacity(path.len());
     let mut rest = path;
     while let Some(open) = rest.find('[') {

@@ -46,6 +46,10 @@ pub struct NotThrough {
     pub outcome: Outcome,
     /// Their group now; `None` if they were purged.
     pub group: Option<GroupId>,
+    /// What their group is about: the code and the message without its values.
+    pub cause: Option<String>,
+    /// How many of them had the same refusal as before, perhaps from the API's cache.
+    pub maybe_cached: i64,
     /// The hazard that refused them.
     pub hazard: Option<String>,
     /// How many.

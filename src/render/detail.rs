@@ -6,12 +6,13 @@ use super::style::Palette;
 use crate::domain::batch::{named_records, records_in};
 use crate::domain::escape::terminal;
 use crate::domain::explain::explain;
-use crate::domain::fingerprint::named_field;
+use crate::domain::fingerprint::{named_field, without_indexes};
 use crate::domain::json::{self, Node, Value};
 use crate::domain::key::inside_window;
 use crate::domain::lane::Neighbour;
 use crate::domain::outcome::AttemptOutcome;
 use crate::domain::run::Attempt;
+use crate::domain::state::State;
 use crate::domain::time::{Timestamp, human_length};
 use crate::domain::write::{Failure, WriteView};
 
@@ -69,6 +70,13 @@ pub fn page(subject: &Subject<'_>, now: Timestamp, paint: Palette) -> String {
     }
     if let Some(batch) = view.body.as_deref().and_then(|body| batch_line(body, failure)) {
         pair(&mut out, "Batch", &batch);
+        if write.standing.state() == State::Pending {
+            pair(
+                &mut out,
+                "Split",
+                &format!("dlq split {} makes writes of its records, so that the good ones can go", write.id),
+            );
+        }
     }
     if let Some(details) = &failure.details {
         pair(&mut out, "Details", details);
@@ -114,7 +122,7 @@ pub fn page(subject: &Subject<'_>, now: Timestamp, paint: Palette) -> String {
 
 /// What is known of a batch's records: `record 2 of 5 (counted from 0), at least`.
 fn batch_line(body: &[u8], failure: &Failure) -> Option<String> {
-    let records = json::scan(body).ok().and_then(|node| records_in(&node))?;
+    let records = json::scan(body).ok().and_then(|node| records_in(&node)).filter(|records| *records > 1)?;
     let mut named = named_records(failure.message.as_deref().unwrap_or(""), failure.details.as_deref());
     named.retain(|index| *index < records);
     if named.is_empty() {
@@ -188,7 +196,7 @@ fn request(out: &mut String, subject: &Subject<'_>, field: Option<&str>, paint: 
     let Some(body) = &view.body else {
         pair(out, "Body", "missing: only the event was captured");
         if let Some(event) = evidence {
-            let _ = writeln!(out, "{}", body_text(event, None));
+            let _ = writeln!(out, "{}", body_text(event, None, &[]));
         }
         return;
     };
@@ -198,14 +206,16 @@ fn request(out: &mut String, subject: &Subject<'_>, field: Option<&str>, paint: 
         "Body",
         &format!("{} bytes, {origin}, revision {}, SHA-256 {}", body.len(), write.revision, write.body_sha256),
     );
-    let _ = writeln!(out, "{}", body_text(body, field));
+    let failure = &write.failure;
+    let named = named_records(failure.message.as_deref().unwrap_or(""), failure.details.as_deref());
+    let _ = writeln!(out, "{}", body_text(body, field, &named));
 }
 
 /// A body as indented JSON with the offending field marked, or as text.
-fn body_text(body: &[u8], field: Option<&str>) -> String {
+fn body_text(body: &[u8], field: Option<&str>, named: &[usize]) -> String {
     let mut text = String::new();
     match json::scan(body) {
-        Ok(node) => indented(&mut text, &node, 2, "", field),
+        Ok(node) => indented(&mut text, &node, 2, "", &|path| is_marked(path, field, named)),
         Err(_) => text.push_str(&format!("    {}", String::from_utf8_lossy(body))),
     }
     let lines: Vec<&str> = text.lines().collect();
@@ -216,7 +226,7 @@ fn body_text(body: &[u8], field: Option<&str>) -> String {
     shown.join("\n")
 }
 
-fn indented(out: &mut String, node: &Node<'_>, depth: usize, path: &str, field: Option<&str>) {
+fn indented(out: &mut String, node: &Node<'_>, depth: usize, path: &str, marked: &dyn Fn(&str) -> bool) {
     let pad = "  ".repeat(depth);
     if path.is_empty() {
         out.push_str(&pad);
@@ -236,21 +246,30 @@ fn indented(out: &mut String, node: &Node<'_>, depth: usize, path: &str, field: 
     for (n, (name, value)) in all.iter().enumerate() {
         let inner = match name {
             Some(name) => join(path, &name.to_text()),
-            None => format!("{path}[]"),
+            None => format!("{path}[{n}]"),
         };
         let _ = write!(out, "\n{pad}  ");
         if let Some(name) = name {
             let _ = write!(out, "\"{}\": ", name.raw());
         }
-        indented(out, value, depth + 1, &inner, field);
+        indented(out, value, depth + 1, &inner, marked);
         if n + 1 < all.len() {
             out.push(',');
         }
-        if name.is_some() && field == Some(inner.as_str()) {
+        if name.is_some() && marked(&inner) {
             out.push_str("   <-- this field");
         }
     }
     let _ = write!(out, "\n{pad}{close}");
+}
+
+/// Whether a value is what the error names: its path without indexes, and in a batch of one of the records it names.
+fn is_marked(path: &str, field: Option<&str>, named: &[usize]) -> bool {
+    let in_named = match named_records(path, None).as_slice() {
+        [record] if path.starts_with("records[") && !named.is_empty() => named.contains(record),
+        _ => true,
+    };
+    in_named && field == Some(without_indexes(path).as_str())
 }
 
 fn join(path: &str, name: &str) -> String {

@@ -311,6 +311,11 @@ pub fn child(parent: WriteId, child: &Child) -> String {
     }))
 }
 
+/// A batch whose split was taken back.
+pub fn unsplit(id: WriteId, parts: usize) -> String {
+    line(&json!({ "id": id, "state": State::Pending.name(), "parts": parts }))
+}
+
 /// An attempt, for `history`.
 pub fn attempt(attempt: &Attempt) -> String {
     line(&json!({

@@ -20,6 +20,8 @@ pub struct PlanPage<'a> {
     pub new_key: bool,
     /// How long the run is expected to take.
     pub length: Duration,
+    /// How long nothing may be sent to the target, because it asked for that.
+    pub closed: Duration,
     /// What that is reckoned with.
     pub pace: String,
 }
@@ -33,6 +35,10 @@ pub fn page(plan: &Plan, about: &PlanPage<'_>, now: Timestamp) -> String {
     let key = if about.new_key { "a new key" } else { "its own key" };
     let sent = writes(plan.send.len() as u64);
     text.push_str(&format!("  to send   {sent} of {} {of}, each under {key}\n", groups.len()));
+    if !about.closed.is_zero() {
+        let until = now.plus(about.closed).to_human();
+        text.push_str(&format!("  closed    until {until}: the API asked that nothing be sent before\n"));
+    }
     if !plan.send.is_empty() {
         text.push_str(&format!("  expected  {} ({})\n", human_length(about.length), about.pace));
     }

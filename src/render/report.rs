@@ -97,8 +97,16 @@ fn run_text(run: &Run, rest: &[NotThrough]) -> String {
         let group = part.group.map_or_else(|| "purged since".to_owned(), |group| format!("now in group {group}"));
         let hazard = part.hazard.as_deref().map(|h| format!(" ({h})")).unwrap_or_default();
         let cid = part.correlation_id.as_deref().map(|c| format!(", correlation ID {c}")).unwrap_or_default();
-        let text = format!("{} {}{hazard}, {group}; for one, write {}{cid}", part.count, part.outcome, part.example);
+        let cause = part.cause.as_deref().map(|c| format!(" ({c})")).unwrap_or_default();
+        let again =
+            if part.maybe_cached > 0 { format!(", {} of them maybe-cached", part.maybe_cached) } else { String::new() };
+        let example = part.example;
+        let text =
+            format!("{} {}{hazard}, {group}{cause}{again}; for one, write {example}{cid}", part.count, part.outcome);
         let _ = writeln!(out, "  - {}", plain(&text));
+    }
+    if run.tally.planned() > run.tally.get(Outcome::Accepted) && run.ended_at.is_some() {
+        let _ = writeln!(out, "  - What of it is still open: dlq replay --continue {}", run.id);
     }
     out
 }
@@ -138,6 +146,7 @@ pub fn json(report: &Report) -> String {
                 .map(|part| {
                     json!({
                         "outcome": part.outcome.name(), "group": part.group, "hazard": part.hazard, "count": part.count,
+                        "cause": part.cause, "maybe_cached": part.maybe_cached,
                         "example_id": part.example, "correlation_id": part.correlation_id,
                     })
                 })

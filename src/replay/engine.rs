@@ -35,6 +35,7 @@ pub struct Replay<T> {
     breakers: Breakers,
     tally: Tally,
     maybe_cached: Option<MaybeCached>,
+    cached: u64,
     /// Whether connections failed when that was last looked at.
     tripped: bool,
     stopped: Vec<String>,
@@ -102,6 +103,7 @@ impl<T: Transport> Replay<T> {
             breakers,
             tally: Tally::default(),
             maybe_cached: None,
+            cached: 0,
             tripped: false,
             stopped: Vec::new(),
             stopped_itself: false,
@@ -159,7 +161,15 @@ impl<T: Transport> Replay<T> {
         let ended = self.store.end_run(run, state, why, new_since_plan, Timestamp::now()).await;
         self.keep_error(ended);
         lock.release();
-        Report { run, tally: self.tally, new_since_plan, stopped, maybe_cached: self.maybe_cached, error: self.error }
+        Report {
+            run,
+            tally: self.tally,
+            new_since_plan,
+            stopped,
+            maybe_cached: self.maybe_cached,
+            cached: self.cached,
+            error: self.error,
+        }
     }
 
     /// Notes the first error, and stops.
@@ -250,8 +260,13 @@ impl<T: Transport> Replay<T> {
             self.tripped = tripped;
         }
         if self.sender.gate.is_unreachable() {
-            self.stop_run(&format!("{base} can't be reached: look at the address, the network and the API itself"));
+            self.give_up_connecting();
         }
+    }
+
+    fn give_up_connecting(&mut self) {
+        let base = &self.options.base_url;
+        self.stop_run(&format!("{base} can't be reached: look at the address, the network and the API itself"));
     }
 
     async fn over(&mut self, ended: Ended) -> Result<(), StoreError> {
@@ -274,6 +289,7 @@ impl<T: Transport> Replay<T> {
         };
         self.cut_short |= ended.cut;
         let state = (ended.attempts > 0).then_some(ended.state);
+        let was_cached = ended.last.as_ref().is_some_and(|last| last.cached);
         let _ = self.events.send(Event::Ended(Box::new(WriteEnded {
             id: planned.id,
             outcome: ended.outcome,
@@ -285,6 +301,7 @@ impl<T: Transport> Replay<T> {
             revision: ended.revision,
             maybe_cached_until: ended.maybe_cached_until,
         })));
+        self.cached += u64::from(ended.outcome == Outcome::Failed && was_cached);
         if let Some(until) = ended.maybe_cached_until {
             self.maybe_cached.get_or_insert_default().add(until);
         }
@@ -296,6 +313,13 @@ impl<T: Transport> Replay<T> {
         {
             let what = format!("new in group {}: write {} failed otherwise ({})", over.group, over.id, failed.reason);
             let _ = self.events.send(Event::Notice(what));
+        }
+        if over.failed.as_ref().is_some_and(|failed| failed.status.is_none()) && self.sender.gate.is_tripped() {
+            // It says nothing about its group. Without a canary nothing goes on; else the circuit has the word.
+            if over.canary {
+                self.give_up_connecting();
+            }
+            return Ok(());
         }
         match self.breakers.learn(&over) {
             None => {}
@@ -347,7 +371,7 @@ impl<T: Transport> Replay<T> {
     async fn stop_part(&mut self, dropped: Vec<Dropped>, why: &str, because: WriteId) -> Result<(), StoreError> {
         let never_sent = dropped.len();
         self.drop_writes(dropped).await?;
-        let rest = if never_sent == 0 { String::new() } else { format!("; {never_sent} writes were never sent") };
+        let rest = if never_sent == 0 { String::new() } else { format!("; {} never sent", were(never_sent)) };
         let message = format!("{why}{rest} (dlq show {because})");
         let _ = self.events.send(Event::Stopping(message.clone()));
         self.stopped.push(message);
@@ -415,6 +439,10 @@ impl<T: Transport> Replay<T> {
         let count = self.store.count_after(&filter, self.options.last_id, Timestamp::now()).await?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
+}
+
+fn were(writes: usize) -> String {
+    if writes == 1 { "1 write was".to_owned() } else { format!("{writes} writes were") }
 }
 
 /// All that was stopped, in a line that can be read: the first few, and how many more.

@@ -60,6 +60,8 @@ pub struct Report {
     pub stopped: Option<String>,
     /// The same refusals as before, which may have come from the API's cache.
     pub maybe_cached: Option<MaybeCached>,
+    /// How many refusals came from the API's cache.
+    pub cached: u64,
     /// The error of the store that ended it, if one did. All that is told above is true all the same.
     pub error: Option<String>,
 }
@@ -95,7 +97,8 @@ mod tests {
                 tally.add(outcome, 1);
             }
             let stopped = stopped.then(String::new);
-            Report { run: RunId(1), tally, new_since_plan: 0, stopped, maybe_cached: None, error: None }.exit_code()
+            Report { run: RunId(1), tally, new_since_plan: 0, stopped, maybe_cached: None, cached: 0, error: None }
+                .exit_code()
         };
         assert_eq!(code(&[], false), ExitCode::Ok);
         assert_eq!(code(&[Accepted, Skipped], false), ExitCode::Ok);

@@ -136,7 +136,7 @@ pub enum StoreError {
     #[error("there is no run {0}; `dlq runs` lists them")]
     NoSuchRun(RunId),
     /// The run is not under way.
-    #[error("run {0} is {1}: there is nothing to control any more")]
+    #[error("run {0} is not under way ({1}): there is nothing to control any more")]
     NotRunning(RunId, &'static str),
     /// The run is still under way.
     #[error("run {0} is still running; stop it first: dlq runs stop {0}")]

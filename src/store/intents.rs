@@ -5,6 +5,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::error::JobResult;
+use super::targets::still_closed;
 use super::worker::Reply;
 use super::writes::{is_superseded, load, load_body};
 use super::{Store, StoreError};
@@ -145,9 +146,6 @@ fn refusal(write: &FailedWrite, terms: &Terms, now: Timestamp) -> Option<Hazard>
     refusing(&found, &terms.allowed, terms.new_key)
 }
 
-/// No request may ask for more than an hour; what is further away is a clock that was set back.
-const MOST_CLOSED: Duration = Duration::from_hours(1);
-
 /// How long nothing may be sent to the write's target, whoever was told so. Takes the token of the rate.
 fn closed_for(
     connection: &Connection,
@@ -158,7 +156,7 @@ fn closed_for(
     let (opens_at, next): (Option<Timestamp>, Option<i64>) = connection
         .prepare_cached("SELECT opens_at, next_at FROM targets WHERE id = ?")?
         .query_row([write.target_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let closed = opens_at.map(|at| at.since(now)).filter(|left| !left.is_zero() && *left <= MOST_CLOSED);
+    let closed = still_closed(opens_at, now);
     if closed.is_some() || terms.rate.is_none() {
         return Ok(closed);
     }

@@ -60,8 +60,8 @@ impl Store {
         })
     }
 
-    /// Reads what a plan over the rest of a run is made from: what that run left unsent or held, with the bodies that its
-    /// plan had shown. What was settled since is among them; a claim will say so.
+    /// Reads what a plan over the rest of a run is made from: all that was not accepted, with the bodies that its plan had
+    /// shown. What was settled since is among them; a claim will say so.
     pub fn rest_of_run(&self, run: RunId) -> Reply<RestOfRun> {
         let path = self.path().to_owned();
         self.read(move |connection| {
@@ -78,7 +78,7 @@ impl Store {
                 return Err(StoreError::StillRunning(run).into());
             }
             let from = "run_items i JOIN writes w ON w.id = i.write_id
-                        WHERE i.run_id = ? AND coalesce(i.outcome, 'unsent') IN ('unsent', 'held')";
+                        WHERE i.run_id = ? AND coalesce(i.outcome, 'unsent') <> 'accepted'";
             let candidates = candidates(&snapshot, "i.content", from, vec![run.0.into()])?;
             let last_id = snapshot.query_row("SELECT max(id) FROM writes", [], |row| row.get(0))?;
             let mut data = PlanData { candidates, last_id, targets: vec![target], ..PlanData::default() };

@@ -53,7 +53,8 @@ impl Store {
                 (About::Run(_), None) => (now, now),
             };
             let mut statement = snapshot.prepare_cached(
-                "SELECT failure_type, count(*) FROM writes WHERE captured_at BETWEEN ? AND ? GROUP BY 1 ORDER BY 2 DESC",
+                "SELECT failure_type, count(*) FROM writes
+                 WHERE captured_at BETWEEN ? AND ? AND parent_id IS NULL GROUP BY 1 ORDER BY 2 DESC",
             )?;
             let arrived =
                 statement.query_map((from, to), |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
@@ -67,12 +68,15 @@ fn not_through(connection: &Connection, run: RunId) -> JobResult<Vec<NotThrough>
     let mut statement = connection.prepare_cached(
         "WITH items AS (
            SELECT i.outcome, i.write_id, (SELECT group_id FROM writes w WHERE w.id = i.write_id) AS group_id,
-             CASE i.outcome WHEN 'refused' THEN i.reason END AS hazard
+             CASE i.outcome WHEN 'refused' THEN i.reason END AS hazard,
+             i.outcome = 'failed' AND instr(i.reason, '; maybe-cached until ') > 0 AS again
            FROM run_items i WHERE i.run_id = ?1 AND i.outcome IN ('failed', 'unknown', 'held', 'refused')
          ), parts AS (
-           SELECT outcome, group_id, hazard, count(*) AS n, min(write_id) AS example FROM items GROUP BY 1, 2, 3
+           SELECT outcome, group_id, hazard, count(*) AS n, min(write_id) AS example, sum(again) AS again
+           FROM items GROUP BY 1, 2, 3
          )
-         SELECT outcome, group_id, hazard, n, example, (SELECT correlation_id FROM attempts a
+         SELECT outcome, group_id, hazard, n, example,
+           (SELECT g.error_code || ': ' || g.message FROM groups g WHERE g.id = group_id), again, (SELECT correlation_id FROM attempts a
              WHERE a.write_id = example AND a.run_id = ?1 ORDER BY a.n DESC LIMIT 1)
          FROM parts ORDER BY n DESC",
     )?;
@@ -83,7 +87,9 @@ fn not_through(connection: &Connection, run: RunId) -> JobResult<Vec<NotThrough>
             hazard: row.get(2)?,
             count: row.get(3)?,
             example: row.get(4)?,
-            correlation_id: row.get(5)?,
+            cause: row.get(5)?,
+            maybe_cached: row.get(6)?,
+            correlation_id: row.get(7)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -92,7 +98,7 @@ fn not_through(connection: &Connection, run: RunId) -> JobResult<Vec<NotThrough>
 fn actions(connection: &Connection, from: Timestamp, to: Timestamp) -> JobResult<Vec<Action>> {
     let mut statement = connection.prepare_cached(
         "SELECT action, operator, reason, count(*), min(at), max(at), min(detail) FROM operator_log
-         WHERE at BETWEEN ? AND ? GROUP BY action, operator, reason ORDER BY min(id)",
+         WHERE at BETWEEN ? AND ? AND action <> 'part' GROUP BY action, operator, reason ORDER BY min(id)",
     )?;
     let rows = statement.query_map(params![from, to], |row| {
         Ok(Action {

@@ -53,11 +53,11 @@ impl Store {
             }
             save_standing(connection, id, &after, None, now)?;
             connection.prepare_cached("UPDATE writes SET parts = ? WHERE id = ?")?.execute((parts.len() as i64, id))?;
-            let detail = format!("{} parts", parts.len());
+            let detail = format!("write {id} into {} parts", parts.len());
             log(connection, "split", Some(id), &detail, &operator, reason.as_deref(), now)?;
             for child in &children {
                 let detail = format!("{} of write {id}", records(child.first, child.count));
-                log(connection, "split", Some(child.id), &detail, &operator, reason.as_deref(), now)?;
+                log(connection, "part", Some(child.id), &detail, &operator, reason.as_deref(), now)?;
             }
             Ok(children)
         })
@@ -78,7 +78,15 @@ impl Store {
             let gone = connection.prepare_cached("DELETE FROM writes WHERE parent_id = ?")?.execute([id])?;
             save_standing(connection, id, &after, None, now)?;
             connection.prepare_cached("UPDATE writes SET parts = NULL WHERE id = ?")?.execute([id])?;
-            log(connection, "unsplit", Some(id), &format!("{gone} parts gone"), &operator, reason.as_deref(), now)?;
+            log(
+                connection,
+                "unsplit",
+                Some(id),
+                &format!("{gone} parts of write {id} are gone"),
+                &operator,
+                reason.as_deref(),
+                now,
+            )?;
             Ok(gone)
         })
     }

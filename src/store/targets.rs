@@ -1,5 +1,7 @@
 //! Targets: the names that writes are bound to, and the base URL that each is bound to.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, OptionalExtension};
 
 use super::error::JobResult;
@@ -37,6 +39,19 @@ impl Store {
         })
     }
 
+    /// How long nothing may be sent to a target, because the API asked for that; zero if it is open.
+    pub fn closed_for(&self, name: &str, now: Timestamp) -> Reply<Duration> {
+        let name = name.to_owned();
+        self.read(move |connection| {
+            let opens_at: Option<Timestamp> = connection
+                .prepare_cached("SELECT opens_at FROM targets WHERE name = ?")?
+                .query_row([name], |row| row.get(0))
+                .optional()?
+                .flatten();
+            Ok(still_closed(opens_at, now).unwrap_or_default())
+        })
+    }
+
     /// Binds a target to a base URL on its first use; later, checks that it is still the same.
     pub fn bind_target(&self, name: &str, base: &BaseUrl, operator: &Operator, now: Timestamp) -> Reply<TargetId> {
         let (name, base, operator) = (name.to_owned(), base.clone(), operator.clone());
@@ -70,6 +85,14 @@ impl Store {
             bind(connection, id, &name, &base, &operator, Some(&reason), now)
         })
     }
+}
+
+/// No request may ask for more than an hour; what is further away is a clock that was set back.
+const MOST_CLOSED: Duration = Duration::from_hours(1);
+
+/// How long a target that opens then is still closed.
+pub(super) fn still_closed(opens_at: Option<Timestamp>, now: Timestamp) -> Option<Duration> {
+    opens_at.map(|at| at.since(now)).filter(|left| !left.is_zero() && *left <= MOST_CLOSED)
 }
 
 fn bind(

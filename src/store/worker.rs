@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -83,6 +84,10 @@ type ReadJob = Box<dyn FnOnce(&Connection) + Send>;
 /// The most jobs that share a commit.
 const GROUP: usize = 256;
 
+/// From so many jobs in a commit on, the next one waits a little for more.
+const BUSY: usize = 16;
+const LINGER: Duration = Duration::from_micros(100);
+
 /// The thread that writes.
 pub(super) struct Writer {
     sender: Option<Sender<WriteJob>>,
@@ -125,17 +130,17 @@ impl Drop for Writer {
 
 fn write_loop(connection: &Connection, jobs: &Receiver<WriteJob>, path: &Path) {
     let mut waiting = None;
+    let mut last = 0;
     while let Some(WriteJob { job, alone }) = waiting.take().or_else(|| jobs.recv().ok()) {
         let mut group = vec![job];
-        while !alone && group.len() < GROUP {
-            match jobs.try_recv() {
-                Ok(next) if next.alone => {
-                    waiting = Some(next);
-                    break;
-                }
-                Ok(next) => group.push(next.job),
-                Err(_) => break,
+        if !alone {
+            waiting = fill(&mut group, jobs);
+            if waiting.is_none() && last >= BUSY && group.len() < last {
+                // A commit costs more than this: let those come that are on their way.
+                std::thread::sleep(LINGER);
+                waiting = fill(&mut group, jobs);
             }
+            last = group.len();
         }
         if group.len() == 1 {
             commit_each(connection, group, path);
@@ -143,6 +148,18 @@ fn write_loop(connection: &Connection, jobs: &Receiver<WriteJob>, path: &Path) {
             commit_each(connection, group, path);
         }
     }
+}
+
+/// Takes what waits, up to a whole group; gives a large job that has to wait for its turn.
+fn fill(group: &mut Vec<Box<dyn Job>>, jobs: &Receiver<WriteJob>) -> Option<WriteJob> {
+    while group.len() < GROUP {
+        match jobs.try_recv() {
+            Ok(next) if next.alone => return Some(next),
+            Ok(next) => group.push(next.job),
+            Err(_) => break,
+        }
+    }
+    None
 }
 
 /// Runs jobs in one transaction and tells each, after the commit, how it went. If one of them fails halfway, all is taken

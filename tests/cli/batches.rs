@@ -25,6 +25,7 @@ fn a_poisoned_batch_is_parted_and_the_good_records_go() {
     world.ingest(&[batch(5, 2)]);
     let page = world.ok(&["show", "1"]);
     assert!(page.contains("record 2 of 5 (counted from 0), at least"), "{page}");
+    assert_eq!(page.matches("<-- this field").count(), 1, "{page}");
     let said = world.ok(&["split", "1", "--reason", "one bad address"]);
     assert!(said.contains("record 2 is write 4"), "{said}");
     assert!(said.contains("dlq replay parent:1 -id:4"), "{said}");

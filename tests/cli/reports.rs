@@ -26,7 +26,7 @@ fn a_report_tells_what_happened_by_whom_and_what_is_left() {
         "because \"schema fixed\": finished, 2 replayed, 1 failed, 1 refused of 4",
         "  - 1 failed, now in group ",
         "; for one, write 2, correlation ID sbx-",
-        "  - 1 refused (key-expired), now in group 3; for one, write 3",
+        "  - 1 refused (key-expired), now in group 3 (CDP_ETL.VALIDATION.REQUEST_SCHEMA: record.total: field does not exist in object schema); for one, write 3",
         "ben: discard (pending -> discarded), because \"given \\| up\".",
         "## What is left",
         "1 write open, by cause:",
