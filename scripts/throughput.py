@@ -160,8 +160,8 @@ def main():
             rows.append(("at once", "the guide's loop", loop, ""))
             rows.append(("at once", "aiohttp, 64 at once", aio, ""))
             rows.append(("at once", f"{tool}, 64 at once", load(server.url, 64, 5), ""))
-            rate = dlq(server.url, args.writes, 64)
-            rows.append(("at once", "dlq replay --concurrency 64", rate, f"{rate / loop:.1f} x the loop, {rate / aio:.2f} x aiohttp"))
+            rate = dlq(server.url, args.writes, 256)
+            rows.append(("at once", "dlq replay --concurrency 256", rate, f"{rate / loop:.1f} x the loop, {rate / aio:.2f} x aiohttp"))
     if args.only != "fast":
         with Server(50) as server:
             rows.append(("in 50 ms", "the guide's loop", python(LOOP, server.url, 100), ""))

@@ -135,7 +135,7 @@ fn write_loop(connection: &Connection, jobs: &Receiver<WriteJob>, path: &Path) {
         let mut group = vec![job];
         if !alone {
             waiting = fill(&mut group, jobs);
-            if waiting.is_none() && last >= BUSY && group.len() < last {
+            if waiting.is_none() && last >= BUSY && group.len() * 2 < last {
                 // A commit costs more than this: let those come that are on their way.
                 std::thread::sleep(LINGER);
                 waiting = fill(&mut group, jobs);
