@@ -49,6 +49,9 @@ impl Gate {
         let mut changes = self.changes();
         loop {
             changes.mark_unchanged();
+            if stop.is_cancelled() {
+                return None;
+            }
             let wait = match self.try_take() {
                 Ok(permit) => return Some(permit),
                 Err(wait) => wait,
