@@ -2,6 +2,7 @@
 
 use md5::{Digest, Md5};
 
+use super::ids::WriteId;
 use super::json::{self, Node, PythonError, ScanError};
 use super::key::IdempotencyKey;
 
@@ -38,9 +39,9 @@ pub fn uuid_of(bytes: &[u8]) -> String {
     text
 }
 
-/// The key that takes the place of another on purpose: the same for the same key, and never one that is in use already.
-pub fn new_key(of: &IdempotencyKey) -> IdempotencyKey {
-    IdempotencyKey::from_stored(uuid_of(format!("dlq new key\n{of}").as_bytes()))
+/// The key that takes the place of a write's key on purpose. Writes that share a key get different ones.
+pub fn new_key(of: &IdempotencyKey, write: WriteId) -> IdempotencyKey {
+    IdempotencyKey::from_stored(uuid_of(format!("dlq new key {write}\n{of}").as_bytes()))
 }
 
 /// The key of a part of a batch: `count` records from the one at `first` on, counted from 0.

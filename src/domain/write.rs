@@ -201,7 +201,8 @@ impl FailedWrite {
             endpoint_origin: self.endpoint_origin,
             body_origin: self.body_origin,
             upsert: is_upsert(self.path.operation()),
-            key_origin: self.key_origin,
+            // A captured request went out under the captured key, not under a new one.
+            key_origin: if self.parent_key.is_some() { KeyOrigin::Derived } else { self.key_origin },
             ambiguous_since: self.standing.ambiguous_since,
             captured_ambiguous: self.captured_ambiguous,
             edited: self.revision > 0,

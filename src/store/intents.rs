@@ -172,7 +172,7 @@ fn closed_for(
 
 /// Gives a write a new key, derived from the one that it has, and keeps the captured one as its parent.
 fn rekey(connection: &Connection, run: RunId, write: &mut FailedWrite, now: Timestamp) -> JobResult<()> {
-    let new = new_key(&write.key);
+    let new = new_key(&write.key, write.id);
     let old = std::mem::replace(&mut write.key, new);
     connection
         .prepare_cached(

@@ -127,7 +127,8 @@ fn candidates(
     params: Vec<rusqlite::types::Value>,
 ) -> JobResult<Vec<Candidate>> {
     let sql = format!(
-        "SELECT w.id, w.group_id, w.order_at, w.endpoint_origin, w.body_origin, w.operation, w.key_origin,
+        "SELECT w.id, w.group_id, w.order_at, w.endpoint_origin, w.body_origin, w.operation,
+           CASE WHEN w.parent_key IS NULL THEN w.key_origin ELSE 'derived' END,
            w.ambiguous_since, w.captured_ambiguous, w.revision, w.key_reused, {content}, w.path, w.lane IS NOT NULL
          FROM {from} ORDER BY w.order_at, w.id"
     );

@@ -404,3 +404,21 @@ fn promise_9_a_long_wait_for_the_target_is_told() {
     assert_eq!(replay(&world, &["--all"]).code, 0);
     assert!(began.elapsed() < Duration::from_secs(5));
 }
+
+#[test]
+fn promise_6_a_new_key_does_not_protect_what_the_producer_sent_under_the_old_one() {
+    let world = World::with_api(Settings::default());
+    let mut twin = bad_order(2);
+    twin["idempotency_key"] = "key-1".into();
+    world.ingest(&[bad_order(1), twin]);
+    replay(&world, &["--all", "--new-key", "--no-canary"]);
+    let writes = world.writes();
+    assert_ne!(writes[0]["idempotency_key"], writes[1]["idempotency_key"], "each its own");
+    // The producer tries again under its own key, and gets no answer.
+    let mut again = bad_order(1);
+    again["status"] = 504.into();
+    world.ingest(&[again]);
+    world.api().world().add_field("orders", "nonsense");
+    let ran = replay(&world, &["id:1"]);
+    assert_eq!((ran.code, &ran.lines()[0]["reason"]), (6, &json!("key-not-sent")), "{ran:?}");
+}
