@@ -206,12 +206,15 @@ fn confirmed(context: &Context, args: &Args, target: &TargetSettings, base: &Bas
 
 fn dry_run(context: &Context, store: &Store, page: &str, plan: &Plan, args: &Args) -> anyhow::Result<ExitCode> {
     let mut tally = Tally::default();
-    tally.add(Outcome::Unsent, plan.send.len() as u64);
+    let settled = plan.send.iter().filter(|w| w.settled).count() as u64;
+    tally.add(Outcome::Unsent, plan.send.len() as u64 - settled);
+    tally.add(Outcome::Skipped, settled);
     tally.add(Outcome::Refused, plan.refused.len() as u64);
     let mut out = Out::new();
     if context.global.json {
         for write in &plan.send {
-            out.line(&json::line(&unsent_line(store, write, "planned", None)?))?;
+            let outcome = if write.settled { Outcome::Skipped.name() } else { "planned" };
+            out.line(&json::line(&unsent_line(store, write, outcome, None)?))?;
         }
         for (write, hazard) in &plan.refused {
             out.line(&json::line(&unsent_line(store, write, "refused", Some(hazard.name()))?))?;

@@ -35,6 +35,11 @@ impl Bucket {
         Ok(())
     }
 
+    /// Puts a token back that was not used.
+    pub fn put_back(&mut self, interval: Duration) {
+        self.next = self.next.saturating_sub(interval);
+    }
+
     /// Keeps the next token away until `until` at least.
     pub fn delay(&mut self, until: Duration) {
         self.next = self.next.max(until);
@@ -62,6 +67,15 @@ mod tests {
         assert_eq!(bucket.take(at(1000.1), every), Err(at(1001.998)));
         assert_eq!(bucket.take(at(1002.0), every), Ok(()));
         assert_eq!(bucket.take(at(1003.9), every), Err(at(1003.998)));
+    }
+
+    #[test]
+    fn a_token_that_was_not_used_is_there_again() {
+        let (mut bucket, every) = (Bucket::default(), interval(Some(1.0)));
+        assert_eq!(bucket.take(at(10.0), every), Ok(()));
+        bucket.put_back(every);
+        assert_eq!(bucket.take(at(10.0), every), Ok(()));
+        assert!(bucket.take(at(10.1), every).is_err());
     }
 
     #[test]

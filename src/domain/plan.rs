@@ -24,6 +24,8 @@ pub struct Candidate {
     pub content: Sha,
     /// Its lanes; none for a lane of its own.
     pub lanes: Vec<i64>,
+    /// Whether it was settled since a first plan showed it. It is not sent: its claim says what became of it.
+    pub settled: bool,
 }
 
 /// An open write that shares a lane with a candidate and was not selected.
@@ -56,6 +58,8 @@ pub struct PlannedWrite {
     pub hazards: Vec<Hazard>,
     /// When the API forgets its key, if that matters: of an append that may have been applied.
     pub window_ends: Option<Timestamp>,
+    /// Whether it was settled since a first plan showed it: it will be skipped.
+    pub settled: bool,
 }
 
 /// A frozen plan.

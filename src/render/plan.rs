@@ -33,8 +33,12 @@ pub fn page(plan: &Plan, about: &PlanPage<'_>, now: Timestamp) -> String {
     let mut text = format!("Plan for target {} ({base})\n", about.target);
     let of = if groups.len() == 1 { "group" } else { "groups" };
     let key = if about.new_key { "a new key" } else { "its own key" };
-    let sent = writes(plan.send.len() as u64);
+    let settled = plan.send.iter().filter(|w| w.settled).count() as u64;
+    let sent = writes(plan.send.len() as u64 - settled);
     text.push_str(&format!("  to send   {sent} of {} {of}, each under {key}\n", groups.len()));
+    if settled > 0 {
+        text.push_str(&format!("  settled   {} since the first plan: skipped\n", writes(settled)));
+    }
     if !about.closed.is_zero() {
         let until = now.plus(about.closed).to_human();
         text.push_str(&format!("  closed    until {until}: the API asked that nothing be sent before\n"));

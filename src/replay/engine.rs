@@ -186,6 +186,7 @@ impl<T: Transport> Replay<T> {
         let mut changes = sender.gate.changes();
         loop {
             changes.mark_unchanged();
+            self.watch_connections();
             let wait = self.fill(&mut in_flight);
             let stopping = self.stop.is_cancelled();
             if in_flight.is_empty() && (stopping || wait.is_none()) {
@@ -194,10 +195,7 @@ impl<T: Transport> Replay<T> {
             }
             let joined = tokio::select! {
                 Some(joined) = in_flight.join_next() => joined,
-                _ = changes.changed() => {
-                    self.watch_connections();
-                    continue;
-                }
+                _ = changes.changed() => continue,
                 () = sender.gate.until(wait) => continue,
                 () = self.stop.cancelled(), if !stopping => continue,
                 () = self.abort.cancelled() => {

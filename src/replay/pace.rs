@@ -167,7 +167,7 @@ impl Pace {
             Circuit::Open { probe_out: true, .. } => return Err(Wait::Change),
             _ => {}
         }
-        self.bucket.take(now, interval(self.settings.rate).max(self.room)).map_err(Wait::Until)?;
+        self.bucket.take(now, self.interval()).map_err(Wait::Until)?;
         self.out += 1;
         let mut probe = false;
         if let Circuit::Open { probe_out, .. } = &mut self.circuit {
@@ -196,20 +196,28 @@ impl Pace {
             Signal::Limited(_) | Signal::Unavailable(_) | Signal::Silence => self.cut(taken_at, now),
             Signal::Answered | Signal::NotSent | Signal::Nothing => {}
         }
-        if !matches!(signal, Signal::Nothing | Signal::NotSent) {
+        if signal == Signal::Nothing {
+            self.bucket.put_back(self.interval());
+        } else if signal != Signal::NotSent {
             self.unavailable_in_a_row =
                 if matches!(signal, Signal::Unavailable(_)) { self.unavailable_in_a_row + 1 } else { 0 };
         }
         let asked = match signal {
-            Signal::Limited(asked) => asked.or(limits.and_then(|l| l.reset)),
+            // A Retry-After that asks for nothing does not hide a sane reset.
+            Signal::Limited(asked) => asked.filter(|a| !a.is_zero()).or(limits.and_then(|l| l.reset)),
             // One 503 is the write's; two in a row are the target's.
             Signal::Unavailable(asked) if self.unavailable_in_a_row > 1 => asked,
             _ => None,
         };
-        let quota = self.heed(limits, now);
+        let quota = if signal == Signal::Nothing { None } else { self.heed(limits, now) };
         let length = asked.max(quota).filter(|length| !length.is_zero())?;
         self.close(now.saturating_add(length));
         Some(length)
+    }
+
+    /// The time between two requests.
+    fn interval(&self) -> Duration {
+        interval(self.settings.rate).max(self.room)
     }
 
     /// Lets nothing leave before `until`; another run may have heard that.

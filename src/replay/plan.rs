@@ -54,7 +54,8 @@ pub fn build_plan(mut candidates: Vec<Candidate>, mates: &[LaneMate], terms: &Pl
             endpoint: candidate.endpoint,
             order_at: candidate.order_at,
             content: candidate.content,
-            hazards: hazards(&facts, terms.window, terms.now),
+            hazards: if candidate.settled { Vec::new() } else { hazards(&facts, terms.window, terms.now) },
+            settled: candidate.settled,
             window_ends: facts.ambiguous_since.filter(|_| !facts.upsert).map(|since| since.plus(terms.window)),
             lanes: candidate.lanes,
         };
@@ -122,6 +123,7 @@ mod tests {
             },
             content: Sha::of(b""),
             lanes: lanes.to_vec(),
+            settled: false,
         }
     }
 
@@ -179,6 +181,16 @@ mod tests {
         assert_eq!(made.urgent, 3);
         let made = build_plan(writes, &[], &PlanTerms { length: Duration::from_mins(1), ..terms() });
         assert_eq!((made.urgent, made.send[0].id), (0, WriteId(1)), "time enough");
+    }
+
+    #[test]
+    fn promise_2_what_was_settled_since_is_skipped_and_blocks_nothing() {
+        let mut settled = candidate(1, &[1]);
+        settled.facts.superseded = true;
+        settled.settled = true;
+        let made = build_plan(vec![settled, candidate(2, &[1])], &[], &terms());
+        assert_eq!((made.send.len(), made.refused.len()), (2, 0));
+        assert!(made.send[0].settled && made.send[0].hazards.is_empty());
     }
 
     #[test]

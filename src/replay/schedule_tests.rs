@@ -21,6 +21,7 @@ fn planned(lanes: &[Vec<i64>], groups: &[i64]) -> Vec<PlannedWrite> {
             lanes: lanes.clone(),
             hazards: Vec::new(),
             window_ends: None,
+            settled: false,
         })
         .collect()
 }

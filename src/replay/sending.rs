@@ -44,6 +44,7 @@ pub(super) struct Ended {
     pub(super) keeps_slot: bool,
 }
 
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 const MOST_URLS: usize = 1000;
 const STOPPED: &str = "the run was stopped first";
 /// An intent that is older than this when its request would leave (the machine slept) is looked at again instead.
@@ -129,14 +130,18 @@ impl<T: Transport> Sender<T> {
             let _ = self.events.send(Event::Retry { id, attempt: ended.attempts, reason: reason.clone(), wait });
             let why = match self.wait_for_permit(wait).await {
                 None => (STOPPED.to_owned(), true),
-                Some(next) => match self.intend(None, planned, next).await? {
-                    Ready::Go { n: next_n, at: next_at, permit: next, .. } => {
-                        (n, at, permit) = (next_n, next_at, next);
-                        self.keeping.fetch_sub(1, Ordering::Relaxed);
-                        continue;
+                Some(next) => {
+                    // The permit stands for its slot from here on.
+                    self.keeping.fetch_sub(1, Ordering::Relaxed);
+                    ended.keeps_slot = false;
+                    match self.intend(None, planned, next).await? {
+                        Ready::Go { n: next_n, at: next_at, permit: next, .. } => {
+                            (n, at, permit) = (next_n, next_at, next);
+                            continue;
+                        }
+                        Ready::Not(outcome, why) => (why, outcome == Outcome::Unsent),
                     }
-                    Ready::Not(outcome, why) => (why, outcome == Outcome::Unsent),
-                },
+                }
             };
             let reason = format!("{reason}; not tried again: {}", why.0);
             let recorded = self.store.let_go(self.run, id, seq, outcome, reason.clone()).await?;
@@ -145,13 +150,13 @@ impl<T: Transport> Sender<T> {
         }
     }
 
-    /// Asks the store for an intent: with the claim of `first`, or for another attempt. The permit is kept while the target
-    /// is closed, and given back if nothing will be sent.
+    /// Asks the store for an intent: with the claim of `first`, or for another attempt. The permit is given back while the
+    /// target is closed, so that a pause and a new pace are heeded, and if nothing will be sent.
     async fn intend(
         &self,
         first: Option<&PlannedWrite>,
         planned: &PlannedWrite,
-        permit: Permit,
+        mut permit: Permit,
     ) -> Result<Ready, StoreError> {
         let not = loop {
             let terms = Terms {
@@ -168,14 +173,10 @@ impl<T: Transport> Sender<T> {
                 Ok(Intent::Go { n, at, sendable }) => return Ok(Ready::Go { n, at, permit, sendable }),
                 Ok(Intent::Skip(why)) => break Ok(Ready::Not(Outcome::Skipped, why)),
                 Ok(Intent::Refuse(hazard)) => break Ok(Ready::Not(Outcome::Refused, hazard.name().to_owned())),
-                // Another run has heard that the target is closed, or has taken the token of the rate.
-                Ok(Intent::Wait(length)) => {
-                    if length > Duration::from_millis(200) {
-                        self.gate.close_for(length);
-                    }
-                    self.tell_closed(length);
-                    if !self.wait(length).await {
-                        break Ok(Ready::Not(Outcome::Unsent, STOPPED.to_owned()));
+                Ok(wait @ (Intent::Closed(_) | Intent::NoToken(_))) => {
+                    match self.wait_for_target(permit, &wait).await {
+                        Some(again) => permit = again,
+                        None => return Ok(Ready::Not(Outcome::Unsent, STOPPED.to_owned())),
                     }
                 }
                 Err(error) => break Err(error),
@@ -183,6 +184,28 @@ impl<T: Transport> Sender<T> {
         };
         self.gate.learn(permit, Signal::Nothing, None);
         not
+    }
+
+    /// Gives a permit back until the target may be sent to, and takes another; `None` if the run is stopped meanwhile.
+    async fn wait_for_target(&self, permit: Permit, wait: &Intent) -> Option<Permit> {
+        self.keeping.fetch_add(1, Ordering::Relaxed);
+        self.gate.learn(permit, Signal::Nothing, None);
+        let pause = match *wait {
+            Intent::Closed(length) => {
+                self.gate.close_for(length);
+                self.tell_closed(length);
+                Duration::ZERO
+            }
+            // In short steps: the rate may be changed meanwhile.
+            Intent::NoToken(length) => {
+                self.tell_closed(length);
+                length.min(LOOK_AGAIN)
+            }
+            _ => Duration::ZERO,
+        };
+        let permit = self.wait_for_permit(pause).await;
+        self.keeping.fetch_sub(1, Ordering::Relaxed);
+        permit
     }
 
     /// Says that nothing is sent for a while, once for all that hear it.

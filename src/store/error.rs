@@ -127,7 +127,9 @@ pub enum StoreError {
     #[error("write {0} can't be split: {1}")]
     NotSplit(WriteId, SplitError),
     /// A part that would not be a write of its own.
-    #[error("write {0} can't be split: its record {1} is a write of its own already, or was and is purged")]
+    #[error(
+        "write {0} can't be split: the part that begins with record {1} is a write already (or was, and is purged), or a batch with the same key has one like it"
+    )]
     PartKnown(WriteId, usize),
     /// A part that is no longer what the split made.
     #[error("the split of write {0} can't be taken back: write {1} {2}")]

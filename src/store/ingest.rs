@@ -15,7 +15,7 @@ use crate::domain::fingerprint::fingerprint;
 use crate::domain::identity::{Sha, key_range};
 use crate::domain::ids::{GroupId, TargetId, WriteId};
 use crate::domain::lane;
-use crate::domain::state::{Standing, State};
+use crate::domain::state::Standing;
 use crate::domain::time::Timestamp;
 use crate::domain::write::{BodyOrigin, Captured};
 
@@ -148,10 +148,9 @@ pub(super) fn take_in(connection: &Connection, prepared: &Prepared, cache: &Inge
 
 /// The same failure again: counted if it is newer, and never forgotten that it was ambiguous.
 fn repeat(connection: &Connection, id: WriteId, captured: &Captured) -> JobResult<()> {
-    let (newest, state, since, not_applied_at): (Option<Timestamp>, State, Option<Timestamp>, Option<Timestamp>) =
-        connection
-            .prepare_cached("SELECT last_failed_at, state, ambiguous_since, not_applied_at FROM writes WHERE id = ?")?
-            .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+    let (newest, not_applied_at): (Option<Timestamp>, Option<Timestamp>) = connection
+        .prepare_cached("SELECT last_failed_at, not_applied_at FROM writes WHERE id = ?")?
+        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
     if let Some(failed_at) = captured.failed_at.filter(|at| newest.is_none_or(|newest| *at > newest)) {
         connection
             .prepare_cached("UPDATE writes SET occurrences = occurrences + 1, last_failed_at = ? WHERE id = ?")?
@@ -173,15 +172,31 @@ fn repeat(connection: &Connection, id: WriteId, captured: &Captured) -> JobResul
             .execute((captured.endpoint_origin, id))?;
     }
     let judged_since = not_applied_at.zip(captured.failed_at).is_some_and(|(resolved, failed)| failed < resolved);
-    if let Some(start) = captured.window_start().filter(|_| state.is_open() && !judged_since) {
-        let since = since.map_or(start, |since| since.min(start));
-        connection
-            .prepare_cached(
-                "UPDATE writes SET ambiguous_since = ?, captured_ambiguous = captured_ambiguous OR ? WHERE id = ?",
-            )?
-            .execute((since, captured.ambiguous, id))?;
+    if let Some(start) = captured.window_start().filter(|_| !judged_since) {
+        make_ambiguous(connection, id, start, captured.ambiguous)?;
     }
     Ok(())
+}
+
+/// A request for an open write, or for a batch that lives on in its parts, may have been applied: the earliest counts.
+fn make_ambiguous(connection: &Connection, id: WriteId, start: Timestamp, captured: bool) -> JobResult<()> {
+    let lives: bool = connection
+        .prepare_cached("SELECT settled_at IS NULL OR resolution IS 'split' FROM writes WHERE id = ?")?
+        .query_row([id], |row| row.get(0))?;
+    if !lives {
+        return Ok(());
+    }
+    connection
+        .prepare_cached(
+            "UPDATE writes SET ambiguous_since = min(coalesce(ambiguous_since, ?1), ?1),
+               captured_ambiguous = captured_ambiguous OR ?2 WHERE id = ?3",
+        )?
+        .execute((start, captured, id))?;
+    let parts: Vec<WriteId> = connection
+        .prepare_cached("SELECT id FROM writes WHERE parent_id = ?")?
+        .query_map([id], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    parts.into_iter().try_for_each(|part| make_ambiguous(connection, part, start, captured))
 }
 
 fn group(connection: &Connection, target: TargetId, prepared: &Prepared, cache: &mut Cache) -> JobResult<GroupId> {

@@ -62,8 +62,10 @@ pub enum Intent {
     Skip(String),
     /// A hazard that came up since the plan was made.
     Refuse(Hazard),
-    /// Nothing may be sent to the target for so long: the API said so, perhaps to another run, or the rate is used up.
-    Wait(Duration),
+    /// Nothing may be sent to the target for so long: the API said so, perhaps to another run.
+    Closed(Duration),
+    /// The token of the rate is there in so long: another run has taken this one.
+    NoToken(Duration),
 }
 
 impl Store {
@@ -94,8 +96,8 @@ impl Store {
             if Sha::of(&body) != content {
                 return Ok(Intent::Skip("its body was changed on disk (SHA-256 differs): see dlq doctor".to_owned()));
             }
-            if let Some(wait) = closed_for(connection, &write, &terms, now)? {
-                return Ok(Intent::Wait(wait));
+            if let Some(wait) = must_wait(connection, &write, &terms, now)? {
+                return Ok(wait);
             }
             if terms.new_key {
                 rekey(connection, run, &mut write, now)?;
@@ -123,8 +125,8 @@ impl Store {
             if let Some(hazard) = refusal(&write, &terms, now) {
                 return Ok(Intent::Refuse(hazard));
             }
-            if let Some(wait) = closed_for(connection, &write, &terms, now)? {
-                return Ok(Intent::Wait(wait));
+            if let Some(wait) = must_wait(connection, &write, &terms, now)? {
+                return Ok(wait);
             }
             connection.prepare_cached("UPDATE writes SET attempts = attempts + 1 WHERE id = ?")?.execute([id])?;
             Ok(Intent::Go { n: intend(connection, run, &write, now)?, at: now, sendable: None })
@@ -146,24 +148,19 @@ fn refusal(write: &FailedWrite, terms: &Terms, now: Timestamp) -> Option<Hazard>
     refusing(&found, &terms.allowed, terms.new_key)
 }
 
-/// How long nothing may be sent to the write's target, whoever was told so. Takes the token of the rate.
-fn closed_for(
-    connection: &Connection,
-    write: &FailedWrite,
-    terms: &Terms,
-    now: Timestamp,
-) -> JobResult<Option<Duration>> {
+/// Why nothing may be sent to the write's target now, whoever was told so. Takes the token of the rate.
+fn must_wait(connection: &Connection, write: &FailedWrite, terms: &Terms, now: Timestamp) -> JobResult<Option<Intent>> {
     let (opens_at, next): (Option<Timestamp>, Option<i64>) = connection
         .prepare_cached("SELECT opens_at, next_at FROM targets WHERE id = ?")?
         .query_row([write.target_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let closed = still_closed(opens_at, now);
     if closed.is_some() || terms.rate.is_none() {
-        return Ok(closed);
+        return Ok(closed.map(Intent::Closed));
     }
     let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let mut bucket = Bucket::due(Duration::from_micros(next.unwrap_or(0).max(0) as u64));
     if let Err(next) = bucket.take(clock, interval(terms.rate)) {
-        return Ok(Some(next.saturating_sub(clock)));
+        return Ok(Some(Intent::NoToken(next.saturating_sub(clock))));
     }
     let next = i64::try_from(bucket.next().as_micros()).unwrap_or(i64::MAX);
     connection.prepare_cached("UPDATE targets SET next_at = ? WHERE id = ?")?.execute((next, write.target_id))?;

@@ -129,7 +129,9 @@ fn candidates(
     let sql = format!(
         "SELECT w.id, w.group_id, w.order_at, w.endpoint_origin, w.body_origin, w.operation,
            CASE WHEN w.parent_key IS NULL THEN w.key_origin ELSE 'derived' END,
-           w.ambiguous_since, w.captured_ambiguous, w.revision, w.key_reused, {content}, w.path, w.lane IS NOT NULL
+           w.ambiguous_since, w.captured_ambiguous, w.revision, w.key_reused, {content}, w.path,
+           CASE WHEN w.lane IS NOT NULL THEN (SELECT group_concat(hash) FROM lanes WHERE write_id = w.id) END,
+           w.state
          FROM {from} ORDER BY w.order_at, w.id"
     );
     let mut statement = connection.prepare(&sql)?;
@@ -158,8 +160,11 @@ fn candidates(
                 lane_blocked: false,
             },
             content: row.get(11)?,
-            // A mark for `lanes`, which fills them in.
-            lanes: if row.get(13)? { vec![0] } else { Vec::new() },
+            lanes: row
+                .get_ref(13)?
+                .as_str_or_null()?
+                .map_or_else(Vec::new, |hashes| hashes.split(',').filter_map(|hash| hash.parse().ok()).collect()),
+            settled: !row.get::<_, State>(14)?.is_open(),
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -176,9 +181,8 @@ fn targets(connection: &Connection, filter: &Filter, now: Timestamp) -> JobResul
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Fills in the candidates' lanes and whether they are superseded, and finds their mates.
+/// Fills in whether the candidates are superseded, and finds their mates.
 fn lanes(connection: &Connection, data: &mut PlanData) -> JobResult<()> {
-    let mut of_write = connection.prepare_cached("SELECT hash FROM lanes WHERE write_id = ?")?;
     let mut of_lane = connection.prepare_cached(
         "SELECT x.id, x.order_at, x.state, x.state = 'replayed' OR x.resolution IN ('by_hand', 'producer') FROM lanes l JOIN writes x ON x.id = l.write_id WHERE l.hash = ?
            AND l.write_id <> ?",
@@ -186,8 +190,7 @@ fn lanes(connection: &Connection, data: &mut PlanData) -> JobResult<()> {
     let chosen: HashSet<WriteId> = data.candidates.iter().map(|c| c.id).collect();
     // The latest accepted write of each lane, once a lane was looked at.
     let mut accepted: HashMap<i64, Option<(Timestamp, WriteId)>> = HashMap::new();
-    for candidate in data.candidates.iter_mut().filter(|candidate| !candidate.lanes.is_empty()) {
-        candidate.lanes = of_write.query_map([candidate.id], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for candidate in &mut data.candidates {
         for &lane in &candidate.lanes {
             if let std::collections::hash_map::Entry::Vacant(entry) = accepted.entry(lane) {
                 let mut latest = None;

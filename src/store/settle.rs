@@ -59,6 +59,8 @@ impl Store {
                        JOIN writes x ON x.id = m.write_id
                      WHERE l.write_id = w.id AND x.state IN ('pending', 'replaying', 'unknown')
                        AND (x.order_at, x.id) < (w.order_at, w.id)))
+                   -- A batch that comes again, ambiguous now, has to find its parts.
+                   AND NOT EXISTS (SELECT 1 FROM writes c WHERE c.parent_id = w.id AND c.settled_at IS NULL)
                  LIMIT ?",
             )?;
             let mut rows = statement.query((before, most as i64))?;

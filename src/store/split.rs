@@ -48,6 +48,12 @@ impl Store {
                 let child =
                     take_in(connection, &Prepared::new(captured(&parent, part, &parts)), &IngestCache::default())?;
                 let Some(child) = child else { return Err(StoreError::PartKnown(id, part.first).into()) };
+                let reused: bool = connection
+                    .prepare_cached("SELECT key_reused FROM writes WHERE id = ?")?
+                    .query_row([child], |row| row.get(0))?;
+                if reused {
+                    return Err(StoreError::PartKnown(id, part.first).into());
+                }
                 connection.prepare_cached("UPDATE writes SET parent_id = ? WHERE id = ?")?.execute((id, child))?;
                 children.push(Child { id: child, first: part.first, count: part.count, named: part.named });
             }

@@ -118,3 +118,34 @@ fn a_split_that_could_apply_a_record_twice_is_refused() {
     let said = world.ok(&["split", "3"]);
     assert!(said.contains("the other 3 records") && !said.contains("named by"), "{said}");
 }
+
+#[test]
+fn a_batch_that_comes_again_unanswered_makes_its_parts_ambiguous() {
+    let world = World::with_api(Settings::default());
+    world.file("config.toml", "[targets.default]\nbatch = 'atomic'\n");
+    let mut line = batch(3, 1);
+    line["path"] = "records/profiles/append-batch".into();
+    world.ingest(&[line.clone()]);
+    world.ok(&["split", "1"]);
+    line["status"] = 504.into();
+    line["failed_at"] = dlq::domain::time::Timestamp::now().to_string().into();
+    world.ingest(&[line.clone()]);
+    // The producer's own request may have applied them, under the batch's key.
+    let ran = world.run(&["replay", "parent:1", "--yes", "--json"]);
+    assert_eq!((ran.code, &ran.summary()["refused"]), (6, &json!(3)), "{ran:?}");
+    assert_eq!(ran.lines()[0]["reason"], "key-not-sent");
+    world.run(&["purge", "--older-than", "0s"]);
+    assert_eq!(world.writes().len(), 4, "a batch stays while its parts are open");
+    world.ok(&["unsplit", "1"]);
+    assert!(world.writes()[0]["ambiguous_since"].is_string(), "and so is the batch");
+    // Another batch under the same key: its parts would have the same keys.
+    world.ok(&["resolve", "id:1", "--not-applied", "--reason", "looked"]);
+    world.ok(&["split", "1"]);
+    line["status"] = 400.into();
+    line["body"]["note"] = "another".into();
+    world.ingest(&[line]);
+    let id = world.writes().iter().find(|w| w["key_origin"] == "given" && w["state"] == "pending").unwrap()["id"]
+        .to_string();
+    let refused = world.run(&["split", &id]);
+    assert!(refused.err.contains("a batch with the same key has one like it"), "{refused:?}");
+}

@@ -389,16 +389,14 @@ fn promise_9_a_long_wait_for_the_target_is_told() {
     world.ingest(&[order(1), order(2)]);
     world.run(&["replay", "id:1", "--yes"]);
     // Another run was told to keep away for two seconds.
-    let until = dlq::domain::time::Timestamp::now().plus(Duration::from_secs(2)).millis();
-    let file = rusqlite::Connection::open(world.db()).unwrap();
-    file.execute("UPDATE targets SET opens_at = ?", [until]).unwrap();
+    close_target(&world, Duration::from_secs(2));
     let began = Instant::now();
     let ran = replay(&world, &["--all"]);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(began.elapsed() > Duration::from_millis(1500));
     assert!(ran.err.contains("the API or the rate lets nothing leave for 1 s: waiting"), "{}", ran.err);
     // A time that is further away than anyone may ask for is a clock that was set back.
-    file.execute("UPDATE targets SET opens_at = opens_at + 100000000", []).unwrap();
+    close_target(&world, Duration::from_hours(30));
     world.ingest(&[order(3)]);
     let began = Instant::now();
     assert_eq!(replay(&world, &["--all"]).code, 0);
@@ -421,4 +419,60 @@ fn promise_6_a_new_key_does_not_protect_what_the_producer_sent_under_the_old_one
     world.api().world().add_field("orders", "nonsense");
     let ran = replay(&world, &["id:1"]);
     assert_eq!((ran.code, &ran.lines()[0]["reason"]), (6, &json!("key-not-sent")), "{ran:?}");
+}
+
+#[test]
+fn promise_2_what_was_settled_since_is_skipped_and_its_lane_goes_on() {
+    let mut world = World::with_api(Settings::default());
+    world.api().world().add_field("profiles", "points");
+    world.env[1].1 = Settings::default().expired_token;
+    world.ingest(&[order(0), profile(1, "a@x.org"), profile(2, "a@x.org"), profile(3, "a@x.org")]);
+    assert_eq!(replay(&world, &["--all"]).code, 4, "nobody gets through");
+    world.env[1].1 = Settings::default().token;
+    let by_hand = replay(&world, &["lane:a@x.org", "--limit", "2"]);
+    assert_eq!((by_hand.code, &by_hand.summary()["replayed"]), (0, &json!(2)), "{by_hand:?}");
+    let dry = world.run(&["replay", "--continue", "1", "--dry-run"]);
+    assert!(dry.out.contains("to send   2 writes") && dry.out.contains("settled   2 writes"), "{}", dry.out);
+    let rest = replay(&world, &["--continue", "1"]);
+    let summary = rest.summary();
+    assert_eq!((rest.code, &summary["replayed"], &summary["skipped"]), (0, &json!(2), &json!(2)), "{rest:?}");
+    assert!(world.states().iter().all(|s| s == "replayed"));
+}
+
+/// Closes the target for so long, as if another run had been told so.
+fn close_target(world: &World, length: Duration) {
+    let until = dlq::domain::time::Timestamp::now().plus(length).millis();
+    let file = rusqlite::Connection::open(world.db()).unwrap();
+    file.execute("UPDATE targets SET opens_at = ?", [until]).unwrap();
+}
+
+#[test]
+fn a_pause_is_heeded_also_while_the_target_is_closed() {
+    let world = World::with_api(Settings::default());
+    world.ingest(&(0..6).map(order).collect::<Vec<_>>());
+    close_target(&world, Duration::from_secs(2));
+    let child = start(&world, &["replay", "--all", "--yes", "--json", "--no-canary"]);
+    let said = || std::fs::read_to_string(world.path("err")).unwrap();
+    wait_until(|| said().contains("waiting"));
+    world.ok(&["runs", "pause", "1"]);
+    std::thread::park_timeout(Duration::from_millis(2500));
+    assert_eq!(seen(&world), 0, "the target is open, and the run is paused");
+    world.ok(&["runs", "resume", "1"]);
+    assert_eq!(end(&world, child).code, 0);
+    assert_eq!(seen(&world), 6);
+}
+
+#[test]
+fn a_new_pace_is_heeded_also_while_another_run_has_the_token() {
+    let world = World::with_api(Settings::default());
+    world.ingest(&(0..4).map(order).collect::<Vec<_>>());
+    assert_eq!(replay(&world, &["id:1", "--rate", "0.01"]).code, 0);
+    let began = Instant::now();
+    let child = start(&world, &["replay", "--all", "--yes", "--json", "--no-canary", "--rate", "0.01"]);
+    let said = || std::fs::read_to_string(world.path("err")).unwrap();
+    wait_until(|| said().contains("waiting"));
+    assert_eq!(seen(&world), 1, "the next token is 100 seconds away");
+    world.ok(&["runs", "pace", "2", "--rate", "none"]);
+    assert_eq!(end(&world, child).code, 0);
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
