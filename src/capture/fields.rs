@@ -40,6 +40,16 @@ pub(super) fn time(node: &Node<'_>, name: &str) -> Result<Option<Timestamp>, Str
     Timestamp::parse(&shown).map(Some).ok_or_else(|| format!("{name}: {shown:?} is not a time (RFC 3339)"))
 }
 
+/// Whether something is so.
+pub(super) fn flag(node: &Node<'_>, name: &str) -> Result<Option<bool>, String> {
+    match node.get_present(name).map(Node::raw_text) {
+        None => Ok(None),
+        Some("true") => Ok(Some(true)),
+        Some("false") => Ok(Some(false)),
+        Some(_) => Err(format!("{name}: must be true or false")),
+    }
+}
+
 /// An HTTP status; 0 and `null` count as missing.
 pub(super) fn status(node: &Node<'_>, name: &str) -> Result<Option<u16>, String> {
     let Some(found) = node.get_present(name) else { return Ok(None) };

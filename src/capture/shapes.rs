@@ -3,7 +3,7 @@
 use base64::Engine as _;
 
 use super::binding::{Binding, TargetBinding};
-use super::fields::{filled, id, status, text, time};
+use super::fields::{filled, flag, id, status, text, time};
 use super::headers::Headers;
 use crate::domain::answer::captured_is_definite;
 use crate::domain::api_error::ApiError;
@@ -57,13 +57,15 @@ pub fn read_line(line: &[u8], binding: &Binding) -> Result<Captured, String> {
     };
     let event = node.get_present("event");
     let failure = failure(&node, event.is_some() && body_origin == BodyOrigin::Missing)?;
-    let (key, key_origin) = key(&node, &request.headers, &body, body_origin)?;
+    let (key, key_origin, new_key) = keys(&node, &request.headers, &body, body_origin)?;
+    let edited_at = time(&node, "edited_at")?.unwrap_or(binding.now);
     let scanned = json::scan(&body).ok();
     let record = scanned.as_ref().and_then(|b| b.get("record").or_else(|| b.get("records")?.items()?.first()));
     Ok(Captured {
         lanes: scanned.as_ref().map(|b| lanes_of(&target, path.object(), b)).unwrap_or_default(),
         record_fields: record.map(field_names).unwrap_or_default(),
-        ambiguous: !captured_is_definite(failure.status, failure.code.as_deref()),
+        ambiguous: flag(&node, "captured_ambiguous")?
+            .unwrap_or_else(|| !captured_is_definite(failure.status, failure.code.as_deref())),
         ambiguous_since: time(&node, "ambiguous_since")?,
         first_attempt_at: time(&node, "first_attempt_at")?,
         failed_at: time(&node, "failed_at")?,
@@ -78,7 +80,9 @@ pub fn read_line(line: &[u8], binding: &Binding) -> Result<Captured, String> {
         body,
         body_origin,
         key,
+        new_key,
         key_origin,
+        edited: bytes(&node, "edited_body")?.map(|body| (body, edited_at)),
         failure,
     })
 }
@@ -117,20 +121,26 @@ fn described(node: &Node<'_>, body: Body) -> Result<Request, String> {
     Ok(Request { method, path, headers: Headers::read(node.get_present("headers"))?, body })
 }
 
-/// The exact bytes of the JSON value as it stood in the line; a string counts as its decoded text.
 fn captured_body(node: &Node<'_>) -> Result<Option<Vec<u8>>, String> {
-    if let Some(body) = node.get_present("body") {
+    bytes(node, "body")
+}
+
+/// The exact bytes of the JSON value as it stood in the line; a string counts as its decoded text. Or those of
+/// `…_base64`.
+fn bytes(node: &Node<'_>, name: &str) -> Result<Option<Vec<u8>>, String> {
+    let base64_name = format!("{name}_base64");
+    if let Some(body) = node.get_present(name) {
         return match &body.value {
             Value::String(text) if text.has_lone_surrogate() => {
-                Err("body: half of a surrogate pair can't be sent; give the bytes as body_base64".to_owned())
+                Err(format!("{name}: half of a surrogate pair can't be sent; give the bytes as {base64_name}"))
             }
             Value::String(text) => Ok(Some(text.to_text().into_owned().into_bytes())),
             _ => Ok(Some(body.raw.to_vec())),
         };
     }
-    let Some(encoded) = text(node, "body_base64")? else { return Ok(None) };
+    let Some(encoded) = text(node, &base64_name)? else { return Ok(None) };
     let decoded = base64::engine::general_purpose::STANDARD.decode(encoded.trim());
-    decoded.map(Some).map_err(|e| format!("body_base64: {e}"))
+    decoded.map(Some).map_err(|e| format!("{base64_name}: {e}"))
 }
 
 /// The bytes that Python's `requests` sends for `json={"record": …, "matchKey": …}`.
@@ -212,31 +222,38 @@ fn status_of(response: &Node<'_>) -> Result<Option<u16>, String> {
 }
 
 /// The key: as given, else the captured header, else the event's own ID, else the guide's stable key.
-fn key(
+/// The captured key and how it is known, and the one that is sent instead, if an export says so.
+fn keys(
     node: &Node<'_>,
     headers: &Headers,
     body: &[u8],
     body_origin: BodyOrigin,
-) -> Result<(IdempotencyKey, KeyOrigin), String> {
+) -> Result<(IdempotencyKey, KeyOrigin, Option<IdempotencyKey>), String> {
     let request = node.get_present("request");
     let named = |name: &str| match (id(node, name)?, request) {
         (Some(found), _) => Ok(Some(found)),
         (None, Some(request)) => id(request, name).map_err(|e| format!("request.{e}")),
         (None, None) => Ok::<_, String>(None),
     };
+    let checked = |text: &str| IdempotencyKey::parse(text).map_err(|e| e.to_string());
     let given = named("idempotency_key")?
         .or_else(|| headers.get("idempotency-key").filter(|k| !k.is_empty()).map(str::to_owned));
     let event = node.get_present("event");
-    let (text, origin) = if let Some(key) = given {
-        (key, KeyOrigin::Given)
-    } else if let Some(event_id) = named("event_id")? {
+    if let Some(key) = given {
+        let origin = filled(node, "key_origin")?.and_then(|name| KeyOrigin::parse(&name)).unwrap_or(KeyOrigin::Given);
+        return Ok(match filled(node, "parent_key")? {
+            Some(captured) => (checked(&captured)?, origin, Some(checked(&key)?)),
+            None => (checked(&key)?, origin, None),
+        });
+    }
+    let (text, origin) = if let Some(event_id) = named("event_id")? {
         (event_id, KeyOrigin::EventId)
     } else if let Some(event_id) = event.map_or(Ok(None), |e| id(e, "id").map_err(|e| format!("event.{e}")))? {
         (event_id, KeyOrigin::EventId)
     } else {
         (derived_key(node, body, body_origin)?, KeyOrigin::Derived)
     };
-    Ok((IdempotencyKey::parse(&text).map_err(|e| e.to_string())?, origin))
+    Ok((checked(&text)?, origin, None))
 }
 
 /// The stable key of the record, of the event, or of the whole body. A body that is no JSON has none in Python; the

@@ -86,11 +86,17 @@ pub(super) fn export(context: &Context, args: &Export) -> anyhow::Result<ExitCod
     let order = Order { sort: Sort::Id, descending: false };
     let (mut cursor, mut count) = (None, 0u64);
     loop {
-        let request = PageRequest { filter: filter.clone(), order, after: cursor, limit: 200, bodies: true };
+        let request =
+            PageRequest { filter: filter.clone(), order, after: cursor, backward: false, limit: 200, bodies: true };
         let page = store.page(request, context.config.windows(), Timestamp::now()).wait()?;
         for view in &page.writes {
             let evidence = if view.body.is_none() { store.evidence(view.write.id).wait()? } else { None };
-            writeln!(out, "{}", json::export(view, evidence.as_deref()))?;
+            let captured = if view.write.revision == 0 {
+                None
+            } else {
+                store.revisions(view.write.id).wait()?.into_iter().next().and_then(|first| first.body)
+            };
+            writeln!(out, "{}", json::export(view, captured.as_deref(), evidence.as_deref()))?;
             count += 1;
         }
         cursor = page.next;

@@ -73,7 +73,14 @@ fn each_write(
     let (mut given, mut cursor) = (0, None);
     loop {
         let want = (limit - given).saturating_add(1).min(PAGE);
-        let request = PageRequest { filter: filter.clone(), order: args.sort, after: cursor, limit: want, bodies };
+        let request = PageRequest {
+            filter: filter.clone(),
+            order: args.sort,
+            after: cursor,
+            backward: false,
+            limit: want,
+            bodies,
+        };
         let page = store.page(request, context.config.windows(), now).wait()?;
         for view in page.writes {
             let beyond = given == limit;

@@ -92,7 +92,8 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         return only_refused(context, &store, &plan);
     }
     let token = read_token(&target)?;
-    if !confirmed(context, args, &target, &base_url, plan.send.len() as u64)? {
+    let count = plan.send.iter().filter(|w| !w.settled).count() as u64;
+    if !confirmed(context, args, &target, &base_url, count)? {
         note("nothing was sent");
         return Ok(ExitCode::Error);
     }

@@ -98,8 +98,8 @@ pub struct Facts {
     pub ambiguous_since: Option<Timestamp>,
     /// Whether the captured failure itself was ambiguous.
     pub captured_ambiguous: bool,
-    /// Whether its body was edited.
-    pub edited: bool,
+    /// When an edit made its current body.
+    pub edited_at: Option<Timestamp>,
     /// Whether another write carries its key.
     pub key_reused: bool,
     /// Its place in time.
@@ -125,7 +125,10 @@ pub fn hazards(facts: &Facts, window: Duration, now: Timestamp) -> Vec<Hazard> {
         }
         Hazard::LaneBlocked => facts.lane_blocked,
         Hazard::Superseded => facts.superseded,
-        Hazard::EditedAfterAmbiguous => facts.edited && facts.ambiguous_since.is_some(),
+        // What was sent after the edit was this very body.
+        Hazard::EditedAfterAmbiguous => {
+            facts.edited_at.zip(facts.ambiguous_since).is_some_and(|(edited, since)| since <= edited)
+        }
         Hazard::OutcomeUnknown => facts.ambiguous_since.is_some(),
         Hazard::KeyReused => facts.key_reused,
         Hazard::MaybeStale => facts.upsert && now.since(facts.order_at) > STALE,
@@ -154,7 +157,7 @@ mod tests {
             key_origin: KeyOrigin::Given,
             ambiguous_since: None,
             captured_ambiguous: false,
-            edited: false,
+            edited_at: None,
             key_reused: false,
             order_at: Timestamp::from_millis(0),
             superseded: false,

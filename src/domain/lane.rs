@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use super::ids::WriteId;
 use super::json::{self, JsonStr, Node, Value};
 use super::state::State;
+use super::time::Timestamp;
 
 /// A lane: target, object and the value of the match key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -14,6 +15,17 @@ pub struct Lane {
     /// Names the lane in the store: 64 bits of SHA-256 over target, object and value. Should two lanes ever share it,
     /// they would only wait for each other.
     pub hash: i64,
+}
+
+/// A write's place among others: by time, then by arrival. A part of a batch stands where its batch stood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Turn {
+    /// First attempt, else failure, else arrival.
+    pub at: Timestamp,
+    /// The ID that it goes by: its own, or that of the first batch that it was split from.
+    pub arrival: WriteId,
+    /// Its own ID.
+    pub id: WriteId,
 }
 
 /// Another write of the same lane.

@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod api_error;
+pub mod arrivals;
 pub mod batch;
 pub mod bucket;
 pub mod endpoint;
@@ -23,6 +24,7 @@ pub mod lane;
 pub mod outcome;
 pub mod plan;
 pub mod report;
+pub mod revision;
 pub mod run;
 pub mod secrets;
 pub mod stable_key;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::hazard::{Facts, Hazard};
 use super::identity::Sha;
 use super::ids::{GroupId, WriteId};
+use super::lane::Turn;
 use super::time::Timestamp;
 
 /// A write that a replay might send, in the few words that a plan needs.
@@ -16,8 +17,8 @@ pub struct Candidate {
     pub group: GroupId,
     /// Its path; the writes of one endpoint share it.
     pub endpoint: Arc<str>,
-    /// Its place in time.
-    pub order_at: Timestamp,
+    /// Its place among others.
+    pub turn: Turn,
     /// What its hazards depend on. `lane_blocked` is not known yet.
     pub facts: Facts,
     /// The SHA-256 of its current body.
@@ -31,10 +32,8 @@ pub struct Candidate {
 /// An open write that shares a lane with a candidate and was not selected.
 #[derive(Debug, Clone, Copy)]
 pub struct LaneMate {
-    /// Names it.
-    pub id: WriteId,
-    /// Its place in time.
-    pub order_at: Timestamp,
+    /// Its place among others.
+    pub turn: Turn,
     /// The lane.
     pub lane: i64,
 }
@@ -48,8 +47,8 @@ pub struct PlannedWrite {
     pub group: GroupId,
     /// Its path; the writes of one endpoint share it.
     pub endpoint: Arc<str>,
-    /// Its place in time.
-    pub order_at: Timestamp,
+    /// Its place among others.
+    pub turn: Turn,
     /// The body that was shown; another one is not sent.
     pub content: Sha,
     /// Its lanes; none for a lane of its own.

@@ -2,6 +2,7 @@
 
 use md5::{Digest, Md5};
 
+use super::identity::Sha;
 use super::ids::WriteId;
 use super::json::{self, Node, PythonError, ScanError};
 use super::key::IdempotencyKey;
@@ -44,7 +45,8 @@ pub fn new_key(of: &IdempotencyKey, write: WriteId) -> IdempotencyKey {
     IdempotencyKey::from_stored(uuid_of(format!("dlq new key {write}\n{of}").as_bytes()))
 }
 
-/// The key of a part of a batch: `count` records from the one at `first` on, counted from 0.
-pub fn part_key(of: &IdempotencyKey, first: usize, count: usize) -> IdempotencyKey {
-    IdempotencyKey::from_stored(uuid_of(format!("dlq part {first} {count}\n{of}").as_bytes()))
+/// The key of a part of a batch: `count` records from the one at `first` on, counted from 0. Its body is part of it, so that
+/// another batch under the same key has other parts.
+pub fn part_key(of: &IdempotencyKey, first: usize, count: usize, body: Sha) -> IdempotencyKey {
+    IdempotencyKey::from_stored(uuid_of(format!("dlq part {first} {count} {body}\n{of}").as_bytes()))
 }

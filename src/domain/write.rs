@@ -6,7 +6,7 @@ use super::hazard::{Facts, Hazard};
 use super::identity::{Identity, Sha, content_hash};
 use super::ids::{GroupId, RunId, TargetId, WriteId};
 use super::key::{IdempotencyKey, KeyOrigin, captured_window_start};
-use super::lane::Lane;
+use super::lane::{Lane, Turn};
 use super::state::Standing;
 use super::time::Timestamp;
 
@@ -75,8 +75,12 @@ pub struct Captured {
     pub evidence: Option<Vec<u8>>,
     /// The key.
     pub key: IdempotencyKey,
+    /// The key that is sent instead, where `--new-key` had derived one: from an export.
+    pub new_key: Option<IdempotencyKey>,
     /// How the key is known.
     pub key_origin: KeyOrigin,
+    /// The edited body and when it was edited: from an export.
+    pub edited: Option<(Vec<u8>, Timestamp)>,
     /// What went wrong.
     pub failure: Failure,
     /// Whether the API may have applied it.
@@ -114,7 +118,10 @@ impl Captured {
         let captured = self.ambiguous.then(|| captured_window_start(self.first_attempt_at, self.failed_at));
         // A clock that is ahead must not make a window longer: nothing began after it failed, or after it came in.
         let latest = self.failed_at.map_or(self.captured_at, |failed| failed.min(self.captured_at));
-        self.ambiguous_since.into_iter().chain(captured).min().map(|start| start.min(latest))
+        let captured = captured.map(|start| start.min(latest));
+        // What an export says may be of an attempt after that failure.
+        let exported = self.ambiguous_since.map(|start| start.min(self.captured_at));
+        captured.into_iter().chain(exported).min()
     }
 
     /// Its place in its lane and in a plan.
@@ -161,13 +168,15 @@ pub struct FailedWrite {
     /// When it came in.
     pub captured_at: Timestamp,
     /// Its place in its lane and in a plan.
-    pub order_at: Timestamp,
+    pub turn: Turn,
     /// How often the failure was captured.
     pub occurrences: i64,
     /// How often dlq sent it.
     pub attempts: i64,
     /// The body's current version.
     pub revision: i64,
+    /// When an edit made the current body.
+    pub edited_at: Option<Timestamp>,
     /// The SHA-256 of the current body.
     pub body_sha256: Sha,
     /// The current body's length in bytes.
@@ -205,9 +214,9 @@ impl FailedWrite {
             key_origin: if self.parent_key.is_some() { KeyOrigin::Derived } else { self.key_origin },
             ambiguous_since: self.standing.ambiguous_since,
             captured_ambiguous: self.captured_ambiguous,
-            edited: self.revision > 0,
+            edited_at: self.edited_at,
             key_reused: self.key_reused,
-            order_at: self.order_at,
+            order_at: self.turn.at,
             superseded: self.superseded,
             lane_blocked: self.lane_blocked,
         }

@@ -6,12 +6,13 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+use crate::domain::answer::captured_is_definite;
 use crate::domain::batch::Child;
 use crate::domain::escape::json_line;
 use crate::domain::group::Group;
 use crate::domain::ids::{RunId, WriteId};
 use crate::domain::json;
-use crate::domain::key::KeyWindows;
+use crate::domain::key::{IdempotencyKey, KeyOrigin, KeyWindows};
 use crate::domain::outcome::{Outcome, Tally};
 use crate::domain::run::{Attempt, LogEntry, Run, Wish};
 use crate::domain::state::State;
@@ -123,9 +124,9 @@ fn raw(text: &str) -> Option<Box<RawValue>> {
     RawValue::from_string(text.to_owned()).ok()
 }
 
-/// A write in the full shape in which `ingest` takes it back: same identity, same bytes, same ambiguity.
-pub fn export(view: &WriteView, evidence: Option<&[u8]>) -> String {
-    use crate::domain::key::KeyOrigin;
+/// A write in the full shape in which `ingest` takes it back: same identity, same bytes, same keys, same ambiguity.
+/// `captured` is the body that was captured, where that was edited.
+pub fn export(view: &WriteView, captured: Option<&[u8]>, evidence: Option<&[u8]>) -> String {
     let write = &view.write;
     let mut fields: Map<String, Value> = Map::new();
     let mut put = |name: &str, value: Value| {
@@ -133,7 +134,6 @@ pub fn export(view: &WriteView, evidence: Option<&[u8]>) -> String {
             fields.insert(name.to_owned(), value);
         }
     };
-    let captured_key = write.parent_key.as_ref().unwrap_or(&write.key).as_str();
     put("target", json!(write.target));
     put("method", json!(write.method));
     if write.endpoint_origin != crate::domain::endpoint::EndpointOrigin::Assumed {
@@ -142,11 +142,10 @@ pub fn export(view: &WriteView, evidence: Option<&[u8]>) -> String {
     if !write.headers.is_empty() {
         put("headers", write.headers.iter().map(|(n, v)| (n.clone(), json!(v))).collect::<Map<_, _>>().into());
     }
-    match write.key_origin {
-        KeyOrigin::Given => put("idempotency_key", json!(captured_key)),
-        KeyOrigin::EventId => put("event_id", json!(captured_key)),
-        // Derived again from the same content.
-        KeyOrigin::Derived => {}
+    put("idempotency_key", json!(write.key.as_str()));
+    put("parent_key", json!(write.parent_key.as_ref().map(IdempotencyKey::as_str)));
+    if write.key_origin != KeyOrigin::Given {
+        put("key_origin", json!(write.key_origin.name()));
     }
     put("failure_type", json!(write.failure.failure_type.name()));
     put("status", json!(write.failure.status));
@@ -156,6 +155,11 @@ pub fn export(view: &WriteView, evidence: Option<&[u8]>) -> String {
     put("failed_at", json!(write.failed_at));
     put("first_attempt_at", json!(write.first_attempt_at));
     put("ambiguous_since", json!(write.standing.ambiguous_since));
+    // What someone or another answer has said since: the status and the code don't tell.
+    if write.captured_ambiguous == captured_is_definite(write.failure.status, write.failure.code.as_deref()) {
+        put("captured_ambiguous", json!(write.captured_ambiguous));
+    }
+    put("edited_at", json!(write.edited_at));
     put("source", json!(write.source));
     // The exact bytes: base64 whenever escaping the line would change them.
     let mut text = line(&Value::Object(fields));
@@ -166,15 +170,23 @@ pub fn export(view: &WriteView, evidence: Option<&[u8]>) -> String {
     if let Some(event) = evidence {
         text.push_str(&format!(",\"event\":{}", String::from_utf8_lossy(event)));
     } else if let Some(body) = &view.body {
-        match body_fields(body) {
-            (Some(raw), _) if json_line(raw.get().to_owned()) == raw.get() && !raw.get().starts_with('"') => {
-                text.push_str(&format!(",\"body\":{raw}"));
-            }
-            _ => text.push_str(&format!(",\"body_base64\":\"{}\"", BASE64.encode(body))),
+        text.push_str(&exact("body", captured.unwrap_or(body)));
+        if captured.is_some() {
+            text.push_str(&exact("edited_body", body));
         }
     }
     text.push('}');
     json_line(text)
+}
+
+/// A field with exactly these bytes: as they stand, or in base64 where a line of JSON would change them.
+fn exact(name: &str, body: &[u8]) -> String {
+    match body_fields(body) {
+        (Some(raw), _) if json_line(raw.get().to_owned()) == raw.get() && !raw.get().starts_with('"') => {
+            format!(",\"{name}\":{raw}")
+        }
+        _ => format!(",\"{name}_base64\":\"{}\"", BASE64.encode(body)),
+    }
 }
 
 /// A group.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::pace::PaceSettings;
 use crate::domain::bucket::interval;
 use crate::domain::hazard::{Hazard, hazards, refusing};
+use crate::domain::lane::Turn;
 use crate::domain::plan::{Candidate, LaneMate, Plan, PlannedWrite};
 use crate::domain::time::Timestamp;
 
@@ -36,23 +37,22 @@ pub fn expected_length(writes: usize, pace: PaceSettings, latency: Duration) -> 
 /// sent, selected or not, blocks the later writes of its lanes. What would lose its key window while the run goes on is
 /// sent first, and so is all that it has to wait for in its lanes.
 pub fn build_plan(mut candidates: Vec<Candidate>, mates: &[LaneMate], terms: &PlanTerms<'_>) -> Plan {
-    candidates.sort_by_key(|c| (c.order_at, c.id));
+    candidates.sort_by_key(|c| c.turn);
     // The oldest write of each lane that stays open and unsent.
-    let mut blocked: HashMap<i64, (Timestamp, crate::domain::ids::WriteId)> = HashMap::new();
+    let mut blocked: HashMap<i64, Turn> = HashMap::new();
     for mate in mates {
-        let place = (mate.order_at, mate.id);
-        blocked.entry(mate.lane).and_modify(|oldest| *oldest = place.min(*oldest)).or_insert(place);
+        blocked.entry(mate.lane).and_modify(|oldest| *oldest = mate.turn.min(*oldest)).or_insert(mate.turn);
     }
     let mut plan = Plan::default();
     for candidate in candidates {
-        let place = (candidate.order_at, candidate.id);
+        let place = candidate.turn;
         let lane_blocked = candidate.lanes.iter().any(|lane| blocked.get(lane).is_some_and(|oldest| *oldest < place));
         let facts = crate::domain::hazard::Facts { lane_blocked, ..candidate.facts };
         let write = PlannedWrite {
             id: candidate.id,
             group: candidate.group,
             endpoint: candidate.endpoint,
-            order_at: candidate.order_at,
+            turn: candidate.turn,
             content: candidate.content,
             hazards: if candidate.settled { Vec::new() } else { hazards(&facts, terms.window, terms.now) },
             settled: candidate.settled,
@@ -101,13 +101,17 @@ mod tests {
     use crate::domain::key::KeyOrigin;
     use crate::domain::write::BodyOrigin;
 
+    fn turn(id: i64) -> Turn {
+        Turn { at: Timestamp::from_millis(id), arrival: WriteId(id), id: WriteId(id) }
+    }
+
     fn candidate(id: i64, lanes: &[i64]) -> Candidate {
         let order_at = Timestamp::from_millis(id);
         Candidate {
             id: WriteId(id),
             group: GroupId(1),
             endpoint: "records/orders/append".into(),
-            order_at,
+            turn: turn(id),
             facts: Facts {
                 endpoint_origin: EndpointOrigin::Given,
                 body_origin: BodyOrigin::Captured,
@@ -115,7 +119,7 @@ mod tests {
                 key_origin: KeyOrigin::Given,
                 ambiguous_since: None,
                 captured_ambiguous: false,
-                edited: false,
+                edited_at: None,
                 key_reused: false,
                 order_at,
                 superseded: false,
@@ -138,7 +142,7 @@ mod tests {
     }
 
     fn mate(id: i64, lane: i64) -> LaneMate {
-        LaneMate { id: WriteId(id), order_at: Timestamp::from_millis(id), lane }
+        LaneMate { turn: turn(id), lane }
     }
 
     #[test]

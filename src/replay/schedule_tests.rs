@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::identity::Sha;
 use crate::domain::ids::WriteId;
+use crate::domain::lane::Turn;
 use crate::domain::time::Timestamp;
 
 fn planned(lanes: &[Vec<i64>], groups: &[i64]) -> Vec<PlannedWrite> {
@@ -15,7 +16,11 @@ fn planned(lanes: &[Vec<i64>], groups: &[i64]) -> Vec<PlannedWrite> {
         .map(|(n, (lanes, group))| PlannedWrite {
             id: WriteId(n as i64),
             group: GroupId(*group),
-            order_at: Timestamp::from_millis(n as i64),
+            turn: Turn {
+                at: Timestamp::from_millis(n as i64),
+                arrival: WriteId(n as i64 + 1),
+                id: WriteId(n as i64 + 1),
+            },
             endpoint: format!("records/{group}/append").into(),
             content: Sha::of(b""),
             lanes: lanes.clone(),

@@ -75,6 +75,10 @@ impl<T: Transport> Sender<T> {
     /// Sends one write of the plan, retries included. `index` is its index in the plan; `permit` is for its first request.
     pub(super) async fn send(&self, index: usize, planned: &PlannedWrite, permit: Permit) -> Result<Ended, StoreError> {
         let (options, id, seq) = (&*self.options, planned.id, index + 1);
+        if planned.settled {
+            self.gate.learn(permit, Signal::Nothing, None);
+            return self.not_sent(index, Outcome::Skipped, "it was settled since the first plan".to_owned()).await;
+        }
         let (mut n, mut at, mut permit, mut sendable) = match self.intend(Some(planned), planned, permit).await? {
             Ready::Go { n, at, permit, sendable: Some(sendable) } => (n, at, permit, sendable),
             Ready::Go { permit, sendable: None, .. } => {

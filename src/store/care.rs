@@ -136,6 +136,16 @@ fn counters(connection: &Connection) -> JobResult<Finding> {
         [],
         |row| row.get(0),
     )?;
+    let wrong_hours: i64 = connection.query_row(
+        "SELECT count(*) FROM (
+           SELECT hour, group_id, sum(n) FROM (
+             SELECT hour, group_id, n FROM arrivals
+             UNION ALL SELECT coalesce(failed_at, captured_at) / 3600000, group_id, -count(*) FROM writes GROUP BY 1, 2
+           ) GROUP BY hour, group_id HAVING sum(n) <> 0)",
+        [],
+        |row| row.get(0),
+    )?;
+    let wrong = wrong + wrong_hours;
     let writes: i64 = connection.query_row("SELECT coalesce(sum(n), 0) FROM group_counts", [], |row| row.get(0))?;
     Ok(if wrong == 0 {
         Finding::new("counters", Severity::Ok, format!("all counts agree with the {writes} writes"))

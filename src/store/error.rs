@@ -137,6 +137,9 @@ pub enum StoreError {
     /// No run of that ID.
     #[error("there is no run {0}; `dlq runs` lists them")]
     NoSuchRun(RunId),
+    /// A body was not edited, and why.
+    #[error("write {0} was not edited: {1}")]
+    NotEdited(WriteId, String),
     /// The run is not under way.
     #[error("run {0} is not under way ({1}): there is nothing to control any more")]
     NotRunning(RunId, &'static str),

@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::edits::{Edit, add_revision};
 use super::error::JobResult;
 use super::rows::headers_text;
 use super::worker::Reply;
+use super::writes::load;
 use super::{Store, targets};
 use crate::domain::endpoint::EndpointOrigin;
 use crate::domain::failure_type::FailureType;
@@ -148,9 +150,9 @@ pub(super) fn take_in(connection: &Connection, prepared: &Prepared, cache: &Inge
 
 /// The same failure again: counted if it is newer, and never forgotten that it was ambiguous.
 fn repeat(connection: &Connection, id: WriteId, captured: &Captured) -> JobResult<()> {
-    let (newest, not_applied_at): (Option<Timestamp>, Option<Timestamp>) = connection
-        .prepare_cached("SELECT last_failed_at, not_applied_at FROM writes WHERE id = ?")?
-        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let newest: Option<Timestamp> = connection
+        .prepare_cached("SELECT last_failed_at FROM writes WHERE id = ?")?
+        .query_row([id], |row| row.get(0))?;
     if let Some(failed_at) = captured.failed_at.filter(|at| newest.is_none_or(|newest| *at > newest)) {
         connection
             .prepare_cached("UPDATE writes SET occurrences = occurrences + 1, last_failed_at = ? WHERE id = ?")?
@@ -171,27 +173,22 @@ fn repeat(connection: &Connection, id: WriteId, captured: &Captured) -> JobResul
             )?
             .execute((captured.endpoint_origin, id))?;
     }
-    let judged_since = not_applied_at.zip(captured.failed_at).is_some_and(|(resolved, failed)| failed < resolved);
-    if let Some(start) = captured.window_start().filter(|_| !judged_since) {
-        make_ambiguous(connection, id, start, captured.ambiguous)?;
+    if let Some(start) = captured.window_start() {
+        make_ambiguous(connection, id, start, captured)?;
     }
     Ok(())
 }
 
-/// A request for an open write, or for a batch that lives on in its parts, may have been applied: the earliest counts.
-fn make_ambiguous(connection: &Connection, id: WriteId, start: Timestamp, captured: bool) -> JobResult<()> {
-    let lives: bool = connection
-        .prepare_cached("SELECT settled_at IS NULL OR resolution IS 'split' FROM writes WHERE id = ?")?
-        .query_row([id], |row| row.get(0))?;
-    if !lives {
-        return Ok(());
-    }
+/// A request for a write, or for a batch that lives on in its parts, may have been applied: the earliest counts. What was
+/// settled remembers it too, for the day it is reopened. What someone has looked into since is left alone.
+fn make_ambiguous(connection: &Connection, id: WriteId, start: Timestamp, captured: &Captured) -> JobResult<()> {
     connection
         .prepare_cached(
             "UPDATE writes SET ambiguous_since = min(coalesce(ambiguous_since, ?1), ?1),
-               captured_ambiguous = captured_ambiguous OR ?2 WHERE id = ?3",
+               captured_ambiguous = captured_ambiguous OR ?2
+             WHERE id = ?3 AND state <> 'replayed' AND coalesce(?4 >= not_applied_at, 1)",
         )?
-        .execute((start, captured, id))?;
+        .execute((start, captured.ambiguous, id, captured.failed_at))?;
     let parts: Vec<WriteId> = connection
         .prepare_cached("SELECT id FROM writes WHERE parent_id = ?")?
         .query_map([id], |row| row.get(0))?
@@ -303,5 +300,22 @@ fn insert(
             .prepare_cached("INSERT OR IGNORE INTO lanes (write_id, hash) VALUES (?, ?)")?
             .execute((id, lane.hash))?;
     }
+    restore(connection, id, captured)?;
     Ok(id)
+}
+
+/// What an export says of a write besides what was captured: a key that it got since, and an edit.
+fn restore(connection: &Connection, id: WriteId, captured: &Captured) -> JobResult<()> {
+    if let Some(new) = &captured.new_key {
+        connection
+            .prepare_cached("UPDATE writes SET parent_key = key, key = ?, key_since = ? WHERE id = ?")?
+            .execute((new.as_str(), captured.captured_at, id))?;
+    }
+    if let Some((body, at)) = &captured.edited
+        && let Some(write) = load(connection, id)?
+    {
+        let edit = Edit { body, made_at: *at, operator: None, reason: None };
+        add_revision(connection, &write, &edit)?;
+    }
+    Ok(())
 }

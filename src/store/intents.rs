@@ -118,9 +118,10 @@ impl Store {
         let terms = Terms { new_key: false, ..terms };
         self.write(move |connection| {
             check_fence(connection, run)?;
-            let Some(write) = load(connection, id)?.filter(|write| write.run == Some(run)) else {
+            let Some(mut write) = load(connection, id)?.filter(|write| write.run == Some(run)) else {
                 return Err(StoreError::Fenced(run).into());
             };
+            write.superseded = write.lane.is_some() && is_superseded(connection, &write)?;
             let now = Timestamp::now();
             if let Some(hazard) = refusal(&write, &terms, now) {
                 return Ok(Intent::Refuse(hazard));
@@ -232,10 +233,10 @@ fn has_older_open_mate(connection: &Connection, write: &FailedWrite) -> JobResul
     Ok(connection
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM writes x WHERE x.id <> ?1 AND x.state IN ('pending', 'replaying', 'unknown')
-               AND (x.order_at, x.id) < (?2, ?1) AND x.id IN
+               AND (x.order_at, coalesce(x.order_id, x.id), x.id) < (?2, ?3, ?1) AND x.id IN
                (SELECT m.write_id FROM lanes m WHERE m.hash IN (SELECT hash FROM lanes WHERE write_id = ?1)))",
         )?
-        .query_row((write.id, write.order_at), |row| row.get(0))?)
+        .query_row((write.id, write.turn.at, write.turn.arrival), |row| row.get(0))?)
 }
 
 /// Records that the run has the write in hand.

@@ -11,9 +11,10 @@ use crate::domain::identity::Sha;
 /// Says that a file is dlq's: "dlq" and a one.
 const APPLICATION_ID: i64 = 0x646c_7101;
 
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 3] = [
     ("0001_initial", include_str!("../../migrations/0001_initial.sql")),
     ("0002_operating", include_str!("../../migrations/0002_operating.sql")),
+    ("0003_arrivals_edits", include_str!("../../migrations/0003_arrivals_edits.sql")),
 ];
 
 /// Checks a file that will only be looked at.

@@ -5,6 +5,7 @@
 
 mod care;
 mod control;
+mod edits;
 mod error;
 mod functions;
 mod groups;
@@ -14,6 +15,7 @@ mod locks;
 mod migrate;
 mod open;
 mod outcomes;
+mod overview;
 mod plans;
 mod report;
 mod rows;
@@ -34,6 +36,7 @@ pub use intents::{Intent, Sendable, Terms};
 pub use locks::RunLock;
 pub use open::{OpenOptions, Store};
 pub use outcomes::{AttemptEnd, Recorded, Then};
+pub use overview::Watch;
 pub use plans::{PlanData, RestOfRun};
 pub use report::Happened;
 pub use runs::{CutOff, NewRun};

@@ -39,7 +39,7 @@ pub struct Store {
 
 /// Pages between checkpoints, about 200 MB: loading stays fast, and the log stays bounded.
 const AUTOCHECKPOINT: u32 = 50_000;
-const READERS: usize = 2;
+const READERS: usize = 3;
 
 impl Store {
     /// Opens the file at `path`.
@@ -64,8 +64,7 @@ impl Store {
         }
         let mut readers = Vec::new();
         for _ in 0..READERS {
-            let reader =
-                connect(OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(|e| at(&e))?;
+            let reader = connect(READ_ONLY).map_err(|e| at(&e))?;
             functions::register(&reader).map_err(|e| at(&e))?;
             readers.push(reader);
         }
@@ -123,6 +122,13 @@ impl Store {
         let mut work = work;
         self.readers.submit(move |connection| work(connection))
     }
+}
+
+const READ_ONLY: OpenFlags = OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+
+/// Another connection that reads.
+pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    Connection::open_with_flags(path, READ_ONLY)
 }
 
 fn set_up_writer(connection: &Connection) -> rusqlite::Result<()> {

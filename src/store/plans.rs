@@ -16,6 +16,7 @@ use crate::domain::endpoint::is_upsert;
 use crate::domain::filter::{Filter, Test};
 use crate::domain::hazard::Facts;
 use crate::domain::ids::{RunId, WriteId};
+use crate::domain::lane::Turn;
 use crate::domain::plan::{Candidate, LaneMate};
 use crate::domain::run::RunState;
 use crate::domain::state::State;
@@ -129,9 +130,9 @@ fn candidates(
     let sql = format!(
         "SELECT w.id, w.group_id, w.order_at, w.endpoint_origin, w.body_origin, w.operation,
            CASE WHEN w.parent_key IS NULL THEN w.key_origin ELSE 'derived' END,
-           w.ambiguous_since, w.captured_ambiguous, w.revision, w.key_reused, {content}, w.path,
+           w.ambiguous_since, w.captured_ambiguous, w.edited_at, w.key_reused, {content}, w.path,
            CASE WHEN w.lane IS NOT NULL THEN (SELECT group_concat(hash) FROM lanes WHERE write_id = w.id) END,
-           w.state
+           w.state, coalesce(w.order_id, w.id)
          FROM {from} ORDER BY w.order_at, w.id"
     );
     let mut statement = connection.prepare(&sql)?;
@@ -145,7 +146,7 @@ fn candidates(
             id: row.get(0)?,
             group: row.get(1)?,
             endpoint,
-            order_at,
+            turn: Turn { at: order_at, arrival: row.get(15)?, id: row.get(0)? },
             facts: Facts {
                 endpoint_origin: row.get(3)?,
                 body_origin: row.get(4)?,
@@ -153,7 +154,7 @@ fn candidates(
                 key_origin: row.get(6)?,
                 ambiguous_since: row.get(7)?,
                 captured_ambiguous: row.get(8)?,
-                edited: row.get::<_, i64>(9)? > 0,
+                edited_at: row.get(9)?,
                 key_reused: row.get(10)?,
                 order_at,
                 superseded: false,
@@ -184,29 +185,30 @@ fn targets(connection: &Connection, filter: &Filter, now: Timestamp) -> JobResul
 /// Fills in whether the candidates are superseded, and finds their mates.
 fn lanes(connection: &Connection, data: &mut PlanData) -> JobResult<()> {
     let mut of_lane = connection.prepare_cached(
-        "SELECT x.id, x.order_at, x.state, x.state = 'replayed' OR x.resolution IN ('by_hand', 'producer') FROM lanes l JOIN writes x ON x.id = l.write_id WHERE l.hash = ?
-           AND l.write_id <> ?",
+        "SELECT x.id, x.order_at, coalesce(x.order_id, x.id), x.state,
+           x.state = 'replayed' OR x.resolution IN ('by_hand', 'producer')
+         FROM lanes l JOIN writes x ON x.id = l.write_id WHERE l.hash = ? AND l.write_id <> ?",
     )?;
     let chosen: HashSet<WriteId> = data.candidates.iter().map(|c| c.id).collect();
     // The latest accepted write of each lane, once a lane was looked at.
-    let mut accepted: HashMap<i64, Option<(Timestamp, WriteId)>> = HashMap::new();
+    let mut accepted: HashMap<i64, Option<Turn>> = HashMap::new();
     for candidate in &mut data.candidates {
         for &lane in &candidate.lanes {
             if let std::collections::hash_map::Entry::Vacant(entry) = accepted.entry(lane) {
                 let mut latest = None;
                 let mut rows = of_lane.query((lane, candidate.id))?;
                 while let Some(row) = rows.next()? {
-                    let (id, order_at, state): (WriteId, Timestamp, State) = (row.get(0)?, row.get(1)?, row.get(2)?);
-                    if row.get::<_, Option<bool>>(3)? == Some(true) {
-                        latest = latest.max(Some((order_at, id)));
-                    } else if state.is_open() && !chosen.contains(&id) {
-                        data.mates.push(LaneMate { id, order_at, lane });
+                    let turn = Turn { id: row.get(0)?, at: row.get(1)?, arrival: row.get(2)? };
+                    if row.get::<_, Option<bool>>(4)? == Some(true) {
+                        latest = latest.max(Some(turn));
+                    } else if row.get::<_, State>(3)?.is_open() && !chosen.contains(&turn.id) {
+                        data.mates.push(LaneMate { turn, lane });
                     }
                 }
                 entry.insert(latest);
             }
             let latest = accepted.get(&lane).copied().flatten();
-            candidate.facts.superseded |= latest.is_some_and(|latest| latest > (candidate.order_at, candidate.id));
+            candidate.facts.superseded |= latest.is_some_and(|latest| latest > candidate.turn);
         }
     }
     Ok(())

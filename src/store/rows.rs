@@ -8,6 +8,7 @@ use crate::domain::failure_type::FailureType;
 use crate::domain::identity::Sha;
 use crate::domain::ids::{GroupId, RunId, TargetId, WriteId};
 use crate::domain::key::{IdempotencyKey, KeyOrigin};
+use crate::domain::lane::Turn;
 use crate::domain::outcome::{AttemptOutcome, Outcome};
 use crate::domain::run::{RunState, Wanted};
 use crate::domain::state::{Place, Resolution, Standing, State, Waiting};
@@ -91,7 +92,8 @@ pub(super) const WRITE_COLUMNS: &str = "w.id, w.target_id, t.name, w.state, w.wa
     w.error_code, w.error_message, w.error_details, w.correlation_id, w.group_id, w.captured_ambiguous, \
     w.first_attempt_at, w.failed_at, w.captured_at, w.order_at, w.occurrences, w.attempts, w.revision, w.body_sha256, \
     w.body_len, w.body_origin, w.lane, w.run_id, w.key_reused, w.source, w.settled_at, \
-    w.parent_id, w.parts";
+    w.parent_id, w.parts, w.edited_at, \
+    coalesce(w.order_id, w.id)";
 
 /// Reads a write from [`WRITE_COLUMNS`]. What depends on its lane is looked up apart.
 pub(super) fn write(row: &Row<'_>) -> rusqlite::Result<FailedWrite> {
@@ -120,7 +122,7 @@ pub(super) fn write(row: &Row<'_>) -> rusqlite::Result<FailedWrite> {
         first_attempt_at: row.get(22)?,
         failed_at: row.get(23)?,
         captured_at: row.get(24)?,
-        order_at: row.get(25)?,
+        turn: Turn { at: row.get(25)?, arrival: row.get(40)?, id: row.get(0)? },
         occurrences: row.get(26)?,
         attempts: row.get(27)?,
         revision: row.get(28)?,
@@ -134,6 +136,7 @@ pub(super) fn write(row: &Row<'_>) -> rusqlite::Result<FailedWrite> {
         settled_at: row.get(36)?,
         parent: row.get(37)?,
         parts: row.get(38)?,
+        edited_at: row.get(39)?,
         superseded: false,
         lane_blocked: false,
     })

@@ -190,6 +190,12 @@ impl Store {
             Ok(runs)
         })
     }
+
+    /// One run; `None` if there is none of that ID.
+    pub fn run(&self, id: RunId) -> Reply<Option<Run>> {
+        let path = self.path().to_owned();
+        self.read(move |connection| run_with_tally(connection, &path, id))
+    }
 }
 
 /// One run with its counts; `None` if there is none of that ID. One whose process is dead is shown as such.

@@ -58,9 +58,9 @@ impl Store {
                      SELECT 1 FROM lanes l JOIN lanes m ON m.hash = l.hash AND m.write_id <> l.write_id
                        JOIN writes x ON x.id = m.write_id
                      WHERE l.write_id = w.id AND x.state IN ('pending', 'replaying', 'unknown')
-                       AND (x.order_at, x.id) < (w.order_at, w.id)))
-                   -- A batch that comes again, ambiguous now, has to find its parts.
-                   AND NOT EXISTS (SELECT 1 FROM writes c WHERE c.parent_id = w.id AND c.settled_at IS NULL)
+                       AND (x.order_at, coalesce(x.order_id, x.id), x.id) < (w.order_at, coalesce(w.order_id, w.id), w.id)))
+                   -- A batch that comes again, ambiguous now, has to find its parts, theirs, and those that may be reopened.
+                   AND NOT EXISTS (SELECT 1 FROM writes c WHERE c.parent_id = w.id)
                  LIMIT ?",
             )?;
             let mut rows = statement.query((before, most as i64))?;

@@ -10,6 +10,7 @@ use super::worker::Reply;
 use super::writes::{load, load_body};
 use super::{Store, StoreError};
 use crate::domain::batch::{BatchRule, Child, Part, for_part, may_split, named_records, split};
+use crate::domain::identity::Sha;
 use crate::domain::ids::WriteId;
 use crate::domain::json;
 use crate::domain::key::KeyOrigin;
@@ -54,7 +55,11 @@ impl Store {
                 if reused {
                     return Err(StoreError::PartKnown(id, part.first).into());
                 }
-                connection.prepare_cached("UPDATE writes SET parent_id = ? WHERE id = ?")?.execute((id, child))?;
+                connection.prepare_cached("UPDATE writes SET parent_id = ?, order_id = ? WHERE id = ?")?.execute((
+                    id,
+                    parent.turn.arrival,
+                    child,
+                ))?;
                 children.push(Child { id: child, first: part.first, count: part.count, named: part.named });
             }
             save_standing(connection, id, &after, None, now)?;
@@ -102,8 +107,9 @@ impl Store {
 fn touched_part(connection: &Connection, parent: WriteId) -> JobResult<Option<(WriteId, String)>> {
     let found: Option<(WriteId, State, i64, i64)> = connection
         .prepare_cached(
-            "SELECT id, state, attempts, revision FROM writes
-             WHERE parent_id = ? AND (state <> 'pending' OR attempts > 0 OR revision > 0) LIMIT 1",
+            "SELECT c.id, c.state, c.attempts, c.revision FROM writes c JOIN writes p ON p.id = c.parent_id
+             WHERE c.parent_id = ? AND (c.state <> 'pending' OR c.attempts > 0 OR c.revision > 0
+               OR c.ambiguous_since IS NOT NULL AND c.ambiguous_since IS NOT p.ambiguous_since) LIMIT 1",
         )?
         .query_row([parent], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
         .optional()?;
@@ -111,6 +117,7 @@ fn touched_part(connection: &Connection, parent: WriteId) -> JobResult<Option<(W
         let why = match (attempts, revision) {
             (1.., _) => "was sent".to_owned(),
             (_, 1..) => "was edited".to_owned(),
+            _ if state == State::Pending => "may have been applied by someone else".to_owned(),
             _ => format!("is {state}"),
         };
         return Ok(Some((id, why)));
@@ -153,8 +160,10 @@ fn captured(parent: &FailedWrite, part: &Part, all: &[Part]) -> Captured {
         body: part.body.clone(),
         body_origin: parent.body_origin,
         evidence: None,
-        key: part_key(&parent.key, part.first, part.count),
+        key: part_key(&parent.key, part.first, part.count, Sha::of(&part.body)),
+        new_key: None,
         key_origin: KeyOrigin::Derived,
+        edited: None,
         failure,
         ambiguous: false,
         ambiguous_since: None,

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -14,14 +15,25 @@ use tokio::sync::oneshot;
 use super::error::JobResult;
 use super::{Result, StoreError};
 
-/// An answer that is on its way: wait for it in a thread, or await it.
+/// An answer that is on its way: wait for it in a thread, or await it. A read whose reply is dropped is given up; what
+/// was asked to be written is written all the same.
 #[must_use = "a reply that nobody waits for hides its error"]
-pub struct Reply<T>(oneshot::Receiver<Result<T>>);
+pub struct Reply<T>(oneshot::Receiver<Result<T>>, Option<Wanted>);
+
+/// Says, until it is dropped, that someone waits for an answer.
+struct Wanted(Arc<AtomicBool>);
+
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
 
 impl<T> Reply<T> {
     /// Waits. Must not be called where a tokio runtime runs: await it there.
     pub fn wait(self) -> Result<T> {
-        self.0.blocking_recv().unwrap_or(Err(StoreError::Gone))
+        let Self(answer, _wanted) = self;
+        answer.blocking_recv().unwrap_or(Err(StoreError::Gone))
     }
 }
 
@@ -79,7 +91,7 @@ struct WriteJob {
     alone: bool,
 }
 
-type ReadJob = Box<dyn FnOnce(&Connection) + Send>;
+type ReadJob = Box<dyn FnOnce(&mut Connection) + Send>;
 
 /// The most jobs that share a commit.
 const GROUP: usize = 256;
@@ -115,7 +127,7 @@ impl Writer {
             // Should the thread be gone, the job is dropped with its sender and the reply says so.
             let _ = sender.send(WriteJob { job, alone });
         }
-        Reply(reply)
+        Reply(reply, None)
     }
 }
 
@@ -210,6 +222,9 @@ fn commit(connection: &Connection, path: &Path) -> std::result::Result<(), Strin
     committed
 }
 
+/// After so many steps of SQLite's machine a read looks whether anyone still waits for it.
+const LOOK_EVERY: i32 = 10_000;
+
 /// The threads that read.
 pub(super) struct Readers {
     sender: Option<Sender<ReadJob>>,
@@ -223,13 +238,13 @@ impl Readers {
         let receiver = Arc::new(Mutex::new(receiver));
         let threads = connections
             .into_iter()
-            .map(|connection| {
+            .map(|mut connection| {
                 let receiver = Arc::clone(&receiver);
                 std::thread::spawn(move || {
                     loop {
                         let job = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
                         match job {
-                            Ok(job) => job(&connection),
+                            Ok(job) => job(&mut connection),
                             Err(_) => return,
                         }
                     }
@@ -246,13 +261,22 @@ impl Readers {
     {
         let (answer, reply) = oneshot::channel();
         let path = self.path.clone();
+        let wanted = Arc::new(AtomicBool::new(true));
+        let is_wanted = Arc::clone(&wanted);
         let job: ReadJob = Box::new(move |connection| {
-            let _ = answer.send(work(connection).map_err(|e| e.at(&path)));
+            if !is_wanted.load(Ordering::Relaxed) {
+                return;
+            }
+            let give_up = move || !is_wanted.load(Ordering::Relaxed);
+            let watched = connection.progress_handler(LOOK_EVERY, Some(give_up)).map_err(Into::into);
+            let result = watched.and_then(|()| work(connection));
+            let _ = connection.progress_handler(0, None::<fn() -> bool>);
+            let _ = answer.send(result.map_err(|e| e.at(&path)));
         });
         if let Some(sender) = &self.sender {
             let _ = sender.send(job);
         }
-        Reply(reply)
+        Reply(reply, Some(Wanted(wanted)))
     }
 }
 

@@ -45,10 +45,37 @@ pub struct Order {
 }
 
 /// Where a page ended, and the next one begins.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Cursor {
     value: SqlValue,
     id: i64,
+}
+
+impl Cursor {
+    /// The place of a write in an order.
+    pub fn of(write: &FailedWrite, order: Order) -> Self {
+        let number = |n: i64| SqlValue::Integer(n);
+        let value = match order.sort {
+            Sort::Id => number(write.id.0),
+            Sort::Time => number(write.turn.at.millis()),
+            Sort::Type => SqlValue::Text(write.failure.failure_type.name().to_owned()),
+            Sort::Status => number(write.failure.status.unwrap_or(0).into()),
+            Sort::Occurrences => number(write.occurrences),
+            Sort::Attempts => number(write.attempts),
+        };
+        Self { value, id: write.id.0 }
+    }
+
+    /// Just before a write: a page after this begins with it.
+    pub fn just_before(write: &FailedWrite, order: Order) -> Self {
+        let mut cursor = Self::of(write, order);
+        let step = if order.descending { 1 } else { -1 };
+        cursor.id += step;
+        if order.sort == Sort::Id {
+            cursor.value = SqlValue::Integer(cursor.id);
+        }
+        cursor
+    }
 }
 
 /// Which page is wanted.
@@ -60,6 +87,8 @@ pub struct PageRequest {
     pub order: Order,
     /// Where the page before ended; `None` for the first.
     pub after: Option<Cursor>,
+    /// Whether the page that ends there is wanted instead, or without a place the last one.
+    pub backward: bool,
     /// The most writes.
     pub limit: usize,
     /// Whether their bodies are wanted.
@@ -102,7 +131,8 @@ impl Store {
         window: impl Fn(&str) -> Duration + Send + 'static,
         now: Timestamp,
     ) -> Reply<Page> {
-        let PageRequest { filter, order, after, limit, bodies } = request;
+        let PageRequest { filter, order, after, backward, limit, bodies } = request;
+        let order = Order { descending: order.descending != backward, ..order };
         self.read(move |connection| {
             let mut page = Page { writes: Vec::new(), next: after };
             // Hazards are looked at here, so a page may take several reads.
@@ -118,6 +148,9 @@ impl Store {
                     }
                 }
                 if page.next.is_none() || page.writes.len() >= limit {
+                    if backward {
+                        page.writes.reverse();
+                    }
                     return Ok(page);
                 }
             }
@@ -142,10 +175,11 @@ impl Store {
     pub fn lane_mates(&self, id: WriteId) -> Reply<Vec<Neighbour>> {
         self.read(move |connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT DISTINCT x.id, x.state, (x.order_at, x.id) < (w.order_at, w.id) FROM lanes l
+                "SELECT DISTINCT x.id, x.state, (x.order_at, coalesce(x.order_id, x.id), x.id) < (w.order_at, coalesce(w.order_id, w.id), w.id)
+                 FROM lanes l
                    JOIN lanes m ON m.hash = l.hash AND m.write_id <> l.write_id
                    JOIN writes x ON x.id = m.write_id JOIN writes w ON w.id = l.write_id
-                 WHERE l.write_id = ? ORDER BY x.order_at, x.id LIMIT 20",
+                 WHERE l.write_id = ? ORDER BY x.order_at, coalesce(x.order_id, x.id), x.id LIMIT 20",
             )?;
             let mates = statement
                 .query_map([id], |row| Ok(Neighbour { id: row.get(0)?, state: row.get(1)?, older: row.get(2)? }))?;
@@ -306,9 +340,9 @@ pub(super) fn is_superseded(connection: &Connection, write: &FailedWrite) -> Job
             "SELECT EXISTS (SELECT 1 FROM writes x WHERE x.id <> ?1 AND x.id IN
                (SELECT m.write_id FROM lanes m WHERE m.hash IN (SELECT hash FROM lanes WHERE write_id = ?1))
                AND (x.state = 'replayed' OR x.resolution IN ('by_hand', 'producer'))
-               AND (x.order_at, x.id) > (?2, ?1))",
+               AND (x.order_at, coalesce(x.order_id, x.id), x.id) > (?2, ?3, ?1))",
         )?
-        .query_row((write.id, write.order_at), |row| row.get(0))?)
+        .query_row((write.id, write.turn.at, write.turn.arrival), |row| row.get(0))?)
 }
 
 /// What a write's lane says of it, for a reader: an older open mate that can't be sent now blocks it.
@@ -325,11 +359,13 @@ fn look_at_lane(
     let mut statement = connection.prepare_cached(
         "SELECT DISTINCT x.id FROM lanes l JOIN lanes m ON m.hash = l.hash AND m.write_id <> l.write_id
            JOIN writes x ON x.id = m.write_id
-         WHERE l.write_id = ?1 AND x.state IN ('pending', 'replaying', 'unknown') AND (x.order_at, x.id) < (?2, ?1)
+         WHERE l.write_id = ?1 AND x.state IN ('pending', 'replaying', 'unknown')
+           AND (x.order_at, coalesce(x.order_id, x.id), x.id) < (?2, ?3, ?1)
          LIMIT 100",
     )?;
-    let older: Vec<WriteId> =
-        statement.query_map((write.id, write.order_at), |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let older: Vec<WriteId> = statement
+        .query_map((write.id, write.turn.at, write.turn.arrival), |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
     for id in older {
         let Some(mut mate) = load(connection, id)? else { continue };
         mate.superseded = is_superseded(connection, &mate)?;

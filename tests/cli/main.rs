@@ -15,4 +15,5 @@ mod real_input;
 mod reports;
 mod soak;
 mod stable_keys;
+mod what_may_have_been_applied;
 mod world;

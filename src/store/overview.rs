@@ -1,0 +1,108 @@
+//! What a screen shows all the time, and how it learns that something changed: never by counting writes.
+
+use rusqlite::Connection;
+
+use super::open::reader;
+use super::worker::Reply;
+use super::{Result, Store, StoreError};
+use crate::domain::arrivals::Arrivals;
+use crate::domain::filter::TextField;
+use crate::domain::json;
+
+/// Tells whether anyone has changed the file since it was last asked. It has a connection of its own.
+pub struct Watch {
+    connection: Connection,
+    seen: i64,
+}
+
+impl Watch {
+    /// Whether the file was changed, by this process or another, since the last call; true at first.
+    pub fn has_changed(&mut self) -> bool {
+        // An error is a change too: whoever looks next will meet it, and say so.
+        let version = self.connection.query_row("PRAGMA data_version", [], |row| row.get(0)).unwrap_or(self.seen + 1);
+        let changed = version != self.seen;
+        self.seen = version;
+        changed
+    }
+}
+
+/// As many of the newest bodies are looked into for the values of a field.
+const BODIES_LOOKED_INTO: usize = 500;
+
+impl Store {
+    /// Watches the file for changes.
+    pub fn watch(&self) -> Result<Watch> {
+        let connection = reader(self.path()).map_err(|e| StoreError::sqlite(self.path(), &e))?;
+        Ok(Watch { connection, seen: -1 })
+    }
+
+    /// How many writes of which group failed in which hour, from an hour on; of one target if it is named.
+    pub fn arrivals(&self, target: Option<&str>, from_hour: i64) -> Reply<Vec<Arrivals>> {
+        let target = target.map(str::to_owned);
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT a.hour, a.group_id, g.failure_type, a.n FROM arrivals a
+                   JOIN groups g ON g.id = a.group_id JOIN targets t ON t.id = g.target_id
+                 WHERE a.hour >= ?1 AND a.n > 0 AND (?2 IS NULL OR t.name = ?2)",
+            )?;
+            let rows = statement.query_map((from_hour, target), |row| {
+                Ok(Arrivals {
+                    hour: row.get(0)?,
+                    group: row.get(1)?,
+                    failure_type: row.get(2)?,
+                    count: row.get::<_, i64>(3)? as u64,
+                })
+            })?;
+            Ok(rows.collect::<std::result::Result<_, _>>()?)
+        })
+    }
+
+    /// Some of the values that a text field has in the data and that contain `part`: to choose from.
+    pub fn values_of(&self, field: TextField, part: &str, limit: usize) -> Reply<Vec<String>> {
+        let part = part.to_owned();
+        self.read(move |connection| {
+            // From the small tables where that is possible.
+            let sql = match field {
+                TextField::Object => "SELECT DISTINCT object AS v FROM groups",
+                TextField::Code => "SELECT DISTINCT error_code AS v FROM groups",
+                TextField::Target => "SELECT name AS v FROM targets",
+                TextField::Source => "SELECT DISTINCT source AS v FROM writes",
+                TextField::Path => "SELECT DISTINCT path AS v FROM writes",
+                TextField::Operation => "SELECT DISTINCT operation AS v FROM writes",
+                TextField::Message | TextField::Key | TextField::CorrelationId | TextField::Lane => {
+                    return Ok(Vec::new());
+                }
+            };
+            let sql = format!("SELECT v FROM ({sql}) WHERE v <> '' AND instr(lower(v), lower(?)) > 0 LIMIT ?");
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows = statement.query_map((part, limit as i64), |row| row.get(0))?;
+            Ok(rows.collect::<std::result::Result<_, _>>()?)
+        })
+    }
+
+    /// Some of the texts and numbers that stand at a place in the newest bodies and contain `part`.
+    pub fn body_values(&self, path: &[String], part: &str, limit: usize) -> Reply<Vec<String>> {
+        let (path, part) = (path.to_owned(), part.to_lowercase());
+        self.read(move |connection| {
+            let mut statement = connection
+                .prepare_cached("SELECT body FROM revisions WHERE body IS NOT NULL ORDER BY id DESC LIMIT ?")?;
+            let mut rows = statement.query([BODIES_LOOKED_INTO as i64])?;
+            let mut found: Vec<String> = Vec::new();
+            while let Some(row) = rows.next()? {
+                let Some(value) = value_at(row.get_ref(0)?.as_blob().unwrap_or_default(), &path) else { continue };
+                if found.len() < limit && value.to_lowercase().contains(&part) && !found.contains(&value) {
+                    found.push(value);
+                }
+            }
+            found.sort();
+            Ok(found)
+        })
+    }
+}
+
+fn value_at(body: &[u8], path: &[String]) -> Option<String> {
+    let root = json::scan(body).ok()?;
+    let place = path.iter().try_fold(&root, |node, name| node.get(name))?;
+    let is_simple = !place.is_object() && place.items().is_none();
+    is_simple.then(|| place.text().map_or_else(|| place.raw_text().to_owned(), Into::into))
+}
