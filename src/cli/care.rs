@@ -6,8 +6,9 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::time::Duration;
 
 use super::args::{Backup, Export, Target};
-use super::context::{Context, Usage, read_token, token_source};
+use super::context::{Context, Usage};
 use super::output::{Out, note};
+use crate::config::{read_token, token_source};
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::filter::Test;
 use crate::domain::stable_key::stable_key;

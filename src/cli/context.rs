@@ -9,15 +9,15 @@ use etcetera::BaseStrategy;
 
 use super::args::{Color, Global};
 use crate::capture::{DEFAULT_TARGET, TargetBinding};
-use crate::config::{Config, current_operator};
+use crate::config::{Config, TokenError, current_operator};
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::filter::{Filter, Test, TextField, TextMatch};
 use crate::domain::run::Operator;
-use crate::domain::target::{TargetSettings, TokenSource};
+use crate::domain::target::TargetSettings;
 use crate::query;
 use crate::render::style::Palette;
-use crate::replay::ExitCode;
-use crate::store::{OpenOptions, Store, StoreError};
+use crate::replay::{ExitCode, base_url};
+use crate::store::{OpenOptions, Store};
 
 /// A wrong command line: exit 2.
 #[derive(Debug, thiserror::Error)]
@@ -114,21 +114,9 @@ impl Context {
         self.global.target.as_deref().unwrap_or(DEFAULT_TARGET)
     }
 
-    /// A target's base URL: as given, from the config, or remembered by the file. An error if it is not the one that the
-    /// file is bound to.
+    /// A target's base URL, if anyone said where it is.
     pub(super) fn base_url(&self, store: &Store, target: &TargetSettings) -> anyhow::Result<Option<BaseUrl>> {
-        let known = store.targets().wait()?;
-        let bound = known.into_iter().find(|t| t.name == target.name).and_then(|t| t.base_url);
-        let asked = self.global.base_url.as_ref().or(target.base_url.as_ref());
-        match (bound, asked) {
-            (Some(bound), Some(asked)) if bound != *asked => Err(StoreError::OtherBase {
-                name: target.name.clone(),
-                bound: bound.as_str().to_owned(),
-                asked: asked.as_str().to_owned(),
-            }
-            .into()),
-            (bound, asked) => Ok(asked.cloned().or(bound)),
-        }
+        Ok(wait_for(base_url(store, target, self.global.base_url.as_ref()))??)
     }
 
     /// What lines are bound to when they come in.
@@ -170,31 +158,9 @@ impl Context {
     }
 }
 
-/// Reads a target's token. `None` when the target wants none.
-pub(super) fn read_token(target: &TargetSettings) -> anyhow::Result<Option<String>> {
-    let token = match &target.token {
-        TokenSource::None => return Ok(None),
-        TokenSource::Env(variable) => std::env::var(variable)
-            .map_err(|_| Usage(format!("no token: the environment variable {variable} is not set")))?,
-        TokenSource::File(path) => {
-            let text = std::fs::read_to_string(path).with_context(|| format!("token file {}", path.display()))?;
-            text.lines().next().unwrap_or_default().to_owned()
-        }
-    };
-    let token = token.trim().to_owned();
-    if token.is_empty() {
-        return Err(Usage(format!("no token: {} is empty", token_source(target))).into());
-    }
-    Ok(Some(token))
-}
-
-/// Where a target's token comes from, in words.
-pub(super) fn token_source(target: &TargetSettings) -> String {
-    match &target.token {
-        TokenSource::None => "none is wanted".to_owned(),
-        TokenSource::Env(variable) => format!("the environment variable {variable}"),
-        TokenSource::File(path) => format!("the file {}", path.display()),
-    }
+/// Waits for something that is made of replies of the store.
+pub(super) fn wait_for<T>(future: impl Future<Output = T>) -> std::io::Result<T> {
+    Ok(tokio::runtime::Builder::new_current_thread().build()?.block_on(future))
 }
 
 fn default_config() -> Option<PathBuf> {
@@ -205,5 +171,6 @@ fn default_config() -> Option<PathBuf> {
 
 /// The exit code of an error.
 pub(super) fn exit_code(error: &anyhow::Error) -> ExitCode {
-    if error.downcast_ref::<Usage>().is_some() { ExitCode::Usage } else { ExitCode::Error }
+    let no_token = matches!(error.downcast_ref(), Some(TokenError::NotSet(_) | TokenError::Empty(_)));
+    if no_token || error.downcast_ref::<Usage>().is_some() { ExitCode::Usage } else { ExitCode::Error }
 }

@@ -1,30 +1,28 @@
 //! `dlq replay`: select, plan, ask, send, report.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use super::args::Replay as Args;
-use super::context::{Context, Usage, read_token};
+use super::context::{Context, Usage, wait_for};
 use super::output::{Out, ask, is_yes, note, read_answer, terminal_is_there};
 use super::telling::{Telling, Told, stop_signal};
+use crate::config::read_token;
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::filter::{Filter, NumberField, Range, Test};
 use crate::domain::hazard::Hazard;
-use crate::domain::ids::{RunId, WriteId};
+use crate::domain::ids::RunId;
 use crate::domain::key::KeyWindows;
 use crate::domain::outcome::{Outcome, Tally};
 use crate::domain::plan::{Plan, PlannedWrite};
 use crate::domain::target::TargetSettings;
-use crate::domain::time::{Timestamp, human_length};
+use crate::domain::time::Timestamp;
 use crate::render::count::{thousands, writes};
 use crate::render::json::{self, ReplayLine};
-use crate::render::plan::{self, PlanPage};
 use crate::render::windows;
 use crate::replay::{
-    ExitCode, HttpTransport, MaybeCached, PaceSettings, PlanTerms, Replay, Report, RunOptions, build_plan,
-    expected_length,
+    ExitCode, HttpTransport, MaybeCached, PaceSettings, Prepared, Replay, Report, RunOptions, Wanted, prepare,
 };
 use crate::store::{PlanData, RestOfRun, Store, StoreError};
 
@@ -49,32 +47,22 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         None => select(context, &store, args, now)?,
     };
     let target = context.config.target(&the_target(context, &data)?);
-    let base = context.base_url(&store, &target)?;
     let mut allowed = args.allow.clone();
     if args.allow_duplicates {
         allowed.extend([Hazard::KeyExpired, Hazard::KeyNotSent]);
     }
-    let last_id = data.last_id.unwrap_or(WriteId(0));
     let empty = data.candidates.is_empty();
-    let pace = PaceSettings { rate: args.rate, concurrency: args.concurrency };
-    let latency = store.recent_latency().wait()?;
-    let closed = store.closed_for(&target.name, now).wait()?;
-    let expected = |writes| closed.saturating_add(expected_length(writes, pace, latency.unwrap_or(ASSUMED_LATENCY)));
-    let length = expected(data.candidates.len());
-    let terms = PlanTerms { allowed: &allowed, window: target.window, new_key: args.new_key, length, now };
-    let plan = build_plan(data.candidates, &data.mates, &terms);
-    let page = plan::page(
-        &plan,
-        &PlanPage {
-            target: &target.name,
-            base_url: base.as_ref(),
-            new_key: args.new_key,
-            length: expected(plan.send.len()),
-            closed,
-            pace: pace_text(pace, latency),
-        },
-        now,
-    );
+    let wanted = Wanted {
+        target,
+        base_url: context.global.base_url.clone(),
+        pace: PaceSettings { rate: args.rate, concurrency: args.concurrency },
+        allowed,
+        new_key: args.new_key,
+    };
+    let prepared = wait_for(prepare(&store, data, wanted, now))??;
+    let (page, count) = (prepared.page(now), prepared.count() as u64);
+    let Prepared { wanted: Wanted { target, pace, allowed, new_key, .. }, plan, base_url: base, last_id, .. } =
+        prepared;
     if args.dry_run {
         return dry_run(context, &store, &page, &plan, args);
     }
@@ -92,7 +80,6 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         return only_refused(context, &store, &plan);
     }
     let token = read_token(&target)?;
-    let count = plan.send.iter().filter(|w| !w.settled).count() as u64;
     if !confirmed(context, args, &target, &base_url, count)? {
         note("nothing was sent");
         return Ok(ExitCode::Error);
@@ -105,7 +92,7 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         canaries: if args.no_canary { 0 } else { args.canary },
         max_attempts: args.max_attempts,
         max_failures: args.max_failures,
-        new_key: args.new_key,
+        new_key,
         alongside: args.alongside,
         operator: context.operator.clone(),
         reason: args.reason.clone(),
@@ -115,18 +102,6 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         target,
     };
     send(context, store, options, plan, token.as_deref())
-}
-
-/// What a request takes before the first one was measured.
-const ASSUMED_LATENCY: Duration = Duration::from_millis(250);
-
-fn pace_text(pace: PaceSettings, latency: Option<Duration>) -> String {
-    let rate = pace.rate.map(|rate| format!("{rate} a second, ")).unwrap_or_default();
-    let each = match latency {
-        Some(latency) => format!("{} a request", human_length(latency.max(Duration::from_millis(1)))),
-        None => format!("{} a request assumed", human_length(ASSUMED_LATENCY)),
-    };
-    format!("{rate}{} at once, {each}", pace.concurrency)
 }
 
 fn select(context: &Context, store: &Store, args: &Args, now: Timestamp) -> anyhow::Result<Selected> {

@@ -2,6 +2,8 @@
 
 mod file;
 mod operator;
+mod token;
 
 pub use file::{Config, ConfigError};
 pub use operator::current_operator;
+pub use token::{TokenError, read_token, token_source};

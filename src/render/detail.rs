@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
+use super::marks::{Marks, join};
 use super::style::Palette;
 use crate::domain::batch::{named_records, records_in};
 use crate::domain::escape::terminal;
 use crate::domain::explain::explain;
-use crate::domain::fingerprint::{named_field, without_indexes};
+use crate::domain::hazard::Hazard;
 use crate::domain::json::{self, Node, Value};
 use crate::domain::key::inside_window;
 use crate::domain::lane::Neighbour;
@@ -14,7 +15,7 @@ use crate::domain::outcome::AttemptOutcome;
 use crate::domain::run::Attempt;
 use crate::domain::state::State;
 use crate::domain::time::{Timestamp, human_length};
-use crate::domain::write::{Failure, WriteView};
+use crate::domain::write::{FailedWrite, Failure, WriteView};
 
 /// Bodies longer than this are cut on the page; `--json` has them whole.
 const MOST_LINES: usize = 60;
@@ -34,63 +35,117 @@ pub struct Subject<'a> {
     pub window: std::time::Duration,
 }
 
+/// A part of the page.
+#[derive(Debug, Clone)]
+pub struct Section {
+    /// Its title.
+    pub title: &'static str,
+    /// Its lines.
+    pub entries: Vec<Entry>,
+}
+
+/// A line of the page. Its text may come from outside: it is made harmless where it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// What went wrong.
+    Wrong(String),
+    /// A text.
+    Text(String),
+    /// A label and a value.
+    Pair(String, String),
+    /// A hazard.
+    Hazard(Hazard),
+}
+
+impl Section {
+    fn new(title: &'static str) -> Self {
+        Self { title, entries: Vec::new() }
+    }
+
+    fn pair(&mut self, label: impl Into<String>, value: impl Into<String>) {
+        self.entries.push(Entry::Pair(label.into(), value.into()));
+    }
+}
+
 /// The page of a write.
 pub fn page(subject: &Subject<'_>, now: Timestamp, paint: Palette) -> String {
-    let Subject { view, attempts, window, .. } = *subject;
+    let (title, rest) = heading(subject.view);
+    let mut out = format!("{}  {rest}\n", paint.strong(&title));
+    for section in cause(subject, now) {
+        print(&mut out, section, paint);
+    }
+    print(&mut out, request(subject), paint);
+    let body = subject.view.body.as_deref().or(subject.evidence);
+    if let Some(body) = body {
+        let marks = if subject.view.body.is_some() { Marks::of(&subject.view.write.failure) } else { Marks::default() };
+        let _ = writeln!(out, "{}", body_text(body, &marks));
+    }
+    print(&mut out, attempts(subject.attempts), paint);
+    print(&mut out, times(&subject.view.write, now), paint);
+    out
+}
+
+fn print(out: &mut String, section: Section, paint: Palette) {
+    if section.entries.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n{}", paint.strong(section.title));
+    for entry in section.entries {
+        let _ = match entry {
+            Entry::Wrong(text) => writeln!(out, "  {}", paint.bad(&terminal(&text))),
+            Entry::Text(text) => writeln!(out, "  {}", terminal(&text)),
+            Entry::Pair(label, value) => writeln!(out, "  {label:<12} {}", terminal(&value)),
+            Entry::Hazard(hazard) => {
+                let mark = if hazard.refuses() { paint.bad("refuses") } else { paint.warn("note   ") };
+                writeln!(out, "  {mark} {}: {}", hazard.name(), hazard.why())
+            }
+        };
+    }
+}
+
+/// `Write 12`, and what it is in a few words.
+pub fn heading(view: &WriteView) -> (String, String) {
+    let write = &view.write;
+    let seen = seen(write.occurrences);
+    let (state, kind, group) = (write.standing.state(), write.failure.failure_type, write.group);
+    (format!("Write {}", write.id), format!("{state}, {kind}, seen {seen}, group {group}"))
+}
+
+/// What went wrong, what it means and what to do; and the hazards of sending it again.
+pub fn cause(subject: &Subject<'_>, now: Timestamp) -> [Section; 2] {
+    let Subject { view, window, .. } = *subject;
     let write = &view.write;
     let failure = &write.failure;
-    let mut out = String::new();
+    let (mut cause, mut hazards) = (Section::new("Cause"), Section::new("Hazards"));
     let status = failure.status.map(|s| format!("HTTP {s} ")).unwrap_or_default();
     let code = failure.code.as_deref().unwrap_or("no error code");
-    let _ = writeln!(
-        out,
-        "{}  {}, {}, seen {}, group {}",
-        paint.strong(&format!("Write {}", write.id)),
-        write.standing.state(),
-        failure.failure_type,
-        times(write.occurrences),
-        write.group
-    );
-    let _ = writeln!(out, "\n{}", paint.strong("Cause"));
-    let _ = writeln!(out, "  {}", paint.bad(&terminal(&format!("{status}{code}"))));
-    if let Some(message) = &failure.message {
-        let _ = writeln!(out, "  {}", terminal(message));
-    }
+    cause.entries.push(Entry::Wrong(format!("{status}{code}")));
+    cause.entries.extend(failure.message.clone().map(Entry::Text));
     let explanation = explain(failure.status, failure.code.as_deref(), failure.failure_type);
     let retryable =
         if explanation.retryable { "yes" } else { "not by itself: the same bytes fail again until the cause is gone" };
-    pair(&mut out, "Meaning", explanation.meaning);
-    pair(&mut out, "Retryable", retryable);
+    cause.pair("Meaning", explanation.meaning);
+    cause.pair("Retryable", retryable);
     // A hazard that refuses comes before any advice on the error.
     let refusal = view.hazards.iter().find(|h| h.refuses());
-    pair(&mut out, "Next", refusal.map_or(explanation.next, |hazard| hazard.why()));
-    let field = named_field(failure.failure_type, failure.message.as_deref().unwrap_or(""), failure.details.as_deref());
-    if let Some(field) = &field {
-        pair(&mut out, "Field", field);
+    cause.pair("Next", refusal.map_or(explanation.next, |hazard| hazard.why()));
+    if let Some(field) = Marks::of(failure).field {
+        cause.pair("Field", field);
     }
     if let Some(batch) = view.body.as_deref().and_then(|body| batch_line(body, failure)) {
-        pair(&mut out, "Batch", &batch);
+        cause.pair("Batch", batch);
         if write.standing.state() == State::Pending {
-            pair(
-                &mut out,
-                "Split",
-                &format!("dlq split {} makes writes of its records, so that the good ones can go", write.id),
-            );
+            let how = format!("dlq split {} makes writes of its records, so that the good ones can go", write.id);
+            cause.pair("Split", how);
         }
     }
     if let Some(details) = &failure.details {
-        pair(&mut out, "Details", details);
+        cause.pair("Details", details);
     }
     if let Some(cid) = &failure.correlation_id {
-        pair(&mut out, "Correlation", cid);
+        cause.pair("Correlation", cid);
     }
-    if !view.hazards.is_empty() {
-        let _ = writeln!(out, "\n{}", paint.strong("Hazards"));
-        for hazard in &view.hazards {
-            let mark = if hazard.refuses() { paint.bad("refuses") } else { paint.warn("note   ") };
-            let _ = writeln!(out, "  {mark} {}: {}", hazard.name(), hazard.why());
-        }
-    }
+    hazards.entries.extend(view.hazards.iter().copied().map(Entry::Hazard));
     if let Some(since) = write.standing.ambiguous_since {
         let end = since.plus(window);
         let left = if inside_window(since, window, now) {
@@ -98,26 +153,10 @@ pub fn page(subject: &Subject<'_>, now: Timestamp, paint: Palette) -> String {
         } else {
             format!("its key window ended at {}", end.to_human())
         };
-        pair(&mut out, "Ambiguous", &format!("since {}; {left}", since.to_human()));
+        let section = if hazards.entries.is_empty() { &mut cause } else { &mut hazards };
+        section.pair("Ambiguous", format!("since {}; {left}", since.to_human()));
     }
-    request(&mut out, subject, field.as_deref(), paint);
-    if !attempts.is_empty() {
-        let _ = writeln!(out, "\n{}", paint.strong("Attempts"));
-        for attempt in attempts {
-            let _ = writeln!(out, "  {}", terminal(&attempt_line(attempt)));
-        }
-    }
-    let _ = writeln!(out, "\n{}", paint.strong("Times (UTC)"));
-    let mut time = |label, at: Option<Timestamp>| {
-        if let Some(at) = at {
-            pair(&mut out, label, &format!("{}  ({} ago)", at.to_human(), human_length(now.since(at))));
-        }
-    };
-    time("First try", write.first_attempt_at);
-    time("Failed", write.failed_at);
-    time("Captured", Some(write.captured_at));
-    time("Settled", write.settled_at);
-    out
+    [cause, hazards]
 }
 
 /// What is known of a batch's records: `record 2 of 5 (counted from 0), at least`.
@@ -157,65 +196,78 @@ pub fn attempt_line(attempt: &Attempt) -> String {
     format!("{at}  attempt {} of run {}: {outcome}{status}{latency}{cached}{said}{cid}", attempt.n, attempt.run)
 }
 
-fn request(out: &mut String, subject: &Subject<'_>, field: Option<&str>, paint: Palette) {
-    let Subject { view, neighbours, evidence, .. } = *subject;
+/// What is sent, and where it stands among others; the body apart.
+pub fn request(subject: &Subject<'_>) -> Section {
+    let Subject { view, neighbours, .. } = *subject;
     let write = &view.write;
-    let _ = writeln!(out, "\n{}", paint.strong("Request"));
-    let _ = writeln!(
-        out,
-        "  {} {}  (target {}, endpoint {})",
-        write.method,
-        terminal(write.path.as_str()),
-        terminal(&write.target),
-        write.endpoint_origin.name()
-    );
-    pair(out, "Key", &format!("{} ({})", write.key, write.key_origin.name()));
+    let mut section = Section::new("Request");
+    let (target, origin) = (&write.target, write.endpoint_origin.name());
+    section.entries.push(Entry::Text(format!("{} {}  (target {target}, endpoint {origin})", write.method, write.path)));
+    section.pair("Key", format!("{} ({})", write.key, write.key_origin.name()));
     if let Some(parent) = &write.parent_key {
-        pair(out, "Captured key", parent.as_str());
+        section.pair("Captured key", parent.as_str());
     }
-    pair(out, "Lane", write.lane.as_deref().unwrap_or("its own"));
+    section.pair("Lane", write.lane.as_deref().unwrap_or("its own"));
     for (label, older) in [("  goes after", true), ("  goes before", false)] {
         let side = neighbours.iter().filter(|n| n.older == older);
         let names: Vec<String> = side.map(|n| format!("{} ({})", n.id, n.state)).collect();
         if !names.is_empty() {
-            pair(out, label, &names.join(", "));
+            section.pair(label, names.join(", "));
         }
     }
     for (name, value) in &write.headers {
-        pair(out, name, value);
+        section.pair(name, value);
     }
     if let Some(parent) = write.parent {
-        pair(out, "Part of", &format!("write {parent}"));
+        section.pair("Part of", format!("write {parent}"));
     }
     if let Some(parts) = write.parts {
-        pair(out, "Split into", &format!("{parts} writes: dlq list parent:{} state:any", write.id));
+        section.pair("Split into", format!("{parts} writes: dlq list parent:{} state:any", write.id));
     }
     if let Some(source) = &write.source {
-        pair(out, "Source", source);
+        section.pair("Source", source);
     }
-    let Some(body) = &view.body else {
-        pair(out, "Body", "missing: only the event was captured");
-        if let Some(event) = evidence {
-            let _ = writeln!(out, "{}", body_text(event, None, &[]));
-        }
-        return;
-    };
-    let origin = write.body_origin.name();
-    pair(
-        out,
+    section.pair(
         "Body",
-        &format!("{} bytes, {origin}, revision {}, SHA-256 {}", body.len(), write.revision, write.body_sha256),
+        match &view.body {
+            None => "missing: only the event was captured".to_owned(),
+            Some(body) => {
+                let origin = write.body_origin.name();
+                let (revision, sha) = (write.revision, write.body_sha256);
+                format!("{} bytes, {origin}, revision {revision}, SHA-256 {sha}", body.len())
+            }
+        },
     );
-    let failure = &write.failure;
-    let named = named_records(failure.message.as_deref().unwrap_or(""), failure.details.as_deref());
-    let _ = writeln!(out, "{}", body_text(body, field, &named));
+    section
+}
+
+/// The requests that dlq made, oldest first.
+pub fn attempts(attempts: &[Attempt]) -> Section {
+    let entries = attempts.iter().map(|attempt| Entry::Text(attempt_line(attempt))).collect();
+    Section { title: "Attempts", entries }
+}
+
+/// When what happened.
+pub fn times(write: &FailedWrite, now: Timestamp) -> Section {
+    let mut section = Section::new("Times (UTC)");
+    for (label, at) in [
+        ("First try", write.first_attempt_at),
+        ("Failed", write.failed_at),
+        ("Captured", Some(write.captured_at)),
+        ("Settled", write.settled_at),
+    ] {
+        if let Some(at) = at {
+            section.pair(label, format!("{}  ({} ago)", at.to_human(), human_length(now.since(at))));
+        }
+    }
+    section
 }
 
 /// A body as indented JSON with the offending field marked, or as text.
-fn body_text(body: &[u8], field: Option<&str>, named: &[usize]) -> String {
+fn body_text(body: &[u8], marks: &Marks) -> String {
     let mut text = String::new();
     match json::scan(body) {
-        Ok(node) => indented(&mut text, &node, 2, "", &|path| is_marked(path, field, named)),
+        Ok(node) => indented(&mut text, &node, 2, "", marks),
         Err(_) => text.push_str(&format!("    {}", String::from_utf8_lossy(body))),
     }
     let lines: Vec<&str> = text.lines().collect();
@@ -226,7 +278,7 @@ fn body_text(body: &[u8], field: Option<&str>, named: &[usize]) -> String {
     shown.join("\n")
 }
 
-fn indented(out: &mut String, node: &Node<'_>, depth: usize, path: &str, marked: &dyn Fn(&str) -> bool) {
+fn indented(out: &mut String, node: &Node<'_>, depth: usize, path: &str, marks: &Marks) {
     let pad = "  ".repeat(depth);
     if path.is_empty() {
         out.push_str(&pad);
@@ -252,34 +304,17 @@ fn indented(out: &mut String, node: &Node<'_>, depth: usize, path: &str, marked:
         if let Some(name) = name {
             let _ = write!(out, "\"{}\": ", name.raw());
         }
-        indented(out, value, depth + 1, &inner, marked);
+        indented(out, value, depth + 1, &inner, marks);
         if n + 1 < all.len() {
             out.push(',');
         }
-        if name.is_some() && marked(&inner) {
+        if name.is_some() && marks.has(&inner) {
             out.push_str("   <-- this field");
         }
     }
     let _ = write!(out, "\n{pad}{close}");
 }
 
-/// Whether a value is what the error names: its path without indexes, and in a batch of one of the records it names.
-fn is_marked(path: &str, field: Option<&str>, named: &[usize]) -> bool {
-    let in_named = match named_records(path, None).as_slice() {
-        [record] if path.starts_with("records[") && !named.is_empty() => named.contains(record),
-        _ => true,
-    };
-    in_named && field == Some(without_indexes(path).as_str())
-}
-
-fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
-}
-
-fn pair(out: &mut String, label: &str, value: &str) {
-    let _ = writeln!(out, "  {label:<12} {}", terminal(value));
-}
-
-fn times(n: i64) -> String {
+fn seen(n: i64) -> String {
     if n == 1 { "once".to_owned() } else { format!("{n} times") }
 }

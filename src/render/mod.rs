@@ -4,6 +4,7 @@ pub mod count;
 pub mod csv;
 pub mod detail;
 pub mod json;
+pub mod marks;
 pub mod plan;
 pub mod report;
 pub mod style;

@@ -1,0 +1,121 @@
+//! From a selection to a plan that can be shown and sent: the same for the command line and the terminal UI.
+
+use std::time::Duration;
+
+use super::pace::PaceSettings;
+use super::plan::{PlanTerms, build_plan, expected_length};
+use crate::domain::endpoint::BaseUrl;
+use crate::domain::hazard::Hazard;
+use crate::domain::ids::WriteId;
+use crate::domain::plan::Plan;
+use crate::domain::target::TargetSettings;
+use crate::domain::time::{Timestamp, human_length};
+use crate::render::plan::{self, PlanPage};
+use crate::store::{PlanData, Store, StoreError};
+
+/// How the writes of a plan are to be sent.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The target.
+    pub target: TargetSettings,
+    /// Where it is, if someone says so now; else the config or the file does.
+    pub base_url: Option<BaseUrl>,
+    /// Requests per second, and the most of them out at once.
+    pub pace: PaceSettings,
+    /// Hazards that are overridden.
+    pub allowed: Vec<Hazard>,
+    /// Whether each write gets a new key.
+    pub new_key: bool,
+}
+
+/// A plan that can be shown and sent.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// How it will be sent.
+    pub wanted: Wanted,
+    /// What will be sent, and what is refused.
+    pub plan: Plan,
+    /// Where to; `None` if nobody said so yet.
+    pub base_url: Option<BaseUrl>,
+    /// The highest ID when it was made.
+    pub last_id: WriteId,
+    /// How long the run is expected to take.
+    pub length: Duration,
+    /// How long nothing may be sent to the target, because it asked for that.
+    pub closed: Duration,
+    /// What a request took lately, on average; `None` if none was made.
+    pub latency: Option<Duration>,
+}
+
+/// What a request takes before the first one was measured.
+const ASSUMED_LATENCY: Duration = Duration::from_millis(250);
+
+/// Makes a plan of what was selected.
+pub async fn prepare(store: &Store, data: PlanData, wanted: Wanted, now: Timestamp) -> Result<Prepared, StoreError> {
+    let base_url = base_url(store, &wanted.target, wanted.base_url.as_ref()).await?;
+    let latency = store.recent_latency().await?;
+    let closed = store.closed_for(&wanted.target.name, now).await?;
+    let expected =
+        |writes| closed.saturating_add(expected_length(writes, wanted.pace, latency.unwrap_or(ASSUMED_LATENCY)));
+    let terms = PlanTerms {
+        allowed: &wanted.allowed,
+        window: wanted.target.window,
+        new_key: wanted.new_key,
+        length: expected(data.candidates.len()),
+        now,
+    };
+    let last_id = data.last_id.unwrap_or(WriteId(0));
+    let plan = build_plan(data.candidates, &data.mates, &terms);
+    let length = expected(plan.send.len());
+    Ok(Prepared { plan, base_url, last_id, length, closed, latency, wanted })
+}
+
+impl Prepared {
+    /// How many writes will be sent: what was settled since a first plan will be skipped.
+    pub fn count(&self) -> usize {
+        self.plan.send.iter().filter(|write| !write.settled).count()
+    }
+
+    /// The plan for people.
+    pub fn page(&self, now: Timestamp) -> String {
+        let about = PlanPage {
+            target: &self.wanted.target.name,
+            base_url: self.base_url.as_ref(),
+            new_key: self.wanted.new_key,
+            length: self.length,
+            closed: self.closed,
+            pace: self.pace_in_words(),
+        };
+        plan::page(&self.plan, &about, now)
+    }
+
+    fn pace_in_words(&self) -> String {
+        let pace = self.wanted.pace;
+        let rate = pace.rate.map(|rate| format!("{rate} a second, ")).unwrap_or_default();
+        let each = match self.latency {
+            Some(latency) => format!("{} a request", human_length(latency.max(Duration::from_millis(1)))),
+            None => format!("{} a request assumed", human_length(ASSUMED_LATENCY)),
+        };
+        format!("{rate}{} at once, {each}", pace.concurrency)
+    }
+}
+
+/// A target's base URL: as given, from the config, or remembered by the file. An error if it is not the one that the file
+/// is bound to.
+pub async fn base_url(
+    store: &Store,
+    target: &TargetSettings,
+    given: Option<&BaseUrl>,
+) -> Result<Option<BaseUrl>, StoreError> {
+    let known = store.targets().await?;
+    let bound = known.into_iter().find(|t| t.name == target.name).and_then(|t| t.base_url);
+    let asked = given.or(target.base_url.as_ref());
+    match (bound, asked) {
+        (Some(bound), Some(asked)) if bound != *asked => Err(StoreError::OtherBase {
+            name: target.name.clone(),
+            bound: bound.as_str().to_owned(),
+            asked: asked.as_str().to_owned(),
+        }),
+        (bound, asked) => Ok(asked.cloned().or(bound)),
+    }
+}
