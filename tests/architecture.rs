@@ -15,7 +15,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sandbox", &["domain"]),
     ("capture", &["domain", "query", "store", "render", "config"]),
     ("replay", &["domain", "query", "store", "render", "config"]),
-    ("cli", &["domain", "query", "store", "render", "config", "sandbox", "capture", "replay"]),
+    ("repair", &["domain", "query", "store", "render", "config"]),
+    ("tui", &["domain", "query", "store", "render", "config", "capture", "replay", "repair"]),
+    ("cli", &["domain", "query", "store", "render", "config", "sandbox", "capture", "replay", "repair", "tui"]),
 ];
 
 fn sources(directory: &Path) -> Vec<PathBuf> {

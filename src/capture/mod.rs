@@ -1,6 +1,8 @@
-//! Taking failures in: lines of NDJSON, in any of the five shapes, become writes or rejects. Nothing is lost.
+//! Taking failures in: lines of NDJSON, in any of the five shapes, become writes or rejects. Nothing is lost. And writing
+//! them out again.
 
 mod binding;
+pub mod export;
 mod fields;
 mod headers;
 mod ingest;

@@ -427,7 +427,7 @@ pub(super) struct Backup {
 
 #[derive(Debug, Args)]
 pub(super) struct Demo {
-    /// Tell the whole story without a terminal
+    /// Tell the whole story as text, without the terminal UI (as it does where there is no terminal)
     #[arg(long)]
     pub(super) headless: bool,
 }

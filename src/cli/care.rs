@@ -2,12 +2,12 @@
 
 use std::io::{BufRead as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::time::Duration;
 
 use super::args::{Backup, Export, Target};
 use super::context::{Context, Usage};
 use super::output::{Out, note};
+use crate::capture::export;
 use crate::config::{read_token, token_source};
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::filter::Test;
@@ -18,7 +18,7 @@ use crate::render::count::{thousands, writes};
 use crate::render::json;
 use crate::render::table::{Column, table};
 use crate::replay::ExitCode;
-use crate::store::{Finding, Order, PageRequest, Severity, Sort, Store};
+use crate::store::{Finding, Severity, Store};
 
 pub(super) fn target(context: &Context, args: &Target) -> anyhow::Result<ExitCode> {
     match args {
@@ -73,38 +73,9 @@ pub(super) fn export(context: &Context, args: &Export) -> anyhow::Result<ExitCod
     let filter = if filter.names_states() { filter } else { filter.and(Test::State(State::OPEN.to_vec())) };
     let mut out: Box<dyn std::io::Write> = match &args.output {
         None => Box::new(std::io::BufWriter::new(std::io::stdout())),
-        Some(path) => {
-            let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-            let file = file.map_err(|e| match e.kind() {
-                std::io::ErrorKind::AlreadyExists => {
-                    anyhow::anyhow!("{} exists already; nothing was overwritten", path.display())
-                }
-                _ => anyhow::anyhow!("{}: {e}", path.display()),
-            })?;
-            Box::new(std::io::BufWriter::new(file))
-        }
+        Some(path) => Box::new(std::io::BufWriter::new(export::new_file(path)?)),
     };
-    let order = Order { sort: Sort::Id, descending: false };
-    let (mut cursor, mut count) = (None, 0u64);
-    loop {
-        let request =
-            PageRequest { filter: filter.clone(), order, after: cursor, backward: false, limit: 200, bodies: true };
-        let page = store.page(request, context.config.windows(), Timestamp::now()).wait()?;
-        for view in &page.writes {
-            let evidence = if view.body.is_none() { store.evidence(view.write.id).wait()? } else { None };
-            let captured = if view.write.revision == 0 {
-                None
-            } else {
-                store.revisions(view.write.id).wait()?.into_iter().next().and_then(|first| first.body)
-            };
-            writeln!(out, "{}", json::export(view, captured.as_deref(), evidence.as_deref()))?;
-            count += 1;
-        }
-        cursor = page.next;
-        if cursor.is_none() {
-            break;
-        }
-    }
+    let count = export::to_writer(&store, &filter, &context.config.windows(), &mut out)?;
     out.flush()?;
     if !context.global.quiet {
         note(&format!("{} exported", writes(count)));

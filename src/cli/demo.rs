@@ -2,6 +2,7 @@
 //! is real: the requests, the failures, the database, the replay and the ledger that it is checked against.
 
 mod client;
+mod live;
 
 use std::io::Write as _;
 use std::path::Path;
@@ -16,6 +17,7 @@ use super::args::Demo;
 use super::context::{Context, Usage};
 use super::look::group_table;
 use super::telling::Telling;
+use super::ui;
 use crate::capture::{Binding, DEFAULT_TARGET, IngestOptions, ingest};
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::failure_type::FailureType;
@@ -41,10 +43,14 @@ macro_rules! say {
 /// The field that the producer sends and the API's schema lacks.
 const MISSING_FIELD: &str = "loyalty_tier";
 
-pub(super) fn run(context: &Context, _: &Demo) -> anyhow::Result<ExitCode> {
+pub(super) fn run(context: &Context, args: &Demo) -> anyhow::Result<ExitCode> {
     if context.global.json {
         return Err(Usage("the demo is a story for people; it has no --json".to_owned()).into());
     }
+    if args.headless || !ui::is_possible() { tell_story(context) } else { live::run(context) }
+}
+
+fn tell_story(context: &Context) -> anyhow::Result<ExitCode> {
     let directory = tempfile::Builder::new().prefix("dlq-demo-").tempdir()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let sandbox = runtime.block_on(Sandbox::start(Settings::default()))?;

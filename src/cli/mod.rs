@@ -13,6 +13,7 @@ mod runs;
 mod settle;
 mod split;
 mod telling;
+mod ui;
 mod values;
 
 use std::io::IsTerminal as _;
@@ -57,8 +58,11 @@ pub fn main() -> std::process::ExitCode {
 
 fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let Some(command) = cli.command else {
-        Cli::command().print_help()?;
-        return Ok(ExitCode::Ok);
+        if !ui::is_possible() || cli.global.json {
+            Cli::command().print_help()?;
+            return Ok(ExitCode::Ok);
+        }
+        return ui::run(&Context::new(cli.global)?);
     };
     let context = Context::new(cli.global)?;
     match command {

@@ -18,7 +18,25 @@ pub struct Config {
     pub db: Option<PathBuf>,
     /// How long to wait for another process that holds the database.
     pub busy_timeout: Option<Duration>,
+    /// How the terminal UI looks and what its keys mean.
+    pub ui: UiSettings,
     targets: BTreeMap<String, TargetSettings>,
+}
+
+/// The terminal UI's part of the config.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UiSettings {
+    /// `auto`, `dark`, `light`, `16` or `none`.
+    pub theme: Option<String>,
+    /// Whether the mouse is heeded; if nothing is said, unless the session came over ssh.
+    pub mouse: Option<bool>,
+    /// Keys for actions, by their names.
+    #[serde(default)]
+    pub keys: BTreeMap<String, Vec<String>>,
+    /// Saved filters, by their names.
+    #[serde(default)]
+    pub filters: BTreeMap<String, String>,
 }
 
 /// Why the config can't be used.
@@ -47,6 +65,8 @@ pub enum ConfigError {
 struct File {
     db: Option<PathBuf>,
     busy_timeout: Option<String>,
+    #[serde(default)]
+    ui: UiSettings,
     #[serde(default)]
     targets: BTreeMap<String, Target>,
 }
@@ -87,6 +107,7 @@ impl Config {
         let mut config = Self {
             db: file.db,
             busy_timeout: file.busy_timeout.as_deref().map(|t| length("busy_timeout", t)).transpose()?,
+            ui: file.ui,
             targets: BTreeMap::new(),
         };
         for (name, target) in file.targets {

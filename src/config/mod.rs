@@ -4,6 +4,6 @@ mod file;
 mod operator;
 mod token;
 
-pub use file::{Config, ConfigError};
+pub use file::{Config, ConfigError, UiSettings};
 pub use operator::current_operator;
 pub use token::{TokenError, read_token, token_source};

@@ -64,3 +64,11 @@ pub(super) fn kind(name: &str) -> Option<Kind> {
         _ => return None,
     })
 }
+
+/// The text field of that name, if it is one.
+pub fn text_field(name: &str) -> Option<TextField> {
+    match kind(name) {
+        Some(Kind::Text(field)) => Some(field),
+        _ => None,
+    }
+}

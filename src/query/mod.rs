@@ -9,5 +9,5 @@ mod fields;
 mod parse;
 
 pub use error::QueryError;
-pub use fields::FIELDS;
+pub use fields::{FIELDS, text_field};
 pub use parse::parse;

@@ -18,6 +18,12 @@ pub struct PaceSettings {
     pub concurrency: usize,
 }
 
+impl Default for PaceSettings {
+    fn default() -> Self {
+        Self { rate: None, concurrency: 8 }
+    }
+}
+
 /// Leave for one request. It is given back with what was heard.
 #[derive(Debug)]
 #[must_use = "the pace waits for what became of it"]

@@ -67,7 +67,7 @@ pub async fn prepare(store: &Store, data: PlanData, wanted: Wanted, now: Timesta
     let last_id = data.last_id.unwrap_or(WriteId(0));
     let plan = build_plan(data.candidates, &data.mates, &terms);
     let length = expected(plan.send.len());
-    Ok(Prepared { plan, base_url, last_id, length, closed, latency, wanted })
+    Ok(Prepared { wanted, plan, base_url, last_id, length, closed, latency })
 }
 
 impl Prepared {

@@ -45,37 +45,18 @@ impl Store {
     pub fn groups(&self, target: Option<&str>) -> Reply<Vec<Group>> {
         let target = target.map(str::to_owned);
         self.read(move |connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT g.id, t.name, g.object, g.failure_type, g.error_code, g.message, sum(c.n) AS total,
-                   sum(c.n) FILTER (WHERE c.state IN ('pending', 'replaying', 'unknown')) AS open,
-                   g.first_seen, g.last_seen, g.last_replayed
-                 FROM groups g JOIN targets t ON t.id = g.target_id JOIN group_counts c ON c.group_id = g.id
-                 WHERE ?1 IS NULL OR t.name = ?1
-                 GROUP BY g.id HAVING total > 0 ORDER BY open DESC, total DESC, g.id",
-            )?;
-            let rows = statement.query_map([target], |row| {
-                let code: String = row.get(4)?;
-                Ok(Group {
-                    id: row.get(0)?,
-                    target: row.get(1)?,
-                    object: row.get(2)?,
-                    failure_type: row.get(3)?,
-                    error_code: (!code.is_empty()).then_some(code),
-                    message: row.get(5)?,
-                    count: row.get(6)?,
-                    open: row.get::<_, Option<i64>>(7)?.unwrap_or(0),
-                    first_seen: row.get(8)?,
-                    last_seen: row.get(9)?,
-                    last_replayed: row.get(10)?,
-                    example_id: None,
-                })
-            })?;
-            let mut groups: Vec<Group> = rows.collect::<Result<_, _>>()?;
+            let mut groups = read_groups(connection, target)?;
             for group in &mut groups {
                 group.example_id = example(connection, group.id, group.open > 0)?;
             }
             Ok(groups)
         })
+    }
+
+    /// The same without an example of each, which takes a look at its writes.
+    pub fn groups_without_examples(&self, target: Option<&str>) -> Reply<Vec<Group>> {
+        let target = target.map(str::to_owned);
+        self.read(move |connection| read_groups(connection, target))
     }
 
     /// The numbers of writes in each state, by some field; of one target if it is named.
@@ -168,6 +149,35 @@ impl Store {
             Ok(connection.query_row("SELECT coalesce(max(id), 0) FROM writes", [], |row| row.get(0))?)
         })
     }
+}
+
+fn read_groups(connection: &Connection, target: Option<String>) -> JobResult<Vec<Group>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT g.id, t.name, g.object, g.failure_type, g.error_code, g.message, sum(c.n) AS total,
+           sum(c.n) FILTER (WHERE c.state IN ('pending', 'replaying', 'unknown')) AS open,
+           g.first_seen, g.last_seen, g.last_replayed
+         FROM groups g JOIN targets t ON t.id = g.target_id JOIN group_counts c ON c.group_id = g.id
+         WHERE ?1 IS NULL OR t.name = ?1
+         GROUP BY g.id HAVING total > 0 ORDER BY open DESC, total DESC, g.id",
+    )?;
+    let rows = statement.query_map([target], |row| {
+        let code: String = row.get(4)?;
+        Ok(Group {
+            id: row.get(0)?,
+            target: row.get(1)?,
+            object: row.get(2)?,
+            failure_type: row.get(3)?,
+            error_code: (!code.is_empty()).then_some(code),
+            message: row.get(5)?,
+            count: row.get(6)?,
+            open: row.get::<_, Option<i64>>(7)?.unwrap_or(0),
+            first_seen: row.get(8)?,
+            last_seen: row.get(9)?,
+            last_replayed: row.get(10)?,
+            example_id: None,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn count_where(connection: &Connection, clause: &Where, after: Option<WriteId>) -> JobResult<i64> {

@@ -45,6 +45,11 @@ impl Client {
         token.clone_into(&mut self.token);
     }
 
+    /// What failed since this was last asked: the lines that the producer published.
+    pub(super) fn take_failures(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.sent).into_iter().filter_map(|sent| sent.failure).collect()
+    }
+
     pub(super) fn into_sent(self) -> Vec<Sent> {
         self.sent
     }

@@ -4,11 +4,13 @@
 //! node knows the exact bytes it stood in, because those bytes are what will be sent again.
 //! The dialect is that of `CPython`'s `json.loads` (so `NaN` and `Infinity` are read too).
 
+mod layout;
 mod number;
 mod python;
 mod scan;
 mod text;
 
+pub use layout::{compact, indented};
 pub use python::{PythonError, canonical, dumps};
 pub use scan::{MAX_DEPTH, Node, Number, ScanError, ScanErrorKind, Value, scan, scan_within};
 pub use text::JsonStr;

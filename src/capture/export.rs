@@ -1,0 +1,87 @@
+//! Writing writes out, as lines that `ingest` takes back.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::domain::filter::Filter;
+use crate::domain::time::Timestamp;
+use crate::render::json;
+use crate::store::{Order, PageRequest, Sort, Store, StoreError};
+
+/// Why an export broke off.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The file is there already.
+    #[error("{0} exists already; nothing was overwritten")]
+    Exists(PathBuf),
+    /// The file can't be made.
+    #[error("{path}: {why}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        why: std::io::Error,
+    },
+    /// A line can't be written.
+    #[error(transparent)]
+    Write(#[from] std::io::Error),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Writes that are read at once.
+const PAGE: usize = 200;
+
+/// Writes all that match to a new file that only its owner can read. Gives how many. Waits: not for where a runtime runs.
+pub fn to_new_file(
+    store: &Store,
+    filter: &Filter,
+    windows: &(impl Fn(&str) -> Duration + Send + Clone + 'static),
+    path: &Path,
+) -> Result<u64, ExportError> {
+    let mut out = BufWriter::new(new_file(path)?);
+    let count = to_writer(store, filter, windows, &mut out)?;
+    out.flush()?;
+    Ok(count)
+}
+
+/// A new file, mode 0600.
+pub fn new_file(path: &Path) -> Result<File, ExportError> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|why| match why.kind() {
+        ErrorKind::AlreadyExists => ExportError::Exists(path.to_owned()),
+        _ => ExportError::File { path: path.to_owned(), why },
+    })
+}
+
+/// Writes all that match, a line each, in the order of their IDs. Gives how many.
+pub fn to_writer(
+    store: &Store,
+    filter: &Filter,
+    windows: &(impl Fn(&str) -> Duration + Send + Clone + 'static),
+    out: &mut dyn Write,
+) -> Result<u64, ExportError> {
+    let order = Order { sort: Sort::Id, descending: false };
+    let (mut after, mut count) = (None, 0);
+    loop {
+        let request = PageRequest { filter: filter.clone(), order, after, backward: false, limit: PAGE, bodies: true };
+        let page = store.page(request, windows.clone(), Timestamp::now()).wait()?;
+        for view in &page.writes {
+            let id = view.write.id;
+            let evidence = if view.body.is_none() { store.evidence(id).wait()? } else { None };
+            let captured = match view.write.revision {
+                0 => None,
+                _ => store.revisions(id).wait()?.into_iter().next().and_then(|first| first.body),
+            };
+            writeln!(out, "{}", json::export(view, captured.as_deref(), evidence.as_deref()))?;
+            count += 1;
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(count);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! `dlq` on a terminal: the UI.
+
+use std::io::IsTerminal as _;
+
+use super::args::Color;
+use super::context::{Context, Usage};
+use crate::replay::ExitCode;
+use crate::tui::app::Setup;
+use crate::tui::keymap::Keymap;
+use crate::tui::theme::{Theme, Tier};
+use crate::tui::{Settings, run as run_ui};
+
+/// Whether there is a terminal to draw on and to read keys from.
+pub(super) fn is_possible() -> bool {
+    std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+}
+
+pub(super) fn run(context: &Context) -> anyhow::Result<ExitCode> {
+    let path = context.db()?;
+    let settings = Settings {
+        setup: setup(context, path.display().to_string())?,
+        path,
+        config: context.config.clone(),
+        operator: context.operator.clone(),
+        base_url: context.global.base_url.clone(),
+        demo: None,
+    };
+    run_ui(settings)?;
+    Ok(ExitCode::Ok)
+}
+
+/// What the config and the environment say of the screen.
+pub(super) fn setup(context: &Context, path: String) -> anyhow::Result<Setup> {
+    let ui = &context.config.ui;
+    let wrong = |why: String| Usage(format!("config: {why}"));
+    let configured = match ui.theme.as_deref() {
+        None | Some("auto") => None,
+        Some(name) => Some(
+            Tier::parse(name)
+                .ok_or_else(|| wrong(format!("ui.theme: {name:?} is none of {}", Tier::NAMES.join(", "))))?,
+        ),
+    };
+    let variable = |name: &str| std::env::var(name).ok();
+    let mut theme = Theme::detect(configured, &variable);
+    match context.global.color {
+        Color::Never => theme.tier = Tier::Plain,
+        Color::Always if theme.tier == Tier::Plain => theme.tier = Tier::Sixteen,
+        _ => {}
+    }
+    // Over ssh the terminal's own selection is worth more than a click.
+    let is_remote = ["SSH_CONNECTION", "SSH_TTY"].into_iter().any(|name| variable(name).is_some_and(|v| !v.is_empty()));
+    Ok(Setup {
+        path,
+        target: context.global.target.clone(),
+        saved: ui.filters.iter().map(|(name, query)| (name.clone(), query.clone())).collect(),
+        keymap: Keymap::with(&ui.keys).map_err(wrong)?,
+        theme,
+        mouse: ui.mouse.unwrap_or(!is_remote),
+        is_demo: false,
+    })
+}

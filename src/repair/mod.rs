@@ -1,0 +1,5 @@
+//! Repairing writes: what an edit may make of a body, before the store keeps it as a new revision.
+
+mod edit;
+
+pub use edit::{EditError, Outcome, check, for_editor};

@@ -1,0 +1,260 @@
+//! The one table of actions. Keys, footer, help, palette and `docs/keys.md` come from it.
+
+use std::fmt::Write as _;
+
+/// Where the cursor is at home: what a key means depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// The groups.
+    Groups,
+    /// The writes.
+    Writes,
+    /// One write.
+    Detail,
+    /// What a replay would send.
+    Plan,
+    /// A replay.
+    Run,
+    /// The replays.
+    Runs,
+    /// One write that was sent to try it.
+    Trial,
+    /// An edit, before it is kept.
+    Review,
+    /// The help.
+    Help,
+}
+
+impl Place {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Groups,
+        Self::Writes,
+        Self::Detail,
+        Self::Plan,
+        Self::Run,
+        Self::Runs,
+        Self::Trial,
+        Self::Review,
+        Self::Help,
+    ];
+
+    /// Its name on the screen.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Groups => "Groups",
+            Self::Writes => "Writes",
+            Self::Detail => "Write",
+            Self::Plan => "Plan",
+            Self::Run => "Run",
+            Self::Runs => "Runs",
+            Self::Trial => "Try one",
+            Self::Review => "Edit",
+            Self::Help => "Help",
+        }
+    }
+}
+
+/// What has to be there for an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing.
+    Nothing,
+    /// Writes that are marked, under the cursor, or in the group there.
+    Writes,
+    /// One write.
+    Write,
+    /// One write whose body can be edited.
+    Body,
+    /// A plan that sends something.
+    Plan,
+    /// A run that is under way.
+    RunUnderWay,
+    /// A plan, or a run that is under way.
+    Pace,
+    /// A run that is over and left something.
+    RunOver,
+    /// Something that can be undone.
+    Undo,
+    /// The demo.
+    Demo,
+}
+
+impl Needs {
+    /// What it says when that is missing.
+    pub fn missing(self) -> &'static str {
+        match self {
+            Self::Nothing => "",
+            Self::Writes => "there is no write here",
+            Self::Write => "there is no write under the cursor",
+            Self::Body => "only an open write with a body that no run has in hand can be edited",
+            Self::Plan => "there is nothing to send",
+            Self::RunUnderWay | Self::Pace => "the run is over",
+            Self::RunOver => "the run is under way, or has left nothing",
+            Self::Undo => "there is nothing to undo: discards and edits of this session can be",
+            Self::Demo => "only the demo has a schema to fix; yours is fixed at the API",
+        }
+    }
+}
+
+/// An action with all that is known of it.
+#[derive(Debug)]
+pub struct About {
+    /// The action.
+    pub action: Action,
+    /// Its name in the config.
+    pub name: &'static str,
+    /// A word for the footer; empty for what every list has.
+    pub short: &'static str,
+    /// What it does.
+    pub help: &'static str,
+    /// Its keys.
+    pub keys: &'static [&'static str],
+    /// Where it can be done.
+    pub places: &'static [Place],
+    /// What it needs.
+    pub needs: Needs,
+}
+
+use Place::{Detail, Groups, Plan, Review, Run, Runs, Writes};
+
+const EVERYWHERE: &[Place] = &Place::ALL;
+const LISTS: &[Place] = &[Groups, Writes, Runs];
+const ABOUT_WRITES: &[Place] = &[Groups, Writes, Detail];
+
+macro_rules! actions {
+    ($($action:ident $name:literal [$($key:literal)*] in $places:expr, $needs:ident, $short:literal, $help:literal;)*) => {
+        /// Something that can be done.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[expect(missing_docs, reason = "the table says what each one does")]
+        pub enum Action { $($action,)* }
+
+        /// The table. Footers show its actions in this order, as far as there is room.
+        pub const ACTIONS: &[About] = &[$(About {
+            action: Action::$action, name: $name, short: $short, help: $help, keys: &[$($key),*], places: $places,
+            needs: Needs::$needs,
+        },)*];
+    };
+}
+
+actions! {
+    Send "send" ["enter"] in &[Plan], Plan, "send", "Send what the plan shows";
+    KeepEdit "keep-edit" ["enter"] in &[Review], Nothing, "keep", "Keep the edit as a new revision";
+    EditAgain "edit-again" ["e"] in &[Review], Nothing, "edit again", "Open the editor again with what was typed";
+    Pause "pause" ["space"] in &[Run], RunUnderWay, "pause", "Pause the run, or let it go on";
+    Stop "stop" ["s"] in &[Run], RunUnderWay, "stop", "Finish what is in flight, then end the run";
+    Open "open" ["enter" "right" "l"] in LISTS, Nothing, "open", "Open what is under the cursor";
+    RunWrites "run-writes" ["enter"] in &[Run], Nothing, "writes", "Show the writes of the run";
+    Fix "fix" ["F"] in EVERYWHERE, Demo, "fix the schema", "Demo: add the missing field to the API's schema";
+    Replay "replay" ["r"] in ABOUT_WRITES, Writes, "replay", "Replay: see the plan, then send";
+    TryOne "try-one" ["p"] in ABOUT_WRITES, Writes, "try one", "Send one of the writes and see request and answer side by side";
+    DryRun "dry-run" ["D"] in ABOUT_WRITES, Writes, "", "Show what a replay would send, write by write; send nothing";
+    Continue "continue" ["c"] in &[Run, Runs], RunOver, "send the rest", "Plan what the run has left";
+    Filter "filter" ["/"] in &[Groups, Writes], Nothing, "filter", "Type a query; results follow as you type";
+    Mark "mark" ["space"] in &[Writes], Write, "mark", "Mark the write under the cursor, or take its mark away";
+    Edit "edit" ["e"] in &[Writes, Detail], Body, "edit", "Edit the body in $EDITOR; what you keep becomes a new revision";
+    Discard "discard" ["d"] in ABOUT_WRITES, Writes, "discard", "Give writes up, with a reason";
+    Resolve "resolve" ["a"] in ABOUT_WRITES, Writes, "resolve", "Settle writes by hand: you looked, and the API has them or has them not";
+    Undo "undo" ["u"] in ABOUT_WRITES, Undo, "undo", "Take the last discard or edit back";
+    Copy "copy" ["y"] in &[Writes, Detail], Write, "copy", "Copy the key, the correlation ID, the body or a curl line without the token";
+    NextTab "next-tab" ["tab" "right" "l"] in &[Detail], Nothing, "next tab", "Go to the next tab";
+    PreviousTab "previous-tab" ["shift-tab" "left" "h"] in &[Detail], Nothing, "", "Go to the previous tab";
+    Fold "fold" ["enter" "space"] in &[Detail], Nothing, "fold", "Fold or unfold the JSON at the line";
+    FoldAll "fold-all" ["z"] in &[Detail], Nothing, "", "Fold or unfold all of the JSON";
+    Hazards "hazards" ["H"] in &[Plan], Nothing, "hazards", "Choose hazards to override";
+    More "more" ["+" "="] in &[Plan, Run], Pace, "faster", "Send more at once";
+    Less "less" ["-"] in &[Plan, Run], Pace, "slower", "Send fewer at once";
+    Rate "rate" ["R"] in &[Plan, Run], Pace, "rate", "Limit the writes per second";
+    NewKey "new-key" ["n"] in &[Plan], Nothing, "new key", "Send under new keys, past the API's cache of refusals";
+    Reason "reason" ["w"] in &[Plan], Nothing, "why", "Say why, for the record";
+    NextScreen "next-screen" ["tab"] in LISTS, Nothing, "next screen", "Go from groups to writes to runs";
+    PreviousScreen "previous-screen" ["shift-tab"] in LISTS, Nothing, "", "Go the other way";
+    Saved "saved-filters" ["f"] in &[Groups, Writes], Nothing, "", "Choose one of the config's saved filters";
+    ClearFilter "clear-filter" ["x"] in &[Groups, Writes], Nothing, "", "Take filter, types and state away";
+    Transient "type-transient" ["1"] in &[Groups, Writes], Nothing, "", "Show transient failures, or hide them";
+    Schema "type-schema" ["2"] in &[Groups, Writes], Nothing, "", "Show schema failures, or hide them";
+    BadData "type-bad-data" ["3"] in &[Groups, Writes], Nothing, "", "Show bad data, or hide it";
+    Auth "type-auth" ["4"] in &[Groups, Writes], Nothing, "", "Show auth failures, or hide them";
+    NextState "next-state" ["s"] in &[Writes], Nothing, "", "Show the next state: open, pending, unknown, replayed, resolved, discarded, all";
+    PreviousState "previous-state" ["S"] in &[Writes], Nothing, "", "Show the state before";
+    Sort "sort" ["o"] in &[Writes], Nothing, "", "Sort by the next column";
+    Reverse "reverse" ["O"] in &[Writes], Nothing, "", "Turn the order round";
+    MarkRange "mark-range" ["v"] in &[Writes], Write, "", "Begin a range of marks, or end it";
+    MarkAll "mark-all" ["*"] in &[Writes], Write, "", "Mark all that match, also those that are not on the screen";
+    Export "export" ["E"] in ABOUT_WRITES, Writes, "", "Write the writes to a file that `dlq ingest` takes back";
+    Narrower "narrower" ["<"] in &[Writes, Detail], Nothing, "", "Make the list narrower";
+    Wider "wider" [">"] in &[Writes, Detail], Nothing, "", "Make the list wider";
+    Up "up" ["up" "k"] in EVERYWHERE, Nothing, "", "Go up";
+    Down "down" ["down" "j"] in EVERYWHERE, Nothing, "", "Go down";
+    PageUp "page-up" ["pgup" "ctrl-b" "ctrl-u"] in EVERYWHERE, Nothing, "", "Go a page up";
+    PageDown "page-down" ["pgdn" "ctrl-f" "ctrl-d"] in EVERYWHERE, Nothing, "", "Go a page down";
+    First "first" ["home" "g"] in EVERYWHERE, Nothing, "", "Go to the first line";
+    Last "last" ["end" "G"] in EVERYWHERE, Nothing, "", "Go to the last line";
+    Back "back" ["esc" "backspace"] in EVERYWHERE, Nothing, "back", "Go back; in a list first take the marks away";
+    Palette "palette" [":"] in EVERYWHERE, Nothing, "commands", "Find any action by its name";
+    Help "help" ["?"] in EVERYWHERE, Nothing, "help", "Show all keys";
+    Mouse "mouse" ["m"] in EVERYWHERE, Nothing, "", "Turn the mouse on or off (off: the terminal selects text itself)";
+    Redraw "redraw" ["ctrl-l"] in EVERYWHERE, Nothing, "", "Draw the screen anew";
+    Suspend "suspend" ["ctrl-z"] in EVERYWHERE, Nothing, "", "Stop dlq and go back to the shell; fg comes back";
+    Quit "quit" ["q" "ctrl-c"] in EVERYWHERE, Nothing, "quit", "Quit; asks while a replay is under way";
+}
+
+impl Action {
+    /// What the table says of it.
+    pub fn about(self) -> &'static About {
+        &ACTIONS[self as usize]
+    }
+}
+
+/// `docs/keys.md`.
+pub fn keys_page() -> String {
+    let mut page = "# Keys\n\nMade from the table in `src/tui/actions.rs`; a test holds the two together. Any of them can be given \
+                    other keys in the config:\n\n```toml\n[ui.keys]\nreplay = [\"r\", \"f5\"]\n```\n"
+        .to_owned();
+    for place in Place::ALL {
+        let here = ACTIONS.iter().filter(|a| a.places.contains(&place) && a.places.len() < EVERYWHERE.len());
+        let rows: Vec<String> = here.map(row).collect();
+        if !rows.is_empty() {
+            let _ = write!(page, "\n## {}\n\n{HEAD}{}", place.name(), rows.concat());
+        }
+    }
+    let rows: Vec<String> = ACTIONS.iter().filter(|a| a.places.len() == EVERYWHERE.len()).map(row).collect();
+    let _ = write!(page, "\n## Everywhere\n\n{HEAD}{}", rows.concat());
+    page
+}
+
+const HEAD: &str = "| keys | action | does |\n|---|---|---|\n";
+
+fn row(about: &About) -> String {
+    let keys: Vec<String> = about.keys.iter().map(|key| format!("`{key}`")).collect();
+    format!("| {} | `{}` | {} |\n", keys.join(" "), about.name, about.help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_the_order_of_its_actions_and_complete() {
+        let mut names: Vec<&str> = Vec::new();
+        for about in ACTIONS {
+            assert_eq!(about.action.about().name, about.name);
+            assert!(!about.help.is_empty() && !about.places.is_empty(), "{}", about.name);
+            assert!(about.needs == Needs::Nothing || !about.needs.missing().is_empty());
+            names.push(about.name);
+        }
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ACTIONS.len());
+    }
+
+    #[test]
+    fn the_page_of_keys_is_the_table() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/keys.md");
+        if std::env::var_os("DLQ_WRITE_DOCS").is_some() {
+            std::fs::write(path, keys_page()).unwrap();
+        }
+        let page = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(page == keys_page(), "docs/keys.md is not what the table says: DLQ_WRITE_DOCS=1 cargo test writes it");
+    }
+}

@@ -1,0 +1,253 @@
+//! What comes back from outside: rows, plans, runs, edits.
+
+use std::sync::Arc;
+
+use super::actions::Place;
+use super::app::{App, File, Review, Undo};
+use super::msg::{Edited, Effect, Msg};
+use super::state::complete::choices;
+use super::state::detail::diff;
+use super::state::run::RunScreen;
+use super::state::scroll::Scroll;
+use super::theme::Role;
+use super::view::layout::Layout;
+use crate::domain::ids::WriteId;
+use crate::domain::state::Event;
+use crate::render::count::writes;
+use crate::repair::{Outcome, check};
+use crate::store::Settled;
+
+impl App {
+    pub(super) fn answer(&mut self, msg: Msg) {
+        match msg {
+            Msg::Opened(Ok(())) => {
+                self.file = File::Open;
+                self.refresh();
+            }
+            Msg::Opened(Err(why)) => self.file = File::Closed(why),
+            Msg::Overview(overview) => self.overview = *overview,
+            Msg::Groups(groups) => {
+                // The cursor stays on its group.
+                let at = self.current_group().map(|group| group.id);
+                self.groups = groups;
+                self.has_groups = true;
+                if let Some(found) = at.and_then(|id| self.shown_groups().position(|group| group.id == id)) {
+                    self.groups_scroll.at = found;
+                }
+                self.keep_seen();
+            }
+            Msg::Runs(runs) => {
+                let at = self.current_run().map(|run| run.id);
+                self.runs = runs;
+                if let Some(found) = at.and_then(|id| self.runs.iter().position(|run| run.id == id)) {
+                    self.runs_scroll.at = found;
+                }
+                self.keep_seen();
+            }
+            Msg::Page(ticket, rows) if ticket == self.page_ticket => {
+                self.is_loading = false;
+                self.writes.take(*rows, Layout::of(self).rows());
+                self.follow_cursor();
+                if self.reads_again {
+                    self.refresh();
+                }
+            }
+            Msg::Counted(ticket, count) if ticket == self.count_ticket => self.count = Some(count),
+            Msg::Detail(id, Some(detail)) if self.detail.id == Some(id) => self.detail.take(detail),
+            Msg::Detail(id, None) if self.detail.id == Some(id) => {
+                self.detail.id = None;
+                self.detail.shown = None;
+                if self.place() == Place::Detail {
+                    self.places.pop();
+                    self.say(Role::Warn, format!("write {id} is gone: it was purged"));
+                }
+            }
+            Msg::Values(ticket, values) if ticket == self.filter.ticket && self.filter.is_typing => {
+                self.filter.choices = choices(self.filter.value_start, values);
+                self.filter.chosen = 0;
+            }
+            Msg::Prepared(ticket, result) => {
+                if let Some(plan) = self.plan.as_mut().filter(|plan| plan.ticket == ticket) {
+                    match result {
+                        Ok(prepared) => {
+                            plan.prepared = Some(Arc::from(prepared));
+                            plan.error = None;
+                        }
+                        Err(why) => plan.error = Some(why),
+                    }
+                }
+            }
+            Msg::Began(_) | Msg::Run(_) | Msg::Ended(_) | Msg::RunIs(_) => self.answer_of_run(msg),
+            Msg::Settled(event, Ok(settled)) => self.settled(event, settled),
+            Msg::Edited(id, Ok(edited)) => self.edited(id, *edited),
+            Msg::Kept(id, Ok(revision)) => {
+                self.undo.push(Undo::Edit(id, revision));
+                self.say(
+                    Role::Good,
+                    format!("write {id} has revision {revision} now; {} takes it back", self.key_of_undo()),
+                );
+                self.refresh();
+            }
+            Msg::Unkept(id, Ok(revision)) => {
+                self.say(Role::Good, format!("write {id} is at revision {revision} again"));
+                self.refresh();
+            }
+            Msg::Fixed => {
+                if let Some(guide) = &mut self.guide {
+                    guide.is_fixed = true;
+                }
+                self.say(Role::Good, "the schema has the field now");
+            }
+            Msg::Verdict(verdict) => {
+                if let Some(guide) = &mut self.guide {
+                    guide.verdict = Some(verdict);
+                }
+            }
+            Msg::Done(Ok(text)) => self.say(Role::Good, text),
+            Msg::Settled(_, Err(why))
+            | Msg::Edited(_, Err(why))
+            | Msg::Kept(_, Err(why))
+            | Msg::Unkept(_, Err(why))
+            | Msg::Done(Err(why))
+            | Msg::Trouble(why) => self.say(Role::Bad, why),
+            // Answers to questions that nobody asks any more.
+            _ => {}
+        }
+    }
+
+    fn answer_of_run(&mut self, msg: Msg) {
+        match msg {
+            Msg::Began(Ok(id)) => {
+                if let Some(run) = self.run.as_mut().filter(|run| run.is_own() && run.id.is_none()) {
+                    run.id = Some(id);
+                    if run.is_stopping {
+                        self.stop_run();
+                    }
+                }
+            }
+            Msg::Began(Err(why)) => self.fail_run(why),
+            Msg::Run(events) => {
+                let now = self.now;
+                if let Some(run) = self.run.as_mut().filter(|run| run.is_own()) {
+                    for event in events {
+                        run.take(event, now);
+                    }
+                    run.measure(now);
+                }
+            }
+            Msg::Ended(Ok(report)) => {
+                let now = self.now;
+                if let Some(run) = self.run.as_mut().filter(|run| run.is_own()) {
+                    run.ended = Some(now);
+                    run.tally = report.tally;
+                    let role = if report.stopped.is_some() || report.error.is_some() { Role::Bad } else { Role::Good };
+                    run.say(role, now, "the run is over");
+                    run.report = Some(report);
+                }
+                self.after_run();
+            }
+            Msg::Ended(Err(why)) => self.fail_run(why),
+            Msg::RunIs(known) => self.run_is(known),
+            _ => {}
+        }
+    }
+
+    fn key_of_undo(&self) -> String {
+        self.setup.keymap.key(super::actions::Action::Undo)
+    }
+
+    /// The detail beside the list shows the write under the cursor.
+    pub(super) fn follow_cursor(&mut self) {
+        if self.place() != Place::Writes || !Layout::is_wide(self.size.0) {
+            return;
+        }
+        let current = self.writes.current().map(|view| view.write.id);
+        if current != self.detail.id {
+            self.show_detail(current);
+        }
+    }
+
+    pub(super) fn show_detail(&mut self, id: Option<WriteId>) {
+        self.detail.id = id;
+        match id {
+            Some(id) => self.effects.push(Effect::Detail(id)),
+            None => self.detail.shown = None,
+        }
+    }
+
+    fn fail_run(&mut self, why: String) {
+        if let Some(run) = self.run.as_mut().filter(|run| run.is_own()) {
+            run.error = Some(why.clone());
+        }
+        self.say(Role::Bad, why);
+        self.after_run();
+    }
+
+    fn after_run(&mut self) {
+        if self.quits_after_run {
+            self.effects.push(Effect::Quit);
+        } else {
+            if self.setup.is_demo {
+                self.effects.push(Effect::Check);
+            }
+            self.refresh();
+        }
+    }
+
+    fn run_is(&mut self, known: Option<Box<crate::domain::run::Run>>) {
+        let Some(known) = known else { return };
+        match &mut self.run {
+            Some(run) if run.id == Some(known.id) => run.refresh(known),
+            _ => self.run = Some(RunScreen::of(known)),
+        }
+    }
+
+    fn settled(&mut self, event: Event, settled: Settled) {
+        let done = writes(settled.done.len() as u64);
+        let what = match event {
+            Event::Discard => "discarded",
+            Event::Reopen => "taken back",
+            _ => "resolved",
+        };
+        if let Some((id, why)) = settled.refused.first() {
+            let more = settled.refused.len() - 1;
+            let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+            self.say(Role::Warn, format!("write {id} was left as it is: {why}{more}"));
+        }
+        if !settled.done.is_empty() {
+            let undo = match event {
+                Event::Discard => format!("; {} takes that back", self.key_of_undo()),
+                _ => String::new(),
+            };
+            self.say(Role::Good, format!("{done} {what}{undo}"));
+            if event == Event::Discard {
+                self.undo.push(Undo::Discard(settled.done));
+            }
+        }
+        self.marks = super::app::Marks::default();
+        self.refresh();
+    }
+
+    /// What came back from the editor is looked at before it is kept.
+    fn edited(&mut self, id: WriteId, edited: Edited) {
+        let (result, lines) = match check(&edited.before, &edited.text) {
+            Ok(Outcome::Same) => {
+                self.effects.push(Effect::Forget(edited.file));
+                self.say(Role::Text, format!("write {id}: nothing was changed"));
+                return;
+            }
+            Ok(Outcome::Changed(body)) => {
+                let lines = diff(&edited.before, &body);
+                (Ok(body), lines)
+            }
+            Err(why) => {
+                let text = edited.text.lines().enumerate();
+                (Err(why.to_string()), text.map(|(n, line)| (Role::Text, format!("{:>4}  {line}", n + 1))).collect())
+            }
+        };
+        self.review = Some(Review { id, edited, result, lines, scroll: Scroll::default() });
+        if self.place() != Place::Review {
+            self.places.push(Place::Review);
+        }
+    }
+}

@@ -1,0 +1,405 @@
+//! The application: all that the terminal UI knows, and `update`, the only place where that changes.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::actions::Place;
+use super::guide::Guide;
+use super::keymap::{Chord, Keymap};
+use super::msg::{Closed, Effect, Msg, Overview, Part, Ticket};
+use super::state::detail::DetailPane;
+use super::state::dialog::Dialog;
+use super::state::filter_line::FilterLine;
+use super::state::plan::PlanScreen;
+use super::state::run::RunScreen;
+use super::state::scroll::Scroll;
+use super::state::window::{CHUNK, Window};
+use super::theme::{Role, Theme};
+use super::view::layout::Layout;
+use crate::domain::filter::{Filter, Test, TextField, TextMatch};
+use crate::domain::group::Group;
+use crate::domain::ids::WriteId;
+use crate::domain::run::Run;
+use crate::domain::time::Timestamp;
+use crate::store::{Order, Sort};
+use crate::tui::msg::Edited;
+
+/// What is set when the application starts.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// Where the file is, for people.
+    pub path: String,
+    /// Only this target's writes are shown.
+    pub target: Option<String>,
+    /// Filters by name.
+    pub saved: Vec<(String, String)>,
+    /// The keys.
+    pub keymap: Keymap,
+    /// The colours.
+    pub theme: Theme,
+    /// Whether the mouse is heeded.
+    pub mouse: bool,
+    /// Whether this is the demo.
+    pub is_demo: bool,
+}
+
+/// How it stands with the file.
+#[derive(Debug)]
+pub enum File {
+    /// It is being opened.
+    Opening,
+    /// It is open.
+    Open,
+    /// It is not.
+    Closed(Closed),
+}
+
+/// Writes that are marked.
+#[derive(Debug, Default)]
+pub struct Marks {
+    /// One by one.
+    pub ids: BTreeSet<WriteId>,
+    /// All that match, also those that come in.
+    pub all: bool,
+    /// Where a range began.
+    pub from: Option<WriteId>,
+}
+
+/// Something to say for a moment.
+#[derive(Debug, Clone)]
+pub struct Toast {
+    /// How it is meant.
+    pub role: Role,
+    /// What it says.
+    pub text: String,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+/// Something that can be undone.
+#[derive(Debug, Clone)]
+pub enum Undo {
+    /// A discard of these writes.
+    Discard(Vec<WriteId>),
+    /// The edit that made this revision.
+    Edit(WriteId, i64),
+}
+
+/// An edit, before it is kept.
+#[derive(Debug)]
+pub struct Review {
+    /// The write.
+    pub id: WriteId,
+    /// What came back from the editor.
+    pub edited: Edited,
+    /// The new body; or why it can't be one.
+    pub result: Result<Vec<u8>, String>,
+    /// What is different.
+    pub lines: Vec<(Role, String)>,
+    /// Where that stands.
+    pub scroll: Scroll,
+}
+
+/// The application.
+#[derive(Debug)]
+pub struct App {
+    /// What was set at the start.
+    pub setup: Setup,
+    /// The terminal's width and height.
+    pub size: (u16, u16),
+    /// The clock, as of the last message.
+    pub now: Timestamp,
+    /// The file.
+    pub file: File,
+    /// What the header shows.
+    pub overview: Overview,
+    /// The groups.
+    pub groups: Vec<Group>,
+    /// The cursor among those that are shown.
+    pub groups_scroll: Scroll,
+    /// Whether they were read.
+    pub has_groups: bool,
+    /// The writes.
+    pub writes: Window,
+    /// In which order.
+    pub order: Order,
+    /// Which of them.
+    pub filter: FilterLine,
+    /// How many those are.
+    pub count: Option<i64>,
+    /// Whether a question for writes is open.
+    pub is_loading: bool,
+    /// What is marked.
+    pub marks: Marks,
+    /// The runs.
+    pub runs: Vec<Run>,
+    /// The cursor among them.
+    pub runs_scroll: Scroll,
+    /// One write.
+    pub detail: DetailPane,
+    /// A plan.
+    pub plan: Option<PlanScreen>,
+    /// A run.
+    pub run: Option<RunScreen>,
+    /// An edit.
+    pub review: Option<Review>,
+    /// Where the help stands.
+    pub help_scroll: Scroll,
+    /// Where the cursor was at home, and is now.
+    pub places: Vec<Place>,
+    /// What wants an answer.
+    pub dialog: Option<Dialog>,
+    /// What is said for a moment.
+    pub toasts: Vec<Toast>,
+    /// What can be undone, the newest last.
+    pub undo: Vec<Undo>,
+    /// The list's share of the width beside a detail, in percent.
+    pub share: u16,
+    /// The demo's guide.
+    pub guide: Option<Guide>,
+    /// Whether it is over when the run is.
+    pub quits_after_run: bool,
+    /// Whether the screen is to be drawn anew.
+    pub is_dirty: bool,
+    pub(super) page_ticket: Ticket,
+    pub(super) count_ticket: Ticket,
+    pub(super) reads_again: bool,
+    pub(super) is_dragging: bool,
+    pub(super) tickets: Ticket,
+    pub(super) effects: Vec<Effect>,
+}
+
+const TOAST: Duration = Duration::from_secs(5);
+
+impl App {
+    /// The application at its start, and what it wants done first.
+    pub fn new(setup: Setup, size: (u16, u16), now: Timestamp) -> (Self, Vec<Effect>) {
+        let guide = setup.is_demo.then(Guide::default);
+        let mut app = Self {
+            setup,
+            size,
+            now,
+            file: File::Opening,
+            overview: Overview::default(),
+            groups: Vec::new(),
+            groups_scroll: Scroll::default(),
+            has_groups: false,
+            writes: Window::default(),
+            order: Order { sort: Sort::Id, descending: true },
+            filter: FilterLine::default(),
+            count: None,
+            is_loading: false,
+            marks: Marks::default(),
+            runs: Vec::new(),
+            runs_scroll: Scroll::default(),
+            detail: DetailPane::default(),
+            plan: None,
+            run: None,
+            review: None,
+            help_scroll: Scroll::default(),
+            places: vec![Place::Groups],
+            dialog: None,
+            toasts: Vec::new(),
+            undo: Vec::new(),
+            share: 50,
+            guide,
+            quits_after_run: false,
+            is_dirty: true,
+            page_ticket: 0,
+            count_ticket: 0,
+            reads_again: false,
+            is_dragging: false,
+            tickets: 0,
+            effects: vec![Effect::Open],
+        };
+        let effects = std::mem::take(&mut app.effects);
+        (app, effects)
+    }
+
+    /// Takes in what happened. Gives what is to be done because of it.
+    pub fn update(&mut self, msg: Msg, now: Timestamp) -> Vec<Effect> {
+        self.now = now;
+        match msg {
+            Msg::Tick => self.tick(),
+            Msg::Changed => self.refresh(),
+            other => {
+                self.is_dirty = true;
+                self.hear(other);
+            }
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    fn hear(&mut self, msg: Msg) {
+        match msg {
+            Msg::Key(chord) => self.key(chord),
+            Msg::Paste(text) => self.paste(&text),
+            Msg::Mouse(event) => self.mouse(event),
+            Msg::Resize(width, height) => {
+                self.size = (width, height);
+                self.keep_seen();
+            }
+            Msg::Terminate => self.terminate(),
+            Msg::Resumed => self.effects.push(Effect::Redraw),
+            answer => self.answer(answer),
+        }
+    }
+
+    fn key(&mut self, chord: Chord) {
+        if self.dialog.is_some() {
+            self.dialog_key(chord);
+        } else if self.filter.is_typing {
+            self.filter_key(chord);
+        } else if let Some(action) = self.setup.keymap.action(self.place(), chord) {
+            self.act(action);
+        }
+    }
+
+    fn tick(&mut self) {
+        let before = self.toasts.len();
+        self.toasts.retain(|toast| toast.until > self.now);
+        self.is_dirty |= self.toasts.len() != before || before == 0;
+        if matches!(self.file, File::Closed(Closed::Missing)) {
+            self.effects.push(Effect::Open);
+        }
+        let now = self.now;
+        if let Some(run) = &mut self.run
+            && run.is_under_way()
+        {
+            run.measure(now);
+            self.is_dirty = true;
+        }
+    }
+
+    /// How long nothing has to be drawn if nothing happens.
+    pub fn rest(&self) -> Duration {
+        let toast = self.toasts.iter().map(|toast| toast.until.since(self.now)).min();
+        let run = self.run.as_ref().is_some_and(RunScreen::is_under_way).then_some(Duration::from_millis(250));
+        let closed = matches!(self.file, File::Closed(Closed::Missing)).then_some(Duration::from_secs(1));
+        // The ages of things are on the screen.
+        [toast, run, closed]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(Duration::from_secs(30))
+            .max(Duration::from_millis(20))
+    }
+
+    /// Where the cursor is at home.
+    pub fn place(&self) -> Place {
+        self.places.last().copied().unwrap_or(Place::Groups)
+    }
+
+    /// The list below everything else.
+    pub fn base(&self) -> Place {
+        self.places.first().copied().unwrap_or(Place::Groups)
+    }
+
+    /// Whether the detail is on the screen, beside the list or over it.
+    pub fn shows_detail(&self) -> bool {
+        let list = matches!(self.place(), Place::Writes) && Layout::is_wide(self.size.0);
+        self.place() == Place::Detail || list && self.detail.id.is_some()
+    }
+
+    /// Says something for a moment.
+    pub(super) fn say(&mut self, role: Role, text: impl Into<String>) {
+        self.toasts.push(Toast { role, text: text.into(), until: self.now.plus(TOAST) });
+        if self.toasts.len() > 3 {
+            self.toasts.remove(0);
+        }
+    }
+
+    pub(super) fn ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        self.tickets
+    }
+
+    /// Reads again what is on the screen.
+    pub(super) fn refresh(&mut self) {
+        if !matches!(self.file, File::Open) {
+            return;
+        }
+        self.effects.push(Effect::Overview);
+        match self.base() {
+            Place::Groups => self.effects.push(Effect::Groups),
+            Place::Runs => self.effects.push(Effect::Runs),
+            _ => self.read_again(),
+        }
+        if let Some(id) = self.detail.id.filter(|_| self.shows_detail()) {
+            self.effects.push(Effect::Detail(id));
+        }
+        if let Some(id) = self.run.as_ref().and_then(|run| run.id) {
+            self.effects.push(Effect::Run(id));
+        }
+    }
+
+    /// Reads the rows that are in memory again, at most once at a time.
+    fn read_again(&mut self) {
+        if self.is_loading {
+            self.reads_again = true;
+            return;
+        }
+        let (part, limit) = self.writes.again(self.order);
+        self.read_page(part, limit);
+        self.read_count();
+    }
+
+    /// Begins a list anew: the filter or the order has changed.
+    pub(super) fn read_anew(&mut self) {
+        self.writes.scroll = Scroll::default();
+        self.count = None;
+        self.marks.from = None;
+        self.read_page(Part::First, CHUNK);
+        self.read_count();
+    }
+
+    pub(super) fn read_page(&mut self, part: Part, limit: usize) {
+        let Some(filter) = self.matching() else { return };
+        let ticket = self.ticket();
+        self.page_ticket = ticket;
+        self.is_loading = true;
+        self.reads_again = false;
+        self.effects.push(Effect::Page { ticket, filter, order: self.order, part, limit });
+    }
+
+    fn read_count(&mut self) {
+        let Some(filter) = self.matching() else { return };
+        let ticket = self.ticket();
+        self.count_ticket = ticket;
+        self.effects.push(Effect::Count(ticket, filter));
+    }
+
+    /// What the filter and the target let through; `None` while the line can't be read.
+    pub(super) fn matching(&mut self) -> Option<Filter> {
+        let fields = std::mem::take(&mut self.overview.fields);
+        let filter = self.filter.filter(&fields);
+        self.overview.fields = fields;
+        filter.map(|filter| self.of_target(filter))
+    }
+
+    pub(super) fn of_target(&self, filter: Filter) -> Filter {
+        match &self.setup.target {
+            Some(name) => filter.and(Test::Text(TextField::Target, vec![TextMatch::Is(name.clone())])),
+            None => filter,
+        }
+    }
+
+    /// Keeps every cursor on the screen.
+    pub(super) fn keep_seen(&mut self) {
+        let height = Layout::of(self).rows();
+        self.writes.scroll.keep_seen(self.writes.rows.len(), height);
+        let groups = self.shown_groups().count();
+        self.groups_scroll.keep_seen(groups, height);
+        self.runs_scroll.keep_seen(self.runs.len(), height);
+    }
+
+    fn terminate(&mut self) {
+        let is_under_way = self.run.as_ref().is_some_and(|run| run.is_own() && run.is_under_way());
+        if is_under_way && !self.quits_after_run {
+            self.quits_after_run = true;
+            self.stop_run();
+        } else {
+            self.effects.push(Effect::Quit);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The demo's guide: says what to try, from what is on the screen.
+
+use ratatui::layout::Rect;
+
+use super::actions::{Action, Place};
+use super::app::App;
+use super::theme::Role;
+use super::view::paint::{Painter, wrap};
+use crate::domain::failure_type::FailureType;
+use crate::domain::outcome::Outcome;
+
+/// What the guide has to remember.
+#[derive(Debug, Default)]
+pub struct Guide {
+    /// Whether the schema has the missing field.
+    pub is_fixed: bool,
+    /// What the API's ledger says after a replay.
+    pub verdict: Option<String>,
+}
+
+impl Guide {
+    /// What to try now.
+    pub fn text(&self, app: &App) -> String {
+        let key = |action| app.setup.keymap.key(action);
+        let (enter, back, fix, replay) = (key(Action::Open), key(Action::Back), key(Action::Fix), key(Action::Replay));
+        let schema = app.groups.iter().find(|group| group.failure_type == FailureType::Schema);
+        let is_schema = |group: crate::domain::ids::GroupId| schema.is_some_and(|schema| schema.id == group);
+        match app.place() {
+            Place::Plan => {
+                let send = key(Action::Send);
+                let early = if self.is_fixed {
+                    ""
+                } else {
+                    " (The schema is not fixed yet: watch how the first one stops the rest.)"
+                };
+                format!(
+                    "This is the plan, and nothing else will be sent. {send} sends it: one write first, the rest only if that is accepted.{early}"
+                )
+            }
+            Place::Run => self.about_run(app),
+            Place::Trial => format!("One write was sent, nothing else. {back} goes back."),
+            Place::Detail if !self.is_fixed => format!(
+                "The cause comes first: the API's schema lacks a field that the service sends. {fix} fixes the schema; the keys at the \
+                 bottom show what else there is."
+            ),
+            Place::Detail => {
+                format!("The schema is fixed. {back} goes back to the list; {replay} would replay this one write.")
+            }
+            Place::Writes if self.is_fixed => {
+                format!(
+                    "{} marks all of them, {replay} plans their replay. Or {back} to the groups, and {replay} there.",
+                    key(Action::MarkAll)
+                )
+            }
+            Place::Writes => format!("One line a write; new ones appear by themselves. {enter} shows why one failed."),
+            Place::Groups if self.verdict.is_some() => format!(
+                "Try the rest: {replay} on the transient and auth groups, {} on the bad data. {} has all keys, {} quits.",
+                key(Action::Discard),
+                key(Action::Help),
+                key(Action::Quit)
+            ),
+            Place::Groups if schema.is_none_or(|schema| schema.open == 0) && !self.is_fixed => {
+                "A service sends writes to an API, and some fail. They appear here as they come, one line a cause."
+                    .to_owned()
+            }
+            Place::Groups if !self.is_fixed && app.current_group().is_some_and(|group| is_schema(group.id)) => {
+                format!("The schema group grows while you watch. {enter} shows its writes.")
+            }
+            Place::Groups if !self.is_fixed => {
+                format!(
+                    "The schema group grows while you watch: go to it with {} and {}, then {enter}.",
+                    key(Action::Down),
+                    key(Action::Up)
+                )
+            }
+            Place::Groups => {
+                format!(
+                    "The schema is fixed: its writes pass now. With the cursor on the schema group, {replay} plans the replay of those that failed."
+                )
+            }
+            _ => format!("{back} goes back."),
+        }
+    }
+
+    fn about_run(&self, app: &App) -> String {
+        let key = |action| app.setup.keymap.key(action);
+        let Some(run) = app.run.as_ref().filter(|run| !run.is_under_way()) else {
+            return "Every request is written to the file before it leaves: kill -9 loses nothing and sends nothing twice.".to_owned();
+        };
+        if run.report.as_ref().is_some_and(|report| report.stopped.is_some()) {
+            let next =
+                if self.is_fixed { String::new() } else { format!("{} fixes the schema; then ", key(Action::Fix)) };
+            return format!(
+                "The first write was refused, so the rest was never sent. {next}{} sends what is left.",
+                key(Action::Continue)
+            );
+        }
+        let verdict = self.verdict.as_deref().unwrap_or_default();
+        let accepted = run.tally.get(Outcome::Accepted);
+        format!("{accepted} writes are in, under their original keys. {verdict} {} goes back.", key(Action::Back))
+    }
+
+    pub(super) fn draw(&self, app: &App, area: Rect, p: &mut Painter<'_>) {
+        let mut area = area;
+        if area.height > 1 {
+            p.rule(Rect { height: 1, ..area }, "demo");
+            area = Rect { y: area.y + 1, height: area.height - 1, ..area };
+        }
+        let text = self.text(app);
+        for (line, y) in wrap(&text, area.width.saturating_sub(2).into()).iter().zip(area.top()..area.bottom()) {
+            p.text(area.x + 1, y, area.width.saturating_sub(1), line, Role::Strong);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What is done to writes without sending them: edits, discards, verdicts, copies, exports; and taking back.
+
+use super::app::{App, Undo};
+use super::msg::Effect;
+use super::state::dialog::{Item, Pick, What};
+use super::theme::Role;
+use crate::domain::filter::Filter;
+use crate::domain::state::Event;
+
+impl App {
+    pub(super) fn edit(&mut self) {
+        // The body is on the detail only; from the list it is read first.
+        let Some(view) = self.current_write() else { return };
+        self.effects.push(Effect::Edit(Box::new(view.clone())));
+    }
+
+    pub(super) fn keep_edit(&mut self) {
+        match self.review.as_ref().map(|review| &review.result) {
+            Some(Ok(_)) => self.ask(What::KeepEdit, "Why was it edited?", &["For the record; may be empty."], ""),
+            Some(Err(why)) => {
+                let why = format!("it can't be kept: {why}");
+                self.say(Role::Bad, why);
+            }
+            None => {}
+        }
+    }
+
+    pub(super) fn ask_to_settle(&mut self, event: Event) {
+        let Some(subject) = self.subject() else { return };
+        self.ask_reason(event, subject.filter, &subject.words);
+    }
+
+    pub(super) fn ask_reason(&mut self, event: Event, filter: Filter, words: &str) {
+        let title = match event {
+            Event::Discard => format!("Give up {words}? Say why"),
+            Event::ResolveApplied => format!("The API has {words}. Who looked, and how?"),
+            _ => format!("The API does not have {words}. Who looked, and how?"),
+        };
+        let note = match event {
+            Event::Discard => "Nothing is deleted; undo takes it back.",
+            Event::ResolveApplied => "They are settled: nothing is sent any more.",
+            _ => "They may be sent again, also outside the key window.",
+        };
+        self.ask_with(What::Settle(event, filter), &title, vec![note.to_owned()], "");
+    }
+
+    pub(super) fn resolve(&mut self) {
+        let Some(subject) = self.subject() else { return };
+        let item = |key: char, text: &str, event: Event| Item {
+            key,
+            text: text.to_owned(),
+            pick: Pick::Settle(event, subject.filter.clone()),
+        };
+        let items = vec![
+            item('a', "applied: the API has them; nothing is sent any more", Event::ResolveApplied),
+            item('n', "not applied: the API has them not; they may be sent", Event::ResolveNotApplied),
+        ];
+        self.menu(&format!("You looked in the API for {}", subject.words), items);
+    }
+
+    pub(super) fn undo(&mut self) {
+        match self.undo.pop() {
+            Some(Undo::Discard(ids)) => {
+                let reason = Some("undone in the terminal UI".to_owned());
+                self.effects.push(Effect::SettleThese(ids, Event::Reopen, reason));
+            }
+            Some(Undo::Edit(id, revision)) => self.effects.push(Effect::Unkeep(id, revision)),
+            None => {}
+        }
+    }
+
+    pub(super) fn copy(&mut self) {
+        let Some(view) = self.current_write() else { return };
+        let id = view.write.id;
+        let detail = self.detail.shown.as_ref().filter(|detail| detail.view.write.id == id);
+        let mut items = vec![item_copy('k', "the key", view.write.key.to_string())];
+        if let Some(cid) = &view.write.failure.correlation_id {
+            items.push(item_copy('c', "the correlation ID", cid.clone()));
+        }
+        if let Some(detail) = detail
+            && let Some(body) = &detail.view.body
+        {
+            let body = String::from_utf8_lossy(body).into_owned();
+            items.push(item_copy('u', "a curl line without the token", super::curl::line(detail)));
+            items.push(item_copy('b', "the body", body));
+        }
+        self.menu(&format!("Copy of write {id}"), items);
+    }
+
+    pub(super) fn export(&mut self) {
+        let Some(subject) = self.subject() else { return };
+        let notes = vec![format!("{}, as lines that dlq ingest takes back; the file must not exist.", subject.words)];
+        self.ask_with(What::Export(subject.filter), "Export to which file?", notes, "export.ndjson");
+    }
+}
+
+fn item_copy(key: char, what: &'static str, text: String) -> Item {
+    let shown: String = text.chars().take(60).collect();
+    Item { key, text: format!("{what}  {shown}"), pick: Pick::Copy(what, text) }
+}

@@ -1,0 +1,184 @@
+//! Replays: planning one, sending it, and controlling it while it goes on.
+
+use std::sync::Arc;
+
+use super::actions::Place;
+use super::app::{App, Marks};
+use super::msg::{Chosen, Effect, Start, Terms};
+use super::state::dialog::{Item, Pick, What};
+use super::state::filter_line::States;
+use super::state::plan::{Confirm, PlanScreen, Purpose, step};
+use super::state::run::RunScreen;
+use super::theme::Role;
+use crate::domain::filter::{Filter, NumberField, Range, Test};
+use crate::domain::hazard::Hazard;
+use crate::domain::ids::RunId;
+use crate::domain::run::Wanted;
+use crate::render::count::{thousands, writes};
+use crate::store::WishChange;
+
+impl App {
+    pub(super) fn plan(&mut self, purpose: Purpose) {
+        if purpose != Purpose::DryRun && self.run.as_ref().is_some_and(|run| run.is_own() && run.is_under_way()) {
+            self.say(Role::Warn, "a replay of this screen is still under way: stop it or wait for it first");
+            return;
+        }
+        let Some(subject) = self.subject() else { return };
+        let chosen = Chosen::Matching(subject.filter.clone());
+        self.show_plan(PlanScreen::new(purpose, chosen, subject.filter, subject.query));
+    }
+
+    pub(super) fn continue_run(&mut self) {
+        let from_list = (self.place() == Place::Runs).then(|| self.current_run().map(|run| run.id)).flatten();
+        let Some(id) = from_list.or_else(|| self.run.as_ref().and_then(|run| run.id)) else { return };
+        let filter = run_filter(id);
+        let plan = PlanScreen::new(Purpose::Replay, Chosen::RestOf(id), filter, format!("run:{id} (rest of run {id})"));
+        self.places.truncate(1);
+        self.show_plan(plan);
+    }
+
+    pub(super) fn show_plan(&mut self, mut plan: PlanScreen) {
+        plan.ticket = self.ticket();
+        self.effects.push(Effect::Prepare(plan.ticket, plan.chosen.clone(), plan.terms.clone()));
+        self.plan = Some(plan);
+        self.places.push(Place::Plan);
+    }
+
+    /// Makes the plan again, on other terms.
+    pub(super) fn change_plan(&mut self, change: impl FnOnce(&mut Terms)) {
+        let ticket = self.ticket();
+        if let Some(plan) = &mut self.plan {
+            change(&mut plan.terms);
+            plan.ticket = ticket;
+            plan.prepared = None;
+            self.effects.push(Effect::Prepare(ticket, plan.chosen.clone(), plan.terms.clone()));
+        }
+    }
+
+    pub(super) fn confirm(&mut self) {
+        let Some(plan) = &self.plan else { return };
+        if plan.purpose == Purpose::DryRun {
+            self.say(Role::Text, "this is a dry run: go back and press r to send");
+            return;
+        }
+        let (Some(confirm), Some(prepared)) = (plan.confirm(), &plan.prepared) else { return };
+        let base = prepared.base_url.as_ref().map(ToString::to_string).unwrap_or_default();
+        let count = prepared.count();
+        let mut notes = vec![format!("{} will be sent to {base}.", writes(count as u64))];
+        for hazard in plan.overridden() {
+            notes.push(format!("Overridden: {hazard}: {}", hazard.why()));
+        }
+        match confirm {
+            Confirm::Enter => self.send(),
+            Confirm::Count(n) => {
+                notes.push(format!("Type {n} to send them."));
+                self.ask_with(What::Send(n.to_string()), "Send?", notes, "");
+            }
+            Confirm::Target(name) => {
+                notes.push(format!("Type the target's name, {name}, to send them."));
+                self.ask_with(What::Send(name), "Send?", notes, "");
+            }
+        }
+    }
+
+    /// Begins the run of the plan on the screen.
+    pub(super) fn send(&mut self) {
+        let Some(plan) = self.plan.take() else { return };
+        let Some(prepared) = plan.prepared else { return };
+        let mut run = RunScreen::own(Arc::clone(&prepared), self.now);
+        let is_trial = plan.purpose == Purpose::TryOne;
+        if is_trial && let Some(id) = prepared.plan.send.first().map(|write| write.id) {
+            run.trial = Some(id);
+            self.show_detail(Some(id));
+        }
+        self.run = Some(run);
+        self.places.pop();
+        self.places.push(if is_trial { Place::Trial } else { Place::Run });
+        self.marks = Marks::default();
+        self.effects.push(Effect::Start(Box::new(Start {
+            prepared,
+            query: plan.query,
+            filter: plan.filter,
+            reason: plan.reason,
+            canaries: usize::from(!is_trial),
+        })));
+    }
+
+    pub(super) fn hazards(&mut self) {
+        let Some(plan) = &self.plan else { return };
+        let refusing = plan.refusing();
+        if refusing.is_empty() {
+            self.say(Role::Text, "no hazard keeps anything back that could be overridden");
+            return;
+        }
+        let item = |((hazard, n), key): ((Hazard, usize), char)| {
+            let mark = if plan.terms.allowed.contains(&hazard) { "x" } else { " " };
+            Item {
+                key,
+                text: format!("[{mark}] {hazard} ({}): {}", thousands(n as u64), hazard.why()),
+                pick: Pick::Allow(hazard),
+            }
+        };
+        let items = refusing.into_iter().zip('1'..='9').map(item).collect();
+        self.menu("Override a hazard? The API may then hold a write twice", items);
+    }
+
+    pub(super) fn pace(&mut self, more: bool) {
+        if self.place() == Place::Plan {
+            self.change_plan(|terms| terms.pace.concurrency = step(terms.pace.concurrency, more));
+            return;
+        }
+        let Some(run) = self.run.as_mut().filter(|run| run.is_under_way()) else { return };
+        run.asked.concurrency = step(run.asked.concurrency, more);
+        let change = WishChange { concurrency: Some(run.asked.concurrency), ..WishChange::default() };
+        if let Some(id) = run.id {
+            self.effects.push(Effect::Ask(id, change));
+        }
+    }
+
+    pub(super) fn set_rate(&mut self, rate: Option<f64>) {
+        if self.place() == Place::Plan {
+            self.change_plan(|terms| terms.pace.rate = rate);
+            return;
+        }
+        let Some(run) = &mut self.run else { return };
+        run.asked.rate = rate;
+        if let Some(id) = run.id {
+            self.effects.push(Effect::Ask(id, WishChange { rate: Some(rate.unwrap_or(0.0)), ..WishChange::default() }));
+        }
+    }
+
+    pub(super) fn pause(&mut self) {
+        let Some(run) = &mut self.run else { return };
+        run.is_paused = !run.is_paused;
+        let wanted = if run.is_paused { Wanted::Pause } else { Wanted::Go };
+        if let Some(id) = run.id {
+            self.effects.push(Effect::Ask(id, WishChange { wanted: Some(wanted), ..WishChange::default() }));
+        }
+    }
+
+    /// Asks the run to finish what is in flight, and end.
+    pub(super) fn stop_run(&mut self) {
+        let Some(run) = &mut self.run else { return };
+        run.is_stopping = true;
+        if let Some(id) = run.id {
+            let wanted = Some(Wanted::Stop);
+            self.effects.push(Effect::Ask(id, WishChange { wanted, ..WishChange::default() }));
+        }
+    }
+
+    pub(super) fn run_writes(&mut self) {
+        let Some(id) = self.run.as_ref().and_then(|run| run.id) else { return };
+        self.filter.clear();
+        self.filter.set(&format!("run:{id}"));
+        self.filter.states = States::All;
+        self.show_list(Place::Writes);
+        self.filter_changed();
+    }
+}
+
+/// The writes of a run.
+fn run_filter(run: RunId) -> Filter {
+    let range = Range { min: Some(run.0), max: Some(run.0) };
+    Filter::default().and(Test::Number(NumberField::Run, vec![range]))
+}

@@ -1,0 +1,53 @@
+//! The clipboard: the terminal's own (OSC 52, which also works over ssh), and the system's where there is one.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use base64::Engine as _;
+
+use super::terminal::Screen;
+
+/// Terminals take no more than this in one go.
+const MOST: usize = 74_000;
+
+/// Copies a text. Says what was done.
+pub(super) fn copy(screen: &mut Screen, what: &str, text: &str) -> Result<String, String> {
+    let encoded = base64::engine::general_purpose::STANDARD.encode(text);
+    let fits = encoded.len() <= MOST;
+    if fits {
+        let sequence = format!("\u{1b}]52;c;{encoded}\u{7}");
+        screen.write(sequence.as_bytes()).map_err(|e| format!("the terminal can't be written: {e}"))?;
+    }
+    let by_system = to_system(text);
+    if fits || by_system {
+        Ok(format!("{what} is on the clipboard"))
+    } else {
+        Err(format!("{what} is too long for the terminal's clipboard ({} bytes): export it instead", text.len()))
+    }
+}
+
+/// Whether a program of the system took it.
+fn to_system(text: &str) -> bool {
+    let has = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let programs: &[&[&str]] = if has("WAYLAND_DISPLAY") {
+        &[&["wl-copy"]]
+    } else if has("DISPLAY") {
+        &[&["xclip", "-selection", "clipboard"], &["xsel", "--clipboard", "--input"]]
+    } else if cfg!(target_os = "macos") {
+        &[&["pbcopy"]]
+    } else {
+        &[]
+    };
+    programs.iter().any(|program| feed(program, text))
+}
+
+fn feed(program: &[&str], text: &str) -> bool {
+    let [name, arguments @ ..] = program else { return false };
+    let started =
+        Command::new(name).args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let Ok(mut child) = started else { return false };
+    let written = child.stdin.take().is_some_and(|mut stdin| stdin.write_all(text.as_bytes()).is_ok());
+    // It may stay to serve the clipboard: nobody waits for it here.
+    std::thread::spawn(move || child.wait());
+    written
+}

@@ -1,0 +1,410 @@
+//! Effects: questions to the file, runs, exports. Each in a task of its own; its answer comes back as a message.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::editor::EditJob;
+use super::{Heard, Settings};
+use crate::capture::{DEFAULT_TARGET, export};
+use crate::config::read_token;
+use crate::domain::arrivals::hour_of;
+use crate::domain::ids::{RunId, WriteId};
+use crate::domain::run::RunState;
+use crate::domain::time::Timestamp;
+use crate::render::count::writes;
+use crate::replay::{Event, HttpTransport, Prepared, Replay, Report, RunOptions, Wanted, prepare};
+use crate::store::{CountBy, HistoryEntry, OpenOptions, PageRequest, Store, StoreError};
+use crate::tui::msg::{Chosen, Closed, Detail, Effect, Msg, Overview, Part, Rows, Start, Terms};
+use crate::tui::typing::VALUES;
+
+/// Questions of which only the last one matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Slot {
+    Open,
+    Overview,
+    Groups,
+    Runs,
+    Page,
+    Count,
+    Detail,
+    Values,
+    Plan,
+    Run,
+}
+
+/// All that effects need.
+pub(super) struct Outside {
+    world: Arc<World>,
+    runtime: Handle,
+    asked: HashMap<Slot, AbortHandle>,
+}
+
+struct World {
+    settings: Settings,
+    store: Mutex<Option<Arc<Store>>>,
+    heard: Sender<Heard>,
+}
+
+/// How often the file is looked at for changes.
+const LOOK: Duration = Duration::from_millis(250);
+/// What happens in a run is told in bunches.
+const BUNCH: Duration = Duration::from_millis(30);
+/// Runs that are listed.
+const RUNS: usize = 200;
+/// As the command line.
+const ATTEMPTS: u32 = 5;
+const FAILURES: u32 = 20;
+
+impl Outside {
+    pub(super) fn new(settings: Settings, runtime: Handle, heard: Sender<Heard>) -> Self {
+        let world = Arc::new(World { settings, store: Mutex::default(), heard });
+        Self { world, runtime, asked: HashMap::new() }
+    }
+
+    /// Begins what an effect asks for.
+    pub(super) fn perform(&mut self, effect: Effect) {
+        let world = Arc::clone(&self.world);
+        match effect {
+            Effect::Open => self.ask(Slot::Open, async move { world.open().await }),
+            Effect::Overview => self.look(Slot::Overview, |world, store| async move { world.overview(&store).await }),
+            Effect::Groups => self.look(Slot::Groups, |world, store| async move {
+                Ok(Msg::Groups(store.groups_without_examples(world.target()).await?))
+            }),
+            Effect::Runs => self.look(Slot::Runs, |_, store| async move { Ok(Msg::Runs(store.runs(RUNS).await?)) }),
+            Effect::Page { ticket, filter, order, part, limit } => {
+                self.look(Slot::Page, move |world, store| async move {
+                    let (after, backward) = match &part {
+                        Part::First => (None, false),
+                        Part::Last => (None, true),
+                        Part::From(cursor) | Part::After(cursor) => (Some(cursor.clone()), false),
+                        Part::Before(cursor) => (Some(cursor.clone()), true),
+                    };
+                    let request = PageRequest { filter, order, after, backward, limit, bodies: false };
+                    let page = store.page(request, world.settings.config.windows(), Timestamp::now()).await?;
+                    let rows = Rows { part, writes: page.writes, more: page.next.is_some() };
+                    Ok(Msg::Page(ticket, Box::new(rows)))
+                });
+            }
+            Effect::Count(ticket, filter) => self.look(Slot::Count, move |_, store| async move {
+                Ok(Msg::Counted(ticket, store.count(&filter, Timestamp::now()).await?))
+            }),
+            Effect::Detail(id) => self.look(Slot::Detail, move |world, store| async move {
+                Ok(Msg::Detail(id, world.detail(&store, id).await?.map(Box::new)))
+            }),
+            Effect::Values(ticket, field, part) => self.look(Slot::Values, move |_, store| async move {
+                Ok(Msg::Values(ticket, store.values_of(field, &part, VALUES).await?))
+            }),
+            Effect::BodyValues(ticket, path, part) => self.look(Slot::Values, move |_, store| async move {
+                Ok(Msg::Values(ticket, store.body_values(&path, &part, VALUES).await?))
+            }),
+            Effect::Prepare(ticket, chosen, terms) => self.look(Slot::Plan, move |world, store| async move {
+                Ok(Msg::Prepared(ticket, world.prepare(&store, chosen, terms).await.map(Box::new)))
+            }),
+            Effect::GiveUp => drop(self.asked.remove(&Slot::Plan).map(|task| task.abort())),
+            Effect::Run(id) => {
+                self.look(Slot::Run, move |_, store| async move { Ok(Msg::RunIs(store.run(id).await?.map(Box::new))) });
+            }
+            Effect::Start(start) => drop(self.runtime.spawn(async move { world.start(*start).await })),
+            other => self.change(other),
+        }
+    }
+
+    /// What changes something: never given up half-way.
+    fn change(&self, effect: Effect) {
+        let world = Arc::clone(&self.world);
+        self.runtime.spawn(async move {
+            if let Some(store) = world.store() {
+                world.change(&store, effect).await;
+            }
+        });
+    }
+
+    /// Asks the file. An earlier question of the same slot is given up, and so is its query.
+    fn look<F, A>(&mut self, slot: Slot, question: F)
+    where
+        F: FnOnce(Arc<World>, Arc<Store>) -> A,
+        A: Future<Output = Result<Msg, StoreError>> + Send + 'static,
+    {
+        let Some(store) = self.world.store() else { return };
+        let world = Arc::clone(&self.world);
+        let answer = question(Arc::clone(&self.world), store);
+        self.ask(slot, async move {
+            let msg = answer.await.unwrap_or_else(|error| Msg::Trouble(error.to_string()));
+            world.tell(msg);
+        });
+    }
+
+    fn ask(&mut self, slot: Slot, task: impl Future<Output = ()> + Send + 'static) {
+        let task = self.runtime.spawn(task).abort_handle();
+        if let Some(before) = self.asked.insert(slot, task) {
+            before.abort();
+        }
+    }
+}
+
+impl World {
+    fn tell(&self, msg: Msg) {
+        // Nobody hears it any more when the screen is closed.
+        let _ = self.heard.send(Heard::Msg(msg));
+    }
+
+    fn store(&self) -> Option<Arc<Store>> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn target(&self) -> Option<&str> {
+        self.settings.setup.target.as_deref()
+    }
+
+    async fn open(self: Arc<Self>) {
+        let world = Arc::clone(&self);
+        let opened = tokio::task::spawn_blocking(move || {
+            let options = OpenOptions::default();
+            let busy_timeout = world.settings.config.busy_timeout.unwrap_or(options.busy_timeout);
+            let options = OpenOptions { busy_timeout, ..options };
+            match Store::open(&world.settings.path, options) {
+                // It can at least be looked at.
+                Err(StoreError::ReadOnly(_)) => {
+                    Store::open(&world.settings.path, OpenOptions { write: false, ..options })
+                }
+                other => other,
+            }
+        });
+        let opened = opened.await.unwrap_or(Err(StoreError::Gone));
+        let result = opened.and_then(|store| store.watch().map(|watch| (store, watch)));
+        match result {
+            Ok((store, mut watch)) => {
+                *self.store.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(store));
+                let heard = self.heard.clone();
+                std::thread::spawn(move || {
+                    watch.has_changed();
+                    loop {
+                        std::thread::sleep(LOOK);
+                        if watch.has_changed() && heard.send(Heard::Msg(Msg::Changed)).is_err() {
+                            return;
+                        }
+                    }
+                });
+                self.tell(Msg::Opened(Ok(())));
+            }
+            Err(StoreError::Missing(_)) => self.tell(Msg::Opened(Err(Closed::Missing))),
+            Err(error) => self.tell(Msg::Opened(Err(Closed::Unusable(error.to_string())))),
+        }
+    }
+
+    async fn overview(&self, store: &Store) -> Result<Msg, StoreError> {
+        let now = Timestamp::now();
+        let overview = Overview {
+            counts: store.counts(CountBy::Type, self.target()).await?,
+            arrivals: store.arrivals(self.target(), hour_of(now) - 23).await?,
+            targets: store.targets().await?,
+            windows: store.key_windows(self.settings.config.windows(), self.target(), now).await?,
+            fields: store.record_fields().await?,
+            running: store.runs(5).await?.iter().filter(|r| r.state == RunState::Running).map(|r| r.id).collect(),
+        };
+        Ok(Msg::Overview(Box::new(overview)))
+    }
+
+    async fn detail(&self, store: &Store, id: WriteId) -> Result<Option<Detail>, StoreError> {
+        let windows = self.settings.config.windows();
+        let Some(view) = store.write_view(id, windows.clone(), Timestamp::now()).await? else { return Ok(None) };
+        let history = store.history(id).await?;
+        let attempts = history.iter().filter_map(|entry| match entry {
+            HistoryEntry::Attempt(attempt) => Some(attempt.clone()),
+            HistoryEntry::Action(_) => None,
+        });
+        let target = store.targets().await?.into_iter().find(|target| target.id == view.write.target_id);
+        Ok(Some(Detail {
+            attempts: attempts.collect(),
+            neighbours: store.lane_mates(id).await?,
+            revisions: store.revisions(id).await?,
+            evidence: if view.body.is_none() { store.evidence(id).await? } else { None },
+            window: windows(&view.write.target),
+            base_url: target.and_then(|target| target.base_url).map(|base| base.to_string()),
+            history,
+            view,
+        }))
+    }
+
+    async fn prepare(&self, store: &Store, chosen: Chosen, terms: Terms) -> Result<Prepared, String> {
+        let now = Timestamp::now();
+        let config = &self.settings.config;
+        let in_words = |error: StoreError| error.to_string();
+        let data = match chosen {
+            Chosen::Matching(filter) => store.plan_data(&filter, terms.limit, config.windows(), now).await,
+            Chosen::RestOf(run) => store.rest_of_run(run).await.map(|rest| rest.data),
+        };
+        let data = data.map_err(in_words)?;
+        let name = match data.targets.as_slice() {
+            [] => self.target().unwrap_or(DEFAULT_TARGET).to_owned(),
+            [one] => one.clone(),
+            several => {
+                return Err(format!(
+                    "these writes are for several targets ({}): a run has one; filter with target:NAME",
+                    several.join(", ")
+                ));
+            }
+        };
+        let wanted = Wanted {
+            target: config.target(&name),
+            base_url: self.settings.base_url.clone(),
+            pace: terms.pace,
+            allowed: terms.allowed,
+            new_key: terms.new_key,
+        };
+        prepare(store, data, wanted, now).await.map_err(in_words)
+    }
+
+    async fn start(self: Arc<Self>, start: Start) {
+        match self.send(start).await {
+            Ok(report) => self.tell(Msg::Ended(Ok(Box::new(report)))),
+            Err(why) => self.tell(Msg::Began(Err(why))),
+        }
+    }
+
+    async fn send(self: &Arc<Self>, start: Start) -> Result<Report, String> {
+        let store = self.store().ok_or("the file is not open")?;
+        let prepared = Prepared::clone(&start.prepared);
+        let Prepared { wanted, plan, base_url, last_id, .. } = prepared;
+        let base_url = base_url.ok_or("nobody has said where the target is")?;
+        let token = match &self.settings.demo {
+            Some(demo) => Some(demo.token.clone()),
+            None => read_token(&wanted.target).map_err(|e| e.to_string())?,
+        };
+        let in_words = |error: StoreError| error.to_string();
+        let now = Timestamp::now();
+        store.bind_target(&wanted.target.name, &base_url, &self.settings.operator, now).await.map_err(in_words)?;
+        let transport = HttpTransport::new(&wanted.target, token.as_deref()).map_err(|e| e.to_string())?;
+        let options = RunOptions {
+            base_url,
+            allowed: wanted.allowed,
+            pace: wanted.pace,
+            canaries: start.canaries,
+            max_attempts: ATTEMPTS,
+            max_failures: FAILURES,
+            new_key: wanted.new_key,
+            alongside: false,
+            operator: self.settings.operator.clone(),
+            reason: start.reason,
+            query: start.query,
+            filter: start.filter,
+            last_id,
+            target: wanted.target,
+        };
+        let (events, mut happened) = tokio::sync::mpsc::unbounded_channel();
+        let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
+        let (replay, lock) =
+            Replay::begin(store, transport, options, plan, events, stop, abort).await.map_err(in_words)?;
+        let world = Arc::clone(self);
+        let telling = tokio::spawn(async move {
+            let mut bunch = Vec::new();
+            while happened.recv_many(&mut bunch, 4096).await > 0 {
+                if let Some(Event::Began(id)) = bunch.iter().find(|event| matches!(event, Event::Began(_))) {
+                    world.tell(Msg::Began(Ok(*id)));
+                }
+                world.tell(Msg::Run(std::mem::take(&mut bunch)));
+                tokio::time::sleep(BUNCH).await;
+            }
+        });
+        let report = replay.run(lock).await;
+        let _ = telling.await;
+        Ok(report)
+    }
+
+    async fn change(&self, store: &Arc<Store>, effect: Effect) {
+        let now = Timestamp::now();
+        let operator = &self.settings.operator;
+        match effect {
+            Effect::Ask(run, change) => {
+                let asked: Result<_, StoreError> = store.ask_run(run, change, operator, now).await;
+                match asked {
+                    Ok(_) => self.tell_run(store, run).await,
+                    Err(error) => self.tell(Msg::Trouble(error.to_string())),
+                }
+            }
+            Effect::Settle(filter, event, reason) => {
+                let ids = store.matching_ids(&filter, self.settings.config.windows(), now).await;
+                match ids {
+                    Ok(ids) => self.settle(store, ids, event, reason).await,
+                    Err(error) => self.tell(Msg::Settled(event, Err(error.to_string()))),
+                }
+            }
+            Effect::SettleThese(ids, event, reason) => self.settle(store, ids, event, reason).await,
+            Effect::Edit(view) => {
+                let id = view.write.id;
+                match store.write_view(id, self.settings.config.windows(), now).await {
+                    Ok(Some(view)) => {
+                        let (before, sha) = (view.body.unwrap_or_default(), view.write.body_sha256);
+                        let _ = self.heard.send(Heard::Editor(Box::new(EditJob { id, before, sha, file: None })));
+                    }
+                    Ok(None) => self.tell(Msg::Trouble(format!("write {id} is gone"))),
+                    Err(error) => self.tell(Msg::Trouble(error.to_string())),
+                }
+            }
+            Effect::EditAgain(id, edited) => {
+                let job = EditJob { id, before: edited.before, sha: edited.sha, file: Some(edited.file) };
+                let _ = self.heard.send(Heard::Editor(Box::new(job)));
+            }
+            Effect::Keep { id, sha, body, reason, file } => {
+                let kept = store.edit(id, sha, body, operator, reason.as_deref(), now).await;
+                if kept.is_ok() {
+                    let _ = std::fs::remove_file(&file);
+                }
+                let kept = kept.map_err(|e| format!("{e}; what was typed is in {}", file.display()));
+                self.tell(Msg::Kept(id, kept));
+            }
+            Effect::Forget(file) => drop(std::fs::remove_file(file)),
+            Effect::Unkeep(id, revision) => {
+                let undone = store.undo_edit(id, revision, operator, now).await;
+                self.tell(Msg::Unkept(id, undone.map_err(|e| e.to_string())));
+            }
+            Effect::Export(filter, path) => self.export(store, filter, path).await,
+            Effect::Fix => {
+                if let Some(demo) = &self.settings.demo {
+                    (demo.fix)();
+                    self.tell(Msg::Fixed);
+                }
+            }
+            Effect::Check => {
+                if let Some(demo) = &self.settings.demo {
+                    self.tell(Msg::Verdict((demo.check)()));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    async fn tell_run(&self, store: &Store, run: RunId) {
+        if let Ok(known) = store.run(run).await {
+            self.tell(Msg::RunIs(known.map(Box::new)));
+        }
+    }
+
+    async fn settle(
+        &self,
+        store: &Store,
+        ids: Vec<WriteId>,
+        event: crate::domain::state::Event,
+        reason: Option<String>,
+    ) {
+        let settled = store.settle(ids, event, &self.settings.operator, reason.as_deref(), Timestamp::now()).await;
+        self.tell(Msg::Settled(event, settled.map_err(|e| e.to_string())));
+    }
+
+    async fn export(&self, store: &Arc<Store>, filter: crate::domain::filter::Filter, path: PathBuf) {
+        let (store, windows, shown) = (Arc::clone(store), self.settings.config.windows(), path.display().to_string());
+        let exported = tokio::task::spawn_blocking(move || export::to_new_file(&store, &filter, &windows, &path)).await;
+        self.tell(Msg::Done(match exported {
+            Ok(Ok(count)) => Ok(format!("{} exported to {shown}", writes(count))),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("the export broke off".to_owned()),
+        }));
+    }
+}

@@ -1,0 +1,154 @@
+//! The rest of the world: the terminal, the file, the network, the editor. Nothing here decides anything.
+
+mod clipboard;
+mod editor;
+mod effects;
+mod input;
+mod signals;
+mod terminal;
+
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+
+use self::editor::EditJob;
+use self::effects::Outside;
+use self::input::InputThread;
+use self::terminal::Screen;
+use super::app::{App, Setup};
+use super::msg::{Effect, Msg};
+use crate::config::Config;
+use crate::domain::endpoint::BaseUrl;
+use crate::domain::run::Operator;
+use crate::domain::time::Timestamp;
+use crate::tui::view;
+
+/// What the terminal UI is started with.
+pub struct Settings {
+    /// The file.
+    pub path: PathBuf,
+    /// How each target wants to be treated.
+    pub config: Config,
+    /// Who is at the keyboard.
+    pub operator: Operator,
+    /// Where the target is, if the command line says so.
+    pub base_url: Option<BaseUrl>,
+    /// What the application is set to.
+    pub setup: Setup,
+    /// The demo, if this is it.
+    pub demo: Option<Demo>,
+}
+
+/// The demo's API.
+pub struct Demo {
+    /// Its token.
+    pub token: String,
+    /// Adds the missing field to its schema.
+    pub fix: Box<dyn Fn() + Send + Sync>,
+    /// What its ledger says, in a sentence.
+    pub check: Box<dyn Fn() -> String + Send + Sync>,
+}
+
+/// What the loop hears: messages for the application, and jobs that need the terminal.
+pub(super) enum Heard {
+    Msg(Msg),
+    Editor(Box<EditJob>),
+}
+
+/// So many messages are taken in before the screen is drawn, at most.
+const BUNCH: usize = 512;
+
+/// Runs the terminal UI until it is quit.
+pub fn run(settings: Settings) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let (sender, heard) = channel();
+    let mut screen = Screen::enter(settings.setup.mouse)?;
+    let input = InputThread::start(sender.clone());
+    runtime.spawn(signals::listen(sender.clone()));
+    let (app, first) = App::new(settings.setup.clone(), screen.size(), Timestamp::now());
+    let outside = Outside::new(settings, runtime.handle().clone(), sender.clone());
+    let mut shell = Shell { app, outside, input, sender };
+    let result = shell.go_on(&mut screen, first, &heard);
+    drop(screen);
+    // Whatever still reads or sends is given up: what was recorded stays, and nothing is sent twice.
+    runtime.shutdown_background();
+    result
+}
+
+struct Shell {
+    app: App,
+    outside: Outside,
+    input: InputThread,
+    sender: Sender<Heard>,
+}
+
+impl Shell {
+    fn go_on(&mut self, screen: &mut Screen, first: Vec<Effect>, heard: &Receiver<Heard>) -> anyhow::Result<()> {
+        let mut effects = first;
+        loop {
+            for effect in std::mem::take(&mut effects) {
+                if self.perform(effect, screen)? {
+                    return Ok(());
+                }
+            }
+            if self.app.is_dirty {
+                screen.draw(|buffer| view::draw(&self.app, buffer))?;
+                self.app.is_dirty = false;
+            }
+            match heard.recv_timeout(self.app.rest()) {
+                Ok(first) => {
+                    for next in std::iter::once(first).chain(heard.try_iter().take(BUNCH)) {
+                        effects.extend(self.hear(next, screen)?);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => effects.extend(self.app.update(Msg::Tick, Timestamp::now())),
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+        }
+    }
+
+    fn hear(&mut self, heard: Heard, screen: &mut Screen) -> anyhow::Result<Vec<Effect>> {
+        let msg = match heard {
+            Heard::Msg(msg) => msg,
+            Heard::Editor(job) => {
+                let edited = self.with_the_terminal(screen, || Ok(job.run()))?;
+                Msg::Edited(job.id, edited.map(Box::new))
+            }
+        };
+        Ok(self.app.update(msg, Timestamp::now()))
+    }
+
+    /// Does what only the terminal's thread can; hands the rest on. True at the end.
+    fn perform(&mut self, effect: Effect, screen: &mut Screen) -> anyhow::Result<bool> {
+        match effect {
+            Effect::Quit => return Ok(true),
+            Effect::Redraw => {
+                screen.reenter(self.app.setup.mouse)?;
+                self.app.is_dirty = true;
+            }
+            Effect::Mouse(on) => screen.set_mouse(on)?,
+            Effect::Suspend => self.with_the_terminal(screen, || Ok(signals::stop_myself()?))?,
+            Effect::Copy(what, text) => {
+                let done = clipboard::copy(screen, what, &text);
+                let _ = self.sender.send(Heard::Msg(Msg::Done(done)));
+            }
+            other => self.outside.perform(other),
+        }
+        Ok(false)
+    }
+
+    /// Gives the terminal back for as long as something else has it.
+    fn with_the_terminal<T>(
+        &mut self,
+        screen: &mut Screen,
+        work: impl FnOnce() -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let reading = self.input.pause();
+        screen.leave();
+        let result = work();
+        screen.reenter(self.app.setup.mouse)?;
+        drop(reading);
+        let size = screen.size();
+        let _ = self.sender.send(Heard::Msg(Msg::Resize(size.0, size.1)));
+        result
+    }
+}

@@ -1,0 +1,34 @@
+//! Signals: asked to end, and going on after a stop.
+
+use std::sync::mpsc::Sender;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Heard;
+use crate::tui::msg::Msg;
+
+/// Tells of SIGTERM, SIGHUP and SIGINT (a key in raw mode, but others may send it), and of SIGCONT.
+pub(super) async fn listen(heard: Sender<Heard>) {
+    let go_on = SignalKind::from_raw(rustix::process::Signal::CONT.as_raw());
+    let kinds = [SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt(), go_on];
+    let [Ok(mut terminate), Ok(mut hangup), Ok(mut interrupt), Ok(mut go_on)] = kinds.map(signal) else {
+        // Without handlers the system ends the process, which loses nothing either.
+        return;
+    };
+    loop {
+        let msg = tokio::select! {
+            _ = terminate.recv() => Msg::Terminate,
+            _ = hangup.recv() => Msg::Terminate,
+            _ = interrupt.recv() => Msg::Terminate,
+            _ = go_on.recv() => Msg::Resumed,
+        };
+        if heard.send(Heard::Msg(msg)).is_err() {
+            return;
+        }
+    }
+}
+
+/// Stops this process, as Ctrl-Z does; returns when it is let go on.
+pub(super) fn stop_myself() -> std::io::Result<()> {
+    Ok(rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TSTP)?)
+}

@@ -1,0 +1,98 @@
+//! The terminal's modes: entered, and always left again, also when something panics.
+
+use std::io::{self, Stdout, Write};
+use std::sync::Once;
+
+use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
+use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::{cursor, execute};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::buffer::Buffer;
+
+/// The screen, for as long as it is ours.
+pub(super) struct Screen {
+    terminal: Terminal<CrosstermBackend<Stdout>>,
+}
+
+impl Screen {
+    /// Takes the terminal.
+    pub(super) fn enter(mouse: bool) -> io::Result<Self> {
+        restore_on_panic();
+        take(mouse)?;
+        let terminal = Terminal::new(CrosstermBackend::new(io::stdout())).inspect_err(|_| give_back())?;
+        Ok(Self { terminal })
+    }
+
+    /// Its width and height.
+    pub(super) fn size(&self) -> (u16, u16) {
+        self.terminal.size().map_or((80, 24), |size| (size.width, size.height))
+    }
+
+    /// Draws.
+    pub(super) fn draw(&mut self, draw: impl FnOnce(&mut Buffer)) -> io::Result<()> {
+        self.terminal.draw(|frame| draw(frame.buffer_mut()))?;
+        Ok(())
+    }
+
+    /// Gives the terminal to someone else for a while.
+    pub(super) fn leave(&mut self) {
+        turn_off(self.terminal.backend_mut());
+    }
+
+    /// Takes it again, and draws everything anew.
+    pub(super) fn reenter(&mut self, mouse: bool) -> io::Result<()> {
+        take(mouse)?;
+        self.terminal.clear()
+    }
+
+    /// Turns the mouse on or off.
+    pub(super) fn set_mouse(&mut self, on: bool) -> io::Result<()> {
+        let out = self.terminal.backend_mut();
+        if on { execute!(out, EnableMouseCapture) } else { execute!(out, DisableMouseCapture) }
+    }
+
+    /// Writes bytes that the terminal itself is to read.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let out = self.terminal.backend_mut();
+        out.write_all(bytes)?;
+        std::io::Write::flush(out)
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+fn take(mouse: bool) -> io::Result<()> {
+    enable_raw_mode()?;
+    execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)?;
+    if mouse { execute!(io::stdout(), EnableMouseCapture) } else { Ok(()) }
+}
+
+/// Gives the terminal back, whoever has it.
+fn give_back() {
+    turn_off(&mut io::stdout());
+}
+
+/// Leaves every mode. Errors are of no use here: there may be no terminal any more.
+fn turn_off(out: &mut impl Write) {
+    let _ = execute!(out, DisableMouseCapture, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
+    let _ = disable_raw_mode();
+}
+
+/// A panic in any thread gives the terminal back, says what happened where it can be read, and ends the process: for the
+/// file that is the same as `kill -9`, which loses nothing.
+fn restore_on_panic() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let tell = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            give_back();
+            tell(panic);
+            std::process::exit(101);
+        }));
+    });
+}

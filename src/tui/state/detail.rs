@@ -1,0 +1,141 @@
+//! One write, on five tabs.
+
+use similar::{ChangeTag, TextDiff};
+
+use super::json_view::JsonView;
+use super::scroll::Scroll;
+use crate::domain::ids::WriteId;
+use crate::domain::revision::Revision;
+use crate::render::marks::Marks;
+use crate::repair::for_editor;
+use crate::tui::msg::Detail;
+use crate::tui::theme::Role;
+
+/// A tab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tab {
+    /// What went wrong, what it means and what to do.
+    #[default]
+    Cause,
+    /// What was sent.
+    Request,
+    /// The requests that dlq made.
+    Attempts,
+    /// What was edited.
+    Changes,
+    /// All that happened.
+    History,
+}
+
+impl Tab {
+    /// In the order in which they are shown.
+    pub const ALL: [Self; 5] = [Self::Cause, Self::Request, Self::Attempts, Self::Changes, Self::History];
+
+    /// Its name on the screen.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cause => "Cause",
+            Self::Request => "Request",
+            Self::Attempts => "Attempts",
+            Self::Changes => "Changes",
+            Self::History => "History",
+        }
+    }
+
+    /// The next one, or the one before.
+    #[must_use]
+    pub fn step(self, forward: bool) -> Self {
+        let len = Self::ALL.len();
+        Self::ALL[(self as usize + if forward { 1 } else { len - 1 }) % len]
+    }
+}
+
+/// The detail of a write.
+#[derive(Debug, Default)]
+pub struct DetailPane {
+    /// Which write is shown, or will be.
+    pub id: Option<WriteId>,
+    /// What is known of it; of the write before until this one is read.
+    pub shown: Option<Box<Detail>>,
+    /// Its body.
+    pub json: JsonView,
+    /// What was edited.
+    pub changes: Vec<(Role, String)>,
+    /// The tab.
+    pub tab: Tab,
+    /// Where each tab stands.
+    pub scroll: [Scroll; 5],
+}
+
+impl DetailPane {
+    /// Takes in what was read.
+    pub fn take(&mut self, detail: Box<Detail>) {
+        let new = self.shown.as_ref().map(|old| (old.view.write.id, old.view.write.body_sha256))
+            != Some((detail.view.write.id, detail.view.write.body_sha256));
+        if new {
+            let (body, marks) = match (&detail.view.body, &detail.evidence) {
+                (Some(body), _) => (body.clone(), Marks::of(&detail.view.write.failure)),
+                (None, Some(event)) => (event.clone(), Marks::default()),
+                (None, None) => (Vec::new(), Marks::default()),
+            };
+            self.json = JsonView::new(body, marks);
+            self.scroll = Default::default();
+            let request = &mut self.scroll[Tab::Request as usize];
+            request.at = self.json.named_line().unwrap_or(0);
+        }
+        self.changes = changes(&detail.revisions, detail.view.write.revision);
+        self.shown = Some(detail);
+    }
+}
+
+/// What each edit changed, the newest first.
+fn changes(revisions: &[Revision], current: i64) -> Vec<(Role, String)> {
+    let mut lines = Vec::new();
+    for pair in revisions.windows(2).rev() {
+        let [old, new] = pair else { continue };
+        let by = new.operator.as_deref().unwrap_or("an import");
+        let at = new.made_at.map(|at| format!(", {}", at.to_human())).unwrap_or_default();
+        let reason = new.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let now = if new.number == current { " (current)" } else { "" };
+        lines.push((Role::Strong, format!("Revision {} by {by}{at}{now}{reason}", new.number)));
+        lines.extend(diff(old.body.as_deref().unwrap_or_default(), new.body.as_deref().unwrap_or_default()));
+    }
+    if lines.is_empty() {
+        lines.push((Role::Faint, "The body is as it was captured.".to_owned()));
+    }
+    lines
+}
+
+/// The lines that differ, with some around them.
+pub fn diff(old: &[u8], new: &[u8]) -> Vec<(Role, String)> {
+    let text = |body: &[u8]| for_editor(body).unwrap_or_else(|| format!("{} bytes that are no text\n", body.len()));
+    let (old, new) = (text(old), text(new));
+    let diff = TextDiff::from_lines(&old, &new);
+    let mut lines = Vec::new();
+    for (n, group) in diff.grouped_ops(3).iter().enumerate() {
+        if n > 0 {
+            lines.push((Role::Faint, "  ...".to_owned()));
+        }
+        for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
+            let (role, sign) = match change.tag() {
+                ChangeTag::Equal => (Role::Text, ' '),
+                ChangeTag::Insert => (Role::Added, '+'),
+                ChangeTag::Delete => (Role::Removed, '-'),
+            };
+            lines.push((role, format!("{sign} {}", change.value().trim_end_matches('\n'))));
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_diff_shows_what_changed() {
+        let lines = diff(br#"{"a":1,"b":2}"#, br#"{"a":1,"b":3}"#);
+        let text: Vec<&str> = lines.iter().map(|(_, text)| text.as_str()).collect();
+        assert_eq!(text, ["  {", "    \"a\": 1,", "-   \"b\": 2", "+   \"b\": 3", "  }"]);
+    }
+}

@@ -1,0 +1,178 @@
+//! A run, of this process or of another.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::scroll::Scroll;
+use crate::domain::ids::{RunId, WriteId};
+use crate::domain::outcome::{Outcome, Tally};
+use crate::domain::run::{Run, RunState, Wanted};
+use crate::domain::time::{Timestamp, human_length};
+use crate::replay::{Event, PaceSettings, Prepared, Report, WriteEnded};
+use crate::tui::theme::Role;
+
+/// Lines of the log that are kept.
+const MOST_LINES: usize = 500;
+/// The rate is measured over this many milliseconds.
+const RATE_OVER: i64 = 5000;
+
+/// A run on the screen.
+#[derive(Debug, Default)]
+pub struct RunScreen {
+    /// Which one; `None` until it has begun.
+    pub id: Option<RunId>,
+    /// Its plan, where this process sends it.
+    pub prepared: Option<Arc<Prepared>>,
+    /// What the file says of it.
+    pub known: Option<Box<Run>>,
+    /// How many writes will be sent.
+    pub total: u64,
+    /// How they ended, so far.
+    pub tally: Tally,
+    /// What happened, the newest last.
+    pub log: VecDeque<(Role, String)>,
+    /// Where the log stands.
+    pub scroll: Scroll,
+    /// Whether the log follows what happens.
+    pub is_following: bool,
+    /// How many were over when, of late.
+    pace: VecDeque<(i64, u64)>,
+    /// What was asked of it.
+    pub asked: PaceSettings,
+    /// Whether it was asked to pause.
+    pub is_paused: bool,
+    /// Whether it was asked to stop.
+    pub is_stopping: bool,
+    /// When it began.
+    pub began: Option<Timestamp>,
+    /// When it was over.
+    pub ended: Option<Timestamp>,
+    /// How it ended.
+    pub report: Option<Box<Report>>,
+    /// Why it could not begin, or broke.
+    pub error: Option<String>,
+    /// The write that is tried, and how it ended.
+    pub trial: Option<WriteId>,
+    /// How that ended.
+    pub trial_ended: Option<Box<WriteEnded>>,
+}
+
+impl RunScreen {
+    /// A run of this process.
+    pub fn own(prepared: Arc<Prepared>, now: Timestamp) -> Self {
+        let asked = prepared.wanted.pace;
+        let (total, began) = (prepared.plan.send.len() as u64, Some(now));
+        let prepared = Some(prepared);
+        Self { prepared, total, asked, began, is_following: true, ..Self::default() }
+    }
+
+    /// A run as the file knows it.
+    pub fn of(run: Box<Run>) -> Self {
+        let mut screen = Self { id: Some(run.id), is_following: true, ..Self::default() };
+        screen.refresh(run);
+        screen
+    }
+
+    /// Whether this process sends it.
+    pub fn is_own(&self) -> bool {
+        self.prepared.is_some()
+    }
+
+    /// Whether it is under way.
+    pub fn is_under_way(&self) -> bool {
+        match &self.known {
+            Some(run) if !self.is_own() => run.state == RunState::Running,
+            _ => self.report.is_none() && self.error.is_none(),
+        }
+    }
+
+    /// Takes in what the file says.
+    pub fn refresh(&mut self, run: Box<Run>) {
+        self.is_paused = run.wanted == Some(Wanted::Pause);
+        self.is_stopping |= run.wanted == Some(Wanted::Stop);
+        if !self.is_own() {
+            self.tally = run.tally;
+            // What has no outcome yet counts as unsent while it is under way.
+            if run.state == RunState::Running {
+                let unsent = run.tally.get(Outcome::Unsent);
+                self.tally = Tally::default();
+                for &outcome in Outcome::ALL.iter().filter(|o| **o != Outcome::Unsent) {
+                    self.tally.add(outcome, run.tally.get(outcome));
+                }
+                self.total = run.tally.planned() - run.tally.get(Outcome::Refused);
+                debug_assert!(unsent <= self.total);
+            } else {
+                self.total = run.tally.planned() - run.tally.get(Outcome::Refused);
+            }
+            self.began = Some(run.started_at);
+            self.ended = run.ended_at;
+        }
+        self.known = Some(run);
+    }
+
+    /// Takes in what happened.
+    pub fn take(&mut self, event: Event, now: Timestamp) {
+        match event {
+            Event::Began(id) => {
+                self.id = Some(id);
+                self.say(Role::Faint, now, &format!("run {id} has begun"));
+            }
+            Event::Ended(ended) => self.ended(&ended, now),
+            Event::Retry { id, attempt, reason, wait } => {
+                let text = format!("write {id}, attempt {attempt}: {reason}; again in {}", human_length(wait));
+                self.say(Role::Warn, now, &text);
+            }
+            Event::Notice(text) => self.say(Role::Warn, now, &text),
+            Event::Stopping(reason) => self.say(Role::Bad, now, &format!("stopping: {reason}")),
+        }
+    }
+
+    fn ended(&mut self, ended: &WriteEnded, now: Timestamp) {
+        self.tally.add(ended.outcome, 1);
+        if self.trial == Some(ended.id) {
+            self.trial_ended = Some(Box::new(ended.clone()));
+        }
+        let role = match ended.outcome {
+            Outcome::Accepted => Role::Good,
+            Outcome::Failed | Outcome::Unknown => Role::Bad,
+            _ => Role::Faint,
+        };
+        let reason = ended.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let cid = ended.last.as_ref().and_then(|last| last.correlation_id.as_deref());
+        let cid = cid.map(|cid| format!(" [{cid}]")).unwrap_or_default();
+        self.say(role, now, &format!("write {} {}{reason}{cid}", ended.id, ended.outcome));
+    }
+
+    /// Adds a line to the log.
+    pub fn say(&mut self, role: Role, now: Timestamp, text: &str) {
+        let human = now.to_human();
+        let time = human.split(' ').nth(1).unwrap_or_default();
+        self.log.push_back((role, format!("{time}  {text}")));
+        if self.log.len() > MOST_LINES {
+            self.log.pop_front();
+            self.scroll.top = self.scroll.top.saturating_sub(1);
+        }
+    }
+
+    /// How many writes of those that are sent are over.
+    pub fn done(&self) -> u64 {
+        (self.tally.planned() - self.tally.get(Outcome::Refused)).min(self.total)
+    }
+
+    /// Notes how far it is, to know how fast it goes.
+    pub fn measure(&mut self, now: Timestamp) {
+        let done = self.done();
+        if self.is_under_way() && self.pace.back().is_none_or(|(at, _)| now.millis() - at >= 200) {
+            self.pace.push_back((now.millis(), done));
+            while self.pace.len() > 2 && self.pace.front().is_some_and(|(at, _)| now.millis() - at > RATE_OVER) {
+                self.pace.pop_front();
+            }
+        }
+    }
+
+    /// Writes a second, of late.
+    pub fn rate(&self) -> Option<f64> {
+        let ((from, before), (to, after)) = (*self.pace.front()?, *self.pace.back()?);
+        (to > from).then(|| (after - before) as f64 * 1000.0 / (to - from) as f64)
+    }
+}

@@ -1,0 +1,82 @@
+//! A cursor in a list, or a place in a text.
+
+/// A line, and the first line that is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Scroll {
+    /// The line under the cursor.
+    pub at: usize,
+    /// The first line on the screen.
+    pub top: usize,
+}
+
+/// A move of the cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// So many lines.
+    Lines(isize),
+    /// So many screens.
+    Pages(isize),
+    /// To the first line.
+    First,
+    /// To the last line.
+    Last,
+}
+
+impl Scroll {
+    /// Moves the cursor in a list of `len` lines of which `height` are seen.
+    pub fn go(&mut self, step: Step, len: usize, height: usize) {
+        let last = len.saturating_sub(1);
+        self.at = match step {
+            Step::Lines(n) => self.at.saturating_add_signed(n),
+            Step::Pages(n) => self.at.saturating_add_signed(n * height.saturating_sub(1).max(1).cast_signed()),
+            Step::First => 0,
+            Step::Last => last,
+        }
+        .min(last);
+        self.keep_seen(len, height);
+    }
+
+    /// Moves the first line so that the cursor is seen, and no room is wasted.
+    pub fn keep_seen(&mut self, len: usize, height: usize) {
+        let height = height.max(1);
+        self.at = self.at.min(len.saturating_sub(1));
+        self.top = self.top.min(self.at).max((self.at + 1).saturating_sub(height)).min(len.saturating_sub(height));
+    }
+
+    /// Moves a text without a cursor.
+    pub fn roll(&mut self, step: Step, len: usize, height: usize) {
+        let furthest = len.saturating_sub(height);
+        self.top = match step {
+            Step::Lines(n) => self.top.saturating_add_signed(n),
+            Step::Pages(n) => self.top.saturating_add_signed(n * height.saturating_sub(1).max(1).cast_signed()),
+            Step::First => 0,
+            Step::Last => furthest,
+        }
+        .min(furthest);
+        self.at = self.top;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cursor_stays_in_the_list_and_on_the_screen() {
+        let mut scroll = Scroll::default();
+        scroll.go(Step::Lines(-1), 100, 10);
+        assert_eq!(scroll, Scroll { at: 0, top: 0 });
+        scroll.go(Step::Lines(12), 100, 10);
+        assert_eq!(scroll, Scroll { at: 12, top: 3 });
+        scroll.go(Step::Last, 100, 10);
+        assert_eq!(scroll, Scroll { at: 99, top: 90 });
+        scroll.go(Step::Pages(-1), 100, 10);
+        assert_eq!(scroll, Scroll { at: 90, top: 90 });
+        scroll.keep_seen(5, 10);
+        assert_eq!(scroll, Scroll { at: 4, top: 0 });
+        scroll.go(Step::Last, 0, 10);
+        assert_eq!(scroll, Scroll::default());
+        scroll.roll(Step::Pages(9), 30, 10);
+        assert_eq!(scroll.top, 20);
+    }
+}

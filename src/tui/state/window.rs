@@ -1,0 +1,194 @@
+//! The part of a list of writes that is in memory: a few screens around the cursor, of a list that may have millions.
+
+use super::scroll::{Scroll, Step};
+use crate::domain::ids::WriteId;
+use crate::domain::write::WriteView;
+use crate::store::{Cursor, Order};
+use crate::tui::msg::{Part, Rows};
+
+/// Rows that are read at once, at least.
+pub const CHUNK: usize = 120;
+/// Rows that are kept at most.
+const MOST: usize = 600;
+
+/// Some rows of a list, and where the cursor is among them.
+#[derive(Debug, Default)]
+pub struct Window {
+    /// The rows.
+    pub rows: Vec<WriteView>,
+    /// The cursor.
+    pub scroll: Scroll,
+    /// Whether the first row is the first of the list.
+    pub has_first: bool,
+    /// Whether the last row is the last of the list.
+    pub has_last: bool,
+    /// Whether rows were read at all.
+    pub is_loaded: bool,
+}
+
+impl Window {
+    /// The row under the cursor.
+    pub fn current(&self) -> Option<&WriteView> {
+        self.rows.get(self.scroll.at)
+    }
+
+    /// Moves the cursor. Gives the part to read, if the cursor comes near the end of what is in memory.
+    pub fn go(&mut self, step: Step, order: Order, height: usize) -> Option<Part> {
+        match step {
+            Step::First if !self.has_first => return Some(Part::First),
+            Step::Last if !self.has_last => return Some(Part::Last),
+            _ => {}
+        }
+        self.scroll.go(step, self.rows.len(), height);
+        self.wanted(order, height)
+    }
+
+    fn wanted(&self, order: Order, height: usize) -> Option<Part> {
+        let (first, last) = (self.rows.first()?, self.rows.last()?);
+        if !self.has_last && self.scroll.at + 2 * height >= self.rows.len() {
+            return Some(Part::After(Cursor::of(&last.write, order)));
+        }
+        if !self.has_first && self.scroll.at < 2 * height {
+            return Some(Part::Before(Cursor::of(&first.write, order)));
+        }
+        None
+    }
+
+    /// The part that is in memory, to read it again.
+    pub fn again(&self, order: Order) -> (Part, usize) {
+        let limit = self.rows.len().clamp(CHUNK, MOST);
+        match self.rows.first() {
+            Some(first) if !self.has_first => (Part::From(Cursor::just_before(&first.write, order)), limit),
+            _ => (Part::First, limit),
+        }
+    }
+
+    /// Takes rows in. The cursor stays on its write, and that on its line, wherever possible.
+    pub fn take(&mut self, rows: Rows, height: usize) {
+        self.is_loaded = true;
+        let at = self.current().map(|view| view.write.id);
+        match rows.part {
+            Part::First | Part::From(_) => {
+                self.has_first = rows.part == Part::First;
+                self.has_last = !rows.more;
+                let jump = rows.part == Part::First
+                    && self.rows.first().map(|v| v.write.id) != rows.writes.first().map(|v| v.write.id);
+                self.rows = rows.writes;
+                self.stay(at, jump && self.scroll.top == 0, height);
+            }
+            Part::After(_) => {
+                self.rows.extend(rows.writes);
+                self.has_last = !rows.more;
+                let extra = self.rows.len().saturating_sub(MOST).min(self.scroll.top);
+                if extra > 0 {
+                    self.rows.drain(..extra);
+                    self.has_first = false;
+                    self.scroll.at -= extra;
+                    self.scroll.top -= extra;
+                }
+            }
+            Part::Before(_) => {
+                let added = rows.writes.len();
+                self.rows.splice(..0, rows.writes);
+                self.has_first = !rows.more;
+                self.scroll.at += added;
+                self.scroll.top += added;
+                if self.rows.len() > MOST && self.scroll.at < MOST - height.min(MOST) {
+                    self.rows.truncate(MOST);
+                    self.has_last = false;
+                }
+            }
+            Part::Last => {
+                self.has_last = true;
+                self.has_first = !rows.more;
+                self.rows = rows.writes;
+                self.scroll.go(Step::Last, self.rows.len(), height);
+            }
+        }
+        self.scroll.keep_seen(self.rows.len(), height);
+    }
+
+    /// Puts the cursor on the first row when the next rows come.
+    pub fn forget_place(&mut self) {
+        self.scroll = Scroll::default();
+        self.rows.clear();
+        self.is_loaded = false;
+    }
+
+    /// Where the first rows are seen they stay so: new ones push the cursor's down. Elsewhere the screen stands still.
+    fn stay(&mut self, at: Option<WriteId>, at_the_top: bool, height: usize) {
+        let line = self.scroll.at - self.scroll.top.min(self.scroll.at);
+        if let Some(found) = at.and_then(|id| self.rows.iter().position(|view| view.write.id == id)) {
+            self.scroll.at = found;
+        }
+        if !(at_the_top && self.scroll.at < height) {
+            self.scroll.top = self.scroll.at.saturating_sub(line);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Sort;
+    use crate::tui::testing::write_view;
+
+    const NEWEST: Order = Order { sort: Sort::Id, descending: true };
+
+    fn rows(part: Part, ids: std::ops::RangeInclusive<i64>, more: bool) -> Rows {
+        Rows { part, writes: ids.rev().map(write_view).collect(), more }
+    }
+
+    fn on(window: &Window) -> (i64, usize) {
+        (window.current().unwrap().write.id.0, window.scroll.at - window.scroll.top)
+    }
+
+    #[test]
+    fn new_rows_do_not_move_the_cursor_off_its_write() {
+        let mut window = Window::default();
+        window.take(rows(Part::First, 1..=50, false), 10);
+        assert_eq!(on(&window), (50, 0));
+        window.take(rows(Part::First, 1..=53, false), 10);
+        assert_eq!((on(&window), window.scroll.top), ((50, 3), 0), "the new ones are seen above it");
+        window.take(rows(Part::First, 1..=70, false), 10);
+        assert_eq!(on(&window).0, 50, "and it never leaves the screen");
+        window.go(Step::Lines(5), NEWEST, 10);
+        let before = on(&window);
+        window.take(rows(Part::First, 1..=75, false), 10);
+        assert_eq!(on(&window), before, "further down the screen stands still");
+    }
+
+    #[test]
+    fn a_row_that_goes_leaves_the_cursor_where_it_was() {
+        let mut window = Window::default();
+        window.take(rows(Part::First, 1..=20, false), 10);
+        window.go(Step::Lines(3), NEWEST, 10);
+        let mut fewer = rows(Part::First, 1..=20, false);
+        fewer.writes.remove(3);
+        window.take(fewer, 10);
+        assert_eq!(on(&window), (16, 3));
+        window.take(Rows { part: Part::First, writes: Vec::new(), more: false }, 10);
+        assert!(window.current().is_none());
+    }
+
+    #[test]
+    fn a_long_list_is_read_as_the_cursor_comes_near() {
+        let mut window = Window::default();
+        window.take(rows(Part::First, 881..=1000, true), 10);
+        assert_eq!(window.go(Step::Lines(50), NEWEST, 10), None);
+        let Some(Part::After(cursor)) = window.go(Step::Lines(60), NEWEST, 10) else { panic!() };
+        assert_eq!(cursor, Cursor::of(&write_view(881).write, NEWEST));
+        for n in 1..8 {
+            let end = 1000 - n * 120;
+            window.take(rows(Part::After(cursor.clone()), end - 119..=end, true), 10);
+            window.go(Step::Lines(120), NEWEST, 10);
+        }
+        assert!(window.rows.len() <= MOST + CHUNK && !window.has_first, "{}", window.rows.len());
+        assert_eq!(on(&window).0, 890 - 7 * 120);
+        assert_eq!(window.go(Step::First, NEWEST, 10), Some(Part::First));
+        assert_eq!(window.go(Step::Last, NEWEST, 10), Some(Part::Last));
+        window.take(rows(Part::Last, 1..=120, true), 10);
+        assert_eq!(on(&window), (1, 9));
+        assert!(matches!(window.again(NEWEST), (Part::From(_), CHUNK)));
+    }
+}

@@ -1,0 +1,121 @@
+//! What an action is about: the write under the cursor, the marked ones, all that match, or a group; and whether it can be
+//! done.
+
+use super::actions::{Action, Needs, Place};
+use super::app::App;
+use super::state::run::RunScreen;
+use crate::domain::filter::{Filter, NumberField, Range, Test};
+use crate::domain::group::Group;
+use crate::domain::ids::WriteId;
+use crate::domain::outcome::{Outcome, Tally};
+use crate::domain::run::{Run, RunState};
+use crate::domain::state::State;
+use crate::domain::write::{BodyOrigin, WriteView};
+use crate::render::count::thousands;
+
+/// Writes that an action is about.
+#[derive(Debug, Clone)]
+pub(super) struct Subject {
+    /// As a filter.
+    pub(super) filter: Filter,
+    /// In the query language.
+    pub(super) query: String,
+    /// For people.
+    pub(super) words: String,
+}
+
+impl App {
+    /// The groups that the chips let through.
+    pub fn shown_groups(&self) -> impl Iterator<Item = &Group> {
+        let types = &self.filter.types;
+        self.groups.iter().filter(move |group| types.is_empty() || types.contains(&group.failure_type))
+    }
+
+    /// The group under the cursor.
+    pub fn current_group(&self) -> Option<&Group> {
+        self.shown_groups().nth(self.groups_scroll.at)
+    }
+
+    /// The run under the cursor.
+    pub fn current_run(&self) -> Option<&Run> {
+        self.runs.get(self.runs_scroll.at)
+    }
+
+    /// The write that an action on one write is about.
+    pub fn current_write(&self) -> Option<&WriteView> {
+        match self.place() {
+            Place::Writes => self.writes.current(),
+            Place::Detail => self.detail.shown.as_ref().map(|detail| &detail.view),
+            _ => None,
+        }
+    }
+
+    /// What an action on writes is about.
+    pub(super) fn subject(&mut self) -> Option<Subject> {
+        let by_ids = |ids: &mut dyn Iterator<Item = WriteId>| {
+            let ids: Vec<i64> = ids.map(|id| id.0).collect();
+            let ranges = ids.iter().map(|&id| Range { min: Some(id), max: Some(id) }).collect();
+            let list = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+            let words =
+                if let [one] = ids.as_slice() { format!("write {one}") } else { format!("{} writes", ids.len()) };
+            let filter = Filter::default().and(Test::Number(NumberField::Id, ranges));
+            Subject { filter, query: format!("id:{list}"), words }
+        };
+        match self.place() {
+            Place::Groups => {
+                let group = self.current_group()?;
+                let range = Range { min: Some(group.id.0), max: Some(group.id.0) };
+                let filter = Filter::default().and(Test::Number(NumberField::Group, vec![range]));
+                let words = format!("group {}", group.id);
+                Some(Subject { filter: self.of_target(filter), query: format!("group:{}", group.id), words })
+            }
+            Place::Writes if self.marks.all => {
+                let filter = self.matching()?;
+                let query = self.filter.query();
+                let query = if query.is_empty() { "all".to_owned() } else { query };
+                let words = match self.count {
+                    Some(n) => format!("all {} writes that match", thousands(n.unsigned_abs())),
+                    None => "all writes that match".to_owned(),
+                };
+                Some(Subject { filter, query, words })
+            }
+            Place::Writes if !self.marks.ids.is_empty() => Some(by_ids(&mut self.marks.ids.iter().copied())),
+            _ => self.current_write().map(|view| by_ids(&mut std::iter::once(view.write.id))),
+        }
+    }
+
+    /// Whether an action can be done now; if not, why.
+    pub fn why_not(&self, action: Action) -> Option<&'static str> {
+        let about = action.about();
+        let is_there = match about.needs {
+            Needs::Nothing => true,
+            Needs::Writes => match self.place() {
+                Place::Groups => self.current_group().is_some(),
+                Place::Writes => self.marks.all || !self.marks.ids.is_empty() || self.current_write().is_some(),
+                _ => self.current_write().is_some(),
+            },
+            Needs::Write => self.current_write().is_some(),
+            Needs::Body => self.current_write().is_some_and(|view| {
+                let state = view.write.standing.state();
+                state.is_open() && state != State::Replaying && view.write.body_origin != BodyOrigin::Missing
+            }),
+            Needs::Plan => self.plan.as_ref().is_some_and(|plan| plan.confirm().is_some()),
+            Needs::RunUnderWay => self.run.as_ref().is_some_and(RunScreen::is_under_way),
+            Needs::Pace => self.place() == Place::Plan || self.run.as_ref().is_some_and(RunScreen::is_under_way),
+            Needs::RunOver if self.place() == Place::Runs => {
+                self.current_run().is_some_and(|run| run.state != RunState::Running && has_left(&run.tally))
+            }
+            Needs::RunOver => {
+                self.run.as_ref().is_some_and(|run| !run.is_under_way() && run.id.is_some() && has_left(&run.tally))
+            }
+            Needs::Undo => !self.undo.is_empty(),
+            Needs::Demo => self.setup.is_demo,
+        };
+        (!is_there).then(|| about.needs.missing())
+    }
+}
+
+/// Whether anything of a plan was not accepted.
+fn has_left(tally: &Tally) -> bool {
+    tally.planned() > tally.get(Outcome::Accepted)
+}

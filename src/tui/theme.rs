@@ -1,0 +1,194 @@
+//! Colours by role, in four tiers, and the few symbols. Nothing is said by colour alone.
+
+use ratatui::style::{Color, Modifier, Style};
+
+use crate::domain::failure_type::FailureType;
+use crate::domain::state::State;
+
+/// What a terminal can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tier {
+    /// 256 colours on a dark ground.
+    Dark,
+    /// 256 colours on a light ground.
+    Light,
+    /// The sixteen colours that the terminal's owner has chosen.
+    Sixteen,
+    /// None: bold, underlined and reversed only.
+    Plain,
+}
+
+impl Tier {
+    /// The names in the config; `auto` looks at the environment.
+    pub const NAMES: [&str; 5] = ["auto", "dark", "light", "16", "none"];
+
+    /// From its name in the config; `None` for `auto`.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "dark" => Some(Self::Dark),
+            "light" => Some(Self::Light),
+            "16" => Some(Self::Sixteen),
+            "none" => Some(Self::Plain),
+            _ => None,
+        }
+    }
+}
+
+/// What a piece of text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A text like any other.
+    Text,
+    /// What may be overlooked.
+    Faint,
+    /// What matters.
+    Strong,
+    /// The name of a screen or a section.
+    Title,
+    /// A line that parts.
+    Rule,
+    /// A key to press.
+    Key,
+    /// As it should be.
+    Good,
+    /// To look at.
+    Warn,
+    /// Wrong.
+    Bad,
+    /// The row under the cursor.
+    Cursor,
+    /// The same where the cursor is not at home now.
+    CursorAway,
+    /// A chip that is on.
+    On,
+    /// A failure type.
+    Type(FailureType),
+    /// A state.
+    State(State),
+    /// A name in JSON.
+    JsonName,
+    /// A string in JSON.
+    JsonString,
+    /// Another value in JSON.
+    JsonValue,
+    /// What an error names.
+    Named,
+    /// A line that an edit added.
+    Added,
+    /// A line that an edit took away.
+    Removed,
+}
+
+/// A tier, and whether the terminal shows more than ASCII.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Theme {
+    /// The colours.
+    pub tier: Tier,
+    /// Only ASCII.
+    pub ascii: bool,
+}
+
+impl Theme {
+    /// What the environment says, unless the config says it: `NO_COLOR`, `TERM`, `COLORTERM`, `COLORFGBG`, and the locale.
+    pub fn detect(configured: Option<Tier>, environment: &dyn Fn(&str) -> Option<String>) -> Self {
+        let variable = |name: &str| environment(name).filter(|value| !value.is_empty());
+        let term = variable("TERM").unwrap_or_default();
+        let tier = if variable("NO_COLOR").is_some() || term == "dumb" {
+            Tier::Plain
+        } else if let Some(tier) = configured {
+            tier
+        } else if !(term.contains("256") || term.contains("direct") || variable("COLORTERM").is_some()) {
+            Tier::Sixteen
+        } else if variable("COLORFGBG").is_some_and(|value| matches!(value.rsplit(';').next(), Some("7" | "15"))) {
+            Tier::Light
+        } else {
+            Tier::Dark
+        };
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(variable).unwrap_or_default().to_lowercase();
+        Self { tier, ascii: !(locale.contains("utf-8") || locale.contains("utf8")) }
+    }
+
+    /// How a role looks.
+    pub fn style(self, role: Role) -> Style {
+        let plain = Style::new();
+        match role {
+            Role::Text => plain,
+            Role::Strong | Role::Title => plain.add_modifier(Modifier::BOLD),
+            Role::Faint | Role::Rule => self.color(plain, 245, 242, Color::DarkGray).add_modifier(self.dim()),
+            Role::Key => self.color(plain, 117, 25, Color::Cyan).add_modifier(Modifier::BOLD),
+            Role::Good => self.color(plain, 114, 28, Color::Green),
+            Role::Warn => self.color(plain, 221, 130, Color::Yellow),
+            Role::Bad => self.color(plain, 203, 160, Color::Red),
+            Role::Cursor => plain.add_modifier(Modifier::REVERSED),
+            Role::CursorAway => plain.add_modifier(Modifier::BOLD).add_modifier(Modifier::UNDERLINED),
+            Role::On => plain.add_modifier(Modifier::BOLD).add_modifier(Modifier::REVERSED),
+            Role::Type(FailureType::Transient) => self.color(plain, 75, 26, Color::Blue),
+            Role::Type(FailureType::Schema) => self.color(plain, 215, 130, Color::Yellow),
+            Role::Type(FailureType::BadData) => self.color(plain, 176, 90, Color::Magenta),
+            Role::Type(FailureType::Auth) => self.color(plain, 203, 160, Color::Red),
+            Role::State(State::Replayed | State::Resolved) => self.color(plain, 114, 28, Color::Green),
+            Role::State(State::Discarded) => self.style(Role::Faint),
+            Role::State(State::Replaying) => self.color(plain, 117, 25, Color::Cyan),
+            Role::State(State::Unknown) => self.color(plain, 221, 130, Color::Yellow),
+            Role::State(State::Pending) => plain,
+            Role::JsonName => self.color(plain, 117, 25, Color::Cyan),
+            Role::JsonString => self.color(plain, 150, 28, Color::Green),
+            Role::JsonValue => self.color(plain, 222, 94, Color::Yellow),
+            Role::Named => {
+                self.color(plain, 203, 160, Color::Red).add_modifier(Modifier::BOLD).add_modifier(Modifier::UNDERLINED)
+            }
+            Role::Added => self.color(plain, 114, 28, Color::Green),
+            Role::Removed => self.color(plain, 203, 160, Color::Red),
+        }
+    }
+
+    fn color(self, style: Style, dark: u8, light: u8, sixteen: Color) -> Style {
+        match self.tier {
+            Tier::Dark => style.fg(Color::Indexed(dark)),
+            Tier::Light => style.fg(Color::Indexed(light)),
+            Tier::Sixteen => style.fg(sixteen),
+            Tier::Plain => style,
+        }
+    }
+
+    fn dim(self) -> Modifier {
+        if self.tier == Tier::Plain { Modifier::DIM } else { Modifier::empty() }
+    }
+
+    /// Either the symbol, or what stands for it in ASCII.
+    pub fn symbol(self, symbol: &'static str, ascii: &'static str) -> &'static str {
+        if self.ascii { ascii } else { symbol }
+    }
+
+    /// A bar of up to eight eighths.
+    pub fn bar(self, eighths: usize) -> &'static str {
+        const BARS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
+        const ASCII: [&str; 9] = [" ", ".", ".", ":", "-", "=", "+", "*", "#"];
+        if self.ascii { ASCII[eighths.min(8)] } else { BARS[eighths.min(8)] }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn detect(configured: Option<Tier>, environment: &[(&str, &str)]) -> Theme {
+        let found = |name: &str| environment.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        Theme::detect(configured, &found)
+    }
+
+    #[test]
+    fn the_environment_says_what_can_be_shown() {
+        let tier = |environment: &[(&str, &str)]| detect(None, environment).tier;
+        assert_eq!(tier(&[("TERM", "xterm-256color")]), Tier::Dark);
+        assert_eq!(tier(&[("TERM", "xterm-256color"), ("COLORFGBG", "0;15")]), Tier::Light);
+        assert_eq!(tier(&[("TERM", "linux")]), Tier::Sixteen);
+        assert_eq!(tier(&[("TERM", "xterm-256color"), ("NO_COLOR", "1")]), Tier::Plain);
+        assert_eq!(tier(&[("TERM", "xterm-256color"), ("NO_COLOR", "")]), Tier::Dark);
+        assert_eq!(detect(Some(Tier::Light), &[("TERM", "linux")]).tier, Tier::Light);
+        assert_eq!(detect(Some(Tier::Light), &[("NO_COLOR", "1")]).tier, Tier::Plain, "NO_COLOR has the last word");
+        assert!(detect(None, &[("LANG", "C")]).ascii && detect(None, &[]).ascii);
+        assert!(!detect(None, &[("LANG", "de_CH.UTF-8")]).ascii);
+        assert!(detect(None, &[("LC_ALL", "C"), ("LANG", "de_CH.UTF-8")]).ascii);
+    }
+}

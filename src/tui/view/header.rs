@@ -1,0 +1,165 @@
+//! The header: where the writes go, how many there are of each type and state, when they came.
+
+use ratatui::layout::Rect;
+
+use super::layout::Layout;
+use super::paint::Painter;
+use crate::domain::arrivals::hour_of;
+use crate::domain::failure_type::FailureType;
+use crate::domain::state::State;
+use crate::domain::time::human_length;
+use crate::render::count::thousands;
+use crate::tui::app::App;
+use crate::tui::theme::{Role, Tier};
+
+/// Hours of the histogram.
+pub const HOURS: usize = 24;
+
+pub(super) fn draw(app: &App, layout: &Layout, p: &mut Painter<'_>) {
+    let area = layout.header;
+    title(app, area, p);
+    match area.height {
+        0 | 1 => {}
+        2 => counts(app, area, area.y + 1, p),
+        3 => {
+            counts(app, area, area.y + 1, p);
+            histogram(app, Rect { y: area.y + 2, height: 1, ..area }, p);
+        }
+        _ => {
+            counts(app, area, area.y + 1, p);
+            histogram(app, Rect { y: area.y + 2, height: area.height - 2, ..area }, p);
+        }
+    }
+}
+
+fn title(app: &App, area: Rect, p: &mut Painter<'_>) {
+    let mut x = p.text(area.x, area.y, area.width, "dlq", Role::Title);
+    let targets = &app.overview.targets;
+    let shown: Vec<_> =
+        targets.iter().filter(|t| app.setup.target.as_ref().is_none_or(|name| *name == t.name)).collect();
+    let target = match shown.as_slice() {
+        [] => app.setup.target.clone().unwrap_or_default(),
+        [one] => {
+            let base = one.base_url.as_ref().map_or_else(|| "no base URL yet".to_owned(), ToString::to_string);
+            format!("{} {} {base}", one.name, p.theme.symbol("→", "->"))
+        }
+        several => format!("{} targets", several.len()),
+    };
+    let open = open(app);
+    let right = match area.height {
+        1 => format!("{} open", thousands(open)),
+        _ => match &app.overview.windows.first_ends {
+            Some((_, ends)) => format!("first key window: {}", human_length(ends.since(app.now))),
+            None => String::new(),
+        },
+    };
+    let right_width = u16::try_from(right.len()).unwrap_or(u16::MAX);
+    x = p.text(x + 2, area.y, area.width.saturating_sub(x + 4 + right_width), &target, Role::Text);
+    let role = if area.height == 1 { Role::Strong } else { Role::Warn };
+    p.right(x, area.y, area.width.saturating_sub(x), &right, role);
+}
+
+fn open(app: &App) -> u64 {
+    let states = |by_state: &[i64; 6]| State::OPEN.iter().map(|s| by_state[*s as usize]).sum::<i64>();
+    app.overview.counts.iter().map(|count| states(&count.by_state)).sum::<i64>().unsigned_abs()
+}
+
+/// `schema 12  bad_data 3 | pending 14  unknown 1  replayed 80`
+fn counts(app: &App, area: Rect, y: u16, p: &mut Painter<'_>) {
+    let mut x = area.x;
+    let end = area.right();
+    for failure_type in FailureType::ALL {
+        let count = app.overview.counts.iter().find(|count| count.key == failure_type.name());
+        let open: i64 = count.map_or(0, |c| State::OPEN.iter().map(|s| c.by_state[*s as usize]).sum());
+        let role = if open > 0 { Role::Type(failure_type) } else { Role::Faint };
+        let text = thousands(open.unsigned_abs());
+        let pieces = [(role, failure_type.name()), (Role::Text, " "), (Role::Strong, &text), (Role::Text, "  ")];
+        x = p.pieces(x, y, end.saturating_sub(x), pieces);
+    }
+    x = p.text(x, y, end.saturating_sub(x), p.theme.symbol("│ ", "| "), Role::Rule);
+    for state in State::ALL {
+        let n: i64 = app.overview.counts.iter().map(|count| count.by_state[state as usize]).sum();
+        let text = thousands(n.unsigned_abs());
+        // What does not fit as a whole is left out.
+        let width = u16::try_from(state.name().len() + text.len() + 1).unwrap_or(u16::MAX);
+        if n == 0 || end.saturating_sub(x) < width {
+            continue;
+        }
+        let pieces = [(Role::State(state), state.name()), (Role::Text, " "), (Role::Strong, &text), (Role::Text, "  ")];
+        x = p.pieces(x, y, end.saturating_sub(x), pieces);
+    }
+}
+
+/// How many failed in each of the last hours, by type: the last one is the one that goes on.
+pub fn hours(app: &App) -> [[u64; 4]; HOURS] {
+    let mut hours = [[0; 4]; HOURS];
+    let last = hour_of(app.now);
+    for arrivals in &app.overview.arrivals {
+        let back = usize::try_from(last - arrivals.hour).ok().filter(|back| *back < HOURS);
+        if let Some(back) = back {
+            hours[HOURS - 1 - back][arrivals.failure_type as usize] += arrivals.count;
+        }
+    }
+    hours
+}
+
+fn histogram(app: &App, area: Rect, p: &mut Painter<'_>) {
+    let hours = hours(app);
+    let totals: Vec<u64> = hours.iter().map(|types| types.iter().sum()).collect();
+    let most = totals.iter().copied().max().unwrap_or(0);
+    let sum: u64 = totals.iter().sum();
+    let bottom = area.bottom() - 1;
+    let mut x = p.text(area.x, bottom, area.width, "24 h ", Role::Faint);
+    // Twice as wide where there is room.
+    let wide: u16 = if area.width >= 100 { 2 } else { 1 };
+    let label_row = u16::from(p.theme.tier == Tier::Plain && area.height > 1);
+    let height = (area.height - label_row).max(1);
+    for (types, total) in hours.iter().zip(&totals) {
+        let eighths = if most == 0 { 0 } else { (total * u64::from(height) * 8).div_ceil(most) };
+        let biggest = FailureType::ALL.into_iter().max_by_key(|t| types[*t as usize]);
+        for row in 0..height {
+            let here = usize::try_from(eighths.saturating_sub(u64::from(row) * 8).min(8)).unwrap_or(0);
+            // The types stand on one another; a cell has the colour of the one at its middle.
+            let middle = (u64::from(row) * 8 + 4) * most / (u64::from(height) * 8).max(1);
+            let role = type_at(types, middle).or(biggest).map_or(Role::Text, Role::Type);
+            let bar = p.theme.bar(here).repeat(wide.into());
+            p.text(x, bottom - label_row - row, wide, &bar, role);
+        }
+        if label_row > 0 && *total > 0 {
+            let letter = biggest.map_or("", |t| &t.name()[..1]);
+            p.text(x, bottom, wide, letter, Role::Text);
+        }
+        x += wide;
+    }
+    x += 1;
+    let main = FailureType::ALL.into_iter().max_by_key(|t| hours.iter().map(|types| types[*t as usize]).sum::<u64>());
+    let last_hour = totals.last().copied().unwrap_or(0);
+    let text = match main.filter(|_| sum > 0) {
+        Some(main) => format!("{} failed, {} in this hour, mostly {main}", thousands(sum), thousands(last_hour)),
+        None => "nothing failed in the last day".to_owned(),
+    };
+    p.text(x, bottom, area.right().saturating_sub(x), &text, Role::Faint);
+}
+
+fn type_at(types: &[u64; 4], height: u64) -> Option<FailureType> {
+    let mut below = 0;
+    FailureType::ALL.into_iter().find(|t| {
+        below += types[*t as usize];
+        height < below
+    })
+}
+
+/// The last hours of one group, as a line of bars.
+pub(super) fn trend(app: &App, group: crate::domain::ids::GroupId, width: usize) -> Vec<usize> {
+    let last = hour_of(app.now);
+    let mut counts = vec![0u64; width];
+    for arrivals in app.overview.arrivals.iter().filter(|a| a.group == group) {
+        if let Ok(back) = usize::try_from(last - arrivals.hour)
+            && back < width
+        {
+            counts[width - 1 - back] += arrivals.count;
+        }
+    }
+    let most = counts.iter().copied().max().unwrap_or(0).max(1);
+    counts.iter().map(|n| usize::try_from((n * 8).div_ceil(most)).unwrap_or(8)).collect()
+}

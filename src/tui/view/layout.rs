@@ -1,0 +1,120 @@
+//! Where everything is: a function of the size and of what is shown. Drawing, scrolling and the mouse all ask it.
+
+use ratatui::layout::Rect;
+
+use crate::tui::actions::Place;
+use crate::tui::app::App;
+
+/// The places of the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// Target, counts and histogram.
+    pub header: Rect,
+    /// The names of the screens.
+    pub tabs: Rect,
+    /// Chips and the filter's line; empty where there is none.
+    pub filter: Rect,
+    /// What is wrong with the filter; empty if nothing is.
+    pub error: Rect,
+    /// The titles of the columns.
+    pub head: Rect,
+    /// The rows.
+    pub list: Rect,
+    /// The line between list and detail; empty where there is none.
+    pub divider: Rect,
+    /// The detail; empty where there is none.
+    pub detail: Rect,
+    /// All between header and footer.
+    pub body: Rect,
+    /// The demo's guide; empty where there is none.
+    pub guide: Rect,
+    /// What can be done.
+    pub footer: Rect,
+}
+
+/// The least that is still usable.
+pub const LEAST: (u16, u16) = (40, 10);
+/// From here on list and detail stand side by side.
+const WIDE: u16 = 120;
+
+impl Layout {
+    /// Whether list and detail fit side by side.
+    pub fn is_wide(width: u16) -> bool {
+        width >= WIDE
+    }
+
+    /// Whether nothing fits.
+    pub fn is_too_small(size: (u16, u16)) -> bool {
+        size.0 < LEAST.0 || size.1 < LEAST.1
+    }
+
+    /// The layout of what is shown now.
+    pub fn of(app: &App) -> Self {
+        let (width, height) = app.size;
+        let mut rest = Rect::new(0, 0, width, height);
+        let header = take(&mut rest, header_height(height));
+        let tabs = take(&mut rest, 1);
+        let footer = take_bottom(&mut rest, 1);
+        let guide = if app.guide.is_some() {
+            take_bottom(&mut rest, if height < 16 { 1 } else { 3 })
+        } else {
+            take(&mut rest, 0)
+        };
+        let body = rest;
+        let has_list =
+            matches!(app.place(), Place::Groups | Place::Writes | Place::Runs) || app.place() == Place::Detail;
+        let has_filter = has_list && app.base() == Place::Writes;
+        let filter = take(&mut rest, u16::from(has_filter));
+        let error = take(&mut rest, if has_filter && app.filter.error.is_some() { 2 } else { 0 });
+        let (mut divider, mut detail) = (Rect::default(), Rect::default());
+        if app.shows_detail() && Self::is_wide(width) {
+            let list_width = width * app.share / 100;
+            detail = Rect { x: rest.x + list_width + 2, width: rest.width - list_width - 2, ..rest };
+            divider = Rect { x: rest.x + list_width, width: 1, ..rest };
+            rest.width = list_width;
+        } else if app.place() == Place::Detail {
+            detail = body;
+        }
+        let head = take(&mut rest, 1);
+        Self { header, tabs, filter, error, head, list: rest, divider, detail, body, guide, footer }
+    }
+
+    /// How many rows are seen.
+    pub fn rows(&self) -> usize {
+        self.list.height.max(1).into()
+    }
+
+    /// How many lines of a screen without a list are seen.
+    pub fn body_rows(&self) -> usize {
+        self.body.height.max(1).into()
+    }
+
+    /// How many lines of a detail's tab are seen: its title and its tabs stand above.
+    pub fn detail_rows(&self) -> usize {
+        self.detail.height.saturating_sub(2).max(1).into()
+    }
+}
+
+/// How many lines the header has.
+fn header_height(height: u16) -> u16 {
+    match height {
+        0..14 => 1,
+        14..22 => 2,
+        22..34 => 3,
+        _ => 5,
+    }
+}
+
+fn take(rest: &mut Rect, height: u16) -> Rect {
+    let height = height.min(rest.height);
+    let taken = Rect { height, ..*rest };
+    rest.y += height;
+    rest.height -= height;
+    taken
+}
+
+fn take_bottom(rest: &mut Rect, height: u16) -> Rect {
+    let height = height.min(rest.height);
+    rest.height -= height;
+    Rect { y: rest.y + rest.height, height, ..*rest }
+}
