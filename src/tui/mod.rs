@@ -18,7 +18,7 @@ mod shell;
 pub mod state;
 mod subject;
 #[cfg(test)]
-mod testing;
+mod tests;
 pub mod theme;
 mod typing;
 pub mod view;

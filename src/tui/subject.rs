@@ -43,7 +43,11 @@ impl App {
 
     /// The write that an action on one write is about.
     pub fn current_write(&self) -> Option<&WriteView> {
-        match self.place() {
+        self.write_in(self.place())
+    }
+
+    fn write_in(&self, place: Place) -> Option<&WriteView> {
+        match place {
             Place::Writes => self.writes.current(),
             Place::Detail => self.detail.shown.as_ref().map(|detail| &detail.view),
             _ => None,
@@ -86,23 +90,28 @@ impl App {
 
     /// Whether an action can be done now; if not, why.
     pub fn why_not(&self, action: Action) -> Option<&'static str> {
+        self.why_not_in(self.place(), action)
+    }
+
+    /// The same for another place that one comes from.
+    pub fn why_not_in(&self, place: Place, action: Action) -> Option<&'static str> {
         let about = action.about();
         let is_there = match about.needs {
             Needs::Nothing => true,
-            Needs::Writes => match self.place() {
+            Needs::Writes => match place {
                 Place::Groups => self.current_group().is_some(),
-                Place::Writes => self.marks.all || !self.marks.ids.is_empty() || self.current_write().is_some(),
-                _ => self.current_write().is_some(),
+                Place::Writes => self.marks.all || !self.marks.ids.is_empty() || self.write_in(place).is_some(),
+                _ => self.write_in(place).is_some(),
             },
-            Needs::Write => self.current_write().is_some(),
-            Needs::Body => self.current_write().is_some_and(|view| {
+            Needs::Write => self.write_in(place).is_some(),
+            Needs::Body => self.write_in(place).is_some_and(|view| {
                 let state = view.write.standing.state();
                 state.is_open() && state != State::Replaying && view.write.body_origin != BodyOrigin::Missing
             }),
             Needs::Plan => self.plan.as_ref().is_some_and(|plan| plan.confirm().is_some()),
             Needs::RunUnderWay => self.run.as_ref().is_some_and(RunScreen::is_under_way),
-            Needs::Pace => self.place() == Place::Plan || self.run.as_ref().is_some_and(RunScreen::is_under_way),
-            Needs::RunOver if self.place() == Place::Runs => {
+            Needs::Pace => place == Place::Plan || self.run.as_ref().is_some_and(RunScreen::is_under_way),
+            Needs::RunOver if place == Place::Runs => {
                 self.current_run().is_some_and(|run| run.state != RunState::Running && has_left(&run.tally))
             }
             Needs::RunOver => {

@@ -156,7 +156,8 @@ impl RunScreen {
 
     /// How many writes of those that are sent are over.
     pub fn done(&self) -> u64 {
-        (self.tally.planned() - self.tally.get(Outcome::Refused)).min(self.total)
+        let not_tried = self.tally.get(Outcome::Refused) + self.tally.get(Outcome::Unsent);
+        (self.tally.planned() - not_tried).min(self.total)
     }
 
     /// Notes how far it is, to know how fast it goes.

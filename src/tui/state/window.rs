@@ -131,7 +131,7 @@ impl Window {
 mod tests {
     use super::*;
     use crate::store::Sort;
-    use crate::tui::testing::write_view;
+    use crate::tui::tests::values::write_view;
 
     const NEWEST: Order = Order { sort: Sort::Id, descending: true };
 

@@ -39,7 +39,7 @@ fn lines(app: &App) -> Vec<(String, Role, String)> {
         lines.push((String::new(), Role::Title, title.to_owned()));
         for about in actions {
             let keys: Vec<String> = app.setup.keymap.keys_of(about.action).iter().map(ToString::to_string).collect();
-            let why = app.why_not(about.action).filter(|_| about.places.contains(&from) || is_common(&about));
+            let why = app.why_not_in(from, about.action).filter(|_| about.places.contains(&from) || is_common(&about));
             let room = usize::from(app.size.0.saturating_sub(KEYS + 2));
             let text = match why {
                 Some(why) => format!("{} (not now: {why})", about.help),

@@ -76,13 +76,14 @@ fn lines(app: &App, plan: &PlanScreen, width: u16) -> Vec<(Role, String)> {
         }
         (None, _) => say(Role::Warn, "Nothing will be sent."),
         (Some(confirm), _) => {
-            let then = match confirm {
-                Confirm::Enter => String::new(),
-                Confirm::Count(_) => ", then type how many".to_owned(),
-                Confirm::Target(_) => ", then type the target's name".to_owned(),
+            let first = match confirm {
+                Confirm::Enter => "",
+                Confirm::Count(_) => " once you have typed how many",
+                Confirm::Target(_) => " once you have typed the target's name",
             };
-            let what = if plan.purpose == Purpose::TryOne { "sends this one" } else { "sends them; one goes first" };
-            say(Role::Good, &format!("{} {what}{then}. {} goes back.", key(Action::Send), key(Action::Back)));
+            let what = if plan.purpose == Purpose::TryOne { "sends this one" } else { "sends them" };
+            let canary = if plan.purpose == Purpose::TryOne { "" } else { ": one first, the rest if it is accepted" };
+            say(Role::Good, &format!("{} {what}{first}{canary}. {} goes back.", key(Action::Send), key(Action::Back)));
         }
     }
     let refused = prepared.plan.refused.len();

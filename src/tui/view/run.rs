@@ -14,7 +14,7 @@ use crate::tui::state::run::RunScreen;
 use crate::tui::theme::Role;
 
 /// Lines above the log.
-const ABOVE: usize = 6;
+const ABOVE: usize = 7;
 
 /// How many lines of the log are seen.
 pub fn log_height(body: usize) -> usize {
@@ -44,15 +44,18 @@ pub(super) fn draw(app: &App, area: Rect, p: &mut Painter<'_>) {
             at = p.pieces(at, area.y + 3, (x + width).saturating_sub(at), pieces);
         }
     }
-    let end = ending(app, run);
-    if let Some((role, text)) = &end {
-        p.text(x, area.y + 4, width, text, *role);
+    if let Some((role, text)) = ending(app, run) {
+        for (line, y) in wrap(&text, width.into()).iter().zip([area.y + 4, area.y + 5]) {
+            p.text(x, y, width, line, role);
+        }
     }
-    p.rule(Rect { y: area.y + 5, height: 1, ..area }, if run.is_own() { "log" } else { "" });
-    let log = Rect { x, y: area.y + 6, width, height: area.height.saturating_sub(6) };
+    p.rule(Rect { y: area.y + 6, height: 1, ..area }, if run.is_own() { "log" } else { "" });
+    let log = Rect { x, y: area.y + 7, width, height: area.height.saturating_sub(7) };
     if !run.is_own() {
-        let text = "Another process sends it: its log is there. Enter shows its writes.";
-        p.text(x, log.y, width, text, Role::Faint);
+        let shows = format!("{} shows its writes.", app.setup.keymap.key(Action::RunWrites));
+        let text =
+            if run.is_under_way() { format!("Another process sends it: its log is there. {shows}") } else { shows };
+        p.text(x, log.y, width, &text, Role::Faint);
         return;
     }
     let height = usize::from(log.height);

@@ -223,6 +223,7 @@ pub(super) fn summary(app: &App) -> String {
         parts.push(format!("{arrow}{} above", thousands(app.writes.scroll.top as u64)));
     }
     parts.push(match app.count {
+        _ if app.filter.error.is_some() => "?".to_owned(),
         Some(n) => thousands(n.unsigned_abs()),
         None if app.is_loading => "reading".to_owned(),
         None => "counting".to_owned(),

@@ -1,0 +1,320 @@
+//! What someone does with the keys, and what is done because of it.
+
+use std::time::Duration;
+
+use super::{DARK, Runner, values};
+use crate::domain::hazard::Hazard;
+use crate::domain::ids::{RunId, WriteId};
+use crate::domain::outcome::Tally;
+use crate::domain::run::Wanted;
+use crate::domain::state::Event;
+use crate::replay::Report;
+use crate::store::{Settled, WishChange};
+use crate::tui::actions::{ACTIONS, Action, Place};
+use crate::tui::msg::{Chosen, Closed, Effect, Msg};
+use crate::tui::view::hints;
+
+const SIZE: (u16, u16) = (80, 24);
+
+#[test]
+fn from_a_group_to_its_writes_to_a_cause_and_back() {
+    let mut runner = Runner::new(SIZE, DARK);
+    runner.keys("enter");
+    assert_eq!((runner.place(), runner.app.filter.text()), (Place::Writes, "group:2"));
+    runner.give_rows(1..=9, false);
+    runner.keys("j enter");
+    assert!(runner.last().starts_with("Detail(WriteId(8))"), "{}", runner.last());
+    runner.give_detail();
+    assert!(runner.screen().contains("[Cause]"), "{}", runner.screen());
+    runner.keys("esc esc");
+    assert_eq!(runner.place(), Place::Groups);
+}
+
+#[test]
+fn nothing_is_sent_before_it_was_shown_and_confirmed() {
+    let mut runner = Runner::new(SIZE, DARK);
+    runner.keys("r");
+    assert!(matches!(runner.effects.last(), Some(Effect::Prepare(_, Chosen::Matching(_), _))));
+    runner.keys("enter");
+    assert_eq!(runner.place(), Place::Plan, "there is no plan yet");
+    runner.give_plan(312, 0);
+    runner.keys("enter");
+    runner.types("31");
+    runner.keys("enter");
+    assert!(runner.screen().contains("that is not 312; nothing was sent"), "{}", runner.screen());
+    assert!(!runner.effects.iter().any(|effect| matches!(effect, Effect::Start(_))));
+    runner.types("2");
+    runner.keys("enter");
+    let Some(Effect::Start(start)) = runner.effects.last() else { panic!("{}", runner.last()) };
+    assert_eq!((start.query.as_str(), start.prepared.plan.send.len(), start.canaries), ("group:2", 312, 1));
+    assert_eq!(runner.place(), Place::Run);
+}
+
+#[test]
+fn a_few_writes_need_one_key_and_an_override_is_never_silent() {
+    let mut runner = Runner::on_writes(SIZE, DARK, 9);
+    runner.keys("space space r");
+    runner.give_plan(2, 0);
+    runner.keys("enter");
+    assert!(matches!(runner.effects.last(), Some(Effect::Start(start)) if start.query == "id:8,9"));
+    let mut runner = Runner::on_writes(SIZE, DARK, 9);
+    runner.keys("r");
+    runner.give_plan(1, 3);
+    runner.keys("H 1");
+    let Some(Effect::Prepare(_, _, terms)) = runner.effects.last() else { panic!("{}", runner.last()) };
+    assert_eq!(terms.allowed, [Hazard::KeyExpired]);
+    runner.give_plan(1, 3);
+    runner.keys("enter");
+    assert!(runner.screen().contains("Overridden: key-expired"), "{}", runner.screen());
+    assert!(!runner.effects.iter().any(|effect| matches!(effect, Effect::Start(_))));
+}
+
+#[test]
+fn a_target_that_asks_for_it_gets_its_name_typed() {
+    let mut runner = Runner::new(SIZE, DARK);
+    runner.keys("r");
+    let mut prepared = values::prepared(3, 0, Vec::new());
+    prepared.wanted.target.confirm = true;
+    let ticket = runner.app.plan.as_ref().unwrap().ticket;
+    runner.hear(Msg::Prepared(ticket, Ok(Box::new(prepared))));
+    runner.keys("enter enter");
+    assert!(!runner.effects.iter().any(|effect| matches!(effect, Effect::Start(_))));
+    runner.types("production");
+    runner.keys("enter");
+    assert!(matches!(runner.effects.last(), Some(Effect::Start(_))));
+}
+
+#[test]
+fn a_plan_that_comes_too_late_is_not_the_one_on_the_screen() {
+    let mut runner = Runner::new(SIZE, DARK);
+    runner.keys("r");
+    let old = runner.app.plan.as_ref().unwrap().ticket;
+    runner.keys("+");
+    runner.hear(Msg::Prepared(old, Ok(Box::new(values::prepared(5, 0, Vec::new())))));
+    assert!(runner.app.plan.as_ref().unwrap().prepared.is_none());
+    assert!(runner.screen().contains("making the plan"));
+}
+
+#[test]
+fn a_run_is_paused_paced_and_stopped_and_quitting_asks() {
+    let mut runner = Runner::on_writes(SIZE, DARK, 9);
+    runner.keys("r");
+    runner.give_plan(1, 0);
+    runner.keys("enter");
+    runner.hear(Msg::Began(Ok(RunId(4))));
+    let wish = |runner: &Runner| match runner.effects.last() {
+        Some(Effect::Ask(RunId(4), change)) => *change,
+        _ => WishChange::default(),
+    };
+    runner.keys("space");
+    assert_eq!(wish(&runner).wanted, Some(Wanted::Pause));
+    runner.keys("space");
+    assert_eq!(wish(&runner).wanted, Some(Wanted::Go));
+    runner.keys("+");
+    assert_eq!(wish(&runner).concurrency, Some(16));
+    runner.keys("R");
+    runner.types("0.5");
+    runner.keys("enter");
+    assert_eq!(wish(&runner).rate, Some(0.5));
+    runner.keys("q");
+    assert!(runner.screen().contains("A replay is under way"), "{}", runner.screen());
+    runner.keys("s");
+    assert_eq!(wish(&runner).wanted, Some(Wanted::Stop));
+    let report = Report {
+        run: RunId(4),
+        tally: Tally::default(),
+        new_since_plan: 0,
+        stopped: None,
+        maybe_cached: None,
+        cached: 0,
+        error: None,
+    };
+    runner.hear(Msg::Ended(Ok(Box::new(report))));
+    assert!(matches!(runner.effects.last(), Some(Effect::Quit)));
+}
+
+#[test]
+fn sigterm_lets_what_is_in_flight_finish_and_the_second_one_does_not_wait() {
+    let mut runner = Runner::on_writes(SIZE, DARK, 9);
+    runner.keys("r");
+    runner.give_plan(1, 0);
+    runner.keys("enter");
+    runner.hear(Msg::Terminate);
+    assert!(!runner.effects.iter().any(|effect| matches!(effect, Effect::Quit)), "it has not even begun");
+    runner.hear(Msg::Began(Ok(RunId(4))));
+    assert!(matches!(runner.effects.last(), Some(Effect::Ask(_, change)) if change.wanted == Some(Wanted::Stop)));
+    runner.hear(Msg::Terminate);
+    assert!(matches!(runner.effects.last(), Some(Effect::Quit)));
+}
+
+#[test]
+fn discards_need_a_reason_and_can_be_undone() {
+    let mut runner = Runner::on_writes(SIZE, DARK, 9);
+    runner.keys("u");
+    assert!(runner.screen().contains("there is nothing to undo"), "{}", runner.screen());
+    runner.keys("d enter");
+    assert!(runner.screen().contains("a reason is needed"));
+    runner.types("no such address");
+    runner.keys("enter");
+    let Some(Effect::Settle(_, Event::Discard, Some(reason))) = runner.effects.last() else { panic!() };
+    assert_eq!(reason, "no such address");
+    let settled = Settled { done: vec![WriteId(9)], refused: vec![(WriteId(8), "run 3 has it in hand".to_owned())] };
+    runner.hear(Msg::Settled(Event::Discard, Ok(settled)));
+    let screen = runner.screen();
+    assert!(
+        screen.contains("1 write discarded; u takes that back") && screen.contains("run 3 has it in hand"),
+        "{screen}"
+    );
+    runner.keys("u");
+    assert!(matches!(runner.effects.last(), Some(Effect::SettleThese(ids, Event::Reopen, _)) if ids == &[WriteId(9)]));
+}
+
+#[test]
+fn new_writes_come_in_without_moving_the_cursor() {
+    let mut runner = Runner::on_writes(SIZE, DARK, 9);
+    runner.keys("j j");
+    runner.hear(Msg::Changed);
+    runner.give_rows(1..=12, false);
+    assert_eq!(runner.app.current_write().unwrap().write.id, WriteId(7));
+    // While a question is open no second one is asked; the last change is not forgotten.
+    runner.effects.clear();
+    for _ in 0..5 {
+        runner.hear(Msg::Changed);
+    }
+    let asked = runner.effects.iter().filter(|effect| matches!(effect, Effect::Page { .. })).count();
+    assert_eq!(asked, 1);
+    runner.give_rows(1..=13, false);
+    assert!(runner.effects.iter().filter(|effect| matches!(effect, Effect::Page { .. })).count() == 2);
+}
+
+#[test]
+fn results_follow_the_typing_and_old_ones_are_not_shown() {
+    let mut runner = Runner::on_writes(SIZE, DARK, 9);
+    runner.keys("/");
+    runner.types("type:schem");
+    let old = runner.app.page_ticket;
+    assert!(runner.app.filter.error.is_some(), "half a value");
+    runner.types("a");
+    assert!(runner.app.page_ticket > old);
+    let rows = crate::tui::msg::Rows { part: crate::tui::msg::Part::First, writes: Vec::new(), more: false };
+    runner.hear(Msg::Page(old, Box::new(rows)));
+    assert_eq!(runner.app.writes.rows.len(), 9, "an answer to an older question");
+    runner.keys("enter / esc");
+    assert_eq!(runner.app.filter.text(), "type:schema");
+    runner.keys("x f 1");
+    assert_eq!(runner.app.filter.text(), "body.record.tier:gold");
+}
+
+#[test]
+fn one_write_is_tried_and_its_answer_stands_beside_it() {
+    let mut runner = Runner::on_writes((120, 40), DARK, 9);
+    runner.keys("p");
+    assert!(matches!(runner.effects.last(), Some(Effect::Prepare(_, _, terms)) if terms.limit == Some(1)));
+    runner.give_plan(1, 0);
+    runner.keys("enter");
+    assert_eq!(runner.place(), Place::Trial);
+    runner.give_detail();
+    let screen = runner.screen();
+    assert!(screen.contains("Request: write 1") && screen.contains("waiting ..."), "{screen}");
+    assert!(
+        matches!(runner.effects.iter().rev().find(|e| matches!(e, Effect::Start(_))), Some(Effect::Start(s)) if s.canaries == 0)
+    );
+}
+
+#[test]
+fn copies_hold_no_token_and_come_from_the_write_on_the_screen() {
+    let mut runner = Runner::on_writes(SIZE, DARK, 9);
+    runner.keys("enter");
+    runner.give_detail();
+    runner.keys("y u");
+    let Some(Effect::Copy(_, line)) = runner.effects.last() else { panic!("{}", runner.last()) };
+    assert!(line.starts_with("curl -X POST \"https://api.example.org/v1/records/profiles/upsert\""), "{line}");
+    assert!(line.contains("Bearer $EXPERITURE_API_KEY") && line.contains("idempotency-key: evt_9"), "{line}");
+}
+
+#[test]
+fn a_missing_file_is_looked_for_until_it_is_there() {
+    let mut runner = Runner::starting(SIZE, DARK);
+    runner.hear(Msg::Opened(Err(Closed::Missing)));
+    assert_eq!(runner.app.rest(), Duration::from_secs(1));
+    runner.effects.clear();
+    runner.hear(Msg::Tick);
+    assert!(matches!(runner.effects.last(), Some(Effect::Open)));
+}
+
+#[test]
+fn the_screen_rests_when_nothing_happens() {
+    let mut runner = Runner::new(SIZE, DARK);
+    runner.app.is_dirty = false;
+    runner.hear(Msg::Changed);
+    assert!(!runner.app.is_dirty, "only the answers are drawn");
+    assert_eq!(runner.app.rest(), Duration::from_secs(30));
+}
+
+#[test]
+fn every_action_of_the_table_can_be_pressed_anywhere_without_harm() {
+    for place in ["", "tab", "tab tab", "tab enter"] {
+        for about in ACTIONS {
+            let mut runner = Runner::on_writes(SIZE, DARK, 9);
+            runner.keys("esc");
+            runner.keys(place);
+            if runner.place() == Place::Detail {
+                runner.give_detail();
+            }
+            runner.app.act(about.action);
+            let _ = runner.screen();
+            let starts = runner.effects.iter().any(|effect| matches!(effect, Effect::Start(_) | Effect::Settle(..)));
+            assert!(!starts, "{} asked nobody", about.name);
+        }
+    }
+}
+
+#[test]
+fn footer_help_and_palette_say_what_the_table_says() {
+    let mut runner = Runner::new((200, 60), DARK);
+    for (key, what) in hints(&runner.app) {
+        let about = ACTIONS.iter().find(|a| a.short == what && a.places.contains(&Place::Groups)).unwrap();
+        assert_eq!(about.keys[0], key);
+        assert!(runner.screen().lines().last().unwrap().contains(&format!("{key} {what}")));
+    }
+    runner.keys("?");
+    let mut seen = String::new();
+    for _ in 0..20 {
+        seen.push_str(&runner.screen());
+        runner.keys("pgdn");
+    }
+    for about in ACTIONS {
+        let start: String = about.help.chars().take(30).collect();
+        assert!(seen.contains(&start), "the help lacks {}", about.name);
+    }
+    assert!(Action::Replay.about().help.starts_with("Replay"));
+}
+
+#[test]
+fn the_mouse_does_what_the_keys_do() {
+    use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+    let mut runner = Runner::new((120, 40), DARK);
+    let click = |runner: &mut Runner, kind, column, row| {
+        runner.hear(Msg::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
+    };
+    let left = MouseEventKind::Down(MouseButton::Left);
+    let list = crate::tui::view::layout::Layout::of(&runner.app).list;
+    click(&mut runner, left, 20, list.y + 2);
+    assert_eq!(runner.app.groups_scroll.at, 2);
+    click(&mut runner, left, 20, list.y + 2);
+    assert_eq!(runner.place(), Place::Writes, "the second click opens");
+    runner.give_rows(1..=50, false);
+    click(&mut runner, MouseEventKind::ScrollDown, 20, 20);
+    assert_eq!(runner.app.writes.scroll.at, 3);
+    let divider = crate::tui::view::layout::Layout::of(&runner.app).divider;
+    click(&mut runner, left, divider.x, divider.y + 3);
+    click(&mut runner, MouseEventKind::Drag(MouseButton::Left), 48, 20);
+    click(&mut runner, MouseEventKind::Up(MouseButton::Left), 48, 20);
+    assert_eq!(runner.app.share, 40);
+    let footer = crate::tui::view::layout::Layout::of(&runner.app).footer;
+    let screen = runner.screen();
+    let line = screen.lines().last().unwrap();
+    let at = line[..line.find("replay").unwrap()].chars().count();
+    click(&mut runner, left, u16::try_from(at).unwrap(), footer.y);
+    assert_eq!(runner.place(), Place::Plan);
+}

@@ -1,0 +1,262 @@
+//! Values for the tests: a day of failures.
+
+use std::time::Duration;
+
+use crate::domain::arrivals::{Arrivals, hour_of};
+use crate::domain::endpoint::{BaseUrl, EndpointOrigin, EndpointPath};
+use crate::domain::failure_type::FailureType;
+use crate::domain::group::Group;
+use crate::domain::hazard::Hazard;
+use crate::domain::identity::Sha;
+use crate::domain::ids::{GroupId, RunId, TargetId, WriteId};
+use crate::domain::key::{IdempotencyKey, KeyOrigin, KeyWindows};
+use crate::domain::lane::Turn;
+use crate::domain::outcome::{AttemptOutcome, Outcome, Tally};
+use crate::domain::plan::{Plan, PlannedWrite};
+use crate::domain::revision::Revision;
+use crate::domain::run::{Attempt, LogEntry, Operator, Run, RunState};
+use crate::domain::state::Standing;
+use crate::domain::target::{KnownTarget, TargetSettings};
+use crate::domain::time::Timestamp;
+use crate::domain::write::{BodyOrigin, FailedWrite, Failure, WriteView};
+use crate::replay::{PaceSettings, Prepared, Wanted};
+use crate::store::{Count, HistoryEntry};
+use crate::tui::msg::{Detail, Overview};
+
+/// A pending write.
+pub fn write_view(id: i64) -> WriteView {
+    let at = now().minus(Duration::from_secs(u64::try_from(40_000 - id * 30).unwrap_or(5)));
+    let failure_type = FailureType::ALL[usize::try_from(id % 4).unwrap_or(0)];
+    let (status, code, message) = match failure_type {
+        FailureType::Transient => (503, "CDP_ETL.UPSTREAM.UNAVAILABLE", "the service is overloaded"),
+        FailureType::Schema => (422, CODE_SCHEMA, "record.loyalty_tier: field does not exist in object schema"),
+        FailureType::BadData => (400, "CDP_ETL.VALIDATION.REQUEST_INVALID", "record.email: invalid email format"),
+        FailureType::Auth => (401, "CDP_ETL.AUTH.TOKEN_EXPIRED", "the token has expired"),
+    };
+    let write = FailedWrite {
+        id: WriteId(id),
+        target_id: TargetId(1),
+        target: "default".to_owned(),
+        standing: Standing::new((failure_type == FailureType::Transient).then_some(at)),
+        method: "POST".to_owned(),
+        path: EndpointPath::from_stored("records/profiles/upsert".to_owned()),
+        endpoint_origin: EndpointOrigin::Given,
+        headers: Vec::new(),
+        key: IdempotencyKey::from_stored(format!("evt_{id}")),
+        parent_key: None,
+        key_origin: KeyOrigin::Given,
+        failure: Failure {
+            failure_type,
+            status: Some(status),
+            code: Some(code.to_owned()),
+            message: Some(message.to_owned()),
+            details: None,
+            correlation_id: Some(format!("cid-{id}")),
+        },
+        group: GroupId(1 + id % 4),
+        captured_ambiguous: false,
+        first_attempt_at: None,
+        failed_at: Some(at),
+        captured_at: at,
+        turn: Turn { at, arrival: WriteId(id), id: WriteId(id) },
+        occurrences: 1,
+        attempts: 0,
+        revision: 0,
+        edited_at: None,
+        body_sha256: Sha::of(b"{}"),
+        body_len: 2,
+        body_origin: BodyOrigin::Captured,
+        lane: None,
+        run: None,
+        key_reused: false,
+        superseded: false,
+        lane_blocked: false,
+        parent: None,
+        parts: None,
+        source: None,
+        settled_at: None,
+    };
+    let hazards = if failure_type == FailureType::Transient { vec![Hazard::OutcomeUnknown] } else { Vec::new() };
+    WriteView { write, hazards, body: Some(BODY.to_vec()) }
+}
+
+const CODE_SCHEMA: &str = "CDP_ETL.VALIDATION.REQUEST_SCHEMA";
+const BODY: &[u8] =
+    br#"{"record":{"email":"ana@example.org","loyalty_tier":"gold","tags":["vip","store"]},"matchKey":"email"}"#;
+
+/// When the tests take place.
+pub fn now() -> Timestamp {
+    Timestamp::parse("2026-03-02T08:30:00Z").unwrap()
+}
+
+/// All about a write.
+pub fn detail(id: i64) -> Detail {
+    let view = write_view(id);
+    let attempt = Attempt {
+        write: view.write.id,
+        n: 1,
+        run: RunId(7),
+        started_at: now().minus(Duration::from_mins(20)),
+        ended_at: Some(now().minus(Duration::from_mins(20))),
+        status: Some(422),
+        error_code: Some(CODE_SCHEMA.to_owned()),
+        error_message: Some("record.loyalty_tier: field does not exist in object schema".to_owned()),
+        correlation_id: Some("5b0c-77".to_owned()),
+        outcome: Some(AttemptOutcome::Refused),
+        cached: false,
+        latency_ms: Some(41),
+        revision: 0,
+    };
+    let operator = Operator { name: "ana".to_owned(), uid: 1000, host: "ops1".to_owned() };
+    let edit = LogEntry {
+        at: now().minus(Duration::from_mins(9)),
+        operator,
+        action: "edit".to_owned(),
+        write: Some(view.write.id),
+        detail: "revision 0 -> 1".to_owned(),
+        reason: Some("the tier is not ours to send".to_owned()),
+    };
+    let revision = |number, body: &[u8], operator: Option<&str>| Revision {
+        number,
+        body: Some(body.to_vec()),
+        made_at: operator.map(|_| now().minus(Duration::from_mins(9))),
+        operator: operator.map(str::to_owned),
+        reason: operator.map(|_| "the tier is not ours to send".to_owned()),
+    };
+    let edited = br#"{"record":{"email":"ana@example.org","tags":["vip","store"]},"matchKey":"email"}"#;
+    Detail {
+        attempts: vec![attempt.clone()],
+        history: vec![HistoryEntry::Attempt(attempt), HistoryEntry::Action(edit)],
+        neighbours: Vec::new(),
+        revisions: vec![revision(0, BODY, None), revision(1, edited, Some("ana"))],
+        evidence: None,
+        window: Duration::from_hours(24),
+        base_url: Some("https://api.example.org/v1".to_owned()),
+        view,
+    }
+}
+
+/// What the header shows.
+pub fn overview() -> Overview {
+    let count = |key: &str, by_state| Count { key: key.to_owned(), by_state };
+    let hour = hour_of(now());
+    let arrivals = (0..24).flat_map(|back| {
+        let n = [40, 90, 160, 130, 20, 5, 0, 0, 0, 2, 3, 9, 30, 12, 4, 0, 0, 1, 1, 0, 2, 6, 3, 1][back];
+        FailureType::ALL.into_iter().enumerate().map(move |(at, failure_type)| Arrivals {
+            hour: hour - back.cast_signed() as i64,
+            group: GroupId(1 + at.cast_signed() as i64),
+            failure_type,
+            count: n * [2, 6, 1, 0][at] / 9,
+        })
+    });
+    Overview {
+        counts: vec![
+            count("schema", [312, 0, 0, 80, 2, 1]),
+            count("bad_data", [41, 0, 0, 0, 0, 12]),
+            count("transient", [88, 4, 2, 1290, 0, 0]),
+        ],
+        arrivals: arrivals.filter(|a| a.count > 0).collect(),
+        targets: vec![KnownTarget {
+            id: TargetId(1),
+            name: "production".to_owned(),
+            base_url: BaseUrl::parse("https://api.example.org/v1").ok(),
+            open: 447,
+            count: 1832,
+        }],
+        windows: KeyWindows { first_ends: Some((WriteId(16), now().plus(Duration::from_mins(95)))), ended: 0 },
+        fields: vec!["email".to_owned(), "loyalty_tier".to_owned()],
+        running: Vec::new(),
+    }
+}
+
+/// The groups.
+pub fn groups() -> Vec<Group> {
+    let one = |id, failure_type, code: &str, message: &str, open, minutes| Group {
+        id: GroupId(id),
+        target: "production".to_owned(),
+        object: "profiles".to_owned(),
+        failure_type,
+        error_code: Some(code.to_owned()),
+        message: message.to_owned(),
+        count: open + 80,
+        open,
+        first_seen: now().minus(Duration::from_hours(9)),
+        last_seen: now().minus(Duration::from_mins(minutes)),
+        last_replayed: (id == 1).then(|| now().minus(Duration::from_hours(2))),
+        example_id: None,
+    };
+    vec![
+        one(2, FailureType::Schema, CODE_SCHEMA, "record.loyalty_tier: field does not exist in object schema", 312, 1),
+        one(1, FailureType::Transient, "CDP_ETL.UPSTREAM.UNAVAILABLE", "the service is overloaded", 94, 3),
+        one(
+            3,
+            FailureType::BadData,
+            "CDP_ETL.VALIDATION.REQUEST_INVALID",
+            "record.email: invalid email format",
+            41,
+            17,
+        ),
+        one(4, FailureType::Auth, "CDP_ETL.AUTH.TOKEN_EXPIRED", "the token has expired", 0, 480),
+    ]
+}
+
+/// A plan.
+pub fn prepared(send: usize, refused: usize, allowed: Vec<Hazard>) -> Prepared {
+    let planned = |id: usize, hazards: Vec<Hazard>| PlannedWrite {
+        id: WriteId(id.cast_signed() as i64),
+        group: GroupId(1),
+        endpoint: "records/profiles/upsert".into(),
+        turn: Turn { at: now(), arrival: WriteId(1), id: WriteId(1) },
+        content: Sha::of(b""),
+        lanes: Vec::new(),
+        hazards,
+        window_ends: None,
+        settled: false,
+    };
+    let is_allowed = allowed.contains(&Hazard::KeyExpired);
+    let expired = || vec![Hazard::KeyExpired, Hazard::OutcomeUnknown];
+    let mut plan = Plan::default();
+    plan.send.extend((1..=send).map(|id| planned(id, Vec::new())));
+    for id in send + 1..=send + refused {
+        if is_allowed {
+            plan.send.push(planned(id, expired()));
+        } else {
+            plan.refused.push((planned(id, expired()), Hazard::KeyExpired));
+        }
+    }
+    let target = TargetSettings::new("production");
+    Prepared {
+        wanted: Wanted { target, base_url: None, pace: PaceSettings::default(), allowed, new_key: false },
+        plan,
+        base_url: BaseUrl::parse("https://api.example.org/v1").ok(),
+        last_id: WriteId(9999),
+        length: Duration::from_secs(12),
+        closed: Duration::ZERO,
+        latency: Some(Duration::from_millis(41)),
+    }
+}
+
+/// A run that is over.
+pub fn run(id: i64, state: RunState) -> Run {
+    let mut tally = Tally::default();
+    tally.add(Outcome::Accepted, 80);
+    if state == RunState::Stopped {
+        tally.add(Outcome::Failed, 1);
+        tally.add(Outcome::Unsent, 231);
+    }
+    Run {
+        id: RunId(id),
+        state,
+        target: "production".to_owned(),
+        operator: Operator { name: "ana".to_owned(), uid: 1000, host: "ops1".to_owned() },
+        reason: Some("loyalty_tier added".to_owned()),
+        query: "type:schema".to_owned(),
+        started_at: now().minus(Duration::from_hours(2)),
+        ended_at: Some(now().minus(Duration::from_mins(119))),
+        tally,
+        new_since_plan: 0,
+        stopped: (state == RunState::Stopped)
+            .then(|| "group 1 was stopped: its canary, write 1, failed (HTTP 422)".to_owned()),
+        wanted: None,
+    }
+}
