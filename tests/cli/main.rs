@@ -15,5 +15,6 @@ mod real_input;
 mod reports;
 mod soak;
 mod stable_keys;
+mod terminal;
 mod what_may_have_been_applied;
 mod world;

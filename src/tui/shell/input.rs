@@ -1,7 +1,7 @@
 //! Keys, mouse and size: a thread that waits for them, and can be kept from reading while an editor does.
 
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crossterm::event::{Event, KeyEventKind, poll, read};
@@ -12,33 +12,38 @@ use crate::tui::msg::Msg;
 
 /// The thread; it ends with the process.
 pub(super) struct InputThread {
-    reading: Arc<Mutex<()>>,
+    turn: Arc<Turn>,
 }
 
+/// Whose turn it is to read from the terminal.
+#[derive(Default)]
+struct Turn {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    is_reading: bool,
+    is_paused: bool,
+}
+
+/// Nothing is read as long as this lives.
+pub(super) struct Pause(Arc<Turn>);
+
 /// The longest that a pause has to wait.
-const TURN: Duration = Duration::from_millis(100);
+const LONGEST: Duration = Duration::from_millis(100);
 
 impl InputThread {
     pub(super) fn start(heard: Sender<Heard>) -> Self {
-        let reading = Arc::new(Mutex::new(()));
-        let turn = Arc::clone(&reading);
+        let turn = Arc::new(Turn::default());
+        let of_thread = Arc::clone(&turn);
         std::thread::spawn(move || {
             loop {
-                let msg = {
-                    let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
-                    match poll(TURN) {
-                        Ok(true) => read().map(message),
-                        Ok(false) => Ok(None),
-                        Err(error) => Err(error),
-                    }
-                };
+                let msg = of_thread.read(|| if poll(LONGEST)? { read().map(message) } else { Ok(None) });
                 let sent = match msg {
                     Ok(Some(msg)) => heard.send(Heard::Msg(msg)),
-                    Ok(None) => {
-                        // Whoever wants the terminal gets its turn.
-                        std::thread::yield_now();
-                        Ok(())
-                    }
+                    Ok(None) => Ok(()),
                     // The terminal is gone.
                     Err(_) => {
                         let _ = heard.send(Heard::Msg(Msg::Terminate));
@@ -50,14 +55,48 @@ impl InputThread {
                 }
             }
         });
-        Self { reading }
+        Self { turn }
     }
 
-    /// Nothing is read as long as the guard lives.
-    pub(super) fn pause(&self) -> MutexGuard<'static, ()> {
-        // The mutex lives as long as the process: the thread that shares it never ends before.
-        let leaked: &'static Mutex<()> = Box::leak(Box::new(Arc::clone(&self.reading)));
-        leaked.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Waits until nothing is read any more, and keeps it so.
+    pub(super) fn pause(&self) -> Pause {
+        let mut state = self.turn.lock();
+        state.is_paused = true;
+        while state.is_reading {
+            state = self.turn.wait(state);
+        }
+        Pause(Arc::clone(&self.turn))
+    }
+}
+
+impl Turn {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads when it is not paused.
+    fn read<T>(&self, read: impl FnOnce() -> T) -> T {
+        let mut state = self.lock();
+        while state.is_paused {
+            state = self.wait(state);
+        }
+        state.is_reading = true;
+        drop(state);
+        let result = read();
+        self.lock().is_reading = false;
+        self.changed.notify_all();
+        result
+    }
+}
+
+impl Drop for Pause {
+    fn drop(&mut self) {
+        self.0.lock().is_paused = false;
+        self.0.changed.notify_all();
     }
 }
 

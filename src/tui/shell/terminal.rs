@@ -4,7 +4,9 @@ use std::io::{self, Stdout, Write};
 use std::sync::Once;
 
 use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
-use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::terminal::{
+    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
 use crossterm::{cursor, execute};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
@@ -43,7 +45,10 @@ impl Screen {
     /// Takes it again, and draws everything anew.
     pub(super) fn reenter(&mut self, mouse: bool) -> io::Result<()> {
         take(mouse)?;
-        self.terminal.clear()
+        execute!(self.terminal.backend_mut(), Clear(ClearType::All))?;
+        // A new one knows nothing of what was drawn. (`clear` would ask the terminal where its cursor is, and wait.)
+        self.terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
+        Ok(())
     }
 
     /// Turns the mouse on or off.

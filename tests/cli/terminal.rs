@@ -1,0 +1,269 @@
+//! The real binary on a real pseudo-terminal: what is drawn, and that the terminal is given back.
+
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+use crate::world::{World, binary, order};
+
+/// How long anything may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Terminal {
+    child: Box<dyn Child + Send + Sync>,
+    master: Box<dyn MasterPty + Send>,
+    keys: Box<dyn std::io::Write + Send>,
+    seen: Arc<Mutex<(vt100::Parser, Vec<u8>)>>,
+}
+
+impl Terminal {
+    fn start(home: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let (rows, cols) = (24u16, 80u16);
+        let pty = native_pty_system().openpty(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).unwrap();
+        let mut command = CommandBuilder::new(binary());
+        command.args(arguments);
+        command.env_clear();
+        for (name, value) in
+            [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("PATH", "/usr/bin:/bin"), ("USER", "tester")]
+        {
+            command.env(name, value);
+        }
+        command.env("HOME", home);
+        command.env("XDG_CONFIG_HOME", home);
+        command.env("XDG_DATA_HOME", home);
+        command.env("TMPDIR", home);
+        for (name, value) in environment {
+            command.env(name, value);
+        }
+        let child = pty.slave.spawn_command(command).unwrap();
+        drop(pty.slave);
+        let mut reader = pty.master.try_clone_reader().unwrap();
+        let seen = Arc::new(Mutex::new((
+            vt100::Parser::new(rows.try_into().unwrap(), cols.try_into().unwrap(), 0),
+            Vec::new(),
+        )));
+        let sink = Arc::clone(&seen);
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(n @ 1..) = reader.read(&mut bytes) {
+                let mut seen = sink.lock().unwrap();
+                seen.0.process(&bytes[..n]);
+                seen.1.extend_from_slice(&bytes[..n]);
+            }
+        });
+        let keys = pty.master.take_writer().unwrap();
+        Self { child, master: pty.master, keys, seen }
+    }
+
+    fn screen(&self) -> String {
+        self.seen.lock().unwrap().0.screen().contents()
+    }
+
+    fn raw(&self) -> String {
+        String::from_utf8_lossy(&self.seen.lock().unwrap().1).into_owned()
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    /// Waits until the screen says something.
+    fn until(&self, what: &str) -> String {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let screen = self.screen();
+            if screen.contains(what) {
+                return screen;
+            }
+            assert!(Instant::now() < end, "{what:?} does not appear on\n{screen}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn end(&mut self) -> u32 {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.exit_code();
+            }
+            assert!(Instant::now() < end, "it does not end:\n{}", self.screen());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// The modes that were turned on are off again, in the order in which they have to be.
+    fn is_given_back(&self) -> bool {
+        // What was written last may still be on its way.
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
+            let raw = self.raw();
+            let last = |on: &str, off: &str| raw.rfind(off) > raw.rfind(on) && raw.contains(on);
+            let seen = self.seen.lock().unwrap();
+            let screen = seen.0.screen();
+            if last("\u{1b}[?1049h", "\u{1b}[?1049l")
+                && last("\u{1b}[?2004h", "\u{1b}[?2004l")
+                && last("\u{1b}[?25l", "\u{1b}[?25h")
+                && !screen.alternate_screen()
+                && screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None
+            {
+                return true;
+            }
+            drop(seen);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        false
+    }
+
+    /// Whether lines and echo are left to the program.
+    fn is_raw(&self) -> bool {
+        let modes = format!("{:?}", self.master.get_termios().unwrap().local_flags);
+        !modes.contains("ICANON") && !modes.contains("ECHO ")
+    }
+}
+
+#[test]
+fn the_demo_from_the_failure_to_the_replay_and_back_to_the_shell() {
+    let home = tempfile::tempdir().unwrap();
+    let mut terminal = Terminal::start(home.path(), &["demo"], &[("EDITOR", "true")]);
+    terminal.until("record.loyalty_tier");
+    assert!(terminal.is_raw());
+    terminal.until("The schema group grows while you watch");
+    // Filter, and look at one.
+    terminal.press("/");
+    terminal.press("type:schema");
+    terminal.until("type:schema");
+    terminal.press("\r");
+    terminal.press("G");
+    terminal.press("\r");
+    terminal.until("A field of the record does not exist in the object's schema.");
+    terminal.press("\t");
+    terminal.until("this field");
+    // Too early: only one is sent.
+    terminal.press("\u{1b}");
+    terminal.until("One line a write");
+    terminal.press("\u{1b}");
+    terminal.until("LAST 12 H");
+    terminal.press("g");
+    terminal.press("r");
+    terminal.until("The schema is not fixed yet");
+    terminal.press("\r");
+    terminal.until("The first write was refused");
+    // Fixed: the rest goes.
+    terminal.press("F");
+    terminal.until("the schema has the field now");
+    terminal.press("c");
+    terminal.until("one first");
+    terminal.press("\r");
+    let screen = terminal.until("none of them twice");
+    assert!(screen.contains("finished") && screen.contains("Everything that was sent was accepted."), "{screen}");
+    terminal.press("q");
+    assert_eq!(terminal.end(), 0);
+    assert!(terminal.is_given_back() && !terminal.is_raw(), "{:?}", terminal.raw());
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0, "the throw-away file is gone");
+}
+
+#[test]
+fn a_file_that_is_not_there_yet_and_then_fills() {
+    let world = World::new();
+    let home = tempfile::tempdir().unwrap();
+    let db = world.db();
+    let mut terminal = Terminal::start(home.path(), &["--db", db.to_str().unwrap()], &[]);
+    terminal.until("No failures have come in yet.");
+    world.ingest(&[order(1), order(2)]);
+    terminal.until("record.total");
+    // Another process takes more in: they appear by themselves.
+    terminal.press("\t");
+    terminal.until("AGE");
+    let mut other = order(3);
+    other["error_message"] = "record.currency: unknown".into();
+    world.ingest(&[other]);
+    terminal.until("record.currency");
+    terminal.press("q");
+    assert_eq!(terminal.end(), 0);
+}
+
+#[test]
+fn an_edit_in_the_editor_becomes_a_revision_and_is_undone() {
+    let world = World::new();
+    let home = tempfile::tempdir().unwrap();
+    world.ingest(&[order(1)]);
+    let editor = world.file("editor.sh", "#!/bin/sh\nsed -i 's/19.9/21.5/' \"$1\"\n");
+    let editor = format!("sh {}", editor.display());
+    let db = world.db();
+    let mut terminal = Terminal::start(home.path(), &["--db", db.to_str().unwrap()], &[("EDITOR", &editor)]);
+    terminal.until("record.total");
+    terminal.press("\r");
+    terminal.until("422  record.total");
+    terminal.press("e");
+    let screen = terminal.until("this is what the edit changes");
+    assert!(screen.contains("19.9") && screen.contains("21.5"), "{screen}");
+    terminal.press("\r");
+    terminal.until("Why was it edited?");
+    terminal.press("the price was wrong\r");
+    terminal.until("has revision 1 now");
+    assert_eq!(world.writes()[0]["body"]["record"]["total"], 21.5);
+    terminal.press("u");
+    terminal.until("is at revision 0 again");
+    assert_eq!(world.writes()[0]["body"]["record"]["total"], 19.9);
+    terminal.press("q");
+    assert_eq!(terminal.end(), 0);
+    assert!(terminal.is_given_back());
+    let history = world.ok(&["history", "1"]);
+    assert!(history.contains("the price was wrong") && history.contains("undo edit"), "{history}");
+}
+
+#[test]
+fn the_terminal_is_given_back_after_sigterm_and_after_a_panic() {
+    let world = World::new();
+    world.ingest(&[order(1)]);
+    let home = tempfile::tempdir().unwrap();
+    let db = world.db();
+    let arguments = ["--db", db.to_str().unwrap()];
+    let mut terminal = Terminal::start(home.path(), &arguments, &[]);
+    terminal.until("record.total");
+    let pid = i32::try_from(terminal.child.process_id().unwrap()).unwrap();
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(terminal.end(), 0);
+    assert!(terminal.is_given_back() && !terminal.is_raw());
+    // Debug builds panic at a key on request.
+    let mut terminal = Terminal::start(home.path(), &arguments, &[("DLQ_PANIC_KEY", "f12")]);
+    terminal.until("record.total");
+    terminal.press("\u{1b}[24~");
+    assert_eq!(terminal.end(), 101);
+    assert!(terminal.is_given_back() && !terminal.is_raw());
+    assert!(terminal.raw().contains("asked for by DLQ_PANIC_KEY"));
+}
+
+#[test]
+fn resizing_and_too_small_a_terminal() {
+    let world = World::new();
+    world.ingest(&[order(1)]);
+    let home = tempfile::tempdir().unwrap();
+    let db = world.db();
+    let mut terminal = Terminal::start(home.path(), &["--db", db.to_str().unwrap()], &[("NO_COLOR", "1")]);
+    terminal.until("record.total");
+    assert!(!terminal.raw().contains("\u{1b}[38;"), "no colour was asked for");
+    let resize = |terminal: &Terminal, rows: u16, cols: u16| {
+        terminal.seen.lock().unwrap().0.screen_mut().set_size(rows.try_into().unwrap(), cols.try_into().unwrap());
+        terminal.master.resize(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).unwrap();
+    };
+    resize(&terminal, 8, 30);
+    terminal.until("dlq needs 40x10");
+    resize(&terminal, 40, 120);
+    terminal.until("OBJECT");
+    terminal.press("q");
+    assert_eq!(terminal.end(), 0);
+}
+
+#[test]
+fn without_a_terminal_there_is_the_help() {
+    let world = World::new();
+    let ran = world.run(&[]);
+    assert_eq!(ran.code, 0);
+    assert!(ran.out.contains("Usage: dlq"), "{ran:?}");
+}
