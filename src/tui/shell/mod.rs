@@ -90,6 +90,11 @@ impl Shell {
                     return Ok(());
                 }
             }
+            let (size, now) = (screen.size(), Timestamp::now());
+            if size != self.app.size {
+                // A signal may have been missed, or there was no size when it began.
+                effects.extend(self.app.update(Msg::Resize(size.0, size.1), now));
+            }
             if self.app.is_dirty {
                 screen.draw(|buffer| view::draw(&self.app, buffer))?;
                 self.app.is_dirty = false;
