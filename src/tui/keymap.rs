@@ -34,7 +34,11 @@ const NAMED: [(&str, KeyCode); 15] = [
 impl Chord {
     /// What was pressed. Shift is part of a character already.
     pub fn of(event: KeyEvent) -> Self {
-        let modifiers = event.modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT);
+        let modifiers = match event.code {
+            // Esc twice in a hurry comes as one key with Alt.
+            KeyCode::Esc => KeyModifiers::NONE,
+            _ => event.modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT),
+        };
         Self { code: event.code, modifiers }
     }
 

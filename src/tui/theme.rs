@@ -119,7 +119,12 @@ impl Theme {
             Role::Good => self.color(plain, 114, 28, Color::Green),
             Role::Warn => self.color(plain, 221, 130, Color::Yellow),
             Role::Bad => self.color(plain, 203, 160, Color::Red),
-            Role::Cursor => plain.add_modifier(Modifier::REVERSED),
+            // The colours of what stands there stay.
+            Role::Cursor => match self.tier {
+                Tier::Dark => plain.bg(Color::Indexed(238)).add_modifier(Modifier::BOLD),
+                Tier::Light => plain.bg(Color::Indexed(253)).add_modifier(Modifier::BOLD),
+                Tier::Sixteen | Tier::Plain => plain.add_modifier(Modifier::REVERSED),
+            },
             Role::CursorAway => plain.add_modifier(Modifier::BOLD).add_modifier(Modifier::UNDERLINED),
             Role::On => plain.add_modifier(Modifier::BOLD).add_modifier(Modifier::REVERSED),
             Role::Type(FailureType::Transient) => self.color(plain, 75, 26, Color::Blue),

@@ -154,7 +154,7 @@ impl Runner {
             let mut spans: Vec<(u16, u16, String)> = Vec::new();
             for x in 0..buffer.area.width {
                 let cell = &buffer[(x, y)];
-                let style = style(cell.fg, cell.modifier);
+                let style = style(cell.fg, cell.bg, cell.modifier);
                 match spans.last_mut() {
                     Some((_, end, last)) if *last == style => *end = x,
                     _ => spans.push((x, x, style)),
@@ -168,12 +168,15 @@ impl Runner {
     }
 }
 
-fn style(fg: Color, modifier: Modifier) -> String {
+fn style(fg: Color, bg: Color, modifier: Modifier) -> String {
     let mut parts: Vec<String> = Vec::new();
     match fg {
         Color::Reset => {}
         Color::Indexed(n) => parts.push(format!("fg{n}")),
         other => parts.push(other.to_string()),
+    }
+    if let Color::Indexed(n) = bg {
+        parts.push(format!("bg{n}"));
     }
     for (flag, name) in [
         (Modifier::BOLD, "bold"),
