@@ -28,6 +28,9 @@ pub enum ExportError {
     /// A line can't be written.
     #[error(transparent)]
     Write(#[from] std::io::Error),
+    /// Someone ended it.
+    #[error("the export was given up; the file is gone")]
+    GivenUp,
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -42,11 +45,16 @@ pub fn to_new_file(
     filter: &Filter,
     windows: &(impl Fn(&str) -> Duration + Send + Clone + 'static),
     path: &Path,
+    goes_on: &mut dyn FnMut(u64) -> bool,
 ) -> Result<u64, ExportError> {
     let mut out = BufWriter::new(new_file(path)?);
-    let count = to_writer(store, filter, windows, &mut out)?;
+    let exported = to_writer(store, filter, windows, &mut out, goes_on);
+    if exported.is_err() {
+        // Half an export looks like a whole one.
+        let _ = std::fs::remove_file(path);
+    }
     out.flush()?;
-    Ok(count)
+    exported
 }
 
 /// A new file, mode 0600.
@@ -57,12 +65,14 @@ pub fn new_file(path: &Path) -> Result<File, ExportError> {
     })
 }
 
-/// Writes all that match, a line each, in the order of their IDs. Gives how many.
+/// Writes all that match, a line each, in the order of their IDs. Gives how many. `goes_on` is told how many there are so
+/// far, and can end it.
 pub fn to_writer(
     store: &Store,
     filter: &Filter,
     windows: &(impl Fn(&str) -> Duration + Send + Clone + 'static),
     out: &mut dyn Write,
+    goes_on: &mut dyn FnMut(u64) -> bool,
 ) -> Result<u64, ExportError> {
     let order = Order { sort: Sort::Id, descending: false };
     let (mut after, mut count) = (None, 0);
@@ -82,6 +92,9 @@ pub fn to_writer(
         after = page.next;
         if after.is_none() {
             return Ok(count);
+        }
+        if !goes_on(count) {
+            return Err(ExportError::GivenUp);
         }
     }
 }

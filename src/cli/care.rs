@@ -75,7 +75,7 @@ pub(super) fn export(context: &Context, args: &Export) -> anyhow::Result<ExitCod
         None => Box::new(std::io::BufWriter::new(std::io::stdout())),
         Some(path) => Box::new(std::io::BufWriter::new(export::new_file(path)?)),
     };
-    let count = export::to_writer(&store, &filter, &context.config.windows(), &mut out)?;
+    let count = export::to_writer(&store, &filter, &context.config.windows(), &mut out, &mut |_| true)?;
     out.flush()?;
     if !context.global.quiet {
         note(&format!("{} exported", writes(count)));

@@ -172,6 +172,20 @@ mod tests {
     }
 
     #[test]
+    fn an_edit_counts_only_if_the_old_body_may_be_in() {
+        let at = |millis| Some(Timestamp::from_millis(millis));
+        let edited = |edited_at, ambiguous_since| {
+            let facts = Facts { ambiguous_since, edited_at, ..append() };
+            hazards(&facts, Duration::from_hours(24), Timestamp::from_millis(900))
+                .contains(&Hazard::EditedAfterAmbiguous)
+        };
+        assert!(edited(at(500), at(100)), "the old body may be in");
+        assert!(edited(at(500), at(500)), "at the same moment: the careful side");
+        assert!(!edited(at(500), at(600)), "what may be in is the edited one");
+        assert!(!edited(at(500), None) && !edited(None, at(100)));
+    }
+
+    #[test]
     fn promise_5_an_ambiguous_append_is_refused_outside_its_window() {
         let facts = Facts { ambiguous_since: Some(at(1000)), captured_ambiguous: true, ..append() };
         assert_eq!(hazards(&facts, DAY, at(1000 + 86_399)), [Hazard::OutcomeUnknown]);

@@ -196,6 +196,10 @@ impl App {
     }
 
     fn back(&mut self) {
+        if self.job.is_some() {
+            self.effects.push(Effect::GiveUp);
+            return;
+        }
         if self.place() == Place::Writes && (self.marks.all || !self.marks.ids.is_empty() || self.marks.from.is_some())
         {
             self.marks = Marks::default();

@@ -103,6 +103,7 @@ impl App {
                     guide.verdict = Some(verdict);
                 }
             }
+            Msg::Job(job) => self.job = job,
             Msg::Done(Ok(text)) => self.say(Role::Good, text),
             Msg::Settled(_, Err(why))
             | Msg::Edited(_, Err(why))

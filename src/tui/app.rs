@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::actions::Place;
 use super::guide::Guide;
 use super::keymap::{Chord, Keymap};
-use super::msg::{Closed, Effect, Msg, Overview, Part, Ticket};
+use super::msg::{Closed, Effect, Job, Msg, Overview, Part, Ticket};
 use super::state::detail::DetailPane;
 use super::state::dialog::Dialog;
 use super::state::filter_line::FilterLine;
@@ -151,6 +151,8 @@ pub struct App {
     pub dialog: Option<Dialog>,
     /// What is said for a moment.
     pub toasts: Vec<Toast>,
+    /// The long job that is under way.
+    pub job: Option<Job>,
     /// What can be undone, the newest last.
     pub undo: Vec<Undo>,
     /// The list's share of the width beside a detail, in percent.
@@ -200,6 +202,7 @@ impl App {
             places: vec![Place::Groups],
             dialog: None,
             toasts: Vec::new(),
+            job: None,
             undo: Vec::new(),
             share: 50,
             guide,

@@ -79,6 +79,8 @@ pub enum Msg {
     Kept(WriteId, Result<i64, String>),
     /// An edit was taken back.
     Unkept(WriteId, Result<i64, String>),
+    /// How far a long job is; `None` when it is over.
+    Job(Option<Job>),
     /// Something was done, in words.
     Done(Result<String, String>),
     /// The demo's schema was fixed.
@@ -87,6 +89,17 @@ pub enum Msg {
     Verdict(String),
     /// A question to the file failed.
     Trouble(String),
+}
+
+/// A job that takes a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// What it does.
+    pub what: String,
+    /// How many writes it has done.
+    pub done: u64,
+    /// How many there are, if that is known.
+    pub total: Option<u64>,
 }
 
 /// Why the file is not open.
@@ -291,7 +304,7 @@ pub enum Effect {
     Redraw,
     /// Stop the process, as Ctrl-Z does.
     Suspend,
-    /// Give up what is under way for this ticket.
+    /// Give up the plan or the job that is under way.
     GiveUp,
     /// End.
     Quit,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,8 +21,8 @@ use crate::domain::run::RunState;
 use crate::domain::time::Timestamp;
 use crate::render::count::writes;
 use crate::replay::{Event, HttpTransport, Prepared, Replay, Report, RunOptions, Wanted, prepare};
-use crate::store::{CountBy, HistoryEntry, OpenOptions, PageRequest, Store, StoreError};
-use crate::tui::msg::{Chosen, Closed, Detail, Effect, Msg, Overview, Part, Rows, Start, Terms};
+use crate::store::{CountBy, HistoryEntry, OpenOptions, PageRequest, Settled, Store, StoreError};
+use crate::tui::msg::{Chosen, Closed, Detail, Effect, Job, Msg, Overview, Part, Rows, Start, Terms};
 use crate::tui::typing::VALUES;
 
 /// Questions of which only the last one matters.
@@ -50,6 +51,8 @@ struct World {
     settings: Settings,
     store: Mutex<Option<Arc<Store>>>,
     heard: Sender<Heard>,
+    /// Whether the job that is under way is to end.
+    gives_up: AtomicBool,
 }
 
 /// How often the file is looked at for changes.
@@ -58,13 +61,15 @@ const LOOK: Duration = Duration::from_millis(250);
 const BUNCH: Duration = Duration::from_millis(30);
 /// Runs that are listed.
 const RUNS: usize = 200;
+/// Writes that are settled in one transaction: between two of them others have their turn, and it can be given up.
+const SETTLED_AT_ONCE: usize = 2000;
 /// As the command line.
 const ATTEMPTS: u32 = 5;
 const FAILURES: u32 = 20;
 
 impl Outside {
     pub(super) fn new(settings: Settings, runtime: Handle, heard: Sender<Heard>) -> Self {
-        let world = Arc::new(World { settings, store: Mutex::default(), heard });
+        let world = Arc::new(World { settings, store: Mutex::default(), heard, gives_up: AtomicBool::new(false) });
         Self { world, runtime, asked: HashMap::new() }
     }
 
@@ -107,7 +112,12 @@ impl Outside {
             Effect::Prepare(ticket, chosen, terms) => self.look(Slot::Plan, move |world, store| async move {
                 Ok(Msg::Prepared(ticket, world.prepare(&store, chosen, terms).await.map(Box::new)))
             }),
-            Effect::GiveUp => drop(self.asked.remove(&Slot::Plan).map(|task| task.abort())),
+            Effect::GiveUp => {
+                if let Some(task) = self.asked.remove(&Slot::Plan) {
+                    task.abort();
+                }
+                self.world.gives_up.store(true, Ordering::Relaxed);
+            }
             Effect::Run(id) => {
                 self.look(Slot::Run, move |_, store| async move { Ok(Msg::RunIs(store.run(id).await?.map(Box::new))) });
             }
@@ -318,7 +328,7 @@ impl World {
         Ok(report)
     }
 
-    async fn change(&self, store: &Arc<Store>, effect: Effect) {
+    async fn change(self: &Arc<Self>, store: &Arc<Store>, effect: Effect) {
         let now = Timestamp::now();
         let operator = &self.settings.operator;
         match effect {
@@ -394,13 +404,46 @@ impl World {
         event: crate::domain::state::Event,
         reason: Option<String>,
     ) {
-        let settled = store.settle(ids, event, &self.settings.operator, reason.as_deref(), Timestamp::now()).await;
-        self.tell(Msg::Settled(event, settled.map_err(|e| e.to_string())));
+        let total = ids.len();
+        let mut settled = Settled::default();
+        self.gives_up.store(false, Ordering::Relaxed);
+        for some in ids.chunks(SETTLED_AT_ONCE) {
+            if self.gives_up.load(Ordering::Relaxed) {
+                break;
+            }
+            if total > SETTLED_AT_ONCE {
+                let done = (settled.done.len() + settled.refused.len()) as u64;
+                self.tell(Msg::Job(Some(Job { what: "settling".to_owned(), done, total: Some(total as u64) })));
+            }
+            let operator = &self.settings.operator;
+            match store.settle(some.to_vec(), event, operator, reason.as_deref(), Timestamp::now()).await {
+                Ok(more) => {
+                    settled.done.extend(more.done);
+                    settled.refused.extend(more.refused);
+                }
+                Err(error) => {
+                    self.tell(Msg::Trouble(error.to_string()));
+                    break;
+                }
+            }
+        }
+        self.tell(Msg::Job(None));
+        self.tell(Msg::Settled(event, Ok(settled)));
     }
 
-    async fn export(&self, store: &Arc<Store>, filter: crate::domain::filter::Filter, path: PathBuf) {
+    async fn export(self: &Arc<Self>, store: &Arc<Store>, filter: crate::domain::filter::Filter, path: PathBuf) {
         let (store, windows, shown) = (Arc::clone(store), self.settings.config.windows(), path.display().to_string());
-        let exported = tokio::task::spawn_blocking(move || export::to_new_file(&store, &filter, &windows, &path)).await;
+        let world = Arc::clone(self);
+        self.gives_up.store(false, Ordering::Relaxed);
+        let exported = tokio::task::spawn_blocking(move || {
+            let mut goes_on = |done| {
+                world.tell(Msg::Job(Some(Job { what: "exporting".to_owned(), done, total: None })));
+                !world.gives_up.load(Ordering::Relaxed)
+            };
+            export::to_new_file(&store, &filter, &windows, &path, &mut goes_on)
+        });
+        let exported = exported.await;
+        self.tell(Msg::Job(None));
         self.tell(Msg::Done(match exported {
             Ok(Ok(count)) => Ok(format!("{} exported to {shown}", writes(count))),
             Ok(Err(error)) => Err(error.to_string()),

@@ -11,7 +11,7 @@ use crate::domain::state::Event;
 use crate::replay::Report;
 use crate::store::{Settled, WishChange};
 use crate::tui::actions::{ACTIONS, Action, Place};
-use crate::tui::msg::{Chosen, Closed, Effect, Msg};
+use crate::tui::msg::{Chosen, Closed, Effect, Job, Msg};
 use crate::tui::view::hints;
 
 const SIZE: (u16, u16) = (80, 24);
@@ -167,6 +167,19 @@ fn discards_need_a_reason_and_can_be_undone() {
     );
     runner.keys("u");
     assert!(matches!(runner.effects.last(), Some(Effect::SettleThese(ids, Event::Reopen, _)) if ids == &[WriteId(9)]));
+}
+
+#[test]
+fn a_long_job_says_how_far_it_is_and_can_be_given_up() {
+    let mut runner = Runner::on_writes(SIZE, DARK, 9);
+    let what = "settling".to_owned();
+    runner.hear(Msg::Job(Some(Job { what, done: 4000, total: Some(100_000) })));
+    assert!(runner.screen().contains("settling: 4,000 of 100,000 writes (esc gives up)"), "{}", runner.screen());
+    runner.keys("esc");
+    assert!(matches!(runner.effects.last(), Some(Effect::GiveUp)));
+    assert_eq!(runner.place(), Place::Writes, "one stays where one is");
+    runner.hear(Msg::Job(None));
+    assert!(!runner.screen().contains("settling"));
 }
 
 #[test]

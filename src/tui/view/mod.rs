@@ -21,6 +21,7 @@ use super::actions::{ACTIONS, Place};
 use super::app::{App, File};
 use super::msg::Closed;
 use super::theme::Role;
+use crate::render::count::thousands;
 
 /// Draws the application.
 pub fn draw(app: &App, buffer: &mut Buffer) {
@@ -47,6 +48,7 @@ pub fn draw(app: &App, buffer: &mut Buffer) {
         guide.draw(app, layout.guide, p);
     }
     footer(app, layout.footer, p);
+    job(app, &layout, p);
     toasts(app, &layout, p);
     dialog::draw(app, &layout, p);
 }
@@ -145,6 +147,16 @@ pub fn hints(app: &App) -> Vec<(String, &'static str)> {
         .map(|about| (app.setup.keymap.key(about.action), about.short))
         .filter(|(key, _)| !key.is_empty())
         .collect()
+}
+
+/// How far a long job is, on the line above the footer.
+fn job(app: &App, layout: &Layout, p: &mut Painter<'_>) {
+    let Some(job) = &app.job else { return };
+    let of = job.total.map(|total| format!(" of {}", thousands(total))).unwrap_or_default();
+    let back = app.setup.keymap.key(super::actions::Action::Back);
+    let text = format!(" {}: {}{of} writes ({back} gives up) ", job.what, thousands(job.done));
+    let y = layout.body.bottom().saturating_sub(1);
+    p.text(layout.body.x, y, layout.body.width, &text, Role::On);
 }
 
 fn toasts(app: &App, layout: &Layout, p: &mut Painter<'_>) {
