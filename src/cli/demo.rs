@@ -122,14 +122,7 @@ impl Story<'_> {
             inputs: vec![file],
             rejects: directory.join("rejects.ndjson"),
             max_line: crate::capture::DEFAULT_MAX_LINE,
-            binding: Binding {
-                target: None,
-                targets: std::collections::BTreeMap::new(),
-                endpoint: None,
-                match_key: None,
-                source: Some("demo".to_owned()),
-                now: Timestamp::now(),
-            },
+            binding: binding(),
         };
         let done = ingest(&self.store, &options, &AtomicBool::new(false), &mut |_| {})?;
         say!(
@@ -273,6 +266,18 @@ impl Story<'_> {
         let token = Settings::default().token;
         let (report, _) = super::replay::drive(Arc::clone(&self.store), options, plan, Some(&token), telling, stop)?;
         Ok(report)
+    }
+}
+
+/// What the demo's failures are bound to.
+fn binding() -> Binding {
+    Binding {
+        target: None,
+        targets: std::collections::BTreeMap::new(),
+        endpoint: None,
+        match_key: None,
+        source: Some("demo".to_owned()),
+        now: Timestamp::now(),
     }
 }
 

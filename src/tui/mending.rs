@@ -1,11 +1,12 @@
 //! What is done to writes without sending them: edits, discards, verdicts, copies, exports; and taking back.
 
+use super::actions::Place;
 use super::app::{App, Undo};
 use super::msg::Effect;
 use super::state::dialog::{Item, Pick, What};
 use super::theme::Role;
-use crate::domain::filter::Filter;
-use crate::domain::state::Event;
+use crate::domain::filter::{Filter, Test};
+use crate::domain::state::{Event, State};
 
 impl App {
     pub(super) fn edit(&mut self) {
@@ -27,7 +28,7 @@ impl App {
 
     pub(super) fn ask_to_settle(&mut self, event: Event) {
         let Some(subject) = self.subject() else { return };
-        self.ask_reason(event, subject.filter, &subject.words);
+        self.ask_reason(event, open_ones(subject.filter, self.place()), &subject.words);
     }
 
     pub(super) fn ask_reason(&mut self, event: Event, filter: Filter, words: &str) {
@@ -46,10 +47,11 @@ impl App {
 
     pub(super) fn resolve(&mut self) {
         let Some(subject) = self.subject() else { return };
+        let filter = open_ones(subject.filter.clone(), self.place());
         let item = |key: char, text: &str, event: Event| Item {
             key,
             text: text.to_owned(),
-            pick: Pick::Settle(event, subject.filter.clone()),
+            pick: Pick::Settle(event, filter.clone()),
         };
         let items = vec![
             item('a', "applied: the API has them; nothing is sent any more", Event::ResolveApplied),
@@ -92,6 +94,11 @@ impl App {
         let notes = vec![format!("{}, as lines that dlq ingest takes back; the file must not exist.", subject.words)];
         self.ask_with(What::Export(subject.filter), "Export to which file?", notes, "export.ndjson");
     }
+}
+
+/// Of a group only what is open can be settled; single writes say for themselves why they can't.
+fn open_ones(filter: Filter, place: Place) -> Filter {
+    if place == Place::Groups { filter.and(Test::State(State::OPEN.to_vec())) } else { filter }
 }
 
 fn item_copy(key: char, what: &'static str, text: String) -> Item {

@@ -223,6 +223,8 @@ pub struct Start {
     pub reason: Option<String>,
     /// How many writes go first.
     pub canaries: usize,
+    /// The most requests for a write.
+    pub max_attempts: u32,
 }
 
 /// Something to do outside: it takes time, and its answer comes as a [`Msg`].

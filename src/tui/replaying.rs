@@ -17,6 +17,9 @@ use crate::domain::run::Wanted;
 use crate::render::count::{thousands, writes};
 use crate::store::WishChange;
 
+/// As the command line.
+const ATTEMPTS: u32 = 5;
+
 impl App {
     pub(super) fn plan(&mut self, purpose: Purpose) {
         if purpose != Purpose::DryRun && self.run.as_ref().is_some_and(|run| run.is_own() && run.is_under_way()) {
@@ -101,6 +104,7 @@ impl App {
             filter: plan.filter,
             reason: plan.reason,
             canaries: usize::from(!is_trial),
+            max_attempts: if is_trial { 1 } else { ATTEMPTS },
         })));
     }
 

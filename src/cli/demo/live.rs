@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::MISSING_FIELD;
 use super::client::Client;
-use crate::capture::{Binding, DEFAULT_TARGET, read_line};
+use crate::capture::{DEFAULT_TARGET, read_line};
 use crate::cli::context::Context;
 use crate::cli::ui;
 use crate::config::Config;
@@ -109,14 +109,7 @@ impl Service {
     }
 
     async fn publish(&self, client: &mut Client) {
-        let binding = Binding {
-            target: None,
-            targets: std::collections::BTreeMap::new(),
-            endpoint: None,
-            match_key: None,
-            source: Some("demo".to_owned()),
-            now: Timestamp::now(),
-        };
+        let binding = super::binding();
         let lines = client.take_failures();
         let captured = lines.iter().filter_map(|line| read_line(line.as_bytes(), &binding).ok());
         let batch: Vec<Prepared> = captured.map(Prepared::new).collect();

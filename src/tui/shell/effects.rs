@@ -64,7 +64,6 @@ const RUNS: usize = 200;
 /// Writes that are settled in one transaction: between two of them others have their turn, and it can be given up.
 const SETTLED_AT_ONCE: usize = 2000;
 /// As the command line.
-const ATTEMPTS: u32 = 5;
 const FAILURES: u32 = 20;
 
 impl Outside {
@@ -297,7 +296,7 @@ impl World {
             allowed: wanted.allowed,
             pace: wanted.pace,
             canaries: start.canaries,
-            max_attempts: ATTEMPTS,
+            max_attempts: start.max_attempts,
             max_failures: FAILURES,
             new_key: wanted.new_key,
             alongside: false,
