@@ -139,7 +139,7 @@ try:
     until("sends them")
     picture("plan")
     press("Enter")
-    until("none of them twice")
+    until("none was applied")
     picture("run")
     press("q")
 finally:

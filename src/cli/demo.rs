@@ -27,6 +27,7 @@ use crate::domain::outcome::Outcome;
 use crate::domain::state::{Event, State};
 use crate::domain::target::TargetSettings;
 use crate::domain::time::Timestamp;
+use crate::render::count::outcomes;
 use crate::render::detail;
 use crate::render::style::Palette;
 use crate::replay::{ExitCode, PaceSettings, PlanTerms, Report, RunOptions, build_plan};
@@ -286,13 +287,7 @@ fn indent(text: &str) -> String {
 }
 
 fn tell(report: &Report) {
-    let tally = &report.tally;
-    let counts: Vec<String> = Outcome::ALL
-        .iter()
-        .filter(|&&o| tally.get(o) > 0)
-        .map(|&o| format!("{} {}", tally.get(o), if o == Outcome::Accepted { "replayed" } else { o.name() }))
-        .collect();
-    say!("   Run {}: {}.", report.run, counts.join(", "));
+    say!("   Run {}: {}.", report.run, outcomes(&report.tally));
     if let Some(stopped) = &report.stopped {
         say!("   Stopped: {stopped}.");
     }

@@ -18,7 +18,7 @@ use crate::domain::outcome::{Outcome, Tally};
 use crate::domain::plan::{Plan, PlannedWrite};
 use crate::domain::target::TargetSettings;
 use crate::domain::time::Timestamp;
-use crate::render::count::{thousands, writes};
+use crate::render::count::{outcomes, thousands, writes};
 use crate::render::json::{self, ReplayLine};
 use crate::render::windows;
 use crate::replay::{
@@ -357,13 +357,7 @@ fn report(
         for trouble in &told.troubles {
             note(trouble);
         }
-        let n = |outcome| thousands(report.tally.get(outcome));
-        let counts: Vec<String> = Outcome::ALL
-            .iter()
-            .filter(|&&o| o == Outcome::Accepted || report.tally.get(o) > 0)
-            .map(|&o| format!("{} {}", n(o), if o == Outcome::Accepted { "replayed" } else { o.name() }))
-            .collect();
-        out.line(&format!("Run {}: {}.", report.run, counts.join(", ")))?;
+        out.line(&format!("Run {}: {}.", report.run, outcomes(&report.tally)))?;
         if let Some(stopped) = &report.stopped {
             out.line(&format!("Stopped: {}.", crate::domain::escape::terminal(stopped)))?;
         }

@@ -4,6 +4,7 @@ use std::io::IsTerminal as _;
 
 use super::args::Color;
 use super::context::{Context, Usage};
+use super::output::note;
 use crate::replay::ExitCode;
 use crate::tui::app::Setup;
 use crate::tui::keymap::Keymap;
@@ -25,7 +26,9 @@ pub(super) fn run(context: &Context) -> anyhow::Result<ExitCode> {
         base_url: context.global.base_url.clone(),
         demo: None,
     };
-    run_ui(settings)?;
+    if let Some(word) = run_ui(settings)? {
+        note(&word);
+    }
     Ok(ExitCode::Ok)
 }
 
@@ -49,8 +52,14 @@ pub(super) fn setup(context: &Context, path: String) -> anyhow::Result<Setup> {
     }
     // Over ssh the terminal's own selection is worth more than a click.
     let is_remote = ["SSH_CONNECTION", "SSH_TTY"].into_iter().any(|name| variable(name).is_some_and(|v| !v.is_empty()));
+    let command = match &context.global.db {
+        Some(db) => format!("dlq --db {}", db.display()),
+        None => "dlq".to_owned(),
+    };
     Ok(Setup {
         path,
+        command,
+        base_url: context.global.base_url.as_ref().map(ToString::to_string),
         target: context.global.target.clone(),
         saved: ui.filters.iter().map(|(name, query)| (name.clone(), query.clone())).collect(),
         keymap: Keymap::with(&ui.keys).map_err(wrong)?,

@@ -79,7 +79,16 @@ impl Parser<'_> {
                     "a quote in the middle of a word; put the whole text in quotes",
                 ));
             }
+            if ["or", "and", "not"].contains(&name.to_ascii_lowercase().as_str()) {
+                let hint = "all conditions have to hold: put several values behind one field (`type:schema,auth`), and `-` before \
+                            what must not hold (`-type:auth`); in quotes it is a text to search for";
+                return Err(self.error(start, name.len(), format!("there is no `{name}` here; {hint}")));
+            }
             return Ok(Term { negated, test: Test::Anywhere(name) });
+        }
+        if name.starts_with(['(', '!']) {
+            let hint = "conditions stand side by side and all have to hold; `-` before one turns it round";
+            return Err(self.error(start, 1, format!("there is no `{}` here; {hint}", &name[..1])));
         }
         self.at += 1;
         let items = self.items(&name, start)?;
@@ -342,6 +351,7 @@ mod tests {
             let queries = [
                 "statte:pending", "type:shema", "status:many", "type:", "type:schema,", "\"open", "age:<2", "frobnicate:1",
                 "id:~5", "object:>a", "東京:1", "body..x:1", "email:>a", "a\"b", "key:\"x\"y", "hazard:key-expird", "type:>schema",
+                "type:auth or type:schema", "NOT status:503", "(type:auth", "!type:auth",
             ];
             let all: Vec<String> = queries.iter().map(|q| error(q)).collect();
             insta::assert_snapshot!("query_errors", all.join("\n\n"));

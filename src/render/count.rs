@@ -1,5 +1,7 @@
 //! Numbers for people.
 
+use crate::domain::outcome::{Outcome, Tally};
+
 /// `1,234,567`.
 pub fn thousands(n: u64) -> String {
     let digits = n.to_string();
@@ -16,4 +18,11 @@ pub fn thousands(n: u64) -> String {
 /// `1 write`, `2 writes`.
 pub fn writes(n: u64) -> String {
     format!("{} {}", thousands(n), if n == 1 { "write" } else { "writes" })
+}
+
+/// `82 replayed, 19 unsent`: how the writes of a run ended.
+pub fn outcomes(tally: &Tally) -> String {
+    let name = |outcome: Outcome| if outcome == Outcome::Accepted { "replayed" } else { outcome.name() };
+    let told = Outcome::ALL.iter().filter(|&&outcome| outcome == Outcome::Accepted || tally.get(outcome) > 0);
+    told.map(|&outcome| format!("{} {}", thousands(tally.get(outcome)), name(outcome))).collect::<Vec<_>>().join(", ")
 }

@@ -44,7 +44,7 @@ pub fn page(plan: &Plan, about: &PlanPage<'_>, now: Timestamp) -> String {
         text.push_str(&format!("  closed    until {until}: the API asked that nothing be sent before\n"));
     }
     if !plan.send.is_empty() {
-        text.push_str(&format!("  expected  {} ({})\n", human_length(about.length), about.pace));
+        text.push_str(&format!("  expected  {} ({})\n", expected(about.length), about.pace));
     }
     text.push_str(&windows(plan, about.length, now));
     let mut noted: Vec<(Hazard, u64)> = Vec::new();
@@ -70,6 +70,10 @@ pub fn page(plan: &Plan, about: &PlanPage<'_>, now: Timestamp) -> String {
         }
     }
     text
+}
+
+fn expected(length: Duration) -> String {
+    if length < Duration::from_secs(1) { "under a second".to_owned() } else { human_length(length) }
 }
 
 /// When the first key window of what will be sent ends, and what goes first because of that.

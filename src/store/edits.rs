@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::error::JobResult;
+use super::error::{JobError, JobResult};
 use super::rows::load_standing;
 use super::settle::log;
 use super::worker::Reply;
@@ -68,8 +68,11 @@ impl Store {
     pub fn undo_edit(&self, id: WriteId, revision: i64, operator: &Operator, now: Timestamp) -> Reply<i64> {
         let operator = operator.clone();
         self.write(move |connection| {
-            let write = editable(connection, id)?;
-            let refused = |why: &str| StoreError::NotEdited(id, why.to_owned());
+            let refused = |why: &str| StoreError::EditStays(id, why.to_owned());
+            let write = editable(connection, id).map_err(|error| match error {
+                JobError::Store(StoreError::NotEdited(_, why)) => refused(&why).into(),
+                other => other,
+            })?;
             if write.revision != revision || revision == 0 {
                 return Err(refused("that edit is not its last one").into());
             }

@@ -140,6 +140,9 @@ pub enum StoreError {
     /// A body was not edited, and why.
     #[error("write {0} was not edited: {1}")]
     NotEdited(WriteId, String),
+    /// An edit can't be taken back, and why.
+    #[error("the edit of write {0} can't be taken back: {1}")]
+    EditStays(WriteId, String),
     /// The run is not under way.
     #[error("run {0} is not under way ({1}): there is nothing to control any more")]
     NotRunning(RunId, &'static str),

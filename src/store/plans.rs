@@ -97,7 +97,7 @@ impl Store {
             let millis: Option<f64> = connection
                 .prepare_cached(
                     "SELECT avg(latency_ms) FROM
-                       (SELECT latency_ms FROM attempts WHERE latency_ms IS NOT NULL ORDER BY id DESC LIMIT 200)",
+                       (SELECT latency_ms FROM attempts WHERE latency_ms IS NOT NULL AND status IS NOT NULL ORDER BY id DESC LIMIT 200)",
                 )?
                 .query_row([], |row| row.get(0))?;
             Ok(millis.and_then(|millis| Duration::try_from_secs_f64(millis / 1000.0).ok()))

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tui_input::Input;
 
-use super::actions::{Action, Place};
+use super::actions::{ACTIONS, Action, Place};
 use super::app::{App, Marks};
 use super::msg::Effect;
 use super::state::dialog::{Ask, Dialog, Item, Menu, Palette, Pick, What};
@@ -45,6 +45,7 @@ impl App {
             }
             Action::ClearFilter => {
                 self.filter.clear();
+                self.order = super::app::NEWEST_FIRST;
                 self.filter_changed();
             }
             Action::Saved => self.saved_filters(),
@@ -97,7 +98,11 @@ impl App {
             Action::Export => self.export(),
             Action::Narrower => self.share = self.share.saturating_sub(5).max(30),
             Action::Wider => self.share = (self.share + 5).min(70),
-            Action::Palette => self.dialog = Some(Dialog::Palette(Palette::new())),
+            Action::Palette => {
+                let place = self.place();
+                let here = ACTIONS.iter().filter(|a| a.places.contains(&place) && self.why_not(a.action).is_none());
+                self.dialog = Some(Dialog::Palette(Palette::new(here.map(|a| a.action).collect())));
+            }
             Action::Help => {
                 if self.place() != Place::Help {
                     self.help_scroll = Scroll::default();
@@ -150,8 +155,8 @@ impl App {
                 }
             }
             Place::Run => {
+                let height = super::view::run::log_height(self, layout.body_rows());
                 if let Some(run) = &mut self.run {
-                    let height = super::view::run::log_height(layout.body_rows());
                     if run.is_following {
                         run.scroll.roll(Step::Last, run.log.len(), height);
                     }
@@ -174,6 +179,7 @@ impl App {
             Place::Groups => {
                 let Some(id) = self.current_group().map(|group| group.id) else { return };
                 self.filter.set(&format!("group:{id}"));
+                self.filter.states = super::state::filter_line::States::Open;
                 self.show_list(Place::Writes);
                 self.filter_changed();
             }
@@ -222,6 +228,11 @@ impl App {
                 _ => {}
             }
             self.refresh();
+        } else if std::mem::take(&mut self.came_from_run) && self.run.is_some() {
+            self.filter.clear();
+            self.writes.forget_place();
+            self.places = vec![Place::Runs, Place::Run];
+            self.refresh();
         } else if self.place() != Place::Groups {
             self.show_list(Place::Groups);
         }
@@ -230,6 +241,7 @@ impl App {
     /// Goes to a list.
     pub(super) fn show_list(&mut self, place: Place) {
         self.places = vec![place];
+        self.came_from_run = false;
         match place {
             Place::Writes if !self.writes.is_loaded => self.read_anew(),
             _ => self.refresh(),

@@ -88,11 +88,11 @@ impl Needs {
             Self::Writes => "there is no write here",
             Self::Write => "there is no write under the cursor",
             Self::Body => "only an open write with a body that no run has in hand can be edited",
-            Self::Plan => "there is nothing to send",
+            Self::Plan => "nothing can be sent: the plan says why",
             Self::RunUnderWay | Self::Pace => "the run is over",
             Self::RunOver => "the run is under way, or has left nothing",
-            Self::Undo => "there is nothing to undo: discards and edits of this session can be",
-            Self::Demo => "only the demo has a schema to fix; yours is fixed at the API",
+            Self::Undo => "nothing was discarded, resolved or edited here yet",
+            Self::Demo => "only the demo has a schema to fix, once; yours is fixed at the API",
         }
     }
 }
@@ -155,7 +155,7 @@ actions! {
     Edit "edit" ["e"] in &[Writes, Detail], Body, "edit", "Edit the body in $EDITOR; what you keep becomes a new revision";
     Discard "discard" ["d"] in ABOUT_WRITES, Writes, "discard", "Give writes up, with a reason";
     Resolve "resolve" ["a"] in ABOUT_WRITES, Writes, "resolve", "Settle writes by hand: you looked, and the API has them or has them not";
-    Undo "undo" ["u"] in ABOUT_WRITES, Undo, "undo", "Take the last discard or edit back";
+    Undo "undo" ["u"] in ABOUT_WRITES, Undo, "undo", "Take the last discard, resolve or edit back";
     Copy "copy" ["y"] in &[Writes, Detail], Write, "copy", "Copy the key, the correlation ID, the body or a curl line without the token";
     NextTab "next-tab" ["tab" "right" "l"] in &[Detail], Nothing, "next tab", "Go to the next tab";
     PreviousTab "previous-tab" ["shift-tab" "left" "h"] in &[Detail], Nothing, "", "Go to the previous tab";
@@ -170,11 +170,11 @@ actions! {
     NextScreen "next-screen" ["tab"] in LISTS, Nothing, "next screen", "Go from groups to writes to runs";
     PreviousScreen "previous-screen" ["shift-tab"] in LISTS, Nothing, "", "Go the other way";
     Saved "saved-filters" ["f"] in &[Groups, Writes], Nothing, "", "Choose one of the config's saved filters";
-    ClearFilter "clear-filter" ["x"] in &[Groups, Writes], Nothing, "", "Take filter, types and state away";
-    Transient "type-transient" ["1"] in &[Groups, Writes], Nothing, "", "Show transient failures, or hide them";
-    Schema "type-schema" ["2"] in &[Groups, Writes], Nothing, "", "Show schema failures, or hide them";
-    BadData "type-bad-data" ["3"] in &[Groups, Writes], Nothing, "", "Show bad data, or hide it";
-    Auth "type-auth" ["4"] in &[Groups, Writes], Nothing, "", "Show auth failures, or hide them";
+    ClearFilter "clear-filter" ["x"] in &[Groups, Writes], Nothing, "", "Take filter, types, state and order away";
+    Transient "type-transient" ["1"] in &[Groups, Writes], Nothing, "", "Show transient failures only (several can be on), or all again";
+    Schema "type-schema" ["2"] in &[Groups, Writes], Nothing, "", "Show schema failures only (several can be on), or all again";
+    BadData "type-bad-data" ["3"] in &[Groups, Writes], Nothing, "", "Show bad data only (several can be on), or all again";
+    Auth "type-auth" ["4"] in &[Groups, Writes], Nothing, "", "Show auth failures only (several can be on), or all again";
     NextState "next-state" ["s"] in &[Writes], Nothing, "", "Show the next state: open, pending, unknown, replayed, resolved, discarded, all";
     PreviousState "previous-state" ["S"] in &[Writes], Nothing, "", "Show the state before";
     Sort "sort" ["o"] in &[Writes], Nothing, "", "Sort by the next column";

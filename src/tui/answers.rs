@@ -11,9 +11,10 @@ use super::state::run::RunScreen;
 use super::state::scroll::Scroll;
 use super::theme::Role;
 use super::view::layout::Layout;
+use crate::domain::group::Group;
 use crate::domain::ids::WriteId;
 use crate::domain::state::Event;
-use crate::render::count::writes;
+use crate::render::count::{outcomes, writes};
 use crate::repair::{Outcome, check};
 use crate::store::Settled;
 
@@ -29,7 +30,8 @@ impl App {
             Msg::Groups(groups) => {
                 // The cursor stays on its group.
                 let at = self.current_group().map(|group| group.id);
-                self.groups = groups;
+                self.groups =
+                    if self.place() == Place::Groups { in_the_same_order(&self.groups, groups) } else { groups };
                 self.has_groups = true;
                 if let Some(found) = at.and_then(|id| self.shown_groups().position(|group| group.id == id)) {
                     self.groups_scroll.at = found;
@@ -145,6 +147,7 @@ impl App {
                     run.say(role, now, "the run is over");
                     run.report = Some(report);
                 }
+                self.tell_end();
                 self.after_run();
             }
             Msg::Ended(Err(why)) => self.fail_run(why),
@@ -174,6 +177,21 @@ impl App {
             Some(id) => self.effects.push(Effect::Detail(id)),
             None => self.detail.shown = None,
         }
+    }
+
+    /// Whoever looks elsewhere hears of the end.
+    fn tell_end(&mut self) {
+        if matches!(self.place(), Place::Run | Place::Trial) {
+            return;
+        }
+        let Some((id, tally, is_stopped)) = self.run.as_ref().and_then(|run| {
+            let report = run.report.as_ref()?;
+            Some((report.run, report.tally, report.stopped.is_some()))
+        }) else {
+            return;
+        };
+        let text = format!("run {id} {}: {}", if is_stopped { "was stopped" } else { "is over" }, outcomes(&tally));
+        self.say(if is_stopped { Role::Warn } else { Role::Good }, text);
     }
 
     fn fail_run(&mut self, why: String) {
@@ -217,12 +235,12 @@ impl App {
         }
         if !settled.done.is_empty() {
             let undo = match event {
-                Event::Discard => format!("; {} takes that back", self.key_of_undo()),
+                Event::Discard | Event::ResolveApplied => format!("; {} takes that back", self.key_of_undo()),
                 _ => String::new(),
             };
             self.say(Role::Good, format!("{done} {what}{undo}"));
-            if event == Event::Discard {
-                self.undo.push(Undo::Discard(settled.done));
+            if matches!(event, Event::Discard | Event::ResolveApplied) {
+                self.undo.push(Undo::Settled(settled.done));
             }
         }
         self.marks = super::app::Marks::default();
@@ -251,4 +269,10 @@ impl App {
             self.places.push(Place::Review);
         }
     }
+}
+
+/// As long as one looks at them, groups stay where they are; new ones come at the end.
+fn in_the_same_order(before: &[Group], mut groups: Vec<Group>) -> Vec<Group> {
+    groups.sort_by_key(|group| before.iter().position(|old| old.id == group.id).unwrap_or(before.len()));
+    groups
 }

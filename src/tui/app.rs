@@ -29,6 +29,10 @@ use crate::tui::msg::Edited;
 pub struct Setup {
     /// Where the file is, for people.
     pub path: String,
+    /// How the command line names the file: `dlq`, or `dlq --db FILE`.
+    pub command: String,
+    /// Where the target is, as far as the command line says so.
+    pub base_url: Option<String>,
     /// Only this target's writes are shown.
     pub target: Option<String>,
     /// Filters by name.
@@ -79,8 +83,8 @@ pub struct Toast {
 /// Something that can be undone.
 #[derive(Debug, Clone)]
 pub enum Undo {
-    /// A discard of these writes.
-    Discard(Vec<WriteId>),
+    /// These writes were discarded, or found applied.
+    Settled(Vec<WriteId>),
     /// The edit that made this revision.
     Edit(WriteId, i64),
 }
@@ -166,11 +170,14 @@ pub struct App {
     pub(super) page_ticket: Ticket,
     pub(super) count_ticket: Ticket,
     pub(super) reads_again: bool,
+    pub(super) came_from_run: bool,
     pub(super) is_dragging: bool,
     pub(super) tickets: Ticket,
     pub(super) effects: Vec<Effect>,
 }
 
+/// The order at the start.
+pub(super) const NEWEST_FIRST: Order = Order { sort: Sort::Id, descending: true };
 const TOAST: Duration = Duration::from_secs(5);
 
 impl App {
@@ -187,7 +194,7 @@ impl App {
             groups_scroll: Scroll::default(),
             has_groups: false,
             writes: Window::default(),
-            order: Order { sort: Sort::Id, descending: true },
+            order: NEWEST_FIRST,
             filter: FilterLine::default(),
             count: None,
             is_loading: false,
@@ -211,6 +218,7 @@ impl App {
             page_ticket: 0,
             count_ticket: 0,
             reads_again: false,
+            came_from_run: false,
             is_dragging: false,
             tickets: 0,
             effects: vec![Effect::Open],
@@ -249,6 +257,8 @@ impl App {
     }
 
     fn key(&mut self, chord: Chord) {
+        // What was said was about the screen as it was.
+        self.toasts.clear();
         if self.dialog.is_some() {
             self.dialog_key(chord);
         } else if self.filter.is_typing {

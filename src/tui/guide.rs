@@ -8,6 +8,8 @@ use super::theme::Role;
 use super::view::paint::{Painter, wrap};
 use crate::domain::failure_type::FailureType;
 use crate::domain::outcome::Outcome;
+use crate::render::count::outcomes;
+use crate::tui::state::plan::Purpose;
 
 /// What the guide has to remember.
 #[derive(Debug, Default)]
@@ -26,17 +28,19 @@ impl Guide {
         let schema = app.groups.iter().find(|group| group.failure_type == FailureType::Schema);
         let is_schema = |group: crate::domain::ids::GroupId| schema.is_some_and(|schema| schema.id == group);
         match app.place() {
-            Place::Plan => {
-                let send = key(Action::Send);
-                let early = if self.is_fixed {
-                    ""
-                } else {
-                    " (The schema is not fixed yet: watch how the first one stops the rest.)"
-                };
+            Place::Plan if app.plan.as_ref().is_some_and(|plan| plan.purpose == Purpose::DryRun) => {
+                format!("A dry run: what would be sent, write by write. {back} goes back.")
+            }
+            Place::Plan if self.is_fixed => {
                 format!(
-                    "This is the plan, and nothing else will be sent. {send} sends it: one write first, the rest only if that is accepted.{early}"
+                    "Nothing else will be sent. {} sends it: one first, the rest if that is accepted.",
+                    key(Action::Send)
                 )
             }
+            Place::Plan => format!(
+                "{} sends it: one first, the rest if that is accepted. The schema is not fixed yet: see how the first one stops the rest.",
+                key(Action::Send)
+            ),
             Place::Run => self.about_run(app),
             Place::Trial => format!("One write was sent, nothing else. {back} goes back."),
             Place::Detail if !self.is_fixed => format!(
@@ -53,12 +57,16 @@ impl Guide {
                 )
             }
             Place::Writes => format!("One line a write; new ones appear by themselves. {enter} shows why one failed."),
-            Place::Groups if self.verdict.is_some() => format!(
-                "Try the rest: {replay} on the transient and auth groups, {} on the bad data. {} has all keys, {} quits.",
-                key(Action::Discard),
-                key(Action::Help),
-                key(Action::Quit)
-            ),
+            Place::Groups
+                if self.is_fixed && self.verdict.is_some() && schema.is_none_or(|schema| schema.open == 0) =>
+            {
+                format!(
+                    "Try the rest: {replay} on the transient and auth groups, {} on the bad data. {} has all keys, {} quits.",
+                    key(Action::Discard),
+                    key(Action::Help),
+                    key(Action::Quit)
+                )
+            }
             Place::Groups if schema.is_none_or(|schema| schema.open == 0) && !self.is_fixed => {
                 "A service sends writes to an API, and some fail. They appear here as they come, one line a cause."
                     .to_owned()
@@ -87,7 +95,8 @@ impl Guide {
         let Some(run) = app.run.as_ref().filter(|run| !run.is_under_way()) else {
             return "Every request is written to the file before it leaves: kill -9 loses nothing and sends nothing twice.".to_owned();
         };
-        if run.report.as_ref().is_some_and(|report| report.stopped.is_some()) {
+        let stopped = run.report.as_ref().and_then(|report| report.stopped.as_deref());
+        if stopped.is_some_and(|why| why.contains("canary")) && run.tally.get(Outcome::Accepted) == 0 {
             let next =
                 if self.is_fixed { String::new() } else { format!("{} fixes the schema; then ", key(Action::Fix)) };
             return format!(
@@ -96,8 +105,8 @@ impl Guide {
             );
         }
         let verdict = self.verdict.as_deref().unwrap_or_default();
-        let accepted = run.tally.get(Outcome::Accepted);
-        format!("{accepted} writes are in, under their original keys. {verdict} {} goes back.", key(Action::Back))
+        let outcomes = outcomes(&run.tally);
+        format!("{outcomes}; what is in is there under its original key. {verdict} {} goes back.", key(Action::Back))
     }
 
     pub(super) fn draw(&self, app: &App, area: Rect, p: &mut Painter<'_>) {

@@ -39,8 +39,8 @@ impl App {
         };
         let note = match event {
             Event::Discard => "Nothing is deleted; undo takes it back.",
-            Event::ResolveApplied => "They are settled: nothing is sent any more.",
-            _ => "They may be sent again, also outside the key window.",
+            Event::ResolveApplied => "They are settled: nothing is sent any more. Undo takes it back.",
+            _ => "They may be sent again, also outside the key window. This can't be undone here.",
         };
         self.ask_with(What::Settle(event, filter), &title, vec![note.to_owned()], "");
     }
@@ -53,7 +53,9 @@ impl App {
             text: text.to_owned(),
             pick: Pick::Settle(event, filter.clone()),
         };
+        let neither = Item { key: 'x', text: "neither: go on looking".to_owned(), pick: Pick::Nothing };
         let items = vec![
+            neither,
             item('a', "applied: the API has them; nothing is sent any more", Event::ResolveApplied),
             item('n', "not applied: the API has them not; they may be sent", Event::ResolveNotApplied),
         ];
@@ -62,7 +64,7 @@ impl App {
 
     pub(super) fn undo(&mut self) {
         match self.undo.pop() {
-            Some(Undo::Discard(ids)) => {
+            Some(Undo::Settled(ids)) => {
                 let reason = Some("undone in the terminal UI".to_owned());
                 self.effects.push(Effect::SettleThese(ids, Event::Reopen, reason));
             }

@@ -23,19 +23,23 @@ const ATTEMPTS: u32 = 5;
 impl App {
     pub(super) fn plan(&mut self, purpose: Purpose) {
         if purpose != Purpose::DryRun && self.run.as_ref().is_some_and(|run| run.is_own() && run.is_under_way()) {
-            self.say(Role::Warn, "a replay of this screen is still under way: stop it or wait for it first");
+            self.say(Role::Warn, "this replay is still under way: stop it or wait for it first");
+            self.places.push(Place::Run);
             return;
         }
         let Some(subject) = self.subject() else { return };
         let chosen = Chosen::Matching(subject.filter.clone());
-        self.show_plan(PlanScreen::new(purpose, chosen, subject.filter, subject.query));
+        self.show_plan(PlanScreen::new(purpose, chosen, subject.filter, subject.query, subject.words));
     }
 
     pub(super) fn continue_run(&mut self) {
         let from_list = (self.place() == Place::Runs).then(|| self.current_run().map(|run| run.id)).flatten();
         let Some(id) = from_list.or_else(|| self.run.as_ref().and_then(|run| run.id)) else { return };
         let filter = run_filter(id);
-        let plan = PlanScreen::new(Purpose::Replay, Chosen::RestOf(id), filter, format!("run:{id} (rest of run {id})"));
+        let plan = {
+            let (query, words) = (format!("run:{id} (rest of run {id})"), format!("what run {id} has left"));
+            PlanScreen::new(Purpose::Replay, Chosen::RestOf(id), filter, query, words)
+        };
         self.places.truncate(1);
         self.show_plan(plan);
     }
@@ -60,10 +64,6 @@ impl App {
 
     pub(super) fn confirm(&mut self) {
         let Some(plan) = &self.plan else { return };
-        if plan.purpose == Purpose::DryRun {
-            self.say(Role::Text, "this is a dry run: go back and press r to send");
-            return;
-        }
         let (Some(confirm), Some(prepared)) = (plan.confirm(), &plan.prepared) else { return };
         let base = prepared.base_url.as_ref().map(ToString::to_string).unwrap_or_default();
         let count = prepared.count();
@@ -177,6 +177,7 @@ impl App {
         self.filter.set(&format!("run:{id}"));
         self.filter.states = States::All;
         self.show_list(Place::Writes);
+        self.came_from_run = true;
         self.filter_changed();
     }
 }

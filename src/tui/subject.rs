@@ -11,7 +11,7 @@ use crate::domain::outcome::{Outcome, Tally};
 use crate::domain::run::{Run, RunState};
 use crate::domain::state::State;
 use crate::domain::write::{BodyOrigin, WriteView};
-use crate::render::count::thousands;
+use crate::render::count::{outcomes, thousands};
 
 /// Writes that an action is about.
 #[derive(Debug, Clone)]
@@ -54,6 +54,14 @@ impl App {
         }
     }
 
+    /// What there is to say when the screen is gone: of a replay that ended with it.
+    pub fn last_word(&self) -> Option<String> {
+        let run = self.run.as_ref().filter(|run| run.is_own() && self.quits_after_run)?;
+        let report = run.report.as_ref()?;
+        let command = &self.setup.command;
+        Some(format!("Run {}: {}. ({command} report --run {})", report.run, outcomes(&report.tally), report.run))
+    }
+
     /// What an action on writes is about.
     pub(super) fn subject(&mut self) -> Option<Subject> {
         let by_ids = |ids: &mut dyn Iterator<Item = WriteId>| {
@@ -70,7 +78,12 @@ impl App {
                 let group = self.current_group()?;
                 let range = Range { min: Some(group.id.0), max: Some(group.id.0) };
                 let filter = Filter::default().and(Test::Number(NumberField::Group, vec![range]));
-                let words = format!("group {}", group.id);
+                let count = if group.open == 1 {
+                    "1 open write".to_owned()
+                } else {
+                    format!("{} open writes", thousands(group.open.unsigned_abs()))
+                };
+                let words = format!("{count} of group {} ({}: {})", group.id, group.failure_type, group.message);
                 Some(Subject { filter: self.of_target(filter), query: format!("group:{}", group.id), words })
             }
             Place::Writes if self.marks.all => {
@@ -118,7 +131,7 @@ impl App {
                 self.run.as_ref().is_some_and(|run| !run.is_under_way() && run.id.is_some() && has_left(&run.tally))
             }
             Needs::Undo => !self.undo.is_empty(),
-            Needs::Demo => self.setup.is_demo,
+            Needs::Demo => self.guide.as_ref().is_some_and(|guide| !guide.is_fixed),
         };
         (!is_there).then(|| about.needs.missing())
     }

@@ -51,7 +51,7 @@ pub(super) fn run(context: &Context) -> anyhow::Result<ExitCode> {
     });
     stop.store(true, Ordering::Relaxed);
     let _ = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(2), traffic).await });
-    result.map(|()| ExitCode::Ok)
+    result.map(|_| ExitCode::Ok)
 }
 
 /// What the API's own ledger says.
@@ -62,8 +62,12 @@ fn verdict(sandbox: &Sandbox) -> String {
     keys.sort_unstable();
     keys.dedup();
     let twice = applied - keys.len();
-    let twice = if twice == 0 { "none of them twice".to_owned() } else { format!("{twice} OF THEM TWICE") };
-    format!("The API's own ledger: {applied} writes applied, {twice}.")
+    match twice {
+        0 => format!(
+            "The API's own ledger: of its {applied} writes, the service's own included, none was applied twice."
+        ),
+        _ => format!("The API's own ledger: {twice} OF ITS {applied} WRITES WERE APPLIED TWICE. Please report this."),
+    }
 }
 
 /// A service that writes to the API, and publishes what it has to give up.

@@ -20,7 +20,8 @@ pub(super) fn copy(screen: &mut Screen, what: &str, text: &str) -> Result<String
     }
     let by_system = to_system(text);
     if fits || by_system {
-        Ok(format!("{what} is on the clipboard"))
+        let where_to = if by_system { "is on the clipboard" } else { "was given to the terminal's clipboard (OSC 52)" };
+        Ok(format!("{what} {where_to}"))
     } else {
         Err(format!("{what} is too long for the terminal's clipboard ({} bytes): export it instead", text.len()))
     }

@@ -57,8 +57,8 @@ pub(super) enum Heard {
 /// So many messages are taken in before the screen is drawn, at most.
 const BUNCH: usize = 512;
 
-/// Runs the terminal UI until it is quit.
-pub fn run(settings: Settings) -> anyhow::Result<()> {
+/// Runs the terminal UI until it is quit. Gives the last word, if a replay was stopped by that.
+pub fn run(settings: Settings) -> anyhow::Result<Option<String>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let (sender, heard) = channel();
     let mut screen = Screen::enter(settings.setup.mouse)?;
@@ -71,7 +71,7 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
     drop(screen);
     // Whatever still reads or sends is given up: what was recorded stays, and nothing is sent twice.
     runtime.shutdown_background();
-    result
+    result.map(|()| shell.app.last_word())
 }
 
 struct Shell {

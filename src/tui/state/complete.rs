@@ -44,7 +44,8 @@ pub fn complete(text: &str, cursor: usize, fields: &[String]) -> Completion {
     let typed = value[value_start..].trim_start_matches(['~', '"']);
     let at = cursor - typed.len();
     let of = |names: Vec<&str>| {
-        let fitting = names.into_iter().filter(|n| n.contains(typed));
+        let begins = names.iter().any(|n| n.starts_with(typed));
+        let fitting = names.into_iter().filter(|n| if begins { n.starts_with(typed) } else { n.contains(typed) });
         Completion::Choices(fitting.map(|n| Choice { start: at, text: n.to_owned(), note: String::new() }).collect())
     };
     match name {

@@ -101,12 +101,14 @@ pub struct Palette {
     pub found: Vec<Action>,
     /// Which one the cursor is on.
     pub scroll: Scroll,
+    /// What can be done where one is: that comes first.
+    pub here: Vec<Action>,
 }
 
 impl Palette {
     /// All actions.
-    pub fn new() -> Self {
-        let mut palette = Self::default();
+    pub fn new(here: Vec<Action>) -> Self {
+        let mut palette = Self { here, ..Self::default() };
         palette.find();
         palette
     }
@@ -124,7 +126,7 @@ impl Palette {
                 Some((score, about.action))
             })
             .collect();
-        scored.sort_by_key(|(score, action)| (std::cmp::Reverse(*score), *action));
+        scored.sort_by_key(|(score, action)| (!self.here.contains(action), std::cmp::Reverse(*score), *action));
         self.found = scored.into_iter().map(|(_, action)| action).collect();
         self.scroll = Scroll::default();
     }
@@ -136,7 +138,7 @@ mod tests {
 
     #[test]
     fn the_palette_finds_by_parts_of_a_name() {
-        let mut palette = Palette::new();
+        let mut palette = Palette::new(Vec::new());
         assert_eq!(palette.found.len(), ACTIONS.len());
         for (typed, action) in [("replay", Action::Replay), ("dscrd", Action::Discard), ("markall", Action::MarkAll)] {
             palette.input = Input::new(typed.to_owned());

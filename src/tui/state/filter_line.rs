@@ -65,6 +65,8 @@ pub struct FilterLine {
     pub types: Vec<FailureType>,
     /// The states that are shown, unless the line names some.
     pub states: States,
+    /// Whether it does.
+    pub names_states: bool,
     /// What was used before, the newest last.
     pub history: Vec<String>,
     /// Where in the history it stands.
@@ -193,7 +195,8 @@ impl FilterLine {
                 if !self.types.is_empty() {
                     filter = filter.and(Test::Type(self.types.clone()));
                 }
-                if !filter.names_states() {
+                self.names_states = filter.names_states();
+                if !self.names_states {
                     match self.states {
                         States::Open => filter = filter.and(Test::State(State::OPEN.to_vec())),
                         States::One(state) => filter = filter.and(Test::State(vec![state])),

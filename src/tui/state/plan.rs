@@ -30,6 +30,8 @@ pub struct PlanScreen {
     pub filter: Filter,
     /// As text.
     pub query: String,
+    /// For people.
+    pub words: String,
     /// How it will be sent.
     pub terms: Terms,
     /// Why, for the record.
@@ -60,13 +62,14 @@ pub enum Confirm {
 
 impl PlanScreen {
     /// A plan that is being made.
-    pub fn new(purpose: Purpose, chosen: Chosen, filter: Filter, query: String) -> Self {
+    pub fn new(purpose: Purpose, chosen: Chosen, filter: Filter, query: String, words: String) -> Self {
         let limit = (purpose == Purpose::TryOne).then_some(1);
         Self {
             purpose,
             chosen,
             filter,
             query,
+            words,
             terms: Terms { allowed: Vec::new(), pace: PaceSettings::default(), new_key: false, limit },
             reason: None,
             prepared: None,
@@ -80,7 +83,7 @@ impl PlanScreen {
     pub fn confirm(&self) -> Option<Confirm> {
         let prepared = self.prepared.as_ref()?;
         let count = prepared.count();
-        if count == 0 || prepared.base_url.is_none() {
+        if count == 0 || prepared.base_url.is_none() || self.purpose == Purpose::DryRun {
             return None;
         }
         if prepared.wanted.target.confirm {

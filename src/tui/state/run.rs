@@ -31,6 +31,8 @@ pub struct RunScreen {
     pub tally: Tally,
     /// What happened, the newest last.
     pub log: VecDeque<(Role, String)>,
+    /// What held it up last.
+    pub trouble: Option<String>,
     /// Where the log stands.
     pub scroll: Scroll,
     /// Whether the log follows what happens.
@@ -121,14 +123,21 @@ impl RunScreen {
             Event::Retry { id, attempt, reason, wait } => {
                 let text = format!("write {id}, attempt {attempt}: {reason}; again in {}", human_length(wait));
                 self.say(Role::Warn, now, &text);
+                self.trouble = Some(text);
             }
-            Event::Notice(text) => self.say(Role::Warn, now, &text),
+            Event::Notice(text) => {
+                self.say(Role::Warn, now, &text);
+                self.trouble = Some(text);
+            }
             Event::Stopping(reason) => self.say(Role::Bad, now, &format!("stopping: {reason}")),
         }
     }
 
     fn ended(&mut self, ended: &WriteEnded, now: Timestamp) {
         self.tally.add(ended.outcome, 1);
+        if ended.outcome == Outcome::Accepted {
+            self.trouble = None;
+        }
         if self.trial == Some(ended.id) {
             self.trial_ended = Some(Box::new(ended.clone()));
         }
@@ -163,7 +172,10 @@ impl RunScreen {
     /// Notes how far it is, to know how fast it goes.
     pub fn measure(&mut self, now: Timestamp) {
         let done = self.done();
-        if self.is_under_way() && self.pace.back().is_none_or(|(at, _)| now.millis() - at >= 200) {
+        if self.is_paused {
+            // The pause is no part of its pace.
+            self.pace.clear();
+        } else if self.is_under_way() && self.pace.back().is_none_or(|(at, _)| now.millis() - at >= 200) {
             self.pace.push_back((now.millis(), done));
             while self.pace.len() > 2 && self.pace.front().is_some_and(|(at, _)| now.millis() - at > RATE_OVER) {
                 self.pace.pop_front();
@@ -171,8 +183,15 @@ impl RunScreen {
         }
     }
 
-    /// Writes a second, of late.
+    /// Writes a second, of late; not more than it was asked for.
     pub fn rate(&self) -> Option<f64> {
+        if self.is_paused || self.is_stopping {
+            return None;
+        }
+        self.measured().map(|rate| rate.min(self.asked.rate.unwrap_or(f64::INFINITY)))
+    }
+
+    fn measured(&self) -> Option<f64> {
         let ((from, before), (to, after)) = (*self.pace.front()?, *self.pace.back()?);
         (to > from).then(|| (after - before) as f64 * 1000.0 / (to - from) as f64)
     }

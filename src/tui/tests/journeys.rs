@@ -134,6 +134,40 @@ fn a_run_is_paused_paced_and_stopped_and_quitting_asks() {
 }
 
 #[test]
+fn a_run_that_one_leaves_is_still_in_sight_and_tells_its_end() {
+    let mut runner = Runner::on_writes(SIZE, DARK, 9);
+    runner.keys("r");
+    runner.give_plan(3, 0);
+    runner.keys("enter");
+    runner.hear(Msg::Began(Ok(RunId(4))));
+    runner.keys("esc");
+    assert!(runner.screen().contains("run 4: 0/3"), "{}", runner.screen());
+    runner.keys("r");
+    assert_eq!(runner.place(), Place::Run, "where it can be stopped");
+    runner.keys("esc");
+    let mut tally = Tally::default();
+    tally.add(crate::domain::outcome::Outcome::Accepted, 2);
+    tally.add(crate::domain::outcome::Outcome::Failed, 1);
+    let report =
+        Report { run: RunId(4), tally, new_since_plan: 0, stopped: None, maybe_cached: None, cached: 0, error: None };
+    runner.hear(Msg::Ended(Ok(Box::new(report))));
+    assert!(runner.screen().contains("run 4 is over: 2 replayed, 1 failed"), "{}", runner.screen());
+    // The next key takes what was said away.
+    runner.keys("j");
+    assert!(!runner.screen().contains("run 4 is over"));
+}
+
+#[test]
+fn groups_stay_where_they_are_while_one_looks() {
+    let mut runner = Runner::new(SIZE, DARK);
+    let mut groups = values::groups();
+    groups.reverse();
+    runner.hear(Msg::Groups(groups));
+    let order: Vec<i64> = runner.app.shown_groups().map(|group| group.id.0).collect();
+    assert_eq!(order, [2, 1, 3, 4]);
+}
+
+#[test]
 fn sigterm_lets_what_is_in_flight_finish_and_the_second_one_does_not_wait() {
     let mut runner = Runner::on_writes(SIZE, DARK, 9);
     runner.keys("r");
@@ -151,7 +185,7 @@ fn sigterm_lets_what_is_in_flight_finish_and_the_second_one_does_not_wait() {
 fn discards_need_a_reason_and_can_be_undone() {
     let mut runner = Runner::on_writes(SIZE, DARK, 9);
     runner.keys("u");
-    assert!(runner.screen().contains("there is nothing to undo"), "{}", runner.screen());
+    assert!(runner.screen().contains("nothing was discarded, resolved or edited"), "{}", runner.screen());
     runner.keys("d enter");
     assert!(runner.screen().contains("a reason is needed"));
     runner.types("no such address");

@@ -32,6 +32,8 @@ impl Runner {
     pub fn starting(size: (u16, u16), theme: Theme) -> Self {
         let setup = Setup {
             path: "/home/ana/.local/share/dlq/dlq.db".to_owned(),
+            command: "dlq".to_owned(),
+            base_url: None,
             target: None,
             saved: vec![("gold".to_owned(), "body.record.tier:gold".to_owned())],
             keymap: Keymap::default(),

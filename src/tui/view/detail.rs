@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use super::layout::Layout;
 use super::paint::{Painter, wrap};
 use crate::domain::outcome::AttemptOutcome;
+use crate::domain::time::human_length;
 use crate::render::detail::{Entry, Section, Subject, cause, heading, request, times};
 use crate::store::HistoryEntry;
 use crate::tui::actions::Place;
@@ -56,8 +57,8 @@ pub(super) fn draw(app: &App, layout: &Layout, p: &mut Painter<'_>) {
     more(lines.len(), scroll.top, inside, p);
 }
 
-/// Says how much there is above and below.
-fn more(len: usize, top: usize, area: Rect, p: &mut Painter<'_>) {
+/// Says how much there is below.
+pub(super) fn more(len: usize, top: usize, area: Rect, p: &mut Painter<'_>) {
     let below = len.saturating_sub(top + usize::from(area.height));
     if below > 0 && area.height > 1 {
         let text = format!(" {} {below} more ", p.theme.symbol("↓", "v"));
@@ -84,6 +85,8 @@ fn lines(app: &App, detail: &Detail, width: u16) -> Vec<Line> {
         Tab::Cause => {
             let [cause, hazards] = cause(&subject, app.now);
             let times = times(&detail.view.write, app.now);
+            let mut times = times;
+            times.entries.extend(lately(detail, app));
             let sections = [cause, hazards, times];
             // The tab has the first one's title.
             sections.iter().flat_map(|section| self::section(section, width)).skip(2).collect()
@@ -93,6 +96,27 @@ fn lines(app: &App, detail: &Detail, width: u16) -> Vec<Line> {
         Tab::Changes => app.detail.changes.iter().map(|(role, text)| vec![(*role, text.clone())]).collect(),
         Tab::History => history(detail, width),
     }
+}
+
+/// What was last done with it.
+fn lately(detail: &Detail, app: &App) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    if let Some(last) = detail.attempts.last() {
+        let outcome = last.outcome.map_or("under way", |outcome| outcome.name());
+        let status = last.status.map(|s| format!(" (HTTP {s})")).unwrap_or_default();
+        let text = format!(
+            "{}: {outcome}{status}, {} ago by run {}",
+            last.started_at.to_human(),
+            human_length(app.now.since(last.started_at)),
+            last.run
+        );
+        entries.push(Entry::Pair("Last sent".to_owned(), text));
+    }
+    if let Some(at) = detail.view.write.edited_at {
+        let text = format!("{}: revision {}", at.to_human(), detail.view.write.revision);
+        entries.push(Entry::Pair("Edited".to_owned(), text));
+    }
+    entries
 }
 
 fn section(section: &Section, width: usize) -> Vec<Line> {

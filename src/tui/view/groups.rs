@@ -135,7 +135,7 @@ fn empty(app: &App, area: Rect, p: &mut Painter<'_>) {
             (Role::Strong, "Nothing has failed, as far as this file knows.".to_owned()),
             (Role::Text, String::new()),
         ];
-        lines.extend(super::feeding().into_iter().map(|(role, text)| (role, text.to_owned())));
+        lines.extend(super::feeding(app));
         super::paragraph(p, area, &lines);
     } else {
         let text = format!(

@@ -9,7 +9,9 @@ use crate::domain::failure_type::FailureType;
 use crate::domain::state::State;
 use crate::domain::time::human_length;
 use crate::render::count::thousands;
+use crate::tui::actions::Place;
 use crate::tui::app::App;
+use crate::tui::state::run::RunScreen;
 use crate::tui::theme::{Role, Tier};
 
 /// Hours of the histogram.
@@ -40,23 +42,43 @@ fn title(app: &App, area: Rect, p: &mut Painter<'_>) {
     let target = match shown.as_slice() {
         [] => app.setup.target.clone().unwrap_or_default(),
         [one] => {
-            let base = one.base_url.as_ref().map_or_else(|| "no base URL yet".to_owned(), ToString::to_string);
+            let base = match (&one.base_url, &app.setup.base_url) {
+                (Some(bound), _) => bound.to_string(),
+                (None, Some(given)) => format!("{given} (not bound yet)"),
+                (None, None) => "no base URL yet".to_owned(),
+            };
             format!("{} {} {base}", one.name, p.theme.symbol("→", "->"))
         }
         several => format!("{} targets", several.len()),
     };
     let open = open(app);
+    // A run goes on also while one looks elsewhere.
+    let away = app.place() != Place::Run && app.run.as_ref().is_some_and(|run| run.is_own() && run.is_under_way());
     let right = match area.height {
+        1 if away => app.run.as_ref().map(progress).unwrap_or_default(),
         1 => format!("{} open", thousands(open)),
-        _ => match &app.overview.windows.first_ends {
-            Some((_, ends)) => format!("first key window: {}", human_length(ends.since(app.now))),
-            None => String::new(),
-        },
+        _ if away => app.run.as_ref().map(progress).unwrap_or_default(),
+        _ => {
+            let windows = &app.overview.windows;
+            let next =
+                windows.first_ends.map(|(_, ends)| format!("first key window: {}", human_length(ends.since(app.now))));
+            match (windows.ended, next) {
+                (0, next) => next.unwrap_or_default(),
+                (n, None) => format!("{} key windows ended", thousands(n)),
+                (n, Some(next)) => format!("{} ended, {next}", thousands(n)),
+            }
+        }
     };
     let right_width = u16::try_from(right.len()).unwrap_or(u16::MAX);
     x = p.text(x + 2, area.y, area.width.saturating_sub(x + 4 + right_width), &target, Role::Text);
     let role = if area.height == 1 { Role::Strong } else { Role::Warn };
     p.right(x, area.y, area.width.saturating_sub(x), &right, role);
+}
+
+/// How far a run is, in a few words.
+fn progress(run: &RunScreen) -> String {
+    let name = run.id.map_or_else(|| "a run".to_owned(), |id| format!("run {id}"));
+    format!("{name}: {}/{}", thousands(run.done()), thousands(run.total))
 }
 
 fn open(app: &App) -> u64 {

@@ -17,6 +17,7 @@ pub(super) fn draw(app: &App, area: Rect, p: &mut Painter<'_>) {
         let x = if *role == Role::Title { area.x + 1 } else { area.x + 1 + KEYS };
         p.text(x, y, area.right().saturating_sub(x), text, *role);
     }
+    super::detail::more(lines.len(), app.help_scroll.top, area, p);
 }
 
 /// How many lines it has.

@@ -65,7 +65,7 @@ impl Layout {
             matches!(app.place(), Place::Groups | Place::Writes | Place::Runs) || app.place() == Place::Detail;
         let has_filter = has_list && app.base() == Place::Writes;
         let filter = take(&mut rest, u16::from(has_filter));
-        let error = take(&mut rest, if has_filter && app.filter.error.is_some() { 2 } else { 0 });
+        let error = take(&mut rest, if has_filter && app.filter.error.is_some() { 3 } else { 0 });
         let (mut divider, mut detail) = (Rect::default(), Rect::default());
         if app.shows_detail() && Self::is_wide(width) {
             let list_width = width * app.share / 100;

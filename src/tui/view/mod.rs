@@ -17,7 +17,7 @@ use ratatui::layout::Rect;
 
 use self::layout::{LEAST, Layout};
 use self::paint::{Painter, wrap};
-use super::actions::{ACTIONS, Place};
+use super::actions::{ACTIONS, Action, Place};
 use super::app::{App, File};
 use super::msg::Closed;
 use super::theme::Role;
@@ -144,7 +144,11 @@ pub fn hints(app: &App) -> Vec<(String, &'static str)> {
         .chain(own.iter().skip(5))
         .chain(rest)
         .filter(|about| app.why_not(about.action).is_none())
-        .map(|about| (app.setup.keymap.key(about.action), about.short))
+        .map(|about| {
+            let is_paused = app.run.as_ref().is_some_and(|run| run.is_paused);
+            let word = if about.action == Action::Pause && is_paused { "go on" } else { about.short };
+            (app.setup.keymap.key(about.action), word)
+        })
         .filter(|(key, _)| !key.is_empty())
         .collect()
 }
@@ -193,7 +197,7 @@ fn closed(app: &App, why: &Closed, area: Rect, p: &mut Painter<'_>) {
         }
     }
     lines.push((Role::Text, String::new()));
-    lines.extend(feeding().into_iter().map(|(role, text)| (role, text.to_owned())));
+    lines.extend(feeding(app));
     if matches!(why, Closed::Missing) {
         lines.push((Role::Text, String::new()));
         lines.push((Role::Faint, "This screen fills by itself as soon as the file is there.".to_owned()));
@@ -202,14 +206,16 @@ fn closed(app: &App, why: &Closed, area: Rect, p: &mut Painter<'_>) {
 }
 
 /// How to feed a file.
-fn feeding() -> Vec<(Role, &'static str)> {
+fn feeding(app: &App) -> Vec<(Role, String)> {
+    let command = &app.setup.command;
+    let one = |role, text: &str| (role, text.to_owned());
     vec![
-        (Role::Text, "Feed it with the failures that your service wrote down, one JSON object a line:"),
-        (Role::Key, "  dlq ingest failures.ndjson"),
-        (Role::Text, "or straight from its log:"),
-        (Role::Key, "  tail -F failures.ndjson | dlq ingest"),
-        (Role::Text, "To see it all at work on a simulated API:"),
-        (Role::Key, "  dlq demo"),
+        one(Role::Text, "Feed it with the failures that your service wrote down, one JSON object a line:"),
+        (Role::Key, format!("  {command} ingest failures.ndjson")),
+        one(Role::Text, "or straight from its log:"),
+        (Role::Key, format!("  tail -F failures.ndjson | {command} ingest")),
+        one(Role::Text, "To see it all at work on a simulated API:"),
+        one(Role::Key, "  dlq demo"),
     ]
 }
 

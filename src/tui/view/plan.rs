@@ -18,6 +18,7 @@ pub(super) fn draw(app: &App, area: Rect, p: &mut Painter<'_>) {
     for ((role, line), y) in lines.iter().skip(plan.scroll.top).zip(area.top()..area.bottom()) {
         p.text(area.x + 1, y, area.width.saturating_sub(1), line, *role);
     }
+    super::detail::more(lines.len(), plan.scroll.top, area, p);
 }
 
 /// How many lines it has.
@@ -40,9 +41,9 @@ fn lines(app: &App, plan: &PlanScreen, width: u16) -> Vec<(Role, String)> {
     let title = match plan.purpose {
         Purpose::Replay => "Replay",
         Purpose::TryOne => "Try one write",
-        Purpose::DryRun => "Dry run: nothing is sent",
+        Purpose::DryRun => "Dry run, nothing is sent",
     };
-    say(Role::Title, &format!("{title}  ({})", plan.query));
+    say(Role::Title, &format!("{title}: {}", plan.words));
     if let Some(why) = &plan.error {
         say(Role::Bad, why);
         return lines;
@@ -64,6 +65,13 @@ fn lines(app: &App, plan: &PlanScreen, width: u16) -> Vec<(Role, String)> {
     if let Some(reason) = &plan.reason {
         say(Role::Text, &format!("  reason    {reason}"));
     }
+    let bound = app.overview.targets.iter().any(|t| t.name == prepared.wanted.target.name && t.base_url.is_some());
+    if let Some(base) = prepared.base_url.as_ref().filter(|_| !bound) {
+        say(
+            Role::Warn,
+            &format!("  binds     this file sends target {} to {base} from now on", prepared.wanted.target.name),
+        );
+    }
     say(Role::Text, "");
     let key = |action| app.setup.keymap.key(action);
     match (plan.confirm(), plan.purpose) {
@@ -81,8 +89,9 @@ fn lines(app: &App, plan: &PlanScreen, width: u16) -> Vec<(Role, String)> {
                 Confirm::Count(_) => " once you have typed how many",
                 Confirm::Target(_) => " once you have typed the target's name",
             };
-            let what = if plan.purpose == Purpose::TryOne { "sends this one" } else { "sends them" };
-            let canary = if plan.purpose == Purpose::TryOne { "" } else { ": one first, the rest if it is accepted" };
+            let is_one = prepared.count() == 1;
+            let what = if is_one { "sends it" } else { "sends them" };
+            let canary = if is_one { "" } else { ": one first, the rest if it is accepted" };
             say(Role::Good, &format!("{} {what}{first}{canary}. {} goes back.", key(Action::Send), key(Action::Back)));
         }
     }

@@ -13,12 +13,21 @@ use crate::tui::state::json_view::JsonView;
 use crate::tui::state::run::RunScreen;
 use crate::tui::theme::Role;
 
-/// Lines above the log.
-const ABOVE: usize = 7;
+/// Lines of the state, without what is said of it.
+const ABOVE: usize = 5;
+/// Lines that are said of it, at most.
+const SAID: usize = 4;
 
 /// How many lines of the log are seen.
-pub fn log_height(body: usize) -> usize {
-    body.saturating_sub(ABOVE).max(1)
+pub fn log_height(app: &App, body: usize) -> usize {
+    let said = app.run.as_ref().map_or(0, |run| said(app, run, app.size.0.saturating_sub(2)).len());
+    body.saturating_sub(ABOVE + said).max(1)
+}
+
+/// What there is to say of it, in lines.
+fn said(app: &App, run: &RunScreen, width: u16) -> Vec<(Role, String)> {
+    let Some((role, text)) = ending(app, run) else { return Vec::new() };
+    wrap(&text, width.into()).into_iter().take(SAID).map(|line| (role, line)).collect()
 }
 
 pub(super) fn draw(app: &App, area: Rect, p: &mut Painter<'_>) {
@@ -44,13 +53,16 @@ pub(super) fn draw(app: &App, area: Rect, p: &mut Painter<'_>) {
             at = p.pieces(at, area.y + 3, (x + width).saturating_sub(at), pieces);
         }
     }
-    if let Some((role, text)) = ending(app, run) {
-        for (line, y) in wrap(&text, width.into()).iter().zip([area.y + 4, area.y + 5]) {
-            p.text(x, y, width, line, role);
-        }
+    let said = said(app, run, width);
+    for ((role, line), y) in said.iter().zip(area.y + 4..area.bottom()) {
+        p.text(x, y, width, line, *role);
     }
-    p.rule(Rect { y: area.y + 6, height: 1, ..area }, if run.is_own() { "log" } else { "" });
-    let log = Rect { x, y: area.y + 7, width, height: area.height.saturating_sub(7) };
+    let top = area.y + 4 + u16::try_from(said.len()).unwrap_or(0);
+    if top + 1 >= area.bottom() {
+        return;
+    }
+    p.rule(Rect { y: top, height: 1, ..area }, if run.is_own() { "log" } else { "" });
+    let log = Rect { x, y: top + 1, width, height: area.bottom() - top - 1 };
     if !run.is_own() {
         let shows = format!("{} shows its writes.", app.setup.keymap.key(Action::RunWrites));
         let text =
@@ -101,12 +113,10 @@ fn about(app: &App, run: &RunScreen, area: Rect, p: &mut Painter<'_>) {
 
 fn bar(run: &RunScreen, area: Rect, p: &mut Painter<'_>) {
     let (done, total) = (run.done(), run.total.max(1));
-    let room = u64::from(area.width.saturating_sub(46).clamp(10, 60));
-    let filled = done * room / total;
-    let (full, empty) = (p.theme.symbol("█", "#"), p.theme.symbol("░", "."));
-    let bar = |symbol: &str, n: u64| symbol.repeat(usize::try_from(n).unwrap_or(0));
     let mut text = format!(" {}/{}", thousands(done), thousands(run.total));
     if run.is_under_way() {
+        let limit = run.asked.rate.map(|rate| format!(", at most {rate}/s")).unwrap_or_default();
+        text.push_str(&format!("  {} at once{limit}", run.asked.concurrency));
         if let Some(rate) = run.rate().filter(|rate| *rate > 0.0) {
             let left = run.total.saturating_sub(done) as f64 / rate;
             text.push_str(&format!("  {rate:.1}/s"));
@@ -114,11 +124,11 @@ fn bar(run: &RunScreen, area: Rect, p: &mut Painter<'_>) {
                 text.push_str(&format!("  {} left", human_length(left)));
             }
         }
-        text.push_str(&format!("  {} at once", run.asked.concurrency));
-        if let Some(rate) = run.asked.rate {
-            text.push_str(&format!(", at most {rate}/s"));
-        }
     }
+    let room = u64::from(area.width).saturating_sub(text.len() as u64).clamp(8, 50);
+    let filled = done * room / total;
+    let (full, empty) = (p.theme.symbol("█", "#"), p.theme.symbol("░", "."));
+    let bar = |symbol: &str, n: u64| symbol.repeat(usize::try_from(n).unwrap_or(0));
     let pieces = [(Role::Good, bar(full, filled)), (Role::Faint, bar(empty, room - filled)), (Role::Text, text)];
     p.pieces(area.x, area.y, area.width, pieces.iter().map(|(role, text)| (*role, text.as_str())));
 }
@@ -135,7 +145,7 @@ fn outcome_role(outcome: Outcome) -> Role {
 /// What there is to say at the end, and what to do next.
 fn ending(app: &App, run: &RunScreen) -> Option<(Role, String)> {
     if run.is_under_way() {
-        return None;
+        return run.trouble.clone().map(|trouble| (Role::Warn, trouble));
     }
     let key = |action| app.setup.keymap.key(action);
     let stopped = run.report.as_ref().and_then(|r| r.stopped.clone());
@@ -215,11 +225,7 @@ fn answer(app: &App, run: &RunScreen, area: Rect, p: &mut Painter<'_>) {
             lines.extend(ended.reason.iter().map(|reason| (Role::Text, reason.clone())));
             lines.push((Role::Text, String::new()));
             let next = if ended.outcome == Outcome::Accepted {
-                format!(
-                    "It is in. {} goes back, {} replays the rest.",
-                    app.setup.keymap.key(Action::Back),
-                    app.setup.keymap.key(Action::Replay)
-                )
+                format!("It is in. {} goes back.", app.setup.keymap.key(Action::Back))
             } else {
                 "Nothing else was sent.".to_owned()
             };

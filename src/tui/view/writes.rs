@@ -3,13 +3,13 @@
 use ratatui::layout::Rect;
 
 use super::layout::Layout;
-use super::paint::{Painter, age};
+use super::paint::{Painter, age, wrap};
 use crate::domain::failure_type::FailureType;
 use crate::domain::write::WriteView;
 use crate::render::count::thousands;
 use crate::store::Sort;
 use crate::tui::actions::{Action, Place};
-use crate::tui::app::App;
+use crate::tui::app::{App, File};
 use crate::tui::theme::{Role, Theme};
 
 /// A column: its title, its width, and the sort that it shows.
@@ -19,7 +19,7 @@ const ID: Column = ("ID", 9, Some(Sort::Id));
 const STATE: Column = ("STATE", 10, None);
 const TYPE: Column = ("TYPE", 10, Some(Sort::Type));
 const AGE: Column = ("AGE", 6, Some(Sort::Time));
-const STATUS: Column = ("HTTP", 5, Some(Sort::Status));
+const STATUS: Column = ("HTTP", 6, Some(Sort::Status));
 const OBJECT: Column = ("OBJECT", 11, None);
 const SEEN: Column = ("SEEN", 5, Some(Sort::Occurrences));
 const SENT: Column = ("SENT", 5, Some(Sort::Attempts));
@@ -77,7 +77,11 @@ fn filter(app: &App, layout: &Layout, p: &mut Painter<'_>) {
         let text = if is_on { format!("[{text}]") } else { format!(" {text} ") };
         x = p.text(x, area.y, area.right().saturating_sub(x), &text, if is_on { Role::On } else { Role::Faint });
     }
-    let states = format!(" {} {} ", app.setup.keymap.key(Action::NextState), line.states.name());
+    let states = format!(
+        " {} {} ",
+        app.setup.keymap.key(Action::NextState),
+        if line.names_states { "as typed" } else { line.states.name() }
+    );
     x = p.text(x, area.y, area.right().saturating_sub(x), &states, Role::Strong);
     x = p.text(x, area.y, 2, "/ ", Role::Key);
     let room = area.right().saturating_sub(x);
@@ -100,7 +104,10 @@ fn filter(app: &App, layout: &Layout, p: &mut Painter<'_>) {
         let at = x + u16::try_from(before).unwrap_or(0);
         let carets = "^".repeat(error.query[error.at..error.at + error.len].chars().count().max(1));
         p.text(at, layout.error.y, layout.error.right().saturating_sub(at), &carets, Role::Bad);
-        p.text(area.x, layout.error.y + 1, area.width, &error.message, Role::Bad);
+        let lines = wrap(&error.message, area.width.into());
+        for (line, y) in lines.iter().zip(layout.error.y + 1..layout.error.bottom()) {
+            p.text(area.x, y, area.width, line, Role::Bad);
+        }
     }
 }
 
@@ -217,16 +224,31 @@ pub(super) fn summary(app: &App) -> String {
     if app.marks.from.is_some() {
         parts.push("marking a range".to_owned());
     }
+    if app.order.sort != Sort::Id {
+        let (name, arrow) = (sort_name(app.order.sort), if app.order.descending { "down" } else { "up" });
+        parts.push(format!("by {name}, {arrow}"));
+    }
     let has_above = app.writes.has_first && app.writes.scroll.top > 0;
     if has_above {
         let arrow = app.setup.theme.symbol("↑", "^");
         parts.push(format!("{arrow}{} above", thousands(app.writes.scroll.top as u64)));
     }
     parts.push(match app.count {
-        _ if app.filter.error.is_some() => "?".to_owned(),
+        _ if app.filter.error.is_some() || !matches!(app.file, File::Open) => "?".to_owned(),
         Some(n) => thousands(n.unsigned_abs()),
         None if app.is_loading => "reading".to_owned(),
         None => "counting".to_owned(),
     });
     parts.join(", ")
+}
+
+fn sort_name(sort: Sort) -> &'static str {
+    match sort {
+        Sort::Id => "ID",
+        Sort::Time => "age",
+        Sort::Type => "type",
+        Sort::Status => "HTTP status",
+        Sort::Occurrences => "times seen",
+        Sort::Attempts => "times sent",
+    }
 }
