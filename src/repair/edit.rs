@@ -49,7 +49,11 @@ pub fn check(before: &[u8], saved: &str) -> Result<Outcome, EditError> {
     if saved.trim().is_empty() {
         return Err(EditError::Empty);
     }
-    let Ok(old) = json::scan(before) else { return Ok(Outcome::Changed(saved.as_bytes().to_vec())) };
+    let Ok(old) = json::scan(before) else {
+        // Editors end a file with a line end, whether there was one or not.
+        let text = if before.ends_with(b"\n") { saved } else { saved.strip_suffix('\n').unwrap_or(saved) };
+        return Ok(if text.as_bytes() == before { Outcome::Same } else { Outcome::Changed(text.as_bytes().to_vec()) });
+    };
     let new = json::scan(saved.as_bytes()).map_err(|why| not_json(saved, why))?;
     if !new.is_strict() {
         return Err(EditError::NotStrict);
@@ -91,6 +95,7 @@ mod tests {
         assert_eq!(check(before, " \n"), Err(EditError::Empty));
         assert_eq!(check(before, "{\"a\": NaN}"), Err(EditError::NotStrict));
         assert_eq!(check(b"plain", "plainer"), Ok(Outcome::Changed(b"plainer".to_vec())));
+        assert_eq!(check(b"plain", "plain\n"), Ok(Outcome::Same));
         assert_eq!(for_editor(b"\xff"), None);
     }
 }

@@ -6,7 +6,7 @@ use tui_input::Input;
 
 use super::actions::{ACTIONS, Action, Place};
 use super::app::{App, Marks};
-use super::msg::Effect;
+use super::msg::{Effect, Part};
 use super::state::dialog::{Ask, Dialog, Item, Menu, Palette, Pick, What};
 use super::state::plan::Purpose;
 use super::state::scroll::{Scroll, Step};
@@ -132,7 +132,7 @@ impl App {
             }
             Place::Writes => {
                 let wanted = self.writes.go(step, self.order, rows);
-                if let Some(part) = wanted.filter(|_| !self.is_loading) {
+                if let Some(part) = wanted.filter(|part| !self.is_loading || matches!(part, Part::First | Part::Last)) {
                     self.read_page(part, super::state::window::CHUNK);
                 }
                 self.mark_up_to_cursor();
@@ -190,11 +190,14 @@ impl App {
             }
             Place::Runs => {
                 let Some(id) = self.current_run().map(|run| run.id) else { return };
-                let is_own = self.run.as_ref().is_some_and(|run| run.id == Some(id) && run.is_own());
-                if !is_own {
-                    self.run = None;
+                if self.own().is_some_and(|own| own.id == Some(id)) {
+                    self.show_own();
+                } else {
+                    let before = self.run.take();
+                    self.parked = before.filter(super::state::run::RunScreen::is_own).or(self.parked.take());
+                    self.awaited_run = Some(id);
+                    self.effects.push(Effect::Run(id));
                 }
-                self.effects.push(Effect::Run(id));
                 self.places.push(Place::Run);
             }
             _ => {}
@@ -202,8 +205,8 @@ impl App {
     }
 
     fn back(&mut self) {
-        if self.job.is_some() {
-            self.effects.push(Effect::GiveUp);
+        if self.job.is_some() && self.place() != Place::Plan {
+            self.effects.push(Effect::GiveUpJob);
             return;
         }
         if self.place() == Place::Writes && (self.marks.all || !self.marks.ids.is_empty() || self.marks.from.is_some())
@@ -217,14 +220,7 @@ impl App {
                     self.plan = None;
                     self.effects.push(Effect::GiveUp);
                 }
-                Some(Place::Review) => {
-                    if let Some(review) = self.review.take() {
-                        self.say(
-                            Role::Text,
-                            format!("not kept; what was typed is in {}", review.edited.file.display()),
-                        );
-                    }
-                }
+                Some(Place::Review) => self.leave_review(),
                 _ => {}
             }
             self.refresh();
@@ -238,9 +234,17 @@ impl App {
         }
     }
 
+    /// An edit that is not kept is not lost.
+    fn leave_review(&mut self) {
+        if let Some(review) = self.review.take() {
+            self.say(Role::Text, format!("not kept; what was typed is in {}", review.edited.file.display()));
+        }
+    }
+
     /// Goes to a list.
     pub(super) fn show_list(&mut self, place: Place) {
         self.places = vec![place];
+        self.leave_review();
         self.came_from_run = false;
         match place {
             Place::Writes if !self.writes.is_loaded => self.read_anew(),
@@ -324,8 +328,7 @@ impl App {
     }
 
     fn quit(&mut self) {
-        let is_under_way = self.run.as_ref().is_some_and(|run| run.is_own() && run.is_under_way());
-        if !is_under_way {
+        if !self.is_sending() {
             self.effects.push(Effect::Quit);
             return;
         }

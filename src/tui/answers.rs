@@ -12,11 +12,13 @@ use super::state::scroll::Scroll;
 use super::theme::Role;
 use super::view::layout::Layout;
 use crate::domain::group::Group;
+use crate::domain::ids::RunId;
 use crate::domain::ids::WriteId;
+use crate::domain::run::{Run, Wanted};
 use crate::domain::state::Event;
 use crate::render::count::{outcomes, writes};
 use crate::repair::{Outcome, check};
-use crate::store::Settled;
+use crate::store::{Settled, WishChange};
 
 impl App {
     pub(super) fn answer(&mut self, msg: Msg) {
@@ -27,25 +29,8 @@ impl App {
             }
             Msg::Opened(Err(why)) => self.file = File::Closed(why),
             Msg::Overview(overview) => self.overview = *overview,
-            Msg::Groups(groups) => {
-                // The cursor stays on its group.
-                let at = self.current_group().map(|group| group.id);
-                self.groups =
-                    if self.place() == Place::Groups { in_the_same_order(&self.groups, groups) } else { groups };
-                self.has_groups = true;
-                if let Some(found) = at.and_then(|id| self.shown_groups().position(|group| group.id == id)) {
-                    self.groups_scroll.at = found;
-                }
-                self.keep_seen();
-            }
-            Msg::Runs(runs) => {
-                let at = self.current_run().map(|run| run.id);
-                self.runs = runs;
-                if let Some(found) = at.and_then(|id| self.runs.iter().position(|run| run.id == id)) {
-                    self.runs_scroll.at = found;
-                }
-                self.keep_seen();
-            }
+            Msg::Groups(groups) => self.take_groups(groups),
+            Msg::Runs(runs) => self.take_runs(runs),
             Msg::Page(ticket, rows) if ticket == self.page_ticket => {
                 self.is_loading = false;
                 self.writes.take(*rows, Layout::of(self).rows());
@@ -54,7 +39,13 @@ impl App {
                     self.refresh();
                 }
             }
-            Msg::Counted(ticket, count) if ticket == self.count_ticket => self.count = Some(count),
+            Msg::Counted(ticket, count) if ticket == self.count_ticket => {
+                self.count = Some(count);
+                self.is_counting = false;
+                if std::mem::take(&mut self.counts_again) {
+                    self.read_count();
+                }
+            }
             Msg::Detail(id, Some(detail)) if self.detail.id == Some(id) => self.detail.take(detail),
             Msg::Detail(id, None) if self.detail.id == Some(id) => {
                 self.detail.id = None;
@@ -112,26 +103,49 @@ impl App {
             | Msg::Kept(_, Err(why))
             | Msg::Unkept(_, Err(why))
             | Msg::Done(Err(why))
-            | Msg::Trouble(why) => self.say(Role::Bad, why),
+            | Msg::Trouble(why) => {
+                // Whatever it was that failed, it may be asked again.
+                self.is_loading = false;
+                self.is_counting = false;
+                self.say(Role::Bad, why);
+            }
             // Answers to questions that nobody asks any more.
             _ => {}
         }
     }
 
+    /// The cursor stays on its group.
+    fn take_groups(&mut self, groups: Vec<Group>) {
+        let at = self.current_group().map(|group| group.id);
+        self.groups = if self.place() == Place::Groups { in_the_same_order(&self.groups, groups) } else { groups };
+        self.has_groups = true;
+        if let Some(found) = at.and_then(|id| self.shown_groups().position(|group| group.id == id)) {
+            self.groups_scroll.at = found;
+        }
+        self.keep_seen();
+    }
+
+    fn take_runs(&mut self, runs: Vec<Run>) {
+        let at = self.current_run().map(|run| run.id);
+        self.runs = runs;
+        if let Some(found) = at.and_then(|id| self.runs.iter().position(|run| run.id == id)) {
+            self.runs_scroll.at = found;
+        }
+        self.keep_seen();
+    }
+
     fn answer_of_run(&mut self, msg: Msg) {
         match msg {
             Msg::Began(Ok(id)) => {
-                if let Some(run) = self.run.as_mut().filter(|run| run.is_own() && run.id.is_none()) {
+                if let Some(run) = self.own_mut().filter(|run| run.id.is_none()) {
                     run.id = Some(id);
-                    if run.is_stopping {
-                        self.stop_run();
-                    }
+                    self.catch_up(id);
                 }
             }
             Msg::Began(Err(why)) => self.fail_run(why),
             Msg::Run(events) => {
                 let now = self.now;
-                if let Some(run) = self.run.as_mut().filter(|run| run.is_own()) {
+                if let Some(run) = self.own_mut() {
                     for event in events {
                         run.take(event, now);
                     }
@@ -140,7 +154,7 @@ impl App {
             }
             Msg::Ended(Ok(report)) => {
                 let now = self.now;
-                if let Some(run) = self.run.as_mut().filter(|run| run.is_own()) {
+                if let Some(run) = self.own_mut() {
                     run.ended = Some(now);
                     run.tally = report.tally;
                     let role = if report.stopped.is_some() || report.error.is_some() { Role::Bad } else { Role::Good };
@@ -184,7 +198,7 @@ impl App {
         if matches!(self.place(), Place::Run | Place::Trial) {
             return;
         }
-        let Some((id, tally, is_stopped)) = self.run.as_ref().and_then(|run| {
+        let Some((id, tally, is_stopped)) = self.own().and_then(|run| {
             let report = run.report.as_ref()?;
             Some((report.run, report.tally, report.stopped.is_some()))
         }) else {
@@ -194,8 +208,27 @@ impl App {
         self.say(if is_stopped { Role::Warn } else { Role::Good }, text);
     }
 
+    /// What was asked of the run before it had begun.
+    fn catch_up(&mut self, id: RunId) {
+        let Some(run) = self.own() else { return };
+        let asked = run.prepared.as_ref().map_or(run.asked, |prepared| prepared.wanted.pace);
+        let wanted = match (run.is_stopping, run.is_paused) {
+            (true, _) => Some(Wanted::Stop),
+            (false, true) => Some(Wanted::Pause),
+            (false, false) => None,
+        };
+        let change = WishChange {
+            wanted,
+            rate: (run.asked.rate != asked.rate).then(|| run.asked.rate.unwrap_or(0.0)),
+            concurrency: (run.asked.concurrency != asked.concurrency).then_some(run.asked.concurrency),
+        };
+        if change.wanted.is_some() || change.rate.is_some() || change.concurrency.is_some() {
+            self.effects.push(Effect::Ask(id, change));
+        }
+    }
+
     fn fail_run(&mut self, why: String) {
-        if let Some(run) = self.run.as_mut().filter(|run| run.is_own()) {
+        if let Some(run) = self.own_mut() {
             run.error = Some(why.clone());
         }
         self.say(Role::Bad, why);
@@ -213,11 +246,17 @@ impl App {
         }
     }
 
-    fn run_is(&mut self, known: Option<Box<crate::domain::run::Run>>) {
+    fn run_is(&mut self, known: Option<Box<Run>>) {
         let Some(known) = known else { return };
-        match &mut self.run {
-            Some(run) if run.id == Some(known.id) => run.refresh(known),
-            _ => self.run = Some(RunScreen::of(known)),
+        match (&mut self.run, &mut self.parked) {
+            (Some(run), _) if run.id == Some(known.id) => run.refresh(known),
+            (_, Some(own)) if own.id == Some(known.id) => own.refresh(known),
+            // Only the one that was asked for is shown.
+            _ if self.awaited_run == Some(known.id) => {
+                self.awaited_run = None;
+                self.run = Some(RunScreen::of(known));
+            }
+            _ => {}
         }
     }
 

@@ -18,6 +18,7 @@ use super::theme::{Role, Theme};
 use super::view::layout::Layout;
 use crate::domain::filter::{Filter, Test, TextField, TextMatch};
 use crate::domain::group::Group;
+use crate::domain::ids::RunId;
 use crate::domain::ids::WriteId;
 use crate::domain::run::Run;
 use crate::domain::time::Timestamp;
@@ -143,8 +144,11 @@ pub struct App {
     pub detail: DetailPane,
     /// A plan.
     pub plan: Option<PlanScreen>,
-    /// A run.
+    /// The run that is shown.
     pub run: Option<RunScreen>,
+    /// The run of this process, while another is shown.
+    pub parked: Option<RunScreen>,
+    pub(super) awaited_run: Option<RunId>,
     /// An edit.
     pub review: Option<Review>,
     /// Where the help stands.
@@ -171,6 +175,8 @@ pub struct App {
     pub(super) count_ticket: Ticket,
     pub(super) reads_again: bool,
     pub(super) came_from_run: bool,
+    pub(super) is_counting: bool,
+    pub(super) counts_again: bool,
     pub(super) is_dragging: bool,
     pub(super) tickets: Ticket,
     pub(super) effects: Vec<Effect>,
@@ -204,6 +210,8 @@ impl App {
             detail: DetailPane::default(),
             plan: None,
             run: None,
+            parked: None,
+            awaited_run: None,
             review: None,
             help_scroll: Scroll::default(),
             places: vec![Place::Groups],
@@ -219,6 +227,8 @@ impl App {
             count_ticket: 0,
             reads_again: false,
             came_from_run: false,
+            is_counting: false,
+            counts_again: false,
             is_dragging: false,
             tickets: 0,
             effects: vec![Effect::Open],
@@ -276,7 +286,7 @@ impl App {
             self.effects.push(Effect::Open);
         }
         let now = self.now;
-        if let Some(run) = &mut self.run
+        if let Some(run) = self.own_mut()
             && run.is_under_way()
         {
             run.measure(now);
@@ -287,7 +297,9 @@ impl App {
     /// How long nothing has to be drawn if nothing happens.
     pub fn rest(&self) -> Duration {
         let toast = self.toasts.iter().map(|toast| toast.until.since(self.now)).min();
-        let run = self.run.as_ref().is_some_and(RunScreen::is_under_way).then_some(Duration::from_millis(250));
+        let is_running =
+            self.own().is_some_and(RunScreen::is_under_way) || self.run.as_ref().is_some_and(RunScreen::is_under_way);
+        let run = is_running.then_some(Duration::from_millis(250));
         let closed = matches!(self.file, File::Closed(Closed::Missing)).then_some(Duration::from_secs(1));
         // The ages of things are on the screen.
         [toast, run, closed]
@@ -312,6 +324,27 @@ impl App {
     pub fn shows_detail(&self) -> bool {
         let list = matches!(self.place(), Place::Writes) && Layout::is_wide(self.size.0);
         self.place() == Place::Detail || list && self.detail.id.is_some()
+    }
+
+    /// The run of this process, shown or not.
+    pub fn own(&self) -> Option<&RunScreen> {
+        self.run.as_ref().filter(|run| run.is_own()).or(self.parked.as_ref())
+    }
+
+    pub(super) fn own_mut(&mut self) -> Option<&mut RunScreen> {
+        self.run.as_mut().filter(|run| run.is_own()).or(self.parked.as_mut())
+    }
+
+    /// Whether a run of this process is under way.
+    pub fn is_sending(&self) -> bool {
+        self.own().is_some_and(RunScreen::is_under_way)
+    }
+
+    /// Shows the run of this process again.
+    pub(super) fn show_own(&mut self) {
+        if let Some(own) = self.parked.take() {
+            self.run = Some(own);
+        }
     }
 
     /// Says something for a moment.
@@ -354,7 +387,12 @@ impl App {
         }
         let (part, limit) = self.writes.again(self.order);
         self.read_page(part, limit);
-        self.read_count();
+        // A count that takes long would never end if each change began it anew.
+        if self.is_counting {
+            self.counts_again = true;
+        } else {
+            self.read_count();
+        }
     }
 
     /// Begins a list anew: the filter or the order has changed.
@@ -375,8 +413,9 @@ impl App {
         self.effects.push(Effect::Page { ticket, filter, order: self.order, part, limit });
     }
 
-    fn read_count(&mut self) {
+    pub(super) fn read_count(&mut self) {
         let Some(filter) = self.matching() else { return };
+        self.is_counting = true;
         let ticket = self.ticket();
         self.count_ticket = ticket;
         self.effects.push(Effect::Count(ticket, filter));
@@ -407,9 +446,9 @@ impl App {
     }
 
     fn terminate(&mut self) {
-        let is_under_way = self.run.as_ref().is_some_and(|run| run.is_own() && run.is_under_way());
-        if is_under_way && !self.quits_after_run {
+        if self.is_sending() && !self.quits_after_run {
             self.quits_after_run = true;
+            self.show_own();
             self.stop_run();
         } else {
             self.effects.push(Effect::Quit);

@@ -5,7 +5,7 @@ use super::app::{App, Undo};
 use super::msg::Effect;
 use super::state::dialog::{Item, Pick, What};
 use super::theme::Role;
-use crate::domain::filter::{Filter, Test};
+use crate::domain::filter::{Filter, NumberField, Range, Test};
 use crate::domain::state::{Event, State};
 
 impl App {
@@ -28,7 +28,15 @@ impl App {
 
     pub(super) fn ask_to_settle(&mut self, event: Event) {
         let Some(subject) = self.subject() else { return };
-        self.ask_reason(event, open_ones(subject.filter, self.place()), &subject.words);
+        self.ask_reason(event, self.that_are_there(subject.filter), &subject.words);
+    }
+
+    /// What comes in while someone thinks of a reason is not meant. Of a group only what is open can be settled; single writes
+    /// say for themselves why they can't.
+    fn that_are_there(&self, filter: Filter) -> Filter {
+        let known = Range { min: None, max: Some(self.overview.last_id.0) };
+        let filter = filter.and(Test::Number(NumberField::Id, vec![known]));
+        if self.place() == Place::Groups { filter.and(Test::State(State::OPEN.to_vec())) } else { filter }
     }
 
     pub(super) fn ask_reason(&mut self, event: Event, filter: Filter, words: &str) {
@@ -47,7 +55,7 @@ impl App {
 
     pub(super) fn resolve(&mut self) {
         let Some(subject) = self.subject() else { return };
-        let filter = open_ones(subject.filter.clone(), self.place());
+        let filter = self.that_are_there(subject.filter.clone());
         let item = |key: char, text: &str, event: Event| Item {
             key,
             text: text.to_owned(),
@@ -96,11 +104,6 @@ impl App {
         let notes = vec![format!("{}, as lines that dlq ingest takes back; the file must not exist.", subject.words)];
         self.ask_with(What::Export(subject.filter), "Export to which file?", notes, "export.ndjson");
     }
-}
-
-/// Of a group only what is open can be settled; single writes say for themselves why they can't.
-fn open_ones(filter: Filter, place: Place) -> Filter {
-    if place == Place::Groups { filter.and(Test::State(State::OPEN.to_vec())) } else { filter }
 }
 
 fn item_copy(key: char, what: &'static str, text: String) -> Item {

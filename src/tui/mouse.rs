@@ -3,7 +3,7 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
 
-use super::actions::{ACTIONS, Action, Place};
+use super::actions::{Action, Place};
 use super::app::App;
 use super::state::detail::Tab;
 use super::state::dialog::Dialog;
@@ -22,7 +22,8 @@ impl App {
             MouseEventKind::ScrollDown => self.wheel(WHEEL),
             MouseEventKind::Down(MouseButton::Left) => self.click(at),
             MouseEventKind::Drag(MouseButton::Left) if self.is_dragging => {
-                self.share = (at.x * 100 / self.size.0.max(1)).clamp(30, 70);
+                self.share =
+                    u16::try_from(u32::from(at.x) * 100 / u32::from(self.size.0.max(1))).unwrap_or(50).clamp(30, 70);
             }
             MouseEventKind::Up(MouseButton::Left) => self.is_dragging = false,
             _ => {}
@@ -43,6 +44,14 @@ impl App {
             return;
         }
         let layout = Layout::of(self);
+        if self.filter.is_typing {
+            // What is typed is used first, or taken back if it can't be read.
+            if !layout.filter.contains(at) && !self.filter.accept() {
+                self.filter.cancel();
+                self.filter_changed();
+            }
+            return;
+        }
         if layout.divider.contains(at) {
             self.is_dragging = true;
         } else if layout.footer.contains(at) {
@@ -116,11 +125,10 @@ impl App {
     /// The action whose hint stands at a column of the footer.
     fn hint_at(&self, x: u16) -> Option<Action> {
         let mut start = 0;
-        for (key, what) in hints(self) {
+        for (key, what, action) in hints(self) {
             let end = start + u16::try_from(key.len() + what.len() + 3).unwrap_or(0);
             if (start..end).contains(&x) {
-                let here = ACTIONS.iter().filter(|a| a.places.contains(&self.place()) && a.short == what);
-                return here.map(|a| a.action).next();
+                return Some(action);
             }
             start = end;
         }

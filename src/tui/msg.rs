@@ -112,7 +112,7 @@ pub enum Closed {
 }
 
 /// What the header shows.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Overview {
     /// The numbers by failure type.
     pub counts: Vec<Count>,
@@ -126,6 +126,22 @@ pub struct Overview {
     pub fields: Vec<String>,
     /// Runs that are under way.
     pub running: Vec<RunId>,
+    /// The highest ID.
+    pub last_id: WriteId,
+}
+
+impl Default for Overview {
+    fn default() -> Self {
+        Self {
+            counts: Vec::new(),
+            arrivals: Vec::new(),
+            targets: Vec::new(),
+            windows: KeyWindows::default(),
+            fields: Vec::new(),
+            running: Vec::new(),
+            last_id: WriteId(0),
+        }
+    }
 }
 
 /// Some writes of a list.
@@ -306,8 +322,10 @@ pub enum Effect {
     Redraw,
     /// Stop the process, as Ctrl-Z does.
     Suspend,
-    /// Give up the plan or the job that is under way.
+    /// Give up the plan that is being made.
     GiveUp,
+    /// Give up the job that is under way.
+    GiveUpJob,
     /// End.
     Quit,
 }

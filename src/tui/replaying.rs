@@ -22,9 +22,7 @@ const ATTEMPTS: u32 = 5;
 
 impl App {
     pub(super) fn plan(&mut self, purpose: Purpose) {
-        if purpose != Purpose::DryRun && self.run.as_ref().is_some_and(|run| run.is_own() && run.is_under_way()) {
-            self.say(Role::Warn, "this replay is still under way: stop it or wait for it first");
-            self.places.push(Place::Run);
+        if purpose != Purpose::DryRun && self.leads_to_own() {
             return;
         }
         let Some(subject) = self.subject() else { return };
@@ -32,9 +30,25 @@ impl App {
         self.show_plan(PlanScreen::new(purpose, chosen, subject.filter, subject.query, subject.words));
     }
 
+    /// One run at a time: whoever wants another is led to the one that is under way.
+    fn leads_to_own(&mut self) -> bool {
+        if !self.is_sending() {
+            return false;
+        }
+        self.say(Role::Warn, "this replay is still under way: stop it or wait for it first");
+        self.show_own();
+        if self.place() != Place::Run {
+            self.places.push(Place::Run);
+        }
+        true
+    }
+
     pub(super) fn continue_run(&mut self) {
         let from_list = (self.place() == Place::Runs).then(|| self.current_run().map(|run| run.id)).flatten();
         let Some(id) = from_list.or_else(|| self.run.as_ref().and_then(|run| run.id)) else { return };
+        if self.leads_to_own() {
+            return;
+        }
         let filter = run_filter(id);
         let plan = {
             let (query, words) = (format!("run:{id} (rest of run {id})"), format!("what run {id} has left"));
@@ -86,6 +100,9 @@ impl App {
 
     /// Begins the run of the plan on the screen.
     pub(super) fn send(&mut self) {
+        if self.leads_to_own() {
+            return;
+        }
         let Some(plan) = self.plan.take() else { return };
         let Some(prepared) = plan.prepared else { return };
         let mut run = RunScreen::own(Arc::clone(&prepared), self.now);
@@ -95,6 +112,7 @@ impl App {
             self.show_detail(Some(id));
         }
         self.run = Some(run);
+        self.parked = None;
         self.places.pop();
         self.places.push(if is_trial { Place::Trial } else { Place::Run });
         self.marks = Marks::default();
@@ -130,6 +148,11 @@ impl App {
     pub(super) fn pace(&mut self, more: bool) {
         if self.place() == Place::Plan {
             self.change_plan(|terms| terms.pace.concurrency = step(terms.pace.concurrency, more));
+            return;
+        }
+        if self.run.as_ref().is_some_and(|run| !run.is_own()) {
+            let hint = "how fast another process sends is not known here: dlq runs pace sets it";
+            self.say(Role::Warn, hint);
             return;
         }
         let Some(run) = self.run.as_mut().filter(|run| run.is_under_way()) else { return };

@@ -49,14 +49,18 @@ impl App {
     fn write_in(&self, place: Place) -> Option<&WriteView> {
         match place {
             Place::Writes => self.writes.current(),
-            Place::Detail => self.detail.shown.as_ref().map(|detail| &detail.view),
+            Place::Detail => self.detail.read().map(|detail| &detail.view),
             _ => None,
         }
     }
 
     /// What there is to say when the screen is gone: of a replay that ended with it.
     pub fn last_word(&self) -> Option<String> {
-        let run = self.run.as_ref().filter(|run| run.is_own() && self.quits_after_run)?;
+        if let Some(review) = &self.review {
+            let file = review.edited.file.display();
+            return Some(format!("The edit of write {} was not kept; what was typed is in {file}", review.id));
+        }
+        let run = self.own().filter(|_| self.quits_after_run)?;
         let report = run.report.as_ref()?;
         let command = &self.setup.command;
         Some(format!("Run {}: {}. ({command} report --run {})", report.run, outcomes(&report.tally), report.run))

@@ -115,8 +115,8 @@ impl Outside {
                 if let Some(task) = self.asked.remove(&Slot::Plan) {
                     task.abort();
                 }
-                self.world.gives_up.store(true, Ordering::Relaxed);
             }
+            Effect::GiveUpJob => self.world.gives_up.store(true, Ordering::Relaxed),
             Effect::Run(id) => {
                 self.look(Slot::Run, move |_, store| async move { Ok(Msg::RunIs(store.run(id).await?.map(Box::new))) });
             }
@@ -216,6 +216,7 @@ impl World {
             targets: store.targets().await?,
             windows: store.key_windows(self.settings.config.windows(), self.target(), now).await?,
             fields: store.record_fields().await?,
+            last_id: store.last_id().await?,
             running: store.runs(5).await?.iter().filter(|r| r.state == RunState::Running).map(|r| r.id).collect(),
         };
         Ok(Msg::Overview(Box::new(overview)))

@@ -8,6 +8,7 @@ mod signals;
 mod terminal;
 
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 
 use self::editor::EditJob;
@@ -102,7 +103,12 @@ impl Shell {
             match heard.recv_timeout(self.app.rest()) {
                 Ok(first) => {
                     for next in std::iter::once(first).chain(heard.try_iter().take(BUNCH)) {
+                        // A plan is drawn before the next key: nobody confirms what was not on the screen.
+                        let is_plan = matches!(&next, Heard::Msg(Msg::Prepared(..)));
                         effects.extend(self.hear(next, screen)?);
+                        if is_plan {
+                            break;
+                        }
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => effects.extend(self.app.update(Msg::Tick, Timestamp::now())),
@@ -149,7 +155,9 @@ impl Shell {
     ) -> anyhow::Result<T> {
         let reading = self.input.pause();
         screen.leave();
+        signals::TERMINAL_IS_LENT.store(true, Ordering::Relaxed);
         let result = work();
+        signals::TERMINAL_IS_LENT.store(false, Ordering::Relaxed);
         screen.reenter(self.app.setup.mouse)?;
         drop(reading);
         let size = screen.size();

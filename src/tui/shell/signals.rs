@@ -2,10 +2,15 @@
 
 use std::sync::mpsc::Sender;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Heard;
 use crate::tui::msg::Msg;
+
+/// Whether something else has the terminal for a while.
+pub(super) static TERMINAL_IS_LENT: AtomicBool = AtomicBool::new(false);
 
 /// Tells of SIGTERM, SIGHUP and SIGINT (a key in raw mode, but others may send it), and of SIGCONT.
 pub(super) async fn listen(heard: Sender<Heard>) {
@@ -19,7 +24,8 @@ pub(super) async fn listen(heard: Sender<Heard>) {
         let msg = tokio::select! {
             _ = terminate.recv() => Msg::Terminate,
             _ = hangup.recv() => Msg::Terminate,
-            _ = interrupt.recv() => Msg::Terminate,
+            // Ctrl-C in an editor is the editor's.
+            _ = interrupt.recv() => if TERMINAL_IS_LENT.load(Ordering::Relaxed) { continue } else { Msg::Terminate },
             _ = go_on.recv() => Msg::Resumed,
         };
         if heard.send(Heard::Msg(msg)).is_err() {

@@ -68,6 +68,11 @@ pub struct DetailPane {
 }
 
 impl DetailPane {
+    /// The write that is asked for, once it is read.
+    pub fn read(&self) -> Option<&Detail> {
+        self.shown.as_deref().filter(|detail| Some(detail.view.write.id) == self.id)
+    }
+
     /// Takes in what was read.
     pub fn take(&mut self, detail: Box<Detail>) {
         let new = self.shown.as_ref().map(|old| (old.view.write.id, old.view.write.body_sha256))

@@ -24,6 +24,8 @@ pub struct Window {
     pub has_last: bool,
     /// Whether rows were read at all.
     pub is_loaded: bool,
+    /// Whether the cursor goes to the first row as soon as that is read.
+    goes_first: bool,
 }
 
 impl Window {
@@ -35,7 +37,10 @@ impl Window {
     /// Moves the cursor. Gives the part to read, if the cursor comes near the end of what is in memory.
     pub fn go(&mut self, step: Step, order: Order, height: usize) -> Option<Part> {
         match step {
-            Step::First if !self.has_first => return Some(Part::First),
+            Step::First if !self.has_first => {
+                self.goes_first = true;
+                return Some(Part::First);
+            }
             Step::Last if !self.has_last => return Some(Part::Last),
             _ => {}
         }
@@ -56,7 +61,8 @@ impl Window {
 
     /// The part that is in memory, to read it again.
     pub fn again(&self, order: Order) -> (Part, usize) {
-        let limit = self.rows.len().clamp(CHUNK, MOST);
+        // Rows that came in above push the cursor's down: more than there were.
+        let limit = (self.scroll.at + 2 * CHUNK).max(self.rows.len()).min(MOST + CHUNK);
         match self.rows.first() {
             Some(first) if !self.has_first => (Part::From(Cursor::just_before(&first.write, order)), limit),
             _ => (Part::First, limit),
@@ -74,7 +80,11 @@ impl Window {
                 let jump = rows.part == Part::First
                     && self.rows.first().map(|v| v.write.id) != rows.writes.first().map(|v| v.write.id);
                 self.rows = rows.writes;
-                self.stay(at, jump && self.scroll.top == 0, height);
+                if std::mem::take(&mut self.goes_first) {
+                    self.scroll = Scroll::default();
+                } else {
+                    self.stay(at, jump && self.scroll.top == 0, height);
+                }
             }
             Part::After(_) => {
                 self.rows.extend(rows.writes);
@@ -189,6 +199,9 @@ mod tests {
         assert_eq!(window.go(Step::Last, NEWEST, 10), Some(Part::Last));
         window.take(rows(Part::Last, 1..=120, true), 10);
         assert_eq!(on(&window), (1, 9));
-        assert!(matches!(window.again(NEWEST), (Part::From(_), CHUNK)));
+        assert!(matches!(window.again(NEWEST), (Part::From(_), _)));
+        assert_eq!(window.go(Step::First, NEWEST, 10), Some(Part::First));
+        window.take(rows(Part::First, 881..=1000, true), 10);
+        assert_eq!((on(&window), window.scroll.top), ((1000, 0), 0));
     }
 }

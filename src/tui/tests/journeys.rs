@@ -158,6 +158,75 @@ fn a_run_that_one_leaves_is_still_in_sight_and_tells_its_end() {
 }
 
 #[test]
+fn looking_at_another_run_does_not_disown_the_own_one() {
+    let mut runner = Runner::on_writes(SIZE, DARK, 9);
+    runner.keys("r");
+    runner.give_plan(3, 0);
+    runner.keys("enter");
+    runner.hear(Msg::Began(Ok(RunId(9))));
+    runner.keys("esc tab");
+    let old = || values::run(8, crate::domain::run::RunState::Stopped);
+    runner.hear(Msg::Runs(vec![old()]));
+    // A late answer about another run changes nothing.
+    runner.hear(Msg::RunIs(Some(Box::new(old()))));
+    assert!(runner.app.is_sending());
+    runner.keys("enter");
+    runner.hear(Msg::RunIs(Some(Box::new(old()))));
+    let screen = runner.screen();
+    assert!(screen.contains("Run 8  stopped") && screen.contains("run 9: 0/3"), "{screen}");
+    runner.keys("c");
+    assert!(runner.screen().contains("Run 9  under way"), "one at a time: {}", runner.screen());
+    runner.keys("esc esc q");
+    assert!(runner.screen().contains("A replay is under way"), "{}", runner.screen());
+}
+
+#[test]
+fn what_comes_in_while_a_reason_is_typed_is_not_meant() {
+    let mut runner = Runner::new(SIZE, DARK);
+    runner.keys("d");
+    runner.types("why");
+    let mut later = values::overview();
+    later.last_id = WriteId(20_000);
+    runner.hear(Msg::Overview(Box::new(later)));
+    runner.keys("enter");
+    assert!(runner.last().contains("max: Some(9999)"), "{}", runner.last());
+}
+
+#[test]
+fn an_action_is_about_the_write_that_was_opened_not_the_one_shown_before() {
+    let mut runner = Runner::on_writes(SIZE, DARK, 9);
+    runner.keys("enter");
+    runner.give_detail();
+    runner.keys("esc j j enter d");
+    assert!(runner.screen().contains("there is no write here"), "it is not read yet: {}", runner.screen());
+    runner.give_detail();
+    runner.keys("d");
+    assert!(runner.screen().contains("Give up write 7?"), "{}", runner.screen());
+}
+
+#[test]
+fn a_pace_that_was_asked_for_before_the_run_began_is_not_forgotten() {
+    let mut runner = Runner::on_writes(SIZE, DARK, 9);
+    runner.keys("r");
+    runner.give_plan(1, 0);
+    runner.keys("enter - space");
+    runner.hear(Msg::Began(Ok(RunId(4))));
+    let Some(Effect::Ask(RunId(4), change)) = runner.effects.last() else { panic!("{}", runner.last()) };
+    assert_eq!((change.concurrency, change.wanted, change.rate), (Some(4), Some(Wanted::Pause), None));
+}
+
+#[test]
+fn a_run_that_could_not_begin_is_not_told_as_accepted() {
+    let mut runner = Runner::on_writes(SIZE, DARK, 9);
+    runner.keys("r");
+    runner.give_plan(1, 0);
+    runner.keys("enter");
+    runner.hear(Msg::Began(Err("no token: the environment variable EXPERITURE_API_KEY is not set".to_owned())));
+    let screen = runner.screen();
+    assert!(screen.contains("no token") && !screen.contains("accepted"), "{screen}");
+}
+
+#[test]
 fn groups_stay_where_they_are_while_one_looks() {
     let mut runner = Runner::new(SIZE, DARK);
     let mut groups = values::groups();
@@ -210,7 +279,7 @@ fn a_long_job_says_how_far_it_is_and_can_be_given_up() {
     runner.hear(Msg::Job(Some(Job { what, done: 4000, total: Some(100_000) })));
     assert!(runner.screen().contains("settling: 4,000 of 100,000 writes (esc gives up)"), "{}", runner.screen());
     runner.keys("esc");
-    assert!(matches!(runner.effects.last(), Some(Effect::GiveUp)));
+    assert!(matches!(runner.effects.last(), Some(Effect::GiveUpJob)));
     assert_eq!(runner.place(), Place::Writes, "one stays where one is");
     runner.hear(Msg::Job(None));
     assert!(!runner.screen().contains("settling"));
@@ -319,8 +388,9 @@ fn every_action_of_the_table_can_be_pressed_anywhere_without_harm() {
 #[test]
 fn footer_help_and_palette_say_what_the_table_says() {
     let mut runner = Runner::new((200, 60), DARK);
-    for (key, what) in hints(&runner.app) {
-        let about = ACTIONS.iter().find(|a| a.short == what && a.places.contains(&Place::Groups)).unwrap();
+    for (key, what, action) in hints(&runner.app) {
+        let about = action.about();
+        assert_eq!(about.short, what);
         assert_eq!(about.keys[0], key);
         assert!(runner.screen().lines().last().unwrap().contains(&format!("{key} {what}")));
     }

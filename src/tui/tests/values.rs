@@ -166,6 +166,7 @@ pub fn overview() -> Overview {
         windows: KeyWindows { first_ends: Some((WriteId(16), now().plus(Duration::from_mins(95)))), ended: 0 },
         fields: vec!["email".to_owned(), "loyalty_tier".to_owned()],
         running: Vec::new(),
+        last_id: WriteId(9999),
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) fn draw(app: &App, layout: &Layout, p: &mut Painter<'_>) {
     if layout.divider.width > 0 {
         p.divider(layout.divider);
     }
-    let Some(detail) = &app.detail.shown else {
+    let Some(detail) = app.detail.read() else {
         p.text(area.x + 1, area.y, area.width.saturating_sub(1), "reading ...", Role::Faint);
         return;
     };
@@ -69,7 +69,7 @@ pub(super) fn more(len: usize, top: usize, area: Rect, p: &mut Painter<'_>) {
 /// How many lines the tab has.
 pub fn length(app: &App) -> usize {
     let width = Layout::of(app).detail.width;
-    app.detail.shown.as_ref().map_or(0, |detail| lines(app, detail, width).len())
+    app.detail.read().map_or(0, |detail| lines(app, detail, width).len())
 }
 
 fn lines(app: &App, detail: &Detail, width: u16) -> Vec<Line> {

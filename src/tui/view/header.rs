@@ -53,11 +53,11 @@ fn title(app: &App, area: Rect, p: &mut Painter<'_>) {
     };
     let open = open(app);
     // A run goes on also while one looks elsewhere.
-    let away = app.place() != Place::Run && app.run.as_ref().is_some_and(|run| run.is_own() && run.is_under_way());
+    let away = app.is_sending() && (app.place() != Place::Run || app.parked.is_some());
     let right = match area.height {
-        1 if away => app.run.as_ref().map(progress).unwrap_or_default(),
+        1 if away => app.own().map(progress).unwrap_or_default(),
         1 => format!("{} open", thousands(open)),
-        _ if away => app.run.as_ref().map(progress).unwrap_or_default(),
+        _ if away => app.own().map(progress).unwrap_or_default(),
         _ => {
             let windows = &app.overview.windows;
             let next =

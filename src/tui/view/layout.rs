@@ -68,7 +68,7 @@ impl Layout {
         let error = take(&mut rest, if has_filter && app.filter.error.is_some() { 3 } else { 0 });
         let (mut divider, mut detail) = (Rect::default(), Rect::default());
         if app.shows_detail() && Self::is_wide(width) {
-            let list_width = width * app.share / 100;
+            let list_width = u16::try_from(u32::from(width) * u32::from(app.share) / 100).unwrap_or(width);
             detail = Rect { x: rest.x + list_width + 2, width: rest.width - list_width - 2, ..rest };
             divider = Rect { x: rest.x + list_width, width: 1, ..rest };
             rest.width = list_width;

@@ -111,7 +111,7 @@ fn footer(app: &App, area: Rect, p: &mut Painter<'_>) {
         let complete = ("tab".to_owned(), "complete");
         vec![("enter".to_owned(), "use"), complete, ("up".to_owned(), "history"), ("esc".to_owned(), "cancel")]
     } else {
-        hints(app)
+        hints(app).into_iter().map(|(key, word, _)| (key, word)).collect()
     };
     let mut x = area.x;
     for (key, what) in hints {
@@ -128,8 +128,8 @@ fn footer(app: &App, area: Rect, p: &mut Painter<'_>) {
     }
 }
 
-/// The keys and words of what can be done here.
-pub fn hints(app: &App) -> Vec<(String, &'static str)> {
+/// The keys and words of what can be done here, and what it is.
+pub fn hints(app: &App) -> Vec<(String, &'static str, Action)> {
     let place = app.place();
     let here = ACTIONS.iter().filter(|a| a.places.contains(&place) && !a.short.is_empty());
     // What is done here and nowhere else comes first; then what helps out.
@@ -147,9 +147,9 @@ pub fn hints(app: &App) -> Vec<(String, &'static str)> {
         .map(|about| {
             let is_paused = app.run.as_ref().is_some_and(|run| run.is_paused);
             let word = if about.action == Action::Pause && is_paused { "go on" } else { about.short };
-            (app.setup.keymap.key(about.action), word)
+            (app.setup.keymap.key(about.action), word, about.action)
         })
-        .filter(|(key, _)| !key.is_empty())
+        .filter(|(key, ..)| !key.is_empty())
         .collect()
 }
 

@@ -16,7 +16,7 @@ use crate::tui::theme::Role;
 /// Lines of the state, without what is said of it.
 const ABOVE: usize = 5;
 /// Lines that are said of it, at most.
-const SAID: usize = 4;
+const SAID: usize = 6;
 
 /// How many lines of the log are seen.
 pub fn log_height(app: &App, body: usize) -> usize {
@@ -116,7 +116,9 @@ fn bar(run: &RunScreen, area: Rect, p: &mut Painter<'_>) {
     let mut text = format!(" {}/{}", thousands(done), thousands(run.total));
     if run.is_under_way() {
         let limit = run.asked.rate.map(|rate| format!(", at most {rate}/s")).unwrap_or_default();
-        text.push_str(&format!("  {} at once{limit}", run.asked.concurrency));
+        if run.is_own() {
+            text.push_str(&format!("  {} at once{limit}", run.asked.concurrency));
+        }
         if let Some(rate) = run.rate().filter(|rate| *rate > 0.0) {
             let left = run.total.saturating_sub(done) as f64 / rate;
             text.push_str(&format!("  {rate:.1}/s"));
@@ -147,6 +149,9 @@ fn ending(app: &App, run: &RunScreen) -> Option<(Role, String)> {
     if run.is_under_way() {
         return run.trouble.clone().map(|trouble| (Role::Warn, trouble));
     }
+    if run.error.is_some() {
+        return None;
+    }
     let key = |action| app.setup.keymap.key(action);
     let stopped = run.report.as_ref().and_then(|r| r.stopped.clone());
     let stopped = stopped.or_else(|| run.known.as_ref().and_then(|known| known.stopped.clone()));
@@ -166,6 +171,7 @@ fn ending(app: &App, run: &RunScreen) -> Option<(Role, String)> {
     }
     let failed = run.tally.get(Outcome::Failed) + run.tally.get(Outcome::Unknown) + run.tally.get(Outcome::Held);
     Some(match failed {
+        0 if run.tally.get(Outcome::Accepted) == 0 => (Role::Warn, "Nothing was sent.".to_owned()),
         0 => (Role::Good, "Everything that was sent was accepted.".to_owned()),
         _ => (
             Role::Warn,
