@@ -22,7 +22,7 @@ use crate::render::count::{outcomes, thousands, writes};
 use crate::render::json::{self, ReplayLine};
 use crate::render::windows;
 use crate::replay::{
-    ExitCode, HttpTransport, MaybeCached, PaceSettings, Prepared, Replay, Report, RunOptions, Wanted, prepare,
+    ExitCode, HttpTransport, MaybeCached, PaceSettings, Prepared, Replay, Report, RunOptions, SendOptions, prepare,
 };
 use crate::store::{PlanData, RestOfRun, Store, StoreError};
 
@@ -52,16 +52,16 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         allowed.extend([Hazard::KeyExpired, Hazard::KeyNotSent]);
     }
     let empty = data.candidates.is_empty();
-    let wanted = Wanted {
+    let sending = SendOptions {
         target,
         base_url: context.global.base_url.clone(),
         pace: PaceSettings { rate: args.rate, concurrency: args.concurrency },
         allowed,
         new_key: args.new_key,
     };
-    let prepared = wait_for(prepare(&store, data, wanted, now))??;
+    let prepared = wait_for(prepare(&store, data, sending, now))??;
     let (page, count) = (prepared.page(now), prepared.count() as u64);
-    let Prepared { wanted: Wanted { target, pace, allowed, new_key, .. }, plan, base_url: base, last_id, .. } =
+    let Prepared { options: SendOptions { target, pace, allowed, new_key, .. }, plan, base_url: base, last_id, .. } =
         prepared;
     if args.dry_run {
         return dry_run(context, &store, &page, &plan, args);

@@ -28,7 +28,7 @@ pub use events::{Event, RunOptions, WriteEnded};
 pub use http::HttpTransport;
 pub use pace::{Pace, PaceSettings, Permit, Signal, Wait};
 pub use plan::{PlanTerms, build_plan, expected_length};
-pub use prepare::{Prepared, Wanted, base_url, prepare};
+pub use prepare::{Prepared, SendOptions, base_url, prepare};
 pub use report::{ExitCode, MaybeCached, Report};
 pub use schedule::{Dropped, Finish, Schedule};
 pub use transport::{Answer, Outgoing, Sent, Transport};

@@ -15,7 +15,7 @@ use crate::store::{PlanData, Store, StoreError};
 
 /// How the writes of a plan are to be sent.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct SendOptions {
     /// The target.
     pub target: TargetSettings,
     /// Where it is, if someone says so now; else the config or the file does.
@@ -32,7 +32,7 @@ pub struct Wanted {
 #[derive(Debug, Clone)]
 pub struct Prepared {
     /// How it will be sent.
-    pub wanted: Wanted,
+    pub options: SendOptions,
     /// What will be sent, and what is refused.
     pub plan: Plan,
     /// Where to; `None` if nobody said so yet.
@@ -51,23 +51,28 @@ pub struct Prepared {
 const ASSUMED_LATENCY: Duration = Duration::from_millis(250);
 
 /// Makes a plan of what was selected.
-pub async fn prepare(store: &Store, data: PlanData, wanted: Wanted, now: Timestamp) -> Result<Prepared, StoreError> {
-    let base_url = base_url(store, &wanted.target, wanted.base_url.as_ref()).await?;
+pub async fn prepare(
+    store: &Store,
+    data: PlanData,
+    options: SendOptions,
+    now: Timestamp,
+) -> Result<Prepared, StoreError> {
+    let base_url = base_url(store, &options.target, options.base_url.as_ref()).await?;
     let latency = store.recent_latency().await?;
-    let closed = store.closed_for(&wanted.target.name, now).await?;
+    let closed = store.closed_for(&options.target.name, now).await?;
     let expected =
-        |writes| closed.saturating_add(expected_length(writes, wanted.pace, latency.unwrap_or(ASSUMED_LATENCY)));
+        |writes| closed.saturating_add(expected_length(writes, options.pace, latency.unwrap_or(ASSUMED_LATENCY)));
     let terms = PlanTerms {
-        allowed: &wanted.allowed,
-        window: wanted.target.window,
-        new_key: wanted.new_key,
+        allowed: &options.allowed,
+        window: options.target.window,
+        new_key: options.new_key,
         length: expected(data.candidates.len()),
         now,
     };
     let last_id = data.last_id.unwrap_or(WriteId(0));
     let plan = build_plan(data.candidates, &data.mates, &terms);
     let length = expected(plan.send.len());
-    Ok(Prepared { wanted, plan, base_url, last_id, length, closed, latency })
+    Ok(Prepared { options, plan, base_url, last_id, length, closed, latency })
 }
 
 impl Prepared {
@@ -79,9 +84,9 @@ impl Prepared {
     /// The plan for people.
     pub fn page(&self, now: Timestamp) -> String {
         let about = PlanPage {
-            target: &self.wanted.target.name,
+            target: &self.options.target.name,
             base_url: self.base_url.as_ref(),
-            new_key: self.wanted.new_key,
+            new_key: self.options.new_key,
             length: self.length,
             closed: self.closed,
             pace: self.pace_in_words(),
@@ -90,7 +95,7 @@ impl Prepared {
     }
 
     fn pace_in_words(&self) -> String {
-        let pace = self.wanted.pace;
+        let pace = self.options.pace;
         let rate = pace.rate.map(|rate| format!("{rate} a second, ")).unwrap_or_default();
         let each = match self.latency {
             Some(latency) => format!("{} a request", human_length(latency.max(Duration::from_millis(1)))),

@@ -7,9 +7,13 @@ use tui_input::Input;
 use super::actions::{ACTIONS, Action, Place};
 use super::app::{App, Marks};
 use super::msg::{Effect, Part};
+use super::state::detail::Tab;
 use super::state::dialog::{Ask, Dialog, Item, Menu, Palette, Pick, What};
+use super::state::filter_line::States;
 use super::state::plan::Purpose;
+use super::state::run::RunScreen;
 use super::state::scroll::{Scroll, Step};
+use super::state::window::CHUNK;
 use super::theme::Role;
 use super::view::layout::Layout;
 use crate::domain::failure_type::FailureType;
@@ -133,7 +137,7 @@ impl App {
             Place::Writes => {
                 let wanted = self.writes.go(step, self.order, rows);
                 if let Some(part) = wanted.filter(|part| !self.is_loading || matches!(part, Part::First | Part::Last)) {
-                    self.read_page(part, super::state::window::CHUNK);
+                    self.read_page(part, CHUNK);
                 }
                 self.mark_up_to_cursor();
                 self.follow_cursor();
@@ -142,7 +146,7 @@ impl App {
             Place::Detail => {
                 let (len, height) = (super::view::detail::length(self), layout.detail_rows());
                 let scroll = &mut self.detail.scroll[self.detail.tab as usize];
-                if self.detail.tab == super::state::detail::Tab::Request {
+                if self.detail.tab == Tab::Request {
                     scroll.go(step, len, height);
                 } else {
                     scroll.roll(step, len, height);
@@ -179,7 +183,7 @@ impl App {
             Place::Groups => {
                 let Some(id) = self.current_group().map(|group| group.id) else { return };
                 self.filter.set(&format!("group:{id}"));
-                self.filter.states = super::state::filter_line::States::Open;
+                self.filter.states = States::Open;
                 self.show_list(Place::Writes);
                 self.filter_changed();
             }
@@ -194,7 +198,7 @@ impl App {
                     self.show_own();
                 } else {
                     let before = self.run.take();
-                    self.parked = before.filter(super::state::run::RunScreen::is_own).or(self.parked.take());
+                    self.parked = before.filter(RunScreen::is_own).or(self.parked.take());
                     self.awaited_run = Some(id);
                     self.effects.push(Effect::Run(id));
                 }
@@ -259,7 +263,7 @@ impl App {
     }
 
     fn fold(&mut self) {
-        if self.detail.tab == super::state::detail::Tab::Request {
+        if self.detail.tab == Tab::Request {
             let line = self.detail.scroll[self.detail.tab as usize].at;
             self.detail.json.fold(line);
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::actions::Place;
+use super::actions::{Action, Place};
 use super::app::{App, File, Review, Undo};
 use super::msg::{Edited, Effect, Msg};
 use super::state::complete::choices;
@@ -171,7 +171,7 @@ impl App {
     }
 
     fn key_of_undo(&self) -> String {
-        self.setup.keymap.key(super::actions::Action::Undo)
+        self.setup.keymap.key(Action::Undo)
     }
 
     /// The detail beside the list shows the write under the cursor.
@@ -211,7 +211,7 @@ impl App {
     /// What was asked of the run before it had begun.
     fn catch_up(&mut self, id: RunId) {
         let Some(run) = self.own() else { return };
-        let asked = run.prepared.as_ref().map_or(run.asked, |prepared| prepared.wanted.pace);
+        let asked = run.prepared.as_ref().map_or(run.asked, |prepared| prepared.options.pace);
         let wanted = match (run.is_stopping, run.is_paused) {
             (true, _) => Some(Wanted::Stop),
             (false, true) => Some(Wanted::Pause),

@@ -34,7 +34,7 @@ impl App {
     /// What comes in while someone thinks of a reason is not meant. Of a group only what is open can be settled; single writes
     /// say for themselves why they can't.
     fn that_are_there(&self, filter: Filter) -> Filter {
-        let known = Range { min: None, max: Some(self.overview.last_id.0) };
+        let known = Range { min: None, max: self.overview.last_id.map(|id| id.0) };
         let filter = filter.and(Test::Number(NumberField::Id, vec![known]));
         if self.place() == Place::Groups { filter.and(Test::State(State::OPEN.to_vec())) } else { filter }
     }

@@ -112,7 +112,7 @@ pub enum Closed {
 }
 
 /// What the header shows.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Overview {
     /// The numbers by failure type.
     pub counts: Vec<Count>,
@@ -124,24 +124,8 @@ pub struct Overview {
     pub windows: KeyWindows,
     /// The names of record fields that were seen.
     pub fields: Vec<String>,
-    /// Runs that are under way.
-    pub running: Vec<RunId>,
     /// The highest ID.
-    pub last_id: WriteId,
-}
-
-impl Default for Overview {
-    fn default() -> Self {
-        Self {
-            counts: Vec::new(),
-            arrivals: Vec::new(),
-            targets: Vec::new(),
-            windows: KeyWindows::default(),
-            fields: Vec::new(),
-            running: Vec::new(),
-            last_id: WriteId(0),
-        }
-    }
+    pub last_id: Option<WriteId>,
 }
 
 /// Some writes of a list.

@@ -3,6 +3,7 @@
 use crossterm::event::KeyCode;
 use tui_input::{Input, InputRequest};
 
+use super::actions::Place;
 use super::app::App;
 use super::keymap::Chord;
 use super::msg::Effect;
@@ -165,7 +166,7 @@ impl App {
             }
             What::KeepEdit => {
                 let Some(review) = self.review.take() else { return Ok(()) };
-                self.places.retain(|place| *place != super::actions::Place::Review);
+                self.places.retain(|place| *place != Place::Review);
                 if let Ok(body) = review.result {
                     let (sha, file) = (review.edited.sha, review.edited.file);
                     self.effects.push(Effect::Keep { id: review.id, sha, body, reason: text, file });
@@ -208,7 +209,7 @@ impl App {
             Pick::Filter(query) => {
                 self.filter.clear();
                 self.filter.set(&query);
-                self.show_list(super::actions::Place::Writes);
+                self.show_list(Place::Writes);
                 self.filter_changed();
             }
             Pick::StopAndQuit => {

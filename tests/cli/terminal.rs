@@ -2,8 +2,8 @@
 
 use std::io::{Read as _, Write as _};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
@@ -12,11 +12,24 @@ use crate::world::{World, binary, order};
 /// How long anything may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What was drawn so far.
+struct Seen {
+    drawn: Mutex<Drawn>,
+    changed: Condvar,
+}
+
+struct Drawn {
+    parser: vt100::Parser,
+    raw: Vec<u8>,
+    /// Whether the program has closed its end.
+    is_over: bool,
+}
+
 struct Terminal {
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
     keys: Box<dyn std::io::Write + Send>,
-    seen: Arc<Mutex<(vt100::Parser, Vec<u8>)>>,
+    seen: Arc<Seen>,
 }
 
 impl Terminal {
@@ -41,29 +54,34 @@ impl Terminal {
         let child = pty.slave.spawn_command(command).unwrap();
         drop(pty.slave);
         let mut reader = pty.master.try_clone_reader().unwrap();
-        let seen = Arc::new(Mutex::new((
-            vt100::Parser::new(rows.try_into().unwrap(), cols.try_into().unwrap(), 0),
-            Vec::new(),
-        )));
+        let parser = vt100::Parser::new(rows.try_into().unwrap(), cols.try_into().unwrap(), 0);
+        let drawn = Mutex::new(Drawn { parser, raw: Vec::new(), is_over: false });
+        let seen = Arc::new(Seen { drawn, changed: Condvar::new() });
         let sink = Arc::clone(&seen);
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
-            while let Ok(n @ 1..) = reader.read(&mut bytes) {
-                let mut seen = sink.lock().unwrap();
-                seen.0.process(&bytes[..n]);
-                seen.1.extend_from_slice(&bytes[..n]);
+            loop {
+                let read = reader.read(&mut bytes);
+                let mut drawn = sink.drawn.lock().unwrap();
+                match read {
+                    Ok(n @ 1..) => {
+                        drawn.parser.process(&bytes[..n]);
+                        drawn.raw.extend_from_slice(&bytes[..n]);
+                    }
+                    _ => drawn.is_over = true,
+                }
+                sink.changed.notify_all();
+                if drawn.is_over {
+                    return;
+                }
             }
         });
         let keys = pty.master.take_writer().unwrap();
         Self { child, master: pty.master, keys, seen }
     }
 
-    fn screen(&self) -> String {
-        self.seen.lock().unwrap().0.screen().contents()
-    }
-
     fn raw(&self) -> String {
-        String::from_utf8_lossy(&self.seen.lock().unwrap().1).into_owned()
+        String::from_utf8_lossy(&self.seen.drawn.lock().unwrap().raw).into_owned()
     }
 
     fn press(&mut self, keys: &str) {
@@ -71,51 +89,36 @@ impl Terminal {
         self.keys.flush().unwrap();
     }
 
+    /// Waits until something holds of what is drawn.
+    fn wait(&self, what: &str, holds: impl Fn(&Drawn) -> bool) -> String {
+        let drawn = self.seen.drawn.lock().unwrap();
+        let (drawn, _) = self.seen.changed.wait_timeout_while(drawn, PATIENCE, |drawn| !holds(drawn)).unwrap();
+        let screen = drawn.parser.screen().contents();
+        assert!(holds(&drawn), "{what:?} does not appear on\n{screen}");
+        screen
+    }
+
     /// Waits until the screen says something.
     fn until(&self, what: &str) -> String {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let screen = self.screen();
-            if screen.contains(what) {
-                return screen;
-            }
-            assert!(Instant::now() < end, "{what:?} does not appear on\n{screen}");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        self.wait(what, |drawn| drawn.parser.screen().contents().contains(what))
     }
 
+    /// Waits until it has ended.
     fn end(&mut self) -> u32 {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.exit_code();
-            }
-            assert!(Instant::now() < end, "it does not end:\n{}", self.screen());
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        self.wait("the end", |drawn| drawn.is_over);
+        self.child.wait().unwrap().exit_code()
     }
 
-    /// The modes that were turned on are off again, in the order in which they have to be.
+    /// The modes that were turned on are off again.
     fn is_given_back(&self) -> bool {
-        // What was written last may still be on its way.
-        let end = Instant::now() + PATIENCE;
-        while Instant::now() < end {
-            let raw = self.raw();
-            let last = |on: &str, off: &str| raw.rfind(off) > raw.rfind(on) && raw.contains(on);
-            let seen = self.seen.lock().unwrap();
-            let screen = seen.0.screen();
-            if last("\u{1b}[?1049h", "\u{1b}[?1049l")
-                && last("\u{1b}[?2004h", "\u{1b}[?2004l")
-                && last("\u{1b}[?25l", "\u{1b}[?25h")
-                && !screen.alternate_screen()
-                && screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None
-            {
-                return true;
-            }
-            drop(seen);
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        false
+        let drawn = self.seen.drawn.lock().unwrap();
+        let (raw, screen) = (String::from_utf8_lossy(&drawn.raw), drawn.parser.screen());
+        let is_off = |on: &str, off: &str| raw.contains(on) && raw.rfind(off) > raw.rfind(on);
+        is_off("\u{1b}[?1049h", "\u{1b}[?1049l")
+            && is_off("\u{1b}[?2004h", "\u{1b}[?2004l")
+            && is_off("\u{1b}[?25l", "\u{1b}[?25h")
+            && !screen.alternate_screen()
+            && screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None
     }
 
     /// Whether lines and echo are left to the program.
@@ -137,6 +140,7 @@ fn the_demo_from_the_failure_to_the_replay_and_back_to_the_shell() {
     terminal.press("type:schema");
     terminal.until("type:schema");
     terminal.press("\r");
+    terminal.until("422   record.loyalty_tier");
     terminal.press("G");
     terminal.press("\r");
     terminal.until("A field of the record does not exist in the object's schema.");
@@ -156,7 +160,7 @@ fn the_demo_from_the_failure_to_the_replay_and_back_to_the_shell() {
     terminal.press("F");
     terminal.until("the schema has the field now");
     terminal.press("c");
-    terminal.until("one first");
+    terminal.until("sends them");
     terminal.press("\r");
     let screen = terminal.until("none was applied");
     assert!(screen.contains("finished") && screen.contains("Everything that was sent was accepted."), "{screen}");
@@ -249,7 +253,14 @@ fn resizing_and_too_small_a_terminal() {
     terminal.until("record.total");
     assert!(!terminal.raw().contains("\u{1b}[38;"), "no colour was asked for");
     let resize = |terminal: &Terminal, rows: u16, cols: u16| {
-        terminal.seen.lock().unwrap().0.screen_mut().set_size(rows.try_into().unwrap(), cols.try_into().unwrap());
+        terminal
+            .seen
+            .drawn
+            .lock()
+            .unwrap()
+            .parser
+            .screen_mut()
+            .set_size(rows.try_into().unwrap(), cols.try_into().unwrap());
         terminal.master.resize(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).unwrap();
     };
     resize(&terminal, 8, 30);

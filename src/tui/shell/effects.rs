@@ -16,11 +16,12 @@ use super::{Heard, Settings};
 use crate::capture::{DEFAULT_TARGET, export};
 use crate::config::read_token;
 use crate::domain::arrivals::hour_of;
+use crate::domain::filter::Filter;
 use crate::domain::ids::{RunId, WriteId};
-use crate::domain::run::RunState;
+use crate::domain::state::Event as StateEvent;
 use crate::domain::time::Timestamp;
 use crate::render::count::writes;
-use crate::replay::{Event, HttpTransport, Prepared, Replay, Report, RunOptions, Wanted, prepare};
+use crate::replay::{Event, HttpTransport, Prepared, Replay, Report, RunOptions, SendOptions, prepare};
 use crate::store::{CountBy, HistoryEntry, OpenOptions, PageRequest, Settled, Store, StoreError};
 use crate::tui::msg::{Chosen, Closed, Detail, Effect, Job, Msg, Overview, Part, Rows, Start, Terms};
 use crate::tui::typing::VALUES;
@@ -216,8 +217,7 @@ impl World {
             targets: store.targets().await?,
             windows: store.key_windows(self.settings.config.windows(), self.target(), now).await?,
             fields: store.record_fields().await?,
-            last_id: store.last_id().await?,
-            running: store.runs(5).await?.iter().filter(|r| r.state == RunState::Running).map(|r| r.id).collect(),
+            last_id: Some(store.last_id().await?),
         };
         Ok(Msg::Overview(Box::new(overview)))
     }
@@ -262,14 +262,14 @@ impl World {
                 ));
             }
         };
-        let wanted = Wanted {
+        let options = SendOptions {
             target: config.target(&name),
             base_url: self.settings.base_url.clone(),
             pace: terms.pace,
             allowed: terms.allowed,
             new_key: terms.new_key,
         };
-        prepare(store, data, wanted, now).await.map_err(in_words)
+        prepare(store, data, options, now).await.map_err(in_words)
     }
 
     async fn start(self: Arc<Self>, start: Start) {
@@ -282,31 +282,31 @@ impl World {
     async fn send(self: &Arc<Self>, start: Start) -> Result<Report, String> {
         let store = self.store().ok_or("the file is not open")?;
         let prepared = Prepared::clone(&start.prepared);
-        let Prepared { wanted, plan, base_url, last_id, .. } = prepared;
+        let Prepared { options: sending, plan, base_url, last_id, .. } = prepared;
         let base_url = base_url.ok_or("nobody has said where the target is")?;
         let token = match &self.settings.demo {
             Some(demo) => Some(demo.token.clone()),
-            None => read_token(&wanted.target).map_err(|e| e.to_string())?,
+            None => read_token(&sending.target).map_err(|e| e.to_string())?,
         };
         let in_words = |error: StoreError| error.to_string();
         let now = Timestamp::now();
-        store.bind_target(&wanted.target.name, &base_url, &self.settings.operator, now).await.map_err(in_words)?;
-        let transport = HttpTransport::new(&wanted.target, token.as_deref()).map_err(|e| e.to_string())?;
+        store.bind_target(&sending.target.name, &base_url, &self.settings.operator, now).await.map_err(in_words)?;
+        let transport = HttpTransport::new(&sending.target, token.as_deref()).map_err(|e| e.to_string())?;
         let options = RunOptions {
             base_url,
-            allowed: wanted.allowed,
-            pace: wanted.pace,
+            allowed: sending.allowed,
+            pace: sending.pace,
             canaries: start.canaries,
             max_attempts: start.max_attempts,
             max_failures: FAILURES,
-            new_key: wanted.new_key,
+            new_key: sending.new_key,
             alongside: false,
             operator: self.settings.operator.clone(),
             reason: start.reason,
             query: start.query,
             filter: start.filter,
             last_id,
-            target: wanted.target,
+            target: sending.target,
         };
         let (events, mut happened) = tokio::sync::mpsc::unbounded_channel();
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
@@ -397,13 +397,7 @@ impl World {
         }
     }
 
-    async fn settle(
-        &self,
-        store: &Store,
-        ids: Vec<WriteId>,
-        event: crate::domain::state::Event,
-        reason: Option<String>,
-    ) {
+    async fn settle(&self, store: &Store, ids: Vec<WriteId>, event: StateEvent, reason: Option<String>) {
         let total = ids.len();
         let mut settled = Settled::default();
         self.gives_up.store(false, Ordering::Relaxed);
@@ -431,7 +425,7 @@ impl World {
         self.tell(Msg::Settled(event, Ok(settled)));
     }
 
-    async fn export(self: &Arc<Self>, store: &Arc<Store>, filter: crate::domain::filter::Filter, path: PathBuf) {
+    async fn export(self: &Arc<Self>, store: &Arc<Store>, filter: Filter, path: PathBuf) {
         let (store, windows, shown) = (Arc::clone(store), self.settings.config.windows(), path.display().to_string());
         let world = Arc::clone(self);
         self.gives_up.store(false, Ordering::Relaxed);

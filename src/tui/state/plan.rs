@@ -86,8 +86,8 @@ impl PlanScreen {
         if count == 0 || prepared.base_url.is_none() || self.purpose == Purpose::DryRun {
             return None;
         }
-        if prepared.wanted.target.confirm {
-            return Some(Confirm::Target(prepared.wanted.target.name.clone()));
+        if prepared.options.target.confirm {
+            return Some(Confirm::Target(prepared.options.target.name.clone()));
         }
         let overridden = !self.overridden().is_empty();
         Some(if count > MANY || overridden { Confirm::Count(count) } else { Confirm::Enter })

@@ -62,7 +62,7 @@ pub struct RunScreen {
 impl RunScreen {
     /// A run of this process.
     pub fn own(prepared: Arc<Prepared>, now: Timestamp) -> Self {
-        let asked = prepared.wanted.pace;
+        let asked = prepared.options.pace;
         let (total, began) = (prepared.plan.send.len() as u64, Some(now));
         let prepared = Some(prepared);
         Self { prepared, total, asked, began, is_following: true, ..Self::default() }

@@ -74,7 +74,7 @@ fn a_target_that_asks_for_it_gets_its_name_typed() {
     let mut runner = Runner::new(SIZE, DARK);
     runner.keys("r");
     let mut prepared = values::prepared(3, 0, Vec::new());
-    prepared.wanted.target.confirm = true;
+    prepared.options.target.confirm = true;
     let ticket = runner.app.plan.as_ref().unwrap().ticket;
     runner.hear(Msg::Prepared(ticket, Ok(Box::new(prepared))));
     runner.keys("enter enter");
@@ -186,7 +186,7 @@ fn what_comes_in_while_a_reason_is_typed_is_not_meant() {
     runner.keys("d");
     runner.types("why");
     let mut later = values::overview();
-    later.last_id = WriteId(20_000);
+    later.last_id = Some(WriteId(20_000));
     runner.hear(Msg::Overview(Box::new(later)));
     runner.keys("enter");
     assert!(runner.last().contains("max: Some(9999)"), "{}", runner.last());

@@ -19,7 +19,7 @@ use crate::domain::state::Standing;
 use crate::domain::target::{KnownTarget, TargetSettings};
 use crate::domain::time::Timestamp;
 use crate::domain::write::{BodyOrigin, FailedWrite, Failure, WriteView};
-use crate::replay::{PaceSettings, Prepared, Wanted};
+use crate::replay::{PaceSettings, Prepared, SendOptions};
 use crate::store::{Count, HistoryEntry};
 use crate::tui::msg::{Detail, Overview};
 
@@ -165,8 +165,7 @@ pub fn overview() -> Overview {
         }],
         windows: KeyWindows { first_ends: Some((WriteId(16), now().plus(Duration::from_mins(95)))), ended: 0 },
         fields: vec!["email".to_owned(), "loyalty_tier".to_owned()],
-        running: Vec::new(),
-        last_id: WriteId(9999),
+        last_id: Some(WriteId(9999)),
     }
 }
 
@@ -227,7 +226,7 @@ pub fn prepared(send: usize, refused: usize, allowed: Vec<Hazard>) -> Prepared {
     }
     let target = TargetSettings::new("production");
     Prepared {
-        wanted: Wanted { target, base_url: None, pace: PaceSettings::default(), allowed, new_key: false },
+        options: SendOptions { target, base_url: None, pace: PaceSettings::default(), allowed, new_key: false },
         plan,
         base_url: BaseUrl::parse("https://api.example.org/v1").ok(),
         last_id: WriteId(9999),

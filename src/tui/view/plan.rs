@@ -23,15 +23,7 @@ pub(super) fn draw(app: &App, area: Rect, p: &mut Painter<'_>) {
 
 /// How many lines it has.
 pub fn length(app: &App) -> usize {
-    app.plan.as_ref().map_or(0, |plan| lines(app, plan, Screen::width(app)).len())
-}
-
-struct Screen;
-
-impl Screen {
-    fn width(app: &App) -> u16 {
-        app.size.0
-    }
+    app.plan.as_ref().map_or(0, |plan| lines(app, plan, app.size.0).len())
 }
 
 fn lines(app: &App, plan: &PlanScreen, width: u16) -> Vec<(Role, String)> {
@@ -65,11 +57,11 @@ fn lines(app: &App, plan: &PlanScreen, width: u16) -> Vec<(Role, String)> {
     if let Some(reason) = &plan.reason {
         say(Role::Text, &format!("  reason    {reason}"));
     }
-    let bound = app.overview.targets.iter().any(|t| t.name == prepared.wanted.target.name && t.base_url.is_some());
+    let bound = app.overview.targets.iter().any(|t| t.name == prepared.options.target.name && t.base_url.is_some());
     if let Some(base) = prepared.base_url.as_ref().filter(|_| !bound) {
         say(
             Role::Warn,
-            &format!("  binds     this file sends target {} to {base} from now on", prepared.wanted.target.name),
+            &format!("  binds     this file sends target {} to {base} from now on", prepared.options.target.name),
         );
     }
     say(Role::Text, "");

@@ -103,7 +103,7 @@ fn about(app: &App, run: &RunScreen, area: Rect, p: &mut Painter<'_>) {
         parts.push(format!("by {} on {}", known.operator.name, known.operator.host));
         parts.extend(known.reason.clone());
     } else if let Some(prepared) = &run.prepared {
-        parts.push(format!("to {}", prepared.wanted.target.name));
+        parts.push(format!("to {}", prepared.options.target.name));
     }
     if let Some(began) = run.began {
         parts.push(human_length(run.ended.unwrap_or(app.now).since(began)));
