@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::domain::endpoint::{ASSUMED_MATCH_KEY, ASSUMED_PATH, BaseUrl, EndpointOrigin, EndpointPath};
+use crate::domain::run::Operator;
+use crate::domain::secrets::Scrubber;
 use crate::domain::target::TargetSettings;
 use crate::domain::time::Timestamp;
 
@@ -28,6 +30,10 @@ pub struct Binding {
     pub match_key: Option<String>,
     /// `--source`, for lines that name none.
     pub source: Option<String>,
+    /// Who takes lines in that an export wrote: those keep what they were. Without anyone such lines are failures like others.
+    pub exports: Option<Operator>,
+    /// Blanks secrets in what is kept.
+    pub scrubber: Scrubber,
     /// When the lines came in.
     pub now: Timestamp,
 }

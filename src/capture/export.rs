@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::domain::filter::Filter;
+use crate::domain::ids::WriteId;
 use crate::domain::time::Timestamp;
-use crate::render::json;
-use crate::store::{Order, PageRequest, Sort, Store, StoreError};
+use crate::render::export::{Beside, export};
+use crate::store::{LaneCache, Order, PageRequest, Sort, Store, StoreError};
 
 /// Why an export broke off.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +29,16 @@ pub enum ExportError {
     /// A line can't be written.
     #[error(transparent)]
     Write(#[from] std::io::Error),
+    /// A write can't be read. All others are there.
+    #[error("write {id}: {why}; it was left out, the other {count} writes were exported (see dlq doctor)")]
+    Damaged {
+        /// The first such write.
+        id: WriteId,
+        /// What is wrong with it.
+        why: String,
+        /// How many others were written.
+        count: u64,
+    },
     /// Someone ended it.
     #[error("the export was given up; the file is gone")]
     GivenUp,
@@ -49,7 +60,7 @@ pub fn to_new_file(
 ) -> Result<u64, ExportError> {
     let mut out = BufWriter::new(new_file(path)?);
     let exported = to_writer(store, filter, windows, &mut out, goes_on);
-    if exported.is_err() {
+    if exported.as_ref().is_err_and(|error| !matches!(error, ExportError::Damaged { .. })) {
         // Half an export looks like a whole one.
         let _ = std::fs::remove_file(path);
     }
@@ -76,22 +87,40 @@ pub fn to_writer(
 ) -> Result<u64, ExportError> {
     let order = Order { sort: Sort::Id, descending: false };
     let (mut after, mut count) = (None, 0);
+    let (mut damaged, lanes) = (Vec::new(), LaneCache::default());
     loop {
-        let request = PageRequest { filter: filter.clone(), order, after, backward: false, limit: PAGE, bodies: true };
+        let lanes = lanes.clone();
+        let request =
+            PageRequest { filter: filter.clone(), order, after, backward: false, limit: PAGE, bodies: true, lanes };
         let page = store.page(request, windows.clone(), Timestamp::now()).wait()?;
+        damaged.extend(page.damaged);
         for view in &page.writes {
             let id = view.write.id;
-            let evidence = if view.body.is_none() { store.evidence(id).wait()? } else { None };
-            let captured = match view.write.revision {
-                0 => None,
-                _ => store.revisions(id).wait()?.into_iter().next().and_then(|first| first.body),
+            let mut beside = Beside {
+                evidence: if view.body.is_none() { store.evidence(id).wait()? } else { None },
+                captured: match view.write.revision {
+                    0 => None,
+                    _ => store.revisions(id).wait()?.into_iter().next().and_then(|first| first.body),
+                },
+                ..Beside::default()
             };
-            writeln!(out, "{}", json::export(view, captured.as_deref(), evidence.as_deref()))?;
+            if let Some(parent) = view.write.parent {
+                beside.parent = store.as_parent(parent).wait()?;
+            }
+            if view.write.attempts > 0 {
+                beside.last_attempt = store.last_attempt(id).wait()?;
+                let open = beside.last_attempt.as_ref().filter(|attempt| attempt.outcome.is_none());
+                beside.in_flight_since = open.map(|attempt| attempt.started_at);
+            }
+            writeln!(out, "{}", export(view, &beside))?;
             count += 1;
         }
         after = page.next;
         if after.is_none() {
-            return Ok(count);
+            return damaged
+                .into_iter()
+                .next()
+                .map_or(Ok(count), |(id, why)| Err(ExportError::Damaged { id, why, count }));
         }
         if !goes_on(count) {
             return Err(ExportError::GivenUp);

@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::{Duration, Instant};
 
 use super::binding::Binding;
 use super::input::{Input, InputError, Line, total_size};
@@ -13,7 +15,7 @@ use super::shapes::read_line;
 use crate::domain::endpoint::{EndpointOrigin, is_upsert};
 use crate::domain::json;
 use crate::domain::write::BodyOrigin;
-use crate::store::{IngestCache, Ingested, Prepared, Reply, Store, StoreError};
+use crate::store::{IngestCache, Ingested, Prepared, RefusedLine, Reply, Store, StoreError};
 
 /// What to read, and how.
 #[derive(Debug)]
@@ -41,6 +43,10 @@ pub struct Summary {
     pub rejected: u64,
     /// Of those taken in: failures whose endpoint had to be assumed, which are not sent.
     pub assumed: u64,
+    /// Of those taken in: failures that their producer dates later than now.
+    pub from_the_future: u64,
+    /// Lines of an export that say that a write is settled which is open here.
+    pub open_here: u64,
     /// Of those taken in: upserts whose body was put together again without a match key.
     pub unmatched: u64,
 }
@@ -84,58 +90,97 @@ const BATCH_BYTES: usize = 4 << 20;
 /// Batches on their way to the writer.
 const IN_FLIGHT: usize = 2;
 
-/// Takes the inputs in. `stop` ends it after the line in hand; `watch` is called now and then.
+/// What was read is committed after so long, also while more may come.
+const COMMIT_AFTER: Duration = Duration::from_millis(500);
+/// Bunches of lines on their way from the thread that reads.
+const BUNCHES: usize = 8;
+/// How often a stop is looked for while nothing comes.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Takes the inputs in. Once `stop` is set, what was read is taken in and committed, and no more is read. `watch` is called
+/// now and then.
 pub fn ingest(
     store: &Store,
     options: &IngestOptions,
-    stop: &AtomicBool,
+    stop: &Arc<AtomicBool>,
     watch: &mut dyn FnMut(Progress),
 ) -> Result<Summary, IngestError> {
     let position = Arc::new(AtomicU64::new(0));
     let total = total_size(&options.inputs);
+    let scrubber = options.binding.scrubber.clone();
+    let rejects = Rejects::new(&options.rejects, &options.inputs, scrubber)
+        .map_err(|why| IngestError::Rejects { path: options.rejects.clone(), why })?;
     // All inputs are opened first: a wrong name is told before anything is done.
     let inputs = options
         .inputs
         .iter()
-        .map(|path| Input::open(path, &position))
+        .map(|path| Input::open(path, rejects.limit_of(path), &position))
         .collect::<Result<Vec<_>, _>>()
         .map_err(IngestError::Open)?;
     let mut session = Session {
         store,
         options,
         cache: IngestCache::default(),
-        rejects: Rejects::new(&options.rejects, &options.inputs),
+        rejects,
         batch: Vec::new(),
         batch_bytes: 0,
         in_flight: VecDeque::new(),
         summary: Summary::default(),
+        oldest: None,
     };
+    let bunches = read_ahead(inputs, Arc::clone(stop));
     let mut result = Ok(());
-    'inputs: for mut input in inputs {
-        loop {
-            if stop.load(Ordering::Relaxed) {
-                break 'inputs;
-            }
-            match input.next_line() {
-                Ok(Some(line)) => {
-                    session.take(&line)?;
-                    if session.summary.read.is_multiple_of(256) {
-                        watch(Progress { bytes: position.load(Ordering::Relaxed), total, summary: session.summary });
-                    }
+    loop {
+        let patience = session.oldest.map_or(LOOK, |oldest| COMMIT_AFTER.saturating_sub(oldest.elapsed()).min(LOOK));
+        match bunches.recv_timeout(patience) {
+            Ok(Ok(lines)) => {
+                for line in &lines {
+                    session.take(line)?;
                 }
-                Ok(None) => break,
-                Err(error) => {
-                    // What came before the break is kept.
-                    result = Err(IngestError::Read(error));
-                    break 'inputs;
-                }
+                watch(Progress { bytes: position.load(Ordering::Relaxed), total, summary: session.summary });
             }
+            // What came before the break is kept.
+            Ok(Err(error)) => {
+                result = Err(IngestError::Read(error));
+                break;
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+            // The thread that reads may be waiting for a line that never comes.
+            Err(RecvTimeoutError::Timeout) if stop.load(Ordering::Relaxed) => break,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if session.oldest.is_some_and(|oldest| oldest.elapsed() >= COMMIT_AFTER) {
+            session.commit()?;
         }
     }
     let stopped = stop.load(Ordering::Relaxed) || result.is_err();
     session.finish(stopped)?;
     watch(Progress { bytes: position.load(Ordering::Relaxed), total, summary: session.summary });
     result.map(|()| session.summary)
+}
+
+/// Reads in a thread of its own, which ends with its inputs, or after the line in hand once `stop` is set.
+fn read_ahead(inputs: Vec<Input>, stop: Arc<AtomicBool>) -> Receiver<Result<Vec<Line>, InputError>> {
+    let (sender, receiver) = sync_channel(BUNCHES);
+    std::thread::spawn(move || {
+        for mut input in inputs {
+            loop {
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                let bunch = match input.next_lines() {
+                    Ok(Some(lines)) => Ok(lines),
+                    Ok(None) => break,
+                    Err(error) => Err(error),
+                };
+                let broke = bunch.is_err();
+                if sender.send(bunch).is_err() || broke {
+                    return;
+                }
+            }
+        }
+    });
+    receiver
 }
 
 struct Session<'a> {
@@ -147,6 +192,8 @@ struct Session<'a> {
     batch_bytes: usize,
     in_flight: VecDeque<Reply<Ingested>>,
     summary: Summary,
+    /// Since when something waits to be committed.
+    oldest: Option<Instant>,
 }
 
 impl Session<'_> {
@@ -155,6 +202,7 @@ impl Session<'_> {
             return Ok(());
         }
         self.summary.read += 1;
+        self.oldest.get_or_insert_with(Instant::now);
         let inner = inside_reject(&line.bytes);
         let raw = inner.as_deref().unwrap_or(&line.bytes);
         let len = if inner.is_some() { raw.len() as u64 } else { line.len };
@@ -175,7 +223,8 @@ impl Session<'_> {
                     && captured.lanes.is_empty();
                 self.summary.unmatched += u64::from(unmatched);
                 self.batch_bytes += captured.body.len() + 1024;
-                self.batch.push(Prepared::new(captured));
+                self.summary.from_the_future += u64::from(captured.is_from_the_future());
+                self.batch.push(Prepared::new(captured).from_line(line.number, raw));
                 if self.batch.len() >= BATCH || self.batch_bytes >= BATCH_BYTES {
                     self.send_batch()?;
                 }
@@ -194,8 +243,19 @@ impl Session<'_> {
         IngestError::Rejects { path: self.options.rejects.clone(), why }
     }
 
+    /// Sends what waits to the store, and waits until it is committed.
+    fn commit(&mut self) -> Result<(), IngestError> {
+        self.send_batch()?;
+        while !self.in_flight.is_empty() {
+            self.settle_oldest()?;
+        }
+        // Lines that the store refused.
+        self.rejects.flush().map_err(|why| self.rejects_failed(why))
+    }
+
     fn send_batch(&mut self) -> Result<(), IngestError> {
         self.batch_bytes = 0;
+        self.oldest = None;
         let batch = std::mem::take(&mut self.batch);
         if !batch.is_empty() {
             self.in_flight.push_back(self.store.ingest(batch, &self.cache));
@@ -212,18 +272,18 @@ impl Session<'_> {
             let done = reply.wait()?;
             self.summary.inserted += done.inserted;
             self.summary.repeated += done.repeated;
+            self.summary.open_here += done.open_here.len() as u64;
+            for RefusedLine { line, why, raw } in done.refused {
+                self.reject(line, &why, &raw)?;
+            }
         }
         Ok(())
     }
 
     /// `stopped`: not everything was read, so a rejects file that is being read must stay.
     fn finish(&mut self, stopped: bool) -> Result<(), IngestError> {
-        self.send_batch()?;
-        while !self.in_flight.is_empty() {
-            self.settle_oldest()?;
-        }
-        let rejects = std::mem::replace(&mut self.rejects, Rejects::new(&self.options.rejects, &[]));
-        let done = if stopped { rejects.keep() } else { rejects.finish() };
+        self.commit()?;
+        let done = if stopped { self.rejects.keep() } else { self.rejects.finish() };
         done.map_err(|why| self.rejects_failed(why))
     }
 }

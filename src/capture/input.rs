@@ -36,17 +36,26 @@ pub(super) struct Line {
 /// An opened input.
 pub(super) struct Input {
     name: String,
-    reader: Box<dyn BufRead>,
+    source: Source,
     number: u64,
 }
 
+enum Source {
+    /// Nothing was read: a pipe may have nothing yet.
+    Unread(Counted<io::Take<Box<dyn Read + Send>>>),
+    Read(BufReader<Box<dyn Read + Send>>),
+}
+
+const BUFFER: usize = 256 << 10;
+
 impl Input {
-    /// Opens a file, or stdin for `-`. `position` counts the bytes that were taken from it, before decompression.
-    pub(super) fn open(path: &Path, position: &Arc<AtomicU64>) -> Result<Self, InputError> {
+    /// Opens a file, or stdin for `-`; nothing is read yet. `position` counts the bytes that are taken from it, before
+    /// decompression; at most `limit` of them are read.
+    pub(super) fn open(path: &Path, limit: Option<u64>, position: &Arc<AtomicU64>) -> Result<Self, InputError> {
         let stdin = path == Path::new("-");
         let name = if stdin { "stdin".to_owned() } else { path.display().to_string() };
         let at = |why| InputError { name: name.clone(), why };
-        let raw: Box<dyn Read> = if stdin {
+        let raw: Box<dyn Read + Send> = if stdin {
             Box::new(io::stdin())
         } else {
             let file = File::open(path).map_err(at)?;
@@ -55,32 +64,64 @@ impl Input {
             }
             Box::new(file)
         };
-        let mut counted = Counted { inner: raw, position: Arc::clone(position) };
-        let magic = first_bytes(&mut counted).map_err(at)?;
-        let zipped = (magic.starts_with(&[0x1f, 0x8b]), magic.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]));
-        let counted = BufReader::with_capacity(256 << 10, io::Cursor::new(magic).chain(counted));
-        let reader: Box<dyn BufRead> = match zipped {
-            (true, _) => Box::new(BufReader::with_capacity(256 << 10, flate2::bufread::MultiGzDecoder::new(counted))),
-            (_, true) => {
-                let decoder = zstd::stream::read::Decoder::with_buffer(counted).map_err(at)?;
-                Box::new(BufReader::with_capacity(256 << 10, decoder))
+        let raw = Counted { inner: raw.take(limit.unwrap_or(u64::MAX)), position: Arc::clone(position) };
+        Ok(Self { name, source: Source::Unread(raw), number: 0 })
+    }
+
+    /// At least one line, and all others that are there without waiting; `None` at the end.
+    pub(super) fn next_lines(&mut self) -> Result<Option<Vec<Line>>, InputError> {
+        let mut lines = Vec::new();
+        while lines.is_empty() || self.has_line() {
+            match self.next_line()? {
+                Some(line) => lines.push(line),
+                None => break,
             }
-            _ => Box::new(counted),
-        };
-        Ok(Self { name, reader, number: 0 })
+        }
+        Ok(Some(lines).filter(|lines| !lines.is_empty()))
+    }
+
+    /// Whether a whole line was read already.
+    fn has_line(&self) -> bool {
+        match &self.source {
+            Source::Read(reader) => memchr::memchr(b'\n', reader.buffer()).is_some(),
+            Source::Unread(_) => false,
+        }
+    }
+
+    /// The reader, once the first bytes have told what it has to decode.
+    fn reader(&mut self) -> io::Result<&mut BufReader<Box<dyn Read + Send>>> {
+        if let Source::Unread(raw) = &mut self.source {
+            let magic = first_bytes(raw)?;
+            let zipped = (magic.starts_with(&[0x1f, 0x8b]), magic.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]));
+            let empty =
+                Counted { inner: (Box::new(io::empty()) as Box<dyn Read + Send>).take(0), position: Arc::default() };
+            let raw = io::Cursor::new(magic).chain(std::mem::replace(raw, empty));
+            let decoded: Box<dyn Read + Send> = match zipped {
+                (true, _) => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(BUFFER, raw))),
+                (_, true) => Box::new(zstd::stream::read::Decoder::with_buffer(BufReader::with_capacity(BUFFER, raw))?),
+                _ => Box::new(raw),
+            };
+            self.source = Source::Read(BufReader::with_capacity(BUFFER, decoded));
+        }
+        match &mut self.source {
+            Source::Read(reader) => Ok(reader),
+            Source::Unread(_) => Err(io::Error::other("not opened")),
+        }
     }
 
     /// The next line; `None` at the end.
-    pub(super) fn next_line(&mut self) -> Result<Option<Line>, InputError> {
+    fn next_line(&mut self) -> Result<Option<Line>, InputError> {
         let mut bytes = Vec::new();
         let mut len = 0u64;
         let mut cut = false;
         loop {
-            let chunk = match self.reader.fill_buf() {
+            let number = self.number;
+            let filled = self.reader().and_then(|reader| reader.fill_buf());
+            let chunk = match filled {
                 Ok(chunk) => chunk,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(why) => {
-                    let why = io::Error::new(why.kind(), format!("broke off after line {}: {why}", self.number));
+                    let why = io::Error::new(why.kind(), format!("broke off after line {number}: {why}"));
                     return Err(InputError { name: self.name.clone(), why });
                 }
             };
@@ -102,8 +143,11 @@ impl Input {
                 }
             }
             let used = part.len() + usize::from(end.is_some());
-            self.reader.consume(used);
-            if end.is_some() {
+            let ended = end.is_some();
+            if let Source::Read(reader) = &mut self.source {
+                reader.consume(used);
+            }
+            if ended {
                 break;
             }
         }
@@ -120,10 +164,14 @@ impl Input {
     }
 }
 
-/// The first four bytes, or as many as there are: a pipe may give them one by one.
+/// The first bytes: as many as it takes to tell what they begin. A pipe may give them one by one, and after the first there
+/// may be no more for a long time.
 fn first_bytes(reader: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut first = Vec::with_capacity(4);
-    reader.take(4).read_to_end(&mut first)?;
+    reader.by_ref().take(1).read_to_end(&mut first)?;
+    if matches!(first.first(), Some(0x1f | 0x28)) {
+        reader.take(3).read_to_end(&mut first)?;
+    }
     Ok(first)
 }
 

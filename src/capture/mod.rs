@@ -3,6 +3,7 @@
 
 mod binding;
 pub mod export;
+mod exported;
 mod fields;
 mod headers;
 mod ingest;

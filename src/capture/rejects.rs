@@ -1,8 +1,12 @@
 //! The rejects file: what could not be taken in, with the reason, kept for whoever mends it. The same line once.
+//!
+//! Any number of processes append to it, and one that takes it in replaces it by what remains. All of that happens under
+//! the file's own lock, and only on the file that is under its name when the lock is held: what was replaced meanwhile is
+//! opened again.
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -11,127 +15,234 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::domain::identity::Sha;
 use crate::domain::json::{self, Node};
-use crate::domain::secrets::scrub_line;
+use crate::domain::secrets::Scrubber;
 
-/// Where rejects go. The file is opened when the first one comes.
+/// Where rejects go.
 pub(super) struct Rejects {
     path: PathBuf,
-    /// Set when the input is this very file: what remains is written beside it and takes its place at the end.
-    replacement: Option<PathBuf>,
-    open: Option<Open>,
+    scrubber: Scrubber,
+    /// The file that is being taken in, if the input is the rejects file itself: by the end it holds what remains.
+    own: Option<Own>,
+    /// Lines that were added and are not in the file yet.
+    waiting: Vec<Entry>,
+    bytes: usize,
+    seen: Seen,
 }
 
-struct Open {
-    file: BufWriter<File>,
-    /// 16 bytes for each line that is in the file.
-    seen: HashSet<[u8; 16]>,
+/// The rejects file as an input.
+struct Own {
+    id: FileId,
+    /// How long it was when it was opened: so much of it is read.
+    upto: u64,
+    /// What remains of it: kept aside until all of it was read.
+    remains: Vec<Entry>,
 }
+
+struct Entry {
+    fingerprint: Fingerprint,
+    line: Vec<u8>,
+}
+
+/// What names a file whatever it is called.
+type FileId = (u64, u64);
+type Fingerprint = [u8; 16];
+
+/// The lines that are known to be in a file, up to a length of it.
+#[derive(Default)]
+struct Seen {
+    file: Option<FileId>,
+    upto: u64,
+    lines: HashSet<Fingerprint>,
+}
+
+/// As many bytes wait before they are written.
+const MOST_WAITING: usize = 1 << 20;
 
 impl Rejects {
-    pub(super) fn new(path: &Path, inputs: &[PathBuf]) -> Self {
-        let same = inputs.iter().any(|input| same_file(input, path));
-        let replacement = same.then(|| {
-            let mut name = path.as_os_str().to_owned();
-            name.push(".new");
-            PathBuf::from(name)
-        });
-        Self { path: path.to_owned(), replacement, open: None }
+    pub(super) fn new(path: &Path, inputs: &[PathBuf], scrubber: Scrubber) -> std::io::Result<Self> {
+        let is_input = inputs.iter().any(|input| same_file(input, path)) && !is_device(path);
+        let own = if is_input {
+            // Under the lock: whole lines, and then what others append.
+            let found = locked(path)?.metadata()?;
+            Some(Own { id: (found.dev(), found.ino()), upto: found.len(), remains: Vec::new() })
+        } else {
+            None
+        };
+        Ok(Self { path: path.to_owned(), scrubber, own, waiting: Vec::new(), bytes: 0, seen: Seen::default() })
     }
 
-    /// Adds a reject, without its secrets, unless the same line is there already.
+    /// Adds a reject, without its secrets. The same line stands in the file once.
     pub(super) fn add(&mut self, line: u64, reason: &str, raw: &[u8]) -> std::io::Result<()> {
-        let clean = scrub_line(raw);
-        let open = self.opened()?;
-        if !open.seen.insert(fingerprint(&clean)) {
-            return Ok(());
-        }
+        let clean = self.scrubber.line(raw);
+        let fingerprint = fingerprint(&clean);
         let mut entry = serde_json::Map::new();
         entry.insert("line".to_owned(), line.into());
-        entry.insert("reason".to_owned(), reason.into());
+        entry.insert("reason".to_owned(), self.scrubber.text(reason).into());
         match String::from_utf8(clean) {
             Ok(text) => entry.insert("raw".to_owned(), text.into()),
             Err(e) => entry.insert("raw_base64".to_owned(), BASE64.encode(e.as_bytes()).into()),
         };
-        serde_json::to_writer(&mut open.file, &entry)?;
-        open.file.write_all(b"\n")
+        let mut line = serde_json::to_vec(&entry)?;
+        line.push(b'\n');
+        self.bytes += line.len();
+        self.waiting.push(Entry { fingerprint, line });
+        if self.bytes >= MOST_WAITING { self.flush() } else { Ok(()) }
     }
 
-    /// Hands what was added to the system.
+    /// Writes what was added. What remains of the file that is being read is kept aside: it stays as it is until its end.
     pub(super) fn flush(&mut self) -> std::io::Result<()> {
-        self.open.as_mut().map_or(Ok(()), |open| open.file.flush())
-    }
-
-    /// Makes it durable; when the input was this file, what remains takes its place.
-    pub(super) fn finish(mut self) -> std::io::Result<()> {
-        if self.replacement.is_some() {
-            self.opened()?;
-        }
-        let Some(mut open) = self.open.take() else { return Ok(()) };
-        open.file.flush()?;
-        sync(open.file.get_ref())?;
-        if let Some(replacement) = &self.replacement {
-            std::fs::rename(replacement, &self.path)?;
-            if let Some(directory) = self.path.parent().filter(|d| !d.as_os_str().is_empty()) {
-                let _ = File::open(directory).and_then(|d| d.sync_all());
-            }
+        self.bytes = 0;
+        let waiting = std::mem::take(&mut self.waiting);
+        match &mut self.own {
+            Some(own) => own.remains.extend(waiting),
+            None if waiting.is_empty() => {}
+            None => append(&self.path, waiting, &mut self.seen)?,
         }
         Ok(())
     }
 
+    /// How much of an input is to be read, in bytes: of the rejects file itself what is in it now, since others go on
+    /// appending to it.
+    pub(super) fn limit_of(&self, input: &Path) -> Option<u64> {
+        self.own.as_ref().filter(|own| id_of(input) == Some(own.id)).map(|own| own.upto)
+    }
+
+    /// Makes it durable; when the input was this file, what remains takes its place.
+    pub(super) fn finish(&mut self) -> std::io::Result<()> {
+        self.flush()?;
+        self.own.take().map_or(Ok(()), |own| replace(&self.path, own))
+    }
+
     /// Makes it durable after only a part of the input was read: a file that is being read stays as it is.
-    pub(super) fn keep(mut self) -> std::io::Result<()> {
-        let Some(mut open) = self.open.take() else { return Ok(()) };
-        open.file.flush()?;
-        sync(open.file.get_ref())?;
-        self.replacement.as_ref().map_or(Ok(()), std::fs::remove_file)
-    }
-
-    fn opened(&mut self) -> std::io::Result<&mut Open> {
-        if self.open.is_none() {
-            let path = self.replacement.as_ref().unwrap_or(&self.path);
-            self.open = Some(open(path, self.replacement.is_some())?);
-        }
-        self.open.as_mut().ok_or_else(|| std::io::Error::other("the rejects file is not open"))
+    pub(super) fn keep(&mut self) -> std::io::Result<()> {
+        self.flush()
     }
 }
 
-fn open(path: &Path, afresh: bool) -> std::io::Result<Open> {
-    let regular = std::fs::metadata(path).map_or(true, |m| m.is_file());
-    if !regular {
-        // A pipe or a device: there is nothing to read back.
-        let file = OpenOptions::new().write(true).open(path)?;
-        return Ok(Open { file: BufWriter::new(file), seen: HashSet::new() });
+/// Appends entries in one write, under the lock, durably. Lines that are there already are left out.
+fn append(path: &Path, entries: Vec<Entry>, seen: &mut Seen) -> std::io::Result<()> {
+    if is_device(path) {
+        let mut file = OpenOptions::new().append(true).open(path)?;
+        return entries.iter().try_for_each(|entry| file.write_all(&entry.line));
     }
-    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(afresh).mode(0o600).open(path)?;
-    let mut seen = HashSet::new();
-    for line in BufReader::new(&file).split(b'\n') {
-        let line = line?;
-        if let Some(raw) = json::scan(&line).ok().as_ref().and_then(unwrap) {
-            seen.insert(fingerprint(&raw));
-        }
+    let file = locked(path)?;
+    let found = file.metadata()?;
+    let id = (found.dev(), found.ino());
+    if seen.file != Some(id) || found.len() < seen.upto {
+        *seen = Seen { file: Some(id), ..Seen::default() };
     }
-    let len = file.seek(SeekFrom::End(0))?;
-    if len > 0 {
+    let mut text = Vec::new();
+    if read_from(&file, seen)? == Some(false) {
         // A line that was cut off when a process died must not swallow the next one.
-        let mut last = [0];
-        file.seek(SeekFrom::End(-1))?;
-        file.read_exact(&mut last)?;
-        if last != *b"\n" {
-            file.write_all(b"\n")?;
+        text.push(b'\n');
+    }
+    for entry in entries {
+        if seen.lines.insert(entry.fingerprint) {
+            text.extend_from_slice(&entry.line);
         }
     }
-    Ok(Open { file: BufWriter::new(file), seen })
+    (&file).write_all(&text)?;
+    file.sync_data()?;
+    seen.upto = file.metadata()?.len();
+    Ok(())
 }
 
-/// Makes a file durable; a pipe or device has nothing to sync.
-fn sync(file: &File) -> std::io::Result<()> {
-    if file.metadata()?.is_file() { file.sync_all() } else { Ok(()) }
+/// Puts what remains in the file's place, with all that others appended to it since it was read. If another process has
+/// replaced it already, what remains is appended to that one.
+fn replace(path: &Path, own: Own) -> std::io::Result<()> {
+    let file = locked(path)?;
+    let found = file.metadata()?;
+    if (found.dev(), found.ino()) != own.id {
+        drop(file);
+        return append(path, own.remains, &mut Seen::default());
+    }
+    let new = beside(path);
+    // Only who holds the lock makes this file: one that is there was left by a kill, or planted.
+    match std::fs::remove_file(&new) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let mut made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+    let mut written = HashSet::new();
+    let mut put = |entry: &Entry| if written.insert(entry.fingerprint) { made.write_all(&entry.line) } else { Ok(()) };
+    own.remains.iter().try_for_each(&mut put)?;
+    let mut tail = BufReader::new(&file);
+    tail.seek(SeekFrom::Start(own.upto))?;
+    for line in tail.split(b'\n') {
+        let mut line = line?;
+        if line.is_empty() {
+            continue;
+        }
+        let fingerprint = fingerprint(&inner(&line).unwrap_or_else(|| line.clone()));
+        line.push(b'\n');
+        put(&Entry { fingerprint, line })?;
+    }
+    made.sync_all()?;
+    std::fs::rename(&new, path)?;
+    if let Some(directory) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
+        let _ = File::open(directory).and_then(|d| d.sync_all());
+    }
+    Ok(())
 }
 
-fn fingerprint(raw: &[u8]) -> [u8; 16] {
+/// Opens the file, makes it if it isn't there, and locks it. A symbolic link is not followed.
+fn locked(path: &Path) -> std::io::Result<File> {
+    loop {
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true).mode(0o600).custom_flags(NO_FOLLOW);
+        let file = options.open(path).map_err(|e| {
+            let link = std::fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+            if link { std::io::Error::other("it is a symbolic link: name the file that it leads to") } else { e }
+        })?;
+        file.lock()?;
+        let found = file.metadata()?;
+        // Whoever held the lock may have put another file in its place.
+        if id_of(path) == Some((found.dev(), found.ino())) {
+            return Ok(file);
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_wrap, reason = "a small flag")]
+const NO_FOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
+
+/// Reads on from where it was read to. Gives whether the file ends with a line end; `None` if it is empty.
+fn read_from(mut file: &File, seen: &mut Seen) -> std::io::Result<Option<bool>> {
+    file.seek(SeekFrom::Start(seen.upto))?;
+    for line in BufReader::new(file).split(b'\n') {
+        if let Some(raw) = inner(&line?) {
+            seen.lines.insert(fingerprint(&raw));
+        }
+    }
+    if file.metadata()?.len() == 0 {
+        return Ok(None);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(Some(last == *b"\n"))
+}
+
+/// A pipe, a terminal, or whatever stands under /dev, where nobody plants a link: there is nothing to read back or lock.
+fn is_device(path: &Path) -> bool {
+    let regular = std::fs::metadata(path).map_or(true, |found| found.is_file());
+    !regular || path.starts_with("/dev") || path.starts_with("/proc/self/fd")
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    PathBuf::from(name)
+}
+
+fn fingerprint(raw: &[u8]) -> Fingerprint {
     let mut first = [0; 16];
     first.copy_from_slice(&Sha::of(raw).0[..16]);
     first
+}
+
+fn inner(line: &[u8]) -> Option<Vec<u8>> {
+    json::scan(line).ok().as_ref().and_then(unwrap)
 }
 
 /// The line inside a reject, if this is one.
@@ -144,7 +255,10 @@ pub(super) fn unwrap(node: &Node<'_>) -> Option<Vec<u8>> {
     BASE64.decode(node.get("raw_base64")?.text()?.as_bytes()).ok()
 }
 
+fn id_of(path: &Path) -> Option<FileId> {
+    std::fs::metadata(path).map(|m| (m.dev(), m.ino())).ok()
+}
+
 pub(crate) fn same_file(a: &Path, b: &Path) -> bool {
-    let id = |path: &Path| std::fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
-    id(a).is_some_and(|found| Some(found) == id(b))
+    id_of(a).is_some_and(|found| Some(found) == id_of(b))
 }

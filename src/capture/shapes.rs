@@ -3,6 +3,7 @@
 use base64::Engine as _;
 
 use super::binding::{Binding, TargetBinding};
+use super::exported::exported;
 use super::fields::{filled, flag, id, status, text, time};
 use super::headers::Headers;
 use crate::domain::answer::captured_is_definite;
@@ -12,7 +13,7 @@ use crate::domain::failure_type::{FailureType, classify};
 use crate::domain::json::{self, MAX_DEPTH, Node, Value};
 use crate::domain::key::{IdempotencyKey, KeyOrigin};
 use crate::domain::lane::lanes_of;
-use crate::domain::secrets::scrub_line;
+use crate::domain::secrets::Scrubber;
 use crate::domain::stable_key::{stable_key_of, uuid_of};
 use crate::domain::write::{BodyOrigin, Captured, Failure};
 
@@ -41,6 +42,10 @@ pub fn read_line(line: &[u8], binding: &Binding) -> Result<Captured, String> {
     let (target, bound) = binding.target_of(text(&node, "target")?.as_deref())?;
     let request = request(&node)?;
     let (path, endpoint_origin) = match &request.path {
+        Some(path) if binding.scrubber.is_in_path(path) => {
+            let hint = "send secrets in headers, which are never kept";
+            return Err(format!("path: a secret stands in it, and would be kept and sent again; {hint}"));
+        }
         Some(path) => {
             let path = EndpointPath::parse(path, bound.base_url.as_ref()).map_err(|e| format!("path: {e}"))?;
             (path, EndpointOrigin::Given)
@@ -56,22 +61,32 @@ pub fn read_line(line: &[u8], binding: &Binding) -> Result<Captured, String> {
         Body::Missing => (Vec::new(), BodyOrigin::Missing),
     };
     let event = node.get_present("event");
-    let failure = failure(&node, event.is_some() && body_origin == BodyOrigin::Missing)?;
-    let (key, key_origin, new_key) = keys(&node, &request.headers, &body, body_origin)?;
-    let edited_at = time(&node, "edited_at")?.unwrap_or(binding.now);
+    let failure = scrubbed(failure(&node, event.is_some() && body_origin == BodyOrigin::Missing)?, &binding.scrubber);
+    let exported = exported(&node, binding)?;
+    let (key, key_origin, new_key) = keys(&node, &request.headers, &body, body_origin, exported.is_some())?;
+    let edited = match &exported {
+        Some(_) => bytes(&node, "edited_body")?.zip(Some(time(&node, "edited_at")?.unwrap_or(binding.now))),
+        None => None,
+    };
     let scanned = json::scan(&body).ok();
     let record = scanned.as_ref().and_then(|b| b.get("record").or_else(|| b.get("records")?.items()?.first()));
     Ok(Captured {
         lanes: scanned.as_ref().map(|b| lanes_of(&target, path.object(), b)).unwrap_or_default(),
         record_fields: record.map(field_names).unwrap_or_default(),
-        ambiguous: flag(&node, "captured_ambiguous")?
-            .unwrap_or_else(|| !captured_is_definite(failure.status, failure.code.as_deref())),
+        ambiguous: match flag(&node, "captured_ambiguous") {
+            Ok(Some(true)) => true,
+            // Only an export knows that someone has looked.
+            Ok(Some(false)) if exported.is_some() => false,
+            _ => !captured_is_definite(failure.status, failure.code.as_deref()),
+        },
         ambiguous_since: time(&node, "ambiguous_since")?,
         first_attempt_at: time(&node, "first_attempt_at")?,
         failed_at: time(&node, "failed_at")?,
         captured_at: binding.now,
-        source: filled(&node, "source")?.or_else(|| binding.source.clone()),
-        evidence: (body_origin == BodyOrigin::Missing).then(|| event.map(|e| scrub_line(e.raw))).flatten(),
+        source: filled(&node, "source")?
+            .map(|s| binding.scrubber.text(&s).into_owned())
+            .or_else(|| binding.source.clone()),
+        evidence: (body_origin == BodyOrigin::Missing).then(|| event.map(|e| binding.scrubber.line(e.raw))).flatten(),
         method: request.method,
         headers: kept_headers(request.headers, &bound)?,
         target,
@@ -82,7 +97,8 @@ pub fn read_line(line: &[u8], binding: &Binding) -> Result<Captured, String> {
         key,
         new_key,
         key_origin,
-        edited: bytes(&node, "edited_body")?.map(|body| (body, edited_at)),
+        edited,
+        exported: exported.map(Box::new),
         failure,
     })
 }
@@ -111,6 +127,9 @@ fn request(node: &Node<'_>) -> Result<Request, String> {
 
 fn described(node: &Node<'_>, body: Body) -> Result<Request, String> {
     let method = filled(node, "method")?.unwrap_or_else(|| "POST".to_owned()).to_ascii_uppercase();
+    if ["GET", "HEAD", "OPTIONS", "TRACE", "CONNECT"].contains(&method.as_str()) {
+        return Err(format!("method: {method} writes nothing, so there is no failed write to keep"));
+    }
     if method.len() > 32 || !method.bytes().all(|b| b.is_ascii_alphabetic()) {
         return Err(format!("method: {method:?} is not an HTTP method"));
     }
@@ -214,6 +233,18 @@ fn failure(node: &Node<'_>, is_event: bool) -> Result<Failure, String> {
     })
 }
 
+/// A failure without the secrets that its texts may repeat.
+fn scrubbed(failure: Failure, scrubber: &Scrubber) -> Failure {
+    let text = |text: Option<String>| text.map(|text| scrubber.text(&text).into_owned());
+    Failure {
+        code: text(failure.code),
+        message: text(failure.message),
+        details: failure.details.map(|details| scrubber.json(&details)),
+        correlation_id: text(failure.correlation_id),
+        ..failure
+    }
+}
+
 fn status_of(response: &Node<'_>) -> Result<Option<u16>, String> {
     match status(response, "status").map_err(|e| format!("response.{e}"))? {
         Some(found) => Ok(Some(found)),
@@ -221,13 +252,13 @@ fn status_of(response: &Node<'_>) -> Result<Option<u16>, String> {
     }
 }
 
-/// The key: as given, else the captured header, else the event's own ID, else the guide's stable key.
-/// The captured key and how it is known, and the one that is sent instead, if an export says so.
+/// The key: as given, else the captured header, else the event's own ID, else the guide's stable key. The captured key and how it is known, and the one that is sent instead, if an export says so.
 fn keys(
     node: &Node<'_>,
     headers: &Headers,
     body: &[u8],
     body_origin: BodyOrigin,
+    exported: bool,
 ) -> Result<(IdempotencyKey, KeyOrigin, Option<IdempotencyKey>), String> {
     let request = node.get_present("request");
     let named = |name: &str| match (id(node, name)?, request) {
@@ -240,6 +271,9 @@ fn keys(
         .or_else(|| headers.get("idempotency-key").filter(|k| !k.is_empty()).map(str::to_owned));
     let event = node.get_present("event");
     if let Some(key) = given {
+        if !exported {
+            return Ok((checked(&key)?, KeyOrigin::Given, None));
+        }
         let origin = filled(node, "key_origin")?.and_then(|name| KeyOrigin::parse(&name)).unwrap_or(KeyOrigin::Given);
         return Ok(match filled(node, "parent_key")? {
             Some(captured) => (checked(&captured)?, origin, Some(checked(&key)?)),

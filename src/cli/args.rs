@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::TypedValueParser as _;
-use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::arguments::query_word;
 use super::values::{
-    at_least_one, base_url, failure_type, filled, hazard, length, rate, rate_or_none, size, sort, target_name,
+    IdArg, at_least_one, base_url, failure_type, filled, hazard, id, length, rate, rate_or_none, size, sort,
+    target_name,
 };
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::failure_type::FailureType;
@@ -91,13 +93,13 @@ pub(super) enum Command {
     Replay(Replay),
     /// Tell what happened, by whom, and what is left
     Report(Report),
-    /// Settle writes by hand: someone looked, and the API has them or has them not
+    /// Settle writes by hand: someone looked, and the API has them or does not have them
     Resolve(Resolve),
     /// Give writes up
     Discard(WithReason),
     /// Take back what was discarded or resolved by hand (searches settled writes)
     Reopen(WithReason),
-    /// Part a refused batch, so that its good records can go
+    /// Split a batch, so that its good records can go, or those that were rejected
     Split(Split),
     /// Take a split back, as long as nothing happened to its parts
     Unsplit(Unsplit),
@@ -111,7 +113,7 @@ pub(super) enum Command {
     /// Copy the file, also while it is in use
     Backup(Backup),
     /// Check the file, the config, the token and the way to the target
-    Doctor,
+    Doctor(Doctor),
     /// Print the stable key of each JSON text on stdin, one a line
     Key,
     /// Watch the whole story against a simulated API, on a throw-away file
@@ -146,45 +148,6 @@ pub(super) struct Query {
     /// Words and `field:value` pairs, all of which must hold: `type:schema age:<2h -path:append email:~example.org`
     #[arg(value_name = "QUERY", value_parser = clap::builder::StringValueParser::new().map(|text| query_word(&text)))]
     pub(super) query: Vec<String>,
-}
-
-/// Marks an argument that clap must not take for an option.
-const NEGATED: char = '\u{1f}';
-
-/// The process's arguments. `-path:append`, `-gold` and `-"some text"` are conditions, not options; clap would swallow
-/// every option after them if it were told to let hyphens through. What follows an option that takes a value is left
-/// alone, and so are clusters of the known short options.
-pub(super) fn arguments() -> impl Iterator<Item = std::ffi::OsString> {
-    let taking = options_with_values();
-    let mut alone = true;
-    std::env::args_os().map(move |argument| {
-        let Some(text) = argument.to_str() else { return argument };
-        let negated = !alone
-            && text.strip_prefix('-').is_some_and(|rest| {
-                let first = rest.chars().next();
-                first.is_some_and(|c| c == '"' || c.is_alphabetic()) && !rest.chars().all(|c| "qvhV".contains(c))
-            });
-        // After `--` everything is a query.
-        alone = text == "--" || taking.iter().any(|option| option == text);
-        if negated { format!("{NEGATED}{text}").into() } else { argument }
-    })
-}
-
-/// The long options of every command that take a value as the next argument.
-fn options_with_values() -> Vec<String> {
-    fn collect(command: &clap::Command, found: &mut Vec<String>) {
-        for argument in command.get_arguments().filter(|a| a.get_action().takes_values()) {
-            found.extend(argument.get_long().map(|long| format!("--{long}")));
-        }
-        command.get_subcommands().for_each(|sub| collect(sub, found));
-    }
-    let mut found = Vec::new();
-    collect(&Cli::command(), &mut found);
-    found
-}
-
-fn query_word(text: &str) -> String {
-    text.strip_prefix(NEGATED).unwrap_or(text).to_owned()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -299,9 +262,9 @@ pub(super) struct Replay {
     /// Writes of this failure type
     #[arg(long = "type", value_name = "TYPE", value_parser = failure_type)]
     pub(super) failure_type: Option<FailureType>,
-    /// Writes with these IDs
-    #[arg(long, value_name = "N", num_args = 1.., value_delimiter = ',')]
-    pub(super) id: Vec<i64>,
+    /// Writes with these IDs; `-` reads them from stdin
+    #[arg(long, value_name = "N", num_args = 1.., value_delimiter = ',', value_parser = id)]
+    pub(super) id: Vec<IdArg>,
     /// All pending and unknown writes
     #[arg(long)]
     pub(super) all: bool,
@@ -329,7 +292,7 @@ pub(super) struct Replay {
     /// How many writes of a group may fail in a row before the group is stopped
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) max_failures: u32,
-    /// Send in spite of these hazards: endpoint-assumed, key-expired, key-not-sent, lane-blocked, superseded,
+    /// Send in spite of these hazards: clock-behind, endpoint-assumed, key-expired, key-not-sent, lane-blocked, superseded,
     /// edited-after-ambiguous (no-body can't be sent at all)
     #[arg(long, value_name = "HAZARD,…", value_delimiter = ',', value_parser = hazard)]
     pub(super) allow: Vec<Hazard>,
@@ -346,7 +309,7 @@ pub(super) struct Replay {
     #[arg(long)]
     pub(super) alongside: bool,
     /// Don't ask (without a terminal nothing is asked, unless the target wants to be confirmed)
-    #[arg(long)]
+    #[arg(short, long)]
     pub(super) yes: bool,
     /// Exit with 5 when there is nothing to send
     #[arg(long)]
@@ -364,18 +327,33 @@ pub(super) struct Resolve {
     /// The API has them: they are settled
     #[arg(long)]
     pub(super) applied: bool,
-    /// The API has them not: they may be sent, also outside the key window
+    /// The API does not have them: they may be sent, also outside the key window
     #[arg(long)]
     pub(super) not_applied: bool,
+    #[command(flatten)]
+    pub(super) care: Care,
     /// Why, for the record
     #[arg(long, value_name = "TEXT", value_parser = filled)]
     pub(super) reason: String,
+}
+
+/// What commands ask for that settle many writes at once.
+#[derive(Debug, Args)]
+pub(super) struct Care {
+    /// All writes that it can be done to
+    #[arg(long)]
+    pub(super) all: bool,
+    /// Don't ask (without a terminal nothing is asked)
+    #[arg(short, long)]
+    pub(super) yes: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct WithReason {
     #[command(flatten)]
     pub(super) query: Query,
+    #[command(flatten)]
+    pub(super) care: Care,
     /// Why, for the record
     #[arg(long, value_name = "TEXT", value_parser = filled)]
     pub(super) reason: String,
@@ -387,7 +365,7 @@ pub(super) struct Purge {
     #[arg(long, value_name = "AGE", value_parser = length)]
     pub(super) older_than: Duration,
     /// Don't ask (without a terminal nothing is asked)
-    #[arg(long)]
+    #[arg(short, long)]
     pub(super) yes: bool,
     /// Why, for the record
     #[arg(long, value_name = "TEXT")]
@@ -426,6 +404,16 @@ pub(super) struct Backup {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Doctor {
+    /// Forget the newest time that the file has seen, because this machine's clock was ahead then
+    #[arg(long, requires = "reason")]
+    pub(super) reset_clock: bool,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT", value_parser = filled, requires = "reset_clock")]
+    pub(super) reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Demo {
     /// Tell the whole story as text, without the terminal UI (as it does where there is no terminal)
     #[arg(long)]
@@ -438,8 +426,11 @@ pub(super) struct Split {
     #[arg(value_name = "ID")]
     pub(super) id: i64,
     /// The most records in a part; a record that the refusal names stands alone
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one, conflicts_with = "rejected")]
     pub(super) size: usize,
+    /// Only the records that the API rejected when it applied the others: they become writes, the rest is in
+    #[arg(long)]
+    pub(super) rejected: bool,
     /// Why, for the record
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: Option<String>,

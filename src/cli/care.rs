@@ -1,32 +1,31 @@
-//! The commands that take care: target, export, backup, doctor, key.
+//! The commands that take care: target, export, backup, key.
 
 use std::io::{BufRead as _, Write as _};
-use std::net::{TcpStream, ToSocketAddrs as _};
-use std::time::Duration;
 
 use super::args::{Backup, Export, Target};
 use super::context::{Context, Usage};
 use super::output::{Out, note};
 use crate::capture::export;
-use crate::config::{read_token, token_source};
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::filter::Test;
 use crate::domain::stable_key::stable_key;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 use crate::render::count::{thousands, writes};
-use crate::render::json;
 use crate::render::table::{Column, table};
 use crate::replay::ExitCode;
-use crate::store::{Finding, Severity, Store};
 
 pub(super) fn target(context: &Context, args: &Target) -> anyhow::Result<ExitCode> {
     match args {
         Target::List => target_list(context),
         Target::Set { name, reason } => {
-            let Some(base) = &context.global.base_url else {
+            let Some(base) = context.asked_base_url() else {
                 return Err(Usage("say where it is now: --base-url URL".to_owned()).into());
             };
+            if let Some(configured) = context.config.target(name).base_url.filter(|configured| configured != base) {
+                let hint = format!("the config says that target {name} is at {configured}: change it there first");
+                return Err(Usage(hint).into());
+            }
             let store = context.change()?;
             store.rebind_target(name, base, &context.operator, reason, Timestamp::now()).wait()?;
             if !context.global.quiet && !context.global.json {
@@ -79,92 +78,40 @@ pub(super) fn export(context: &Context, args: &Export) -> anyhow::Result<ExitCod
     out.flush()?;
     if !context.global.quiet {
         note(&format!("{} exported", writes(count)));
+        let open = store.count(&filter.and(Test::State(State::OPEN.to_vec())), Timestamp::now()).wait()?;
+        if open > 0 {
+            note(&both_places(open.unsigned_abs()));
+        }
     }
     Ok(ExitCode::Ok)
+}
+
+/// What has to be known of writes that are open in two files.
+fn both_places(open: u64) -> String {
+    let are = if open == 1 { "is" } else { "are" };
+    format!(
+        "{} {are} open in both places now and would be sent from both. To move a queue, take a backup and use only that one",
+        writes(open)
+    )
 }
 
 pub(super) fn backup(context: &Context, args: &Backup) -> anyhow::Result<ExitCode> {
     let store = context.look()?;
-    let size = store.backup(&args.file).wait()?;
+    let copied = store.backup(&args.file).wait()?;
     let mut out = Out::new();
     if context.global.json {
-        out.line(&serde_json::json!({ "file": args.file, "bytes": size }).to_string())?;
+        let file = args.file.to_string_lossy();
+        let line = serde_json::json!({ "file": file, "bytes": copied.bytes, "writes": copied.writes });
+        out.line(&line.to_string())?;
     } else if !context.global.quiet {
-        out.line(&format!("copied to {} ({} bytes)", args.file.display(), thousands(size)))?;
+        let (count, size) = (writes(copied.writes), thousands(copied.bytes));
+        out.line(&format!("copied to {} ({count}, {size} bytes)", args.file.display()))?;
     }
     out.flush()?;
+    if copied.open > 0 && !context.global.quiet {
+        note(&both_places(copied.open));
+    }
     Ok(ExitCode::Ok)
-}
-
-pub(super) fn doctor(context: &Context) -> anyhow::Result<ExitCode> {
-    let store = context.look()?;
-    let mut findings = store.check().wait()?;
-    let mut names: Vec<String> = store.targets().wait()?.into_iter().map(|t| t.name).collect();
-    names.extend(context.config.targets().map(|t| t.name.clone()));
-    names.sort();
-    names.dedup();
-    for name in names.iter().filter(|name| context.global.target.as_ref().is_none_or(|t| t == *name)) {
-        findings.extend(check_target(context, &store, name)?);
-    }
-    let mut out = Out::new();
-    let paint = context.palette(&std::io::stdout());
-    for finding in &findings {
-        if context.global.json {
-            let line = serde_json::json!({
-                "check": finding.check, "status": finding.severity.name(), "detail": finding.detail,
-            });
-            out.line(&json::line(&line))?;
-        } else if !(context.global.quiet && finding.severity == Severity::Ok) {
-            let mark = match finding.severity {
-                Severity::Ok => paint.good("ok  "),
-                Severity::Warn => paint.warn("warn"),
-                Severity::Fail => paint.bad("fail"),
-            };
-            let detail = crate::domain::escape::terminal(&finding.detail);
-            out.line(&format!("{mark}  {:<12} {detail}", finding.check))?;
-        }
-    }
-    out.flush()?;
-    let failed = findings.iter().any(|f| f.severity == Severity::Fail);
-    Ok(if failed { ExitCode::Error } else { ExitCode::Ok })
-}
-
-fn check_target(context: &Context, store: &Store, name: &str) -> anyhow::Result<Vec<Finding>> {
-    let settings = context.config.target(name);
-    let mut findings = vec![match read_token(&settings) {
-        Ok(Some(_)) => Finding::new("token", Severity::Ok, format!("{name}: present ({})", token_source(&settings))),
-        Ok(None) => Finding::new("token", Severity::Ok, format!("{name}: none is wanted")),
-        Err(error) => Finding::new("token", Severity::Warn, format!("{name}: {error}")),
-    }];
-    // The URL that a replay would use, or why it would refuse.
-    let base = if name == context.target_name() {
-        context.base_url(store, &settings)
-    } else {
-        let remembered = store.targets().wait()?.into_iter().find(|t| t.name == name).and_then(|t| t.base_url);
-        Ok(settings.base_url.or(remembered))
-    };
-    findings.push(match base {
-        Err(error) => Finding::new("target", Severity::Fail, error.to_string()),
-        Ok(None) => Finding::new("target", Severity::Warn, format!("{name}: no base URL is known yet (--base-url)")),
-        Ok(Some(base)) => match reach(&base) {
-            Ok(()) => Finding::new("target", Severity::Ok, format!("{name}: {base} takes connections")),
-            Err(why) => Finding::new("target", Severity::Fail, format!("{name}: {base} can't be reached: {why}")),
-        },
-    });
-    Ok(findings)
-}
-
-/// Opens a connection and closes it again: nothing is sent.
-fn reach(base: &BaseUrl) -> std::io::Result<()> {
-    let (host, port) = base.host_and_port();
-    let mut last = std::io::Error::new(std::io::ErrorKind::NotFound, "the name has no address");
-    for address in (host.as_str(), port).to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, Duration::from_secs(5)) {
-            Ok(_) => return Ok(()),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
 }
 
 pub(super) fn key(context: &Context) -> anyhow::Result<ExitCode> {

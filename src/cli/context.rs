@@ -9,11 +9,12 @@ use etcetera::BaseStrategy;
 
 use super::args::{Color, Global};
 use crate::capture::{DEFAULT_TARGET, TargetBinding};
-use crate::config::{Config, TokenError, current_operator};
+use crate::config::{Config, TokenError, current_operator, read_token};
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::filter::{Filter, Test, TextField, TextMatch};
 use crate::domain::run::Operator;
-use crate::domain::target::TargetSettings;
+use crate::domain::secrets::Scrubber;
+use crate::domain::target::{TargetSettings, TokenSource};
 use crate::query;
 use crate::render::style::Palette;
 use crate::replay::{ExitCode, base_url};
@@ -29,6 +30,8 @@ pub(super) struct Context {
     pub(super) global: Global,
     pub(super) config: Config,
     pub(super) operator: Operator,
+    /// Whether the base URL comes from the environment: then it may be meant for another command.
+    base_url_is_ambient: bool,
 }
 
 impl Context {
@@ -36,7 +39,8 @@ impl Context {
         // An empty variable is an unset one.
         let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         global.db = global.db.or_else(|| variable("DLQ_DB").map(PathBuf::from));
-        if let Some(url) = variable("EXPERITURE_BASE_URL").filter(|_| global.base_url.is_none()) {
+        let base_url_is_ambient = global.base_url.is_none();
+        if let Some(url) = variable("EXPERITURE_BASE_URL").filter(|_| base_url_is_ambient) {
             let url = BaseUrl::parse(&url.to_string_lossy());
             global.base_url = Some(url.map_err(|e| Usage(format!("EXPERITURE_BASE_URL: {e}")))?);
         }
@@ -48,7 +52,7 @@ impl Context {
             },
         };
         let operator = current_operator(global.operator.as_deref());
-        Ok(Self { global, config, operator })
+        Ok(Self { global, config, operator, base_url_is_ambient })
     }
 
     pub(super) fn db(&self) -> anyhow::Result<PathBuf> {
@@ -82,6 +86,17 @@ impl Context {
 
     /// The query's filter; of one target if `--target` names it.
     pub(super) fn filter(&self, store: &Store, words: &[String]) -> anyhow::Result<Filter> {
+        Ok(self.of_target(self.filter_of(store, words)?))
+    }
+
+    fn of_target(&self, filter: Filter) -> Filter {
+        match &self.global.target {
+            Some(name) => filter.and(Test::Text(TextField::Target, vec![TextMatch::Is(name.clone())])),
+            None => filter,
+        }
+    }
+
+    fn filter_of(&self, store: &Store, words: &[String]) -> anyhow::Result<Filter> {
         if let Some(option) = words.iter().find(|word| word.starts_with("--")) {
             return Err(Usage(format!(
                 "there is no option {option} here; see --help (put a text that begins so in quotes inside the query)"
@@ -90,15 +105,26 @@ impl Context {
         }
         let fields = store.record_fields().wait()?;
         let known = |name: &str| fields.binary_search_by(|f| f.as_str().cmp(name)).is_ok();
-        let filter = query::parse(&words.join(" "), &known).map_err(|e| Usage(e.to_string()))?;
-        Ok(match &self.global.target {
-            Some(name) => filter.and(Test::Text(TextField::Target, vec![TextMatch::Is(name.clone())])),
-            None => filter,
-        })
+        Ok(query::parse(&words.join(" "), &known).map_err(|e| Usage(e.to_string()))?)
     }
 
-    /// The same for commands that change or send something: there a bare number is too easily meant as an ID.
-    pub(super) fn careful_filter(&self, store: &Store, words: &[String]) -> anyhow::Result<Filter> {
+    /// The same for commands that change or send something. There a bare number is too easily meant as an ID, an empty word
+    /// is a variable that was not set, and everything has to be asked for by `--all`. `narrowed`: other options select, too.
+    pub(super) fn selection(
+        &self,
+        store: &Store,
+        words: &[String],
+        all: bool,
+        narrowed: bool,
+    ) -> anyhow::Result<Filter> {
+        if words.iter().any(|word| word.trim().is_empty()) {
+            let hint = "an empty query selects nothing (was a variable not set?); --all selects everything";
+            return Err(Usage(hint.to_owned()).into());
+        }
+        if words.is_empty() && !all && !narrowed {
+            let hint = "say which writes: a query (id:5, group:3, type:schema), or --all for everything";
+            return Err(Usage(hint.to_owned()).into());
+        }
         let mut bare = words.iter().flat_map(|argument| argument.split_whitespace());
         if let Some(number) = bare.find(|word| word.trim_start_matches('-').bytes().all(|b| b.is_ascii_digit())) {
             let hint = format!(
@@ -106,7 +132,12 @@ impl Context {
             );
             return Err(Usage(hint).into());
         }
-        self.filter(store, words)
+        let filter = self.filter_of(store, words)?;
+        if filter.only_negates() && !all && !narrowed {
+            let hint = "this query only says what must not hold, and selects all the rest: give --all beside it if that is meant";
+            return Err(Usage(hint.to_owned()).into());
+        }
+        Ok(self.of_target(filter))
     }
 
     /// The name of the target that `--target` names, or the default.
@@ -114,9 +145,37 @@ impl Context {
         self.global.target.as_deref().unwrap_or(DEFAULT_TARGET)
     }
 
+    /// Where the command line or the environment say that a target is. They speak of the target of `--target`, else of
+    /// `default`, and of no other; where the config says so too, they have to agree.
+    pub(super) fn given_base_url(&self, target: &TargetSettings) -> anyhow::Result<Option<BaseUrl>> {
+        let Some(given) = &self.global.base_url else { return Ok(None) };
+        let from = if self.base_url_is_ambient { "EXPERITURE_BASE_URL" } else { "--base-url" };
+        let (name, meant) = (&target.name, self.target_name());
+        if name != meant {
+            if self.base_url_is_ambient {
+                return Ok(None);
+            }
+            let hint = format!("--base-url is for target {meant}, and these writes are for {name}: {}", way_out(name));
+            return Err(Usage(hint).into());
+        }
+        match &target.base_url {
+            Some(configured) if configured != given => {
+                let hint = format!("the config says that target {name} is at {configured}, {from} says {given}");
+                Err(Usage(hint).into())
+            }
+            _ => Ok(Some(given.clone())),
+        }
+    }
+
+    /// Where `--base-url` says that a target is.
+    pub(super) fn asked_base_url(&self) -> Option<&BaseUrl> {
+        self.global.base_url.as_ref().filter(|_| !self.base_url_is_ambient)
+    }
+
     /// A target's base URL, if anyone said where it is.
     pub(super) fn base_url(&self, store: &Store, target: &TargetSettings) -> anyhow::Result<Option<BaseUrl>> {
-        Ok(wait_for(base_url(store, target, self.global.base_url.as_ref()))??)
+        let given = self.given_base_url(target)?;
+        Ok(wait_for(base_url(store, target, given.as_ref()))??)
     }
 
     /// What lines are bound to when they come in.
@@ -140,6 +199,17 @@ impl Context {
         Ok(bindings)
     }
 
+    /// Blanks secrets, the tokens that this process can get at among them.
+    pub(super) fn scrubber(&self) -> Scrubber {
+        let variables = self.config.token_variables();
+        let from_variables = variables.iter().filter_map(|name| std::env::var(name).ok());
+        let from_files = self.config.targets().filter_map(|target| match target.token {
+            TokenSource::File(_) => read_token(target, &target.name).ok().flatten(),
+            _ => None,
+        });
+        Scrubber::new(from_variables.chain(from_files).map(|token| token.trim().to_owned()))
+    }
+
     /// Colours for a stream.
     pub(super) fn palette(&self, stream: &impl IsTerminal) -> Palette {
         Palette(match self.global.color {
@@ -158,6 +228,14 @@ impl Context {
     }
 }
 
+/// How to say where a target is that the command line does not speak of.
+pub(super) fn way_out(target: &str) -> String {
+    format!(
+        "say where {target} is with dlq target set {target} --base-url URL --reason TEXT (and its token with token_env in \
+         [targets.{target}] of the config), or select it with --target {target}"
+    )
+}
+
 /// Waits for something that is made of replies of the store.
 pub(super) fn wait_for<T>(future: impl Future<Output = T>) -> std::io::Result<T> {
     Ok(tokio::runtime::Builder::new_current_thread().build()?.block_on(future))
@@ -171,6 +249,9 @@ fn default_config() -> Option<PathBuf> {
 
 /// The exit code of an error.
 pub(super) fn exit_code(error: &anyhow::Error) -> ExitCode {
-    let no_token = matches!(error.downcast_ref(), Some(TokenError::NotSet(_) | TokenError::Empty(_)));
+    let no_token = matches!(
+        error.downcast_ref(),
+        Some(TokenError::NotSet(_) | TokenError::Empty(_) | TokenError::NotMeant { .. })
+    );
     if no_token || error.downcast_ref::<Usage>().is_some() { ExitCode::Usage } else { ExitCode::Error }
 }

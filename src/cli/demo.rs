@@ -24,6 +24,7 @@ use crate::domain::failure_type::FailureType;
 use crate::domain::filter::{Filter, Test};
 use crate::domain::ids::WriteId;
 use crate::domain::outcome::Outcome;
+use crate::domain::secrets::Scrubber;
 use crate::domain::state::{Event, State};
 use crate::domain::target::TargetSettings;
 use crate::domain::time::Timestamp;
@@ -125,7 +126,7 @@ impl Story<'_> {
             max_line: crate::capture::DEFAULT_MAX_LINE,
             binding: binding(),
         };
-        let done = ingest(&self.store, &options, &AtomicBool::new(false), &mut |_| {})?;
+        let done = ingest(&self.store, &options, &Arc::new(AtomicBool::new(false)), &mut |_| {})?;
         say!(
             "   read {}: {} inserted, {} repeated, {} rejected",
             done.read,
@@ -237,7 +238,7 @@ impl Story<'_> {
         let data = self.store.plan_data(&filter, None, self.context.config.windows(), now).wait()?;
         let last_id = data.last_id.unwrap_or(WriteId(0));
         let length = Duration::ZERO;
-        let terms = PlanTerms { allowed: &[], window: target.window, new_key: false, length, now };
+        let terms = PlanTerms { allowed: &[], window: target.window, new_key: false, length, clock: data.clock };
         let plan = build_plan(data.candidates, &data.mates, &terms);
         let options = RunOptions {
             target,
@@ -254,6 +255,7 @@ impl Story<'_> {
             query: types.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
             filter,
             last_id,
+            scrubber: Scrubber::default(),
         };
         let stop = CancellationToken::new();
         let telling = Telling {
@@ -265,7 +267,7 @@ impl Story<'_> {
             stop: stop.clone(),
         };
         let token = Settings::default().token;
-        let (report, _) = super::replay::drive(Arc::clone(&self.store), options, plan, Some(&token), telling, stop)?;
+        let (report, _) = super::driving::drive(Arc::clone(&self.store), options, plan, Some(&token), telling, stop)?;
         Ok(report)
     }
 }
@@ -278,6 +280,8 @@ fn binding() -> Binding {
         endpoint: None,
         match_key: None,
         source: Some("demo".to_owned()),
+        exports: None,
+        scrubber: Scrubber::default(),
         now: Timestamp::now(),
     }
 }

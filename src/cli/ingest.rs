@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::Ingest;
 use super::context::{Context, Usage};
-use super::output::{Out, note};
+use super::output::{Out, end_soon, note};
 use crate::capture::{self, Binding, IngestOptions, Progress, same_file};
 use crate::domain::endpoint::{ASSUMED_PATH, EndpointPath};
 use crate::domain::time::Timestamp;
@@ -28,7 +28,8 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
         anyhow::bail!("{}: {why}; nothing was read", file.display());
     }
     let settings = context.config.target(context.target_name());
-    let asked = context.global.base_url.as_ref().or(settings.base_url.as_ref());
+    let given = context.given_base_url(&settings)?;
+    let asked = given.as_ref().or(settings.base_url.as_ref());
     let endpoint = match &args.endpoint {
         Some(text) => Some(EndpointPath::parse(text, asked).map_err(|e| Usage(format!("--endpoint {text}: {e}")))?),
         None => None,
@@ -54,21 +55,43 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
             endpoint,
             match_key: args.match_key,
             source: args.source,
+            exports: Some(context.operator.clone()),
+            scrubber: context.scrubber(),
             now,
         },
     };
     let stop = stop_on_signal()?;
     let bar = progress_bar(context);
-    let mut watch = |progress: Progress| {
+    let watch = |progress: Progress| {
         if let Some(total) = progress.total {
             bar.set_length(total);
         }
         bar.set_position(progress.bytes);
         bar.set_message(format!("{} lines, {} rejected", progress.summary.read, progress.summary.rejected));
     };
-    let result = capture::ingest(&store, &options, &stop, &mut watch);
+    let mut last = capture::Summary::default();
+    let result = capture::ingest(&store, &options, &stop, &mut |progress| {
+        last = progress.summary;
+        watch(progress);
+    });
     bar.finish_and_clear();
-    let summary = result?;
+    if stop.load(Ordering::Relaxed) {
+        // Whoever reads what is printed may have stopped reading.
+        end_soon(ExitCode::Error);
+    }
+    let summary = match result {
+        Ok(summary) => summary,
+        Err(error) => {
+            if last.read > 0 {
+                note(&format!(
+                    "until then {} inserted, {} repeated",
+                    thousands(last.inserted),
+                    thousands(last.repeated)
+                ));
+            }
+            return Err(error.into());
+        }
+    };
     // Targets that the lines named, and whose URL the config knows: this was their first use.
     for target in store.targets().wait()?.into_iter().filter(|t| t.base_url.is_none()) {
         if let Some(base) = context.config.target(&target.name).base_url {
@@ -104,6 +127,18 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
             lines(summary.assumed)
         ));
     }
+    if summary.from_the_future > 0 && !context.global.quiet {
+        note(&format!(
+            "{} dated later than now (a zone left out?): their key windows are counted from now",
+            are(summary.from_the_future)
+        ));
+    }
+    if summary.open_here > 0 {
+        note(&format!(
+            "{} settled in the export and open here; they stay open: look at what was done there, then resolve or discard them",
+            are(summary.open_here)
+        ));
+    }
     if summary.unmatched > 0 && !context.global.quiet {
         note(&format!(
             "{} of upserts without the value of a match key: was --match-key forgotten?",
@@ -119,6 +154,10 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SomeFailed);
     }
     Ok(ExitCode::Ok)
+}
+
+fn are(n: u64) -> String {
+    format!("{} {}", lines(n), if n == 1 { "is" } else { "are" })
 }
 
 fn lines(n: u64) -> String {

@@ -1,6 +1,6 @@
 //! The commands that look: list, show, groups, stats, history.
 
-use std::io::stdout;
+use std::io::{IsTerminal as _, stdout};
 
 use super::args::{By, Format, History, List, Show, Stats};
 use super::context::Context;
@@ -17,7 +17,7 @@ use crate::render::count::{thousands, writes};
 use crate::render::table::{Column, table};
 use crate::render::{csv, detail, json};
 use crate::replay::ExitCode;
-use crate::store::{Count, CountBy, HistoryEntry, PageRequest, Store};
+use crate::store::{Count, CountBy, HistoryEntry, LaneCache, PageRequest, Store};
 
 /// Writes that are read at a time.
 const PAGE: usize = 500;
@@ -34,16 +34,18 @@ pub(super) fn list(context: &Context, args: &List) -> anyhow::Result<ExitCode> {
     if format == Format::Csv {
         out.text(&csv::record(csv::HEADER))?;
     }
+    let on_terminal = stdout().is_terminal();
+    let shown = |record: String| if on_terminal { csv::for_terminal(&record) } else { record };
     let mut rows = Vec::new();
     let mut more = false;
-    each_write(&store, context, &filter, args, limit, format == Format::Json, |view, beyond| {
+    let damaged = each_write(&store, context, &filter, args, limit, format == Format::Json, |view, beyond| {
         if beyond {
             more = true;
             return Ok(());
         }
         match format {
             Format::Json => out.line(&json::write(&view))?,
-            Format::Csv => out.text(&csv::write(&view))?,
+            Format::Csv => out.text(&shown(csv::write(&view)))?,
             Format::Table => rows.push(row(&view)),
         }
         // Nobody reads any more: there is no point in finding more.
@@ -56,10 +58,11 @@ pub(super) fn list(context: &Context, args: &List) -> anyhow::Result<ExitCode> {
     if !context.global.quiet {
         footer(&store, &asked, hides, more, rows.is_empty() && format == Format::Table)?;
     }
+    refuse_damaged(&damaged)?;
     Ok(ExitCode::Ok)
 }
 
-/// Calls `one` for each write up to the limit, and once more with `true` if there are others.
+/// Calls `one` for each write up to the limit, and once more with `true` if there are others. Gives what could not be read.
 fn each_write(
     store: &Store,
     context: &Context,
@@ -68,9 +71,10 @@ fn each_write(
     limit: usize,
     bodies: bool,
     mut one: impl FnMut(WriteView, bool) -> std::io::Result<()>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Vec<(WriteId, String)>> {
     let now = Timestamp::now();
     let (mut given, mut cursor) = (0, None);
+    let (mut damaged, lanes) = (Vec::new(), LaneCache::default());
     loop {
         let want = (limit - given).saturating_add(1).min(PAGE);
         let request = PageRequest {
@@ -80,21 +84,32 @@ fn each_write(
             backward: false,
             limit: want,
             bodies,
+            lanes: lanes.clone(),
         };
         let page = store.page(request, context.config.windows(), now).wait()?;
+        damaged.extend(page.damaged);
         for view in page.writes {
             let beyond = given == limit;
             one(view, beyond)?;
             if beyond {
-                return Ok(());
+                return Ok(damaged);
             }
             given += 1;
         }
         cursor = page.next;
         if cursor.is_none() {
-            return Ok(());
+            return Ok(damaged);
         }
     }
+}
+
+/// An error that names the writes that can't be read; all others are printed by then.
+pub(super) fn refuse_damaged(damaged: &[(WriteId, String)]) -> anyhow::Result<()> {
+    let Some(((last, why), others)) = damaged.split_last() else { return Ok(()) };
+    for (id, why) in others.iter().take(20) {
+        note(&format!("write {id}: {}", terminal(why)));
+    }
+    anyhow::bail!("write {last}: {why}; see dlq doctor")
 }
 
 /// What the table does not show, on stderr.

@@ -1,9 +1,12 @@
 //! The command line: reads arguments, calls the library, prints. No decision about a write is made here.
 
 mod args;
+mod arguments;
 mod care;
 mod context;
 mod demo;
+mod doctor;
+mod driving;
 mod ingest;
 mod look;
 mod output;
@@ -28,7 +31,7 @@ use crate::replay::ExitCode;
 
 /// Runs the command line and gives the process's exit code.
 pub fn main() -> std::process::ExitCode {
-    let cli = match Cli::try_parse_from(args::arguments()) {
+    let cli = match Cli::try_parse_from(arguments::arguments()) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are no errors; all else is usage, exit 2.
@@ -84,7 +87,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Target(args) => care::target(&context, &args),
         Command::Export(args) => care::export(&context, &args),
         Command::Backup(args) => care::backup(&context, &args),
-        Command::Doctor => care::doctor(&context),
+        Command::Doctor(args) => doctor::run(&context, &args),
         Command::Key => care::key(&context),
         Command::Demo(args) => demo::run(&context, &args),
     }

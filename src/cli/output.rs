@@ -1,6 +1,9 @@
 //! Standard output: a closed pipe ends the command quietly, a full disk loudly.
 
 use std::io::{self, BufRead as _, BufWriter, IsTerminal as _, Stdout, Write};
+use std::time::Duration;
+
+use crate::replay::ExitCode;
 
 /// Standard output, buffered. When whoever read it has gone, the rest is dropped and the command goes on: its exit code
 /// is about what it did.
@@ -55,6 +58,15 @@ pub(super) fn note(text: &str) {
 /// A text on stderr without a line end: a question.
 pub(super) fn ask(text: &str) {
     let _ = write!(io::stderr(), "{text}").and_then(|()| io::stderr().flush());
+}
+
+/// Ends the process in a moment, if it has not ended by then: someone asked it to, and may have stopped reading what it prints.
+pub(super) fn end_soon(code: ExitCode) {
+    const MOMENT: Duration = Duration::from_secs(2);
+    std::thread::spawn(move || {
+        std::thread::sleep(MOMENT);
+        std::process::exit(code as i32);
+    });
 }
 
 /// Whether there is someone to ask.

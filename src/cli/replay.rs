@@ -5,9 +5,12 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::args::Replay as Args;
-use super::context::{Context, Usage, wait_for};
+use super::context::{Context, Usage, wait_for, way_out};
+use super::driving::drive;
+use super::look::refuse_damaged;
 use super::output::{Out, ask, is_yes, note, read_answer, terminal_is_there};
-use super::telling::{Telling, Told, stop_signal};
+use super::telling::{Telling, Told};
+use super::values::{IdArg, read_ids};
 use crate::config::read_token;
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::filter::{Filter, NumberField, Range, Test};
@@ -16,15 +19,14 @@ use crate::domain::ids::RunId;
 use crate::domain::key::KeyWindows;
 use crate::domain::outcome::{Outcome, Tally};
 use crate::domain::plan::{Plan, PlannedWrite};
+use crate::domain::secrets::Scrubber;
 use crate::domain::target::TargetSettings;
 use crate::domain::time::Timestamp;
 use crate::render::count::{outcomes, thousands, writes};
 use crate::render::json::{self, ReplayLine};
 use crate::render::windows;
-use crate::replay::{
-    ExitCode, HttpTransport, MaybeCached, PaceSettings, Prepared, Replay, Report, RunOptions, SendOptions, prepare,
-};
-use crate::store::{PlanData, RestOfRun, Store, StoreError};
+use crate::replay::{ExitCode, MaybeCached, PaceSettings, Prepared, Report, RunOptions, SendOptions, prepare};
+use crate::store::{PlanData, RestOfRun, Store};
 
 /// What was selected, before the plan is made.
 struct Selected {
@@ -40,11 +42,12 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
                     or --continue RUN";
         return Err(Usage(hint.to_owned()).into());
     }
+    let ids = ids(&args.id)?;
     let store = context.change()?;
     let now = Timestamp::now();
     let Selected { data, filter, query } = match args.continues {
         Some(run) => rest_of(context, &store, RunId(run), args.limit)?,
-        None => select(context, &store, args, now)?,
+        None => select(context, &store, args, &ids, now)?,
     };
     let target = context.config.target(&the_target(context, &data)?);
     let mut allowed = args.allow.clone();
@@ -53,33 +56,40 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     }
     let empty = data.candidates.is_empty();
     let sending = SendOptions {
+        base_url: context.given_base_url(&target)?,
         target,
-        base_url: context.global.base_url.clone(),
         pace: PaceSettings { rate: args.rate, concurrency: args.concurrency },
         allowed,
         new_key: args.new_key,
     };
     let prepared = wait_for(prepare(&store, data, sending, now))??;
     let (page, count) = (prepared.page(now), prepared.count() as u64);
-    let Prepared { options: SendOptions { target, pace, allowed, new_key, .. }, plan, base_url: base, last_id, .. } =
-        prepared;
+    let Prepared { options, plan, damaged, base_url: base, last_id, .. } = prepared;
+    let SendOptions { target, pace, allowed, new_key, .. } = options;
     if args.dry_run {
-        return dry_run(context, &store, &page, &plan, args);
+        let code = dry_run(context, &store, &page, &plan, args)?;
+        return refuse_damaged(&damaged).map(|()| code);
     }
     if empty {
-        return nothing_to_do(context, args);
+        let code = nothing_to_do(context, args)?;
+        return refuse_damaged(&damaged).map(|()| code);
     }
     let Some(base_url) = base else {
-        let hint = format!("target {} has no base URL yet: give --base-url URL (or EXPERITURE_BASE_URL)", target.name);
+        let hint = if target.name == context.target_name() {
+            format!("target {} has no base URL yet: give --base-url URL (or EXPERITURE_BASE_URL)", target.name)
+        } else {
+            format!("target {0} has no base URL yet: {1}", target.name, way_out(&target.name))
+        };
         return Err(Usage(hint).into());
     };
     if !context.global.json && !context.global.quiet {
         ask(&page);
     }
     if plan.send.is_empty() {
-        return only_refused(context, &store, &plan);
+        let code = only_refused(context, &store, &plan)?;
+        return refuse_damaged(&damaged).map(|()| code);
     }
-    let token = read_token(&target)?;
+    let token = read_token(&target, context.target_name())?;
     if !confirmed(context, args, &target, &base_url, count)? {
         note("nothing was sent");
         return Ok(ExitCode::Error);
@@ -99,15 +109,32 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         query,
         filter,
         last_id,
+        scrubber: Scrubber::new(token.clone()),
         target,
     };
-    send(context, store, options, plan, token.as_deref())
+    let code = send(context, store, options, plan, token.as_deref())?;
+    refuse_damaged(&damaged).map(|()| code)
 }
 
-fn select(context: &Context, store: &Store, args: &Args, now: Timestamp) -> anyhow::Result<Selected> {
-    let filter = selection(context, store, args)?;
+/// The IDs that were named, those on stdin among them.
+fn ids(named: &[IdArg]) -> anyhow::Result<Vec<i64>> {
+    let mut ids = Vec::new();
+    for id in named {
+        match id {
+            IdArg::Id(id) => ids.push(*id),
+            IdArg::Stdin => ids.extend(read_ids(std::io::stdin().lock()).map_err(Usage)?),
+        }
+    }
+    if ids.is_empty() && !named.is_empty() {
+        return Err(Usage("there is no ID on stdin".to_owned()).into());
+    }
+    Ok(ids)
+}
+
+fn select(context: &Context, store: &Store, args: &Args, ids: &[i64], now: Timestamp) -> anyhow::Result<Selected> {
+    let filter = selection(context, store, args, ids)?;
     let data = store.plan_data(&filter, args.limit, context.config.windows(), now).wait()?;
-    Ok(Selected { data, filter, query: query_text(args) })
+    Ok(Selected { data, filter, query: query_text(args, ids) })
 }
 
 /// The rest of a run's plan, and the filter of what that run had selected.
@@ -127,24 +154,25 @@ fn rest_of(context: &Context, store: &Store, run: RunId, limit: Option<usize>) -
 /// Says in a run's query which run it continues.
 const CONTINUED: &str = " (rest of run ";
 
-fn selection(context: &Context, store: &Store, args: &Args) -> anyhow::Result<Filter> {
-    let mut filter = context.careful_filter(store, &args.query.query)?;
+fn selection(context: &Context, store: &Store, args: &Args, ids: &[i64]) -> anyhow::Result<Filter> {
+    let narrowed = args.failure_type.is_some() || !ids.is_empty();
+    let mut filter = context.selection(store, &args.query.query, args.all, narrowed)?;
     if let Some(failure_type) = args.failure_type {
         filter = filter.and(Test::Type(vec![failure_type]));
     }
-    if !args.id.is_empty() {
-        let ids = args.id.iter().map(|&id| Range { min: Some(id), max: Some(id) }).collect();
+    if !ids.is_empty() {
+        let ids = ids.iter().map(|&id| Range { min: Some(id), max: Some(id) }).collect();
         filter = filter.and(Test::Number(NumberField::Id, ids));
     }
     Ok(filter)
 }
 
 /// The selection as the record keeps it.
-fn query_text(args: &Args) -> String {
+fn query_text(args: &Args, ids: &[i64]) -> String {
     let mut words = args.query.query.clone();
     words.extend(args.failure_type.map(|t| format!("type:{t}")));
-    if !args.id.is_empty() {
-        let ids: Vec<String> = args.id.iter().map(ToString::to_string).collect();
+    if !ids.is_empty() {
+        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
         words.push(format!("id:{}", ids.join(",")));
     }
     if words.is_empty() { "all".to_owned() } else { words.join(" ") }
@@ -290,53 +318,6 @@ fn send(
     report(context, &ended, told, &windows, now)
 }
 
-/// Runs a plan to its end and tells it; Ctrl-C is heeded.
-pub(super) fn drive(
-    store: Arc<Store>,
-    options: RunOptions,
-    plan: Plan,
-    token: Option<&str>,
-    telling: Telling,
-    stop: CancellationToken,
-) -> anyhow::Result<(Report, Told)> {
-    let transport = HttpTransport::new(&options.target, token)?;
-    let abort = CancellationToken::new();
-    let (events, receiver) = tokio::sync::mpsc::unbounded_channel();
-    let teller = std::thread::spawn(move || telling.run(receiver));
-    // The store has a thread of its own; what is left is for requests.
-    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    let workers = (cores - 1).clamp(1, 4);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(workers)
-        .thread_name("dlq-net")
-        // The store answers from its own thread: look there often.
-        .global_queue_interval(8)
-        .event_interval(16)
-        .enable_all()
-        .build()?;
-    // On a worker rather than here, so that no thread has to wake another for each answer.
-    let run = runtime.spawn(async move {
-        tokio::spawn(signals(stop.clone(), abort.clone()));
-        let (replay, lock) = Replay::begin(store, transport, options, plan, events, stop, abort).await?;
-        Ok::<_, StoreError>(replay.run(lock).await)
-    });
-    let result = runtime.block_on(run)?;
-    // The last sender of events is gone with the run: the teller ends.
-    runtime.shutdown_background();
-    let told = teller.join().unwrap_or_default();
-    Ok((result?, told))
-}
-
-/// The first signal asks the run to stop, the second not to wait for answers.
-async fn signals(stop: CancellationToken, abort: CancellationToken) {
-    stop_signal().await;
-    stop.cancel();
-    // A thread of its own: the terminal may be gone, or not be reading.
-    std::thread::spawn(|| note("stopping: what is in flight is finished first (once more: don't wait for it)"));
-    stop_signal().await;
-    abort.cancel();
-}
-
 fn report(
     context: &Context,
     report: &Report,
@@ -384,6 +365,7 @@ fn report(
     if let Some(error) = &report.error {
         anyhow::bail!("run {} was ended by an error: {error}", report.run);
     }
+    refuse_damaged(&report.damaged)?;
     Ok(code)
 }
 

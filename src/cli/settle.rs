@@ -1,15 +1,15 @@
 //! The commands that settle writes by hand: resolve, discard, reopen, purge.
 
-use super::args::{Purge, Query, Resolve, WithReason};
-use super::context::{Context, Usage};
+use super::args::{Care, Purge, Query, Resolve, WithReason};
+use super::context::Context;
 use super::output::{Out, ask, is_yes, note, read_answer, terminal_is_there};
 use crate::domain::escape::terminal;
-use crate::domain::filter::{Filter, Test};
+use crate::domain::filter::Test;
 use crate::domain::state::{Event, State};
 use crate::domain::time::{Timestamp, human_length};
 use crate::render::count::writes;
 use crate::replay::ExitCode;
-use crate::store::{Settled, Store};
+use crate::store::Settled;
 
 /// Writes that are settled in one transaction.
 const CHUNK: usize = 500;
@@ -17,30 +17,47 @@ const CHUNK: usize = 500;
 pub(super) fn resolve(context: &Context, args: &Resolve) -> anyhow::Result<ExitCode> {
     let event = if args.applied { Event::ResolveApplied } else { Event::ResolveNotApplied };
     let done = if args.applied { "resolved" } else { "cleared" };
-    settle(context, &args.query, event, &args.reason, &State::OPEN, done)
+    let how = How { event, verb: "resolve", done, states: &State::OPEN, reason: &args.reason };
+    settle(context, &args.query, &args.care, &how)
 }
 
 pub(super) fn discard(context: &Context, args: &WithReason) -> anyhow::Result<ExitCode> {
-    settle(context, &args.query, Event::Discard, &args.reason, &State::OPEN, "discarded")
+    let (verb, done, states) = ("discard", "discarded", &State::OPEN);
+    settle(context, &args.query, &args.care, &How { event: Event::Discard, verb, done, states, reason: &args.reason })
 }
 
 pub(super) fn reopen(context: &Context, args: &WithReason) -> anyhow::Result<ExitCode> {
     let settled = [State::Resolved, State::Discarded];
-    settle(context, &args.query, Event::Reopen, &args.reason, &settled, "reopened")
+    let (verb, done, states) = ("reopen", "reopened", &settled);
+    settle(context, &args.query, &args.care, &How { event: Event::Reopen, verb, done, states, reason: &args.reason })
 }
 
-fn settle(
-    context: &Context,
-    query: &Query,
+/// What is done to writes.
+struct How<'a> {
     event: Event,
-    reason: &str,
-    states: &[State],
-    done: &str,
-) -> anyhow::Result<ExitCode> {
+    /// What is asked: `Discard 5 writes?`.
+    verb: &'a str,
+    /// What was done: `5 writes discarded`.
+    done: &'a str,
+    /// The states that are searched unless the query names some.
+    states: &'a [State],
+    reason: &'a str,
+}
+
+fn settle(context: &Context, query: &Query, care: &Care, how: &How<'_>) -> anyhow::Result<ExitCode> {
+    let &How { event, verb, done, states, reason } = how;
     let store = context.change()?;
-    let filter = selection(context, &store, query, states)?;
+    let filter = context.selection(&store, &query.query, care.all, false)?;
+    let filter = if filter.names_states() { filter } else { filter.and(Test::State(states.to_vec())) };
     let now = Timestamp::now();
     let ids = store.matching_ids(&filter, context.config.windows(), now).wait()?;
+    if !ids.is_empty() && !care.yes && terminal_is_there() {
+        ask(&format!("{} {}? [y/N] ", capitalised(verb), writes(ids.len() as u64)));
+        if !is_yes(&read_answer()?) {
+            note("nothing was changed");
+            return Ok(ExitCode::Error);
+        }
+    }
     let mut total = Settled::default();
     for chunk in ids.chunks(CHUNK) {
         let part = store.settle(chunk.to_vec(), event, &context.operator, Some(reason), now).wait()?;
@@ -80,14 +97,9 @@ fn names(states: &[State]) -> String {
     states.iter().map(|s| s.name()).collect::<Vec<_>>().join(", ")
 }
 
-/// What is to be settled. Everything at once has to be said: `state:any` or the like.
-fn selection(context: &Context, store: &Store, query: &Query, states: &[State]) -> anyhow::Result<Filter> {
-    if query.query.is_empty() {
-        let hint = "name the writes with a query (id:5, group:3, type:bad_data, or state:open for all that are open)";
-        return Err(Usage(hint.to_owned()).into());
-    }
-    let filter = context.careful_filter(store, &query.query)?;
-    Ok(if filter.names_states() { filter } else { filter.and(Test::State(states.to_vec())) })
+fn capitalised(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 pub(super) fn purge(context: &Context, args: &Purge) -> anyhow::Result<ExitCode> {
@@ -95,7 +107,12 @@ pub(super) fn purge(context: &Context, args: &Purge) -> anyhow::Result<ExitCode>
     let now = Timestamp::now();
     let before = now.minus(args.older_than);
     if !args.yes && terminal_is_there() {
-        ask(&format!("Delete for good what was settled before {} UTC? [y/N] ", before.to_human()));
+        let count = store.purgeable(before).wait()?;
+        if count == 0 {
+            note(&format!("nothing was settled before {} UTC that can be deleted", before.to_human()));
+            return Ok(ExitCode::Ok);
+        }
+        ask(&format!("Delete {} for good that were settled before {} UTC? [y/N] ", writes(count), before.to_human()));
         if !is_yes(&read_answer()?) {
             note("nothing was deleted");
             return Ok(ExitCode::Error);

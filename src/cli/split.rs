@@ -1,4 +1,4 @@
-//! `dlq split` and `dlq unsplit`: a batch that was refused, parted into writes of their own.
+//! `dlq split` and `dlq unsplit`: a batch, split into writes of their own.
 
 use super::args::{Split, Unsplit};
 use super::context::Context;
@@ -9,13 +9,15 @@ use crate::domain::time::Timestamp;
 use crate::render::count::writes;
 use crate::render::json;
 use crate::replay::ExitCode;
+use crate::store::Which;
 
 pub(super) fn split(context: &Context, args: &Split) -> anyhow::Result<ExitCode> {
     let store = context.change()?;
     let (id, config) = (WriteId(args.id), context.config.clone());
     let rule = move |target: &str| config.target(target).batch;
     let reason = args.reason.as_deref();
-    let children = store.split(id, rule, args.size, &context.operator, reason, Timestamp::now()).wait()?;
+    let which = if args.rejected { Which::Rejected } else { Which::All { size: args.size } };
+    let children = store.split(id, rule, which, &context.operator, reason, Timestamp::now()).wait()?;
     let mut out = Out::new();
     if context.global.json {
         for child in &children {
@@ -34,7 +36,7 @@ fn told(parent: WriteId, children: &[Child]) -> String {
     let mut text = format!("Write {parent} is resolved (split) into {}.\n", writes(children.len() as u64));
     let bad: Vec<String> = of(true).map(|c| format!("record {} is write {}", c.first, c.id)).collect();
     if !bad.is_empty() {
-        text.push_str(&format!("  named by the refusal: {}\n", bad.join(", ")));
+        text.push_str(&format!("  named by the answer: {}\n", bad.join(", ")));
     }
     let good: Vec<String> = of(false).map(|c| c.id.to_string()).collect();
     if let (Some(first), Some(last)) = (good.first(), good.last()) {

@@ -23,7 +23,7 @@ pub(super) fn run(context: &Context) -> anyhow::Result<ExitCode> {
         path,
         config: context.config.clone(),
         operator: context.operator.clone(),
-        base_url: context.global.base_url.clone(),
+        base_url: context.given_base_url(&context.config.target(context.target_name()))?,
         demo: None,
     };
     if let Some(word) = run_ui(settings)? {

@@ -29,6 +29,37 @@ pub(super) fn hazard(text: &str) -> Result<Hazard, String> {
     })
 }
 
+/// An ID, or where IDs are read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IdArg {
+    /// A write's ID.
+    Id(i64),
+    /// Standard input.
+    Stdin,
+}
+
+pub(super) fn id(text: &str) -> Result<IdArg, String> {
+    match text {
+        "-" => Ok(IdArg::Stdin),
+        text => text
+            .parse()
+            .map(IdArg::Id)
+            .map_err(|_| "the ID of a write is a number; `-` reads IDs from stdin".to_owned()),
+    }
+}
+
+/// Reads IDs: numbers between white space or commas. An error names the line.
+pub(super) fn read_ids(input: impl std::io::BufRead) -> Result<Vec<i64>, String> {
+    let mut ids = Vec::new();
+    for (number, line) in (1..).zip(input.lines()) {
+        let line = line.map_err(|e| format!("stdin, line {number}: {e}"))?;
+        for text in line.split(|c: char| c == ',' || c.is_whitespace()).filter(|text| !text.is_empty()) {
+            ids.push(text.parse().map_err(|_| format!("stdin, line {number}: {text:?} is not the ID of a write"))?);
+        }
+    }
+    Ok(ids)
+}
+
 pub(super) fn filled(text: &str) -> Result<String, String> {
     if text.trim().is_empty() { Err("say why in a few words".to_owned()) } else { Ok(text.to_owned()) }
 }

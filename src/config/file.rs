@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::domain::batch::BatchRule;
 use crate::domain::endpoint::{BaseUrl, EndpointPath};
+use crate::domain::secrets::is_secret;
 use crate::domain::target::{TargetSettings, TokenSource};
 use crate::domain::time::parse_length;
 
@@ -87,6 +88,7 @@ struct Target {
     #[serde(default)]
     confirm: bool,
     timeout: Option<String>,
+    connect_timeout: Option<String>,
     backoff: Option<String>,
     #[serde(default)]
     proxy: bool,
@@ -127,6 +129,15 @@ impl Config {
         self.targets.values()
     }
 
+    /// The environment variables that hold tokens.
+    pub fn token_variables(&self) -> Vec<String> {
+        let named = self.targets.values().filter_map(|target| match &target.token {
+            TokenSource::Env(variable) => Some(variable.clone()),
+            _ => None,
+        });
+        named.chain([super::TOKEN_VARIABLE.to_owned()]).collect()
+    }
+
     /// How long each target remembers a key.
     pub fn windows(&self) -> impl Fn(&str) -> Duration + Send + Clone + 'static {
         let windows: BTreeMap<String, Duration> = self.targets.iter().map(|(n, t)| (n.clone(), t.window)).collect();
@@ -155,14 +166,51 @@ fn settings(name: &str, target: Target) -> Result<TargetSettings, String> {
         window: one("window", target.window, defaults.window)?,
         endpoint: target.endpoint,
         match_key: target.match_key,
-        headers: target.headers.iter().map(|h| h.trim().to_ascii_lowercase()).collect(),
+        headers: target.headers.iter().map(|name| header(name)).collect::<Result<_, _>>()?,
         confirm: target.confirm,
         timeout: one("timeout", target.timeout, defaults.timeout)?,
+        connect_timeout: one("connect_timeout", target.connect_timeout, defaults.connect_timeout)?,
         backoff: one("backoff", target.backoff, defaults.backoff)?,
         proxy: target.proxy,
         batch: target.batch.map_or(Ok(defaults.batch), |rule| batch(&rule))?,
         name: defaults.name,
     })
+}
+
+/// Headers that dlq sets itself, or that belong to one connection.
+const NOT_SENT_AGAIN: [&str; 14] = [
+    "host",
+    "content-type",
+    "content-length",
+    "transfer-encoding",
+    "te",
+    "trailer",
+    "connection",
+    "keep-alive",
+    "upgrade",
+    "expect",
+    "proxy-connection",
+    "proxy-authenticate",
+    "idempotency-key",
+    "accept-encoding",
+];
+
+/// The name of a captured header that is sent again.
+fn header(text: &str) -> Result<String, String> {
+    let name = text.trim().to_ascii_lowercase();
+    let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    if name.is_empty() || !name.bytes().all(is_token) {
+        return Err(format!("headers: {text:?} is not the name of a header"));
+    }
+    if NOT_SENT_AGAIN.contains(&name.as_str()) {
+        return Err(format!(
+            "headers: {name} is set by dlq itself or belongs to the connection: it can't be sent again"
+        ));
+    }
+    if is_secret(&name) {
+        return Err(format!("headers: {name} is a secret: it is never kept, so it can't be sent again"));
+    }
+    Ok(name)
 }
 
 fn batch(text: &str) -> Result<BatchRule, String> {
@@ -195,6 +243,13 @@ mod tests {
             ("[targets.a]\nendpoint = '../x'", "targets.a.endpoint"),
             ("[targets.a]\ntoken_env = 'A'\ntoken_file = 'b'", "targets.a.token"),
             ("db = 5", "line 1"),
+            ("[targets.a]\nheaders = ['Content-Length']", "targets.a.headers: content-length"),
+            ("[targets.a]\nheaders = ['host']", "targets.a.headers"),
+            ("[targets.a]\nheaders = ['Transfer-Encoding']", "targets.a.headers"),
+            ("[targets.a]\nheaders = ['Connection']", "targets.a.headers"),
+            ("[targets.a]\nheaders = ['X-Api-Key']", "is a secret"),
+            ("[targets.a]\nheaders = ['x y']", "not the name of a header"),
+            ("[targets.a]\nconnect_timeout = 'soon'", "targets.a.connect_timeout"),
         ] {
             let error = Config::parse(text).unwrap_err();
             assert!(error.contains(part), "{error}");

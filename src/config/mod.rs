@@ -6,4 +6,4 @@ mod token;
 
 pub use file::{Config, ConfigError, UiSettings};
 pub use operator::current_operator;
-pub use token::{TokenError, read_token, token_source};
+pub use token::{TOKEN_VARIABLE, TokenError, open_to_others, read_token, token_source};

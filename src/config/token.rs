@@ -1,8 +1,12 @@
 //! Tokens: read once, from the environment variable or file that the target's settings name; never from an option.
 
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use crate::domain::target::{TargetSettings, TokenSource};
+
+/// Where the token of the target comes from that a command is about, unless its settings say otherwise.
+pub const TOKEN_VARIABLE: &str = "EXPERITURE_API_KEY";
 
 /// Why a token can't be had.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +14,17 @@ pub enum TokenError {
     /// The environment variable is not set.
     #[error("no token: the environment variable {0} is not set")]
     NotSet(String),
+    /// The variable is for another target.
+    #[error(
+        "no token for target {name}: {TOKEN_VARIABLE} is for target {meant}. Name this one's with token_env (or token_file) in \
+         [targets.{name}] of the config, or select it with --target {name}"
+    )]
+    NotMeant {
+        /// The target.
+        name: String,
+        /// The target that the command is about.
+        meant: String,
+    },
     /// Nothing stands where the token should.
     #[error("no token: {0} is empty")]
     Empty(String),
@@ -21,14 +36,31 @@ pub enum TokenError {
         /// What the system said.
         why: std::io::Error,
     },
+    /// Others could have read or replaced it, and the target is one that asks to be confirmed.
+    #[error("token file {path}: {open}; target {name} wants to be confirmed, so it is not used: chmod 600 {path}")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Who may do what.
+        open: &'static str,
+        /// The target.
+        name: String,
+    },
 }
 
-/// Reads a target's token. `None` when the target wants none.
-pub fn read_token(target: &TargetSettings) -> Result<Option<String>, TokenError> {
+/// Reads a target's token; `meant` is the target that the command is about. `None` when the target wants none.
+pub fn read_token(target: &TargetSettings, meant: &str) -> Result<Option<String>, TokenError> {
     let token = match &target.token {
         TokenSource::None => return Ok(None),
-        TokenSource::Env(variable) => std::env::var(variable).map_err(|_| TokenError::NotSet(variable.clone()))?,
+        TokenSource::Unsaid if target.name != meant => {
+            return Err(TokenError::NotMeant { name: target.name.clone(), meant: meant.to_owned() });
+        }
+        TokenSource::Unsaid => from_variable(TOKEN_VARIABLE)?,
+        TokenSource::Env(variable) => from_variable(variable)?,
         TokenSource::File(path) => {
+            if let Some(open) = open_to_others(path).filter(|_| target.confirm) {
+                return Err(TokenError::Open { path: path.clone(), open, name: target.name.clone() });
+            }
             let text = std::fs::read_to_string(path).map_err(|why| TokenError::File { path: path.clone(), why })?;
             text.lines().next().unwrap_or_default().to_owned()
         }
@@ -37,10 +69,24 @@ pub fn read_token(target: &TargetSettings) -> Result<Option<String>, TokenError>
     if token.is_empty() { Err(TokenError::Empty(token_source(target))) } else { Ok(Some(token)) }
 }
 
+fn from_variable(variable: &str) -> Result<String, TokenError> {
+    std::env::var(variable).map_err(|_| TokenError::NotSet(variable.to_owned()))
+}
+
+/// What others than its owner may do with a token file, if they may do anything.
+pub fn open_to_others(path: &Path) -> Option<&'static str> {
+    match std::fs::metadata(path).ok()?.mode() & 0o077 {
+        0 => None,
+        mode if mode & 0o022 != 0 => Some("others may write it"),
+        _ => Some("others may read it"),
+    }
+}
+
 /// Where a target's token comes from, in words.
 pub fn token_source(target: &TargetSettings) -> String {
     match &target.token {
         TokenSource::None => "none is wanted".to_owned(),
+        TokenSource::Unsaid => format!("the environment variable {TOKEN_VARIABLE}"),
         TokenSource::Env(variable) => format!("the environment variable {variable}"),
         TokenSource::File(path) => format!("the file {}", path.display()),
     }

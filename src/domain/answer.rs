@@ -1,7 +1,19 @@
-//! What an HTTP answer means: accepted, surely refused, or neither.
+//! What an HTTP answer means: accepted, surely refused, applied in part, or none of these.
 
+use super::acceptance::{Says, says};
 use super::api_error::{ApiError, summary_of};
-use super::json::{self, Value};
+
+/// How much of an answer's body there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Extent {
+    /// All of it.
+    Whole,
+    /// It broke off: what came is no answer.
+    #[default]
+    BrokenOff,
+    /// There is more than was read.
+    TooLong,
+}
 
 /// What an answer says about the write that it answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,42 +22,51 @@ pub enum Verdict {
     Accepted,
     /// The API surely did not apply it: a 4xx other than 408 with its envelope.
     Refused(ApiError),
-    /// Anything else: it may have been applied. The code is empty when there was no envelope.
+    /// Some records of the batch were applied, and others were not.
+    Partial {
+        /// What says so. The code is empty.
+        error: ApiError,
+        /// The indexes of the rejected records that the answer names, counted from 0.
+        rejected: Vec<usize>,
+    },
+    /// It may have been applied. The code is empty when there was no envelope.
     Unclear(ApiError),
+    /// The answer broke off: nobody knows what it would have said.
+    Incomplete(ApiError),
 }
 
-/// Judges an answer by its status and body. `whole` is false when the body broke off.
-pub fn judge(status: u16, body: &[u8], whole: bool) -> Verdict {
-    let envelope = if whole { ApiError::from_body(body) } else { None };
-    match status {
-        200..=299 if whole && is_acceptance(body) => Verdict::Accepted,
-        400..=499 if status != 408 && envelope.is_some() => Verdict::Refused(envelope.unwrap_or_default()),
-        _ => Verdict::Unclear(envelope.unwrap_or_else(|| ApiError {
-            code: String::new(),
-            message: unclear_message(status, body, whole),
-            details: None,
+/// Judges an answer by its status and body.
+pub fn judge(status: u16, body: &[u8], extent: Extent) -> Verdict {
+    let unclear = |what: &str| {
+        let message = in_words(status, what, body);
+        ApiError { code: String::new(), message, details: None }
+    };
+    match extent {
+        Extent::BrokenOff => return Verdict::Incomplete(unclear("the answer broke off")),
+        Extent::TooLong => return Verdict::Unclear(unclear("the answer is longer than dlq reads")),
+        Extent::Whole => {}
+    }
+    let envelope = ApiError::from_body(body);
+    if (200..=299).contains(&status) {
+        return match (says(status, body), envelope) {
+            (Says::Nothing, _) => Verdict::Accepted,
+            (Says::Partly { what, rejected }, _) => Verdict::Partial { error: unclear(&what), rejected },
+            (Says::Otherwise(_), Some(envelope)) => Verdict::Unclear(envelope),
+            (Says::Otherwise(what), None) => Verdict::Unclear(unclear(&what)),
+        };
+    }
+    match envelope {
+        Some(envelope) if (400..=499).contains(&status) && status != 408 => Verdict::Refused(envelope),
+        Some(envelope) => Verdict::Unclear(envelope),
+        None => Verdict::Unclear(unclear(match status {
+            300..=399 => "a redirect, which is not followed",
+            _ if body.is_empty() => "no body",
+            _ => "no error envelope",
         })),
     }
 }
 
-/// The API answers a write with JSON, or with nothing at all. A page, or `"success": false`, is no acceptance.
-fn is_acceptance(body: &[u8]) -> bool {
-    if body.is_empty() {
-        return true;
-    }
-    json::scan(body).is_ok_and(|node| {
-        node.get("success").is_none_or(|s| s.value != Value::Bool(false)) && ApiError::from_envelope(&node).is_none()
-    })
-}
-
-fn unclear_message(status: u16, body: &[u8], whole: bool) -> String {
-    let what = match status {
-        200..=299 if whole => "the answer is not the API's",
-        300..=399 => "a redirect, which is not followed",
-        _ if !whole => "the answer broke off",
-        _ if body.is_empty() => "no body",
-        _ => "no error envelope",
-    };
+fn in_words(status: u16, what: &str, body: &[u8]) -> String {
     let summary = summary_of(body);
     if summary.is_empty() { format!("HTTP {status}: {what}") } else { format!("HTTP {status}: {what}: {summary}") }
 }
@@ -76,25 +97,31 @@ mod tests {
 
     const ENVELOPE: &[u8] = br#"{"success":false,"error":{"code":"CDP_ETL.X","message":"m"}}"#;
 
+    use Extent::{BrokenOff, TooLong, Whole};
+
     #[test]
     fn definite_is_a_4xx_with_envelope_and_nothing_else() {
         for status in 100..=599 {
             let want = (400..=499).contains(&status) && status != 408;
-            assert_eq!(matches!(judge(status, ENVELOPE, true), Verdict::Refused(_)), want, "{status}");
-            assert!(!matches!(judge(status, b"<html>no", true), Verdict::Accepted | Verdict::Refused(_)), "{status}");
-            assert!(!matches!(judge(status, ENVELOPE, false), Verdict::Accepted | Verdict::Refused(_)), "{status}");
+            assert_eq!(matches!(judge(status, ENVELOPE, Whole), Verdict::Refused(_)), want, "{status}");
+            assert!(!matches!(judge(status, b"<html>no", Whole), Verdict::Accepted | Verdict::Refused(_)), "{status}");
+            assert!(matches!(judge(status, ENVELOPE, BrokenOff), Verdict::Incomplete(_)), "{status}");
+            assert!(matches!(judge(status, b"{}", BrokenOff), Verdict::Incomplete(_)), "{status}");
+            assert!(matches!(judge(status, b"{}", TooLong), Verdict::Unclear(_)), "{status}");
         }
     }
 
     #[test]
-    fn acceptance_is_a_2xx_that_is_the_apis() {
+    fn acceptance_is_a_2xx_that_nothing_contradicts() {
         for body in [&b""[..], b"{}", br#"{"success":true,"data":{}}"#] {
-            assert_eq!(judge(200, body, true), Verdict::Accepted);
+            assert_eq!(judge(200, body, Whole), Verdict::Accepted);
         }
         for body in [&b"<html>login</html>"[..], br#"{"success":false}"#, ENVELOPE, b"{\"success\":tr", b"OK"] {
-            assert!(matches!(judge(200, body, true), Verdict::Unclear(_)));
+            assert!(matches!(judge(200, body, Whole), Verdict::Unclear(_)));
         }
-        assert!(matches!(judge(302, b"{}", true), Verdict::Unclear(_)));
+        let partial = judge(200, br#"{"errors":[{"index":3}]}"#, Whole);
+        assert!(matches!(partial, Verdict::Partial { rejected, .. } if rejected == [3]));
+        assert!(matches!(judge(302, b"{}", Whole), Verdict::Unclear(_)));
     }
 
     #[test]

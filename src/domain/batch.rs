@@ -42,6 +42,14 @@ pub enum SplitError {
         "it may have been applied: its records would be applied again under new keys. Look in the API, then resolve it with --applied or --not-applied"
     )]
     Ambiguous,
+    /// No answer says that it was applied in part, or others may have applied it too.
+    #[error(
+        "--rejected is for a batch that was applied in part: no answer says that of it, or other attempts may have applied the rest"
+    )]
+    NotPartial,
+    /// The answer says that records were rejected, but not which.
+    #[error("the answer does not say which of its records were rejected: look in the API")]
+    NoneNamed,
     /// Some of its records may have been applied.
     #[error(
         "some of its records may have been applied: the target's setting `batch` is not \"atomic\", and its operation is not an upsert"
@@ -84,6 +92,17 @@ pub fn may_split(operation: &str, ambiguous: bool, rule: BatchRule) -> Result<()
         return Err(SplitError::MaybePartly);
     }
     Ok(())
+}
+
+/// The records of a batch that were rejected when it was applied in part: of its ambiguous attempts all have to have said
+/// so, the last one says which. `attempts` are those since someone last looked, each with the records that it names;
+/// `None` for one that may have applied anything.
+pub fn rejected_in_part(captured_ambiguous: bool, attempts: &[Option<Vec<usize>>]) -> Result<Vec<usize>, SplitError> {
+    let (Some(Some(last)), false) = (attempts.last(), captured_ambiguous) else { return Err(SplitError::NotPartial) };
+    if attempts.iter().any(Option::is_none) {
+        return Err(SplitError::NotPartial);
+    }
+    if last.is_empty() { Err(SplitError::NoneNamed) } else { Ok(last.clone()) }
 }
 
 /// How many records a batch has; `None` if the body is none.
@@ -184,6 +203,16 @@ mod tests {
         ] {
             assert_eq!(split(body.as_bytes(), &[], 1), Err(why), "{body}");
         }
+    }
+
+    #[test]
+    fn only_what_an_answer_rejected_is_taken_out_of_a_batch_that_was_applied_in_part() {
+        let named = |list: &[usize]| Some(list.to_vec());
+        assert_eq!(rejected_in_part(false, &[named(&[1]), named(&[2, 4])]), Ok(vec![2, 4]));
+        assert_eq!(rejected_in_part(false, &[named(&[])]), Err(SplitError::NoneNamed));
+        assert_eq!(rejected_in_part(false, &[]), Err(SplitError::NotPartial));
+        assert_eq!(rejected_in_part(false, &[None, named(&[2])]), Err(SplitError::NotPartial), "no answer before");
+        assert_eq!(rejected_in_part(true, &[named(&[2])]), Err(SplitError::NotPartial), "the captured try");
     }
 
     #[test]

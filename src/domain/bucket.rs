@@ -28,6 +28,7 @@ impl Bucket {
     pub fn take(&mut self, now: Duration, interval: Duration) -> Result<(), Duration> {
         let next = self.next.min(now.saturating_add(interval));
         if next > now {
+            self.next = next;
             return Err(next);
         }
         let earliest = now.saturating_sub(GRAIN);

@@ -124,6 +124,11 @@ impl Filter {
         self
     }
 
+    /// Whether it only says what must not hold, so that it selects almost everything.
+    pub fn only_negates(&self) -> bool {
+        !self.terms.is_empty() && self.terms.iter().all(|term| term.negated)
+    }
+
     /// Whether it says which states it wants.
     pub fn names_states(&self) -> bool {
         self.terms.iter().any(|t| matches!(t.test, Test::State(_)))

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::clock::Clock;
 use super::endpoint::EndpointOrigin;
 use super::key::{KeyOrigin, inside_window};
 use super::time::Timestamp;
@@ -38,6 +39,9 @@ macro_rules! hazards {
 }
 
 hazards! {
+    /// The clock can't be trusted to say how old a key is.
+    ClockBehind = "clock-behind", refuses true,
+        "it may have been applied, and this machine's clock is behind what the file has seen: set the clock right (if the file saw a wrong one: dlq doctor --reset-clock), or --allow clock-behind";
     /// No endpoint was named.
     EndpointAssumed = "endpoint-assumed", refuses true,
         "no endpoint was named when it was ingested: ingest it again with --endpoint (and --match-key), or send it to the one that was assumed with --allow endpoint-assumed";
@@ -113,10 +117,12 @@ pub struct Facts {
 /// An upsert older than this may overwrite newer values.
 const STALE: Duration = Duration::from_hours(1);
 
-/// The hazards of a write at `now`, those that refuse first.
-pub fn hazards(facts: &Facts, window: Duration, now: Timestamp) -> Vec<Hazard> {
+/// The hazards of a write now, those that refuse first.
+pub fn hazards(facts: &Facts, window: Duration, clock: Clock) -> Vec<Hazard> {
+    let now = clock.latest();
     let ambiguous_append = facts.ambiguous_since.filter(|_| !facts.upsert);
     let applies = |hazard: &Hazard| match hazard {
+        Hazard::ClockBehind => ambiguous_append.is_some() && clock.behind().is_some(),
         Hazard::EndpointAssumed => facts.endpoint_origin == EndpointOrigin::Assumed,
         Hazard::NoBody => facts.body_origin == BodyOrigin::Missing,
         Hazard::KeyExpired => ambiguous_append.is_some_and(|since| !inside_window(since, window, now)),
@@ -169,6 +175,20 @@ mod tests {
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_millis(seconds * 1000)
+    }
+
+    fn hazards(facts: &Facts, window: Duration, now: Timestamp) -> Vec<Hazard> {
+        super::hazards(facts, window, Clock::at(now))
+    }
+
+    #[test]
+    fn promise_5_a_clock_that_was_set_back_revives_no_key() {
+        let facts = Facts { ambiguous_since: Some(at(1000)), captured_ambiguous: true, ..append() };
+        let clock = |wall, newest| Clock { wall: at(wall), newest: at(newest) };
+        let expired = super::hazards(&facts, DAY, clock(2000, 1000 + 86_400));
+        assert_eq!(expired, [Hazard::ClockBehind, Hazard::KeyExpired, Hazard::OutcomeUnknown]);
+        assert_eq!(super::hazards(&facts, DAY, clock(2000, 2060)), [Hazard::OutcomeUnknown], "a minute is nothing");
+        assert_eq!(super::hazards(&append(), DAY, clock(2000, 90_000)), [], "what was surely not applied may go");
     }
 
     #[test]

@@ -3,11 +3,14 @@
 //! Time, randomness and the environment come in as arguments. Nothing here imports another part of the crate;
 //! everything else imports this. The words are those of the README's table.
 
+pub mod acceptance;
 pub mod answer;
 pub mod api_error;
 pub mod arrivals;
 pub mod batch;
 pub mod bucket;
+pub mod cached;
+pub mod clock;
 pub mod endpoint;
 pub mod escape;
 pub mod explain;
@@ -26,9 +29,11 @@ pub mod plan;
 pub mod report;
 pub mod revision;
 pub mod run;
+pub mod seal;
 pub mod secrets;
 pub mod stable_key;
 pub mod state;
 pub mod target;
 pub mod time;
+pub mod transfer;
 pub mod write;

@@ -36,11 +36,13 @@ named! {
         Accepted = "accepted",
         /// The API surely did not apply it.
         Refused = "refused",
+        /// It was answered: some records of the batch were applied, and others were not.
+        Partial = "partial",
         /// It was answered, and may have been applied.
         Unclear = "unclear",
-        /// It was sent, and never answered.
+        /// It was sent, and never answered to the end.
         NoAnswer = "no_answer",
-        /// The connection was never made.
+        /// No byte of it left.
         NotSent = "not_sent",
     }
 }

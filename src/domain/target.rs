@@ -10,6 +10,8 @@ use super::key::DEFAULT_WINDOW;
 /// Where a target's token comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenSource {
+    /// Nobody says so: `EXPERITURE_API_KEY`, for the target that the command line is about.
+    Unsaid,
     /// The environment variable of this name.
     Env(String),
     /// The first line of this file.
@@ -37,8 +39,10 @@ pub struct TargetSettings {
     pub headers: Vec<String>,
     /// Whether its name has to be typed before a replay.
     pub confirm: bool,
-    /// How long to wait for an answer.
+    /// How long to wait for an answer, once there is a connection.
     pub timeout: Duration,
+    /// How long to wait for a connection, its TLS handshake included.
+    pub connect_timeout: Duration,
     /// The unit of the backoff between retries: the guide's second.
     pub backoff: Duration,
     /// Whether the environment's proxy settings apply.
@@ -53,7 +57,7 @@ impl TargetSettings {
         Self {
             name: name.to_owned(),
             base_url: None,
-            token: TokenSource::Env("EXPERITURE_API_KEY".to_owned()),
+            token: TokenSource::Unsaid,
             window: DEFAULT_WINDOW,
             endpoint: None,
             match_key: None,
@@ -61,6 +65,7 @@ impl TargetSettings {
             confirm: false,
             // The API itself gives up after 30 s (504); a little more lets that answer arrive.
             timeout: Duration::from_secs(40),
+            connect_timeout: Duration::from_secs(10),
             backoff: Duration::from_secs(1),
             proxy: false,
             batch: BatchRule::default(),

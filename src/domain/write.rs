@@ -9,6 +9,7 @@ use super::key::{IdempotencyKey, KeyOrigin, captured_window_start};
 use super::lane::{Lane, Turn};
 use super::state::Standing;
 use super::time::Timestamp;
+use super::transfer::Exported;
 
 /// How a body came to be known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +82,8 @@ pub struct Captured {
     pub key_origin: KeyOrigin,
     /// The edited body and when it was edited: from an export.
     pub edited: Option<(Vec<u8>, Timestamp)>,
+    /// What else an export says.
+    pub exported: Option<Box<Exported>>,
     /// What went wrong.
     pub failure: Failure,
     /// Whether the API may have applied it.
@@ -100,6 +103,9 @@ pub struct Captured {
     /// The names of its record's fields.
     pub record_fields: Vec<String>,
 }
+
+/// Clocks differ by this much without anything being wrong.
+const FUTURE: std::time::Duration = std::time::Duration::from_mins(1);
 
 impl Captured {
     /// What makes it the same write as another.
@@ -124,9 +130,14 @@ impl Captured {
         captured.into_iter().chain(exported).min()
     }
 
-    /// Its place in its lane and in a plan.
+    /// Its place in its lane and in a plan. A producer's clock that is ahead does not count.
     pub fn order_at(&self) -> Timestamp {
-        self.first_attempt_at.or(self.failed_at).unwrap_or(self.captured_at)
+        self.first_attempt_at.or(self.failed_at).map_or(self.captured_at, |at| at.min(self.captured_at))
+    }
+
+    /// Whether its producer says that it happened later than it came in: a clock that is ahead, or a zone left out.
+    pub fn is_from_the_future(&self) -> bool {
+        self.first_attempt_at.max(self.failed_at).is_some_and(|at| at.since(self.captured_at) > FUTURE)
     }
 }
 

@@ -84,6 +84,17 @@ impl Parser<'_> {
                             what must not hold (`-type:auth`); in quotes it is a text to search for";
                 return Err(self.error(start, name.len(), format!("there is no `{name}` here; {hint}")));
             }
+            if negated {
+                // Far more often a mistyped option than a text that must not be there.
+                let hint = format!(
+                    "`-{name}` is neither an option nor a condition: an option is --{name}, a text that must not be there is \
+                     -\"{name}\" (in a shell: '-\"{name}\"'), a condition that must not hold is -field:value"
+                );
+                return Err(self.error(start - 1, name.len() + 1, hint));
+            }
+            if name == "-" {
+                return Err(self.error(start, 1, "a `-` alone says nothing; a text to search for is \"-\", in quotes"));
+            }
             return Ok(Term { negated, test: Test::Anywhere(name) });
         }
         if name.starts_with(['(', '!']) {

@@ -1,5 +1,6 @@
 //! CSV for spreadsheets: quoted as RFC 4180 wants, and no cell can become a formula.
 
+use crate::domain::escape;
 use crate::domain::write::WriteView;
 
 /// The columns of a list as CSV.
@@ -48,6 +49,11 @@ pub fn write(view: &WriteView) -> String {
     ])
 }
 
+/// A record as a terminal may show it: one line, without anything that the terminal would obey.
+pub fn for_terminal(record: &str) -> String {
+    format!("{}\n", escape::terminal(record.trim_end_matches('\n')))
+}
+
 /// A record of CSV with its line end.
 pub fn record<S: AsRef<str>>(cells: impl IntoIterator<Item = S>) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
@@ -68,6 +74,12 @@ fn defused(cell: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_terminal_obeys_nothing() {
+        let record = super::record(["a\u{1b}]0;x\u{7}", "b\nc"]);
+        assert_eq!(super::for_terminal(&record), "a\\u{1b}]0;x\\u{7},\"b\\nc\"\n");
+    }
+
     #[test]
     fn no_cell_becomes_a_formula() {
         let cells = ["=cmd|' /C calc'!A0", "+1", "-1+2", "@SUM(A1)", "\t=1", " =1", "plain", "a,\"b\"\n"];

@@ -178,6 +178,7 @@ pub fn attempt_line(attempt: &Attempt) -> String {
     let outcome = match attempt.outcome {
         None => "under way",
         Some(AttemptOutcome::Refused) => "refused by the API,",
+        Some(AttemptOutcome::Partial) => "applied in part,",
         Some(AttemptOutcome::NoAnswer) => "no answer",
         Some(AttemptOutcome::NotSent) => "not sent",
         Some(other) => other.name(),

@@ -6,13 +6,12 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::domain::answer::captured_is_definite;
 use crate::domain::batch::Child;
 use crate::domain::escape::json_line;
 use crate::domain::group::Group;
 use crate::domain::ids::{RunId, WriteId};
 use crate::domain::json;
-use crate::domain::key::{IdempotencyKey, KeyOrigin, KeyWindows};
+use crate::domain::key::KeyWindows;
 use crate::domain::outcome::{Outcome, Tally};
 use crate::domain::run::{Attempt, LogEntry, Run, Wish};
 use crate::domain::state::State;
@@ -79,7 +78,7 @@ pub fn write(view: &WriteView) -> String {
         error_details: write.failure.details.as_deref().and_then(raw),
         correlation_id: write.failure.correlation_id.as_deref(),
         idempotency_key: write.key.as_str(),
-        parent_key: write.parent_key.as_ref().map(super::super::domain::key::IdempotencyKey::as_str),
+        parent_key: write.parent_key.as_ref().map(|key| key.as_str()),
         parent_id: write.parent,
         key_origin: write.key_origin.name(),
         target: &write.target,
@@ -117,76 +116,11 @@ pub fn body_fields(body: &[u8]) -> (Option<Box<RawValue>>, Option<String>) {
     }
 }
 
-fn raw(text: &str) -> Option<Box<RawValue>> {
+pub(super) fn raw(text: &str) -> Option<Box<RawValue>> {
     if text.contains(['\n', '\r']) || !json::scan(text.as_bytes()).is_ok_and(|node| node.is_strict()) {
         return None;
     }
     RawValue::from_string(text.to_owned()).ok()
-}
-
-/// A write in the full shape in which `ingest` takes it back: same identity, same bytes, same keys, same ambiguity.
-/// `captured` is the body that was captured, where that was edited.
-pub fn export(view: &WriteView, captured: Option<&[u8]>, evidence: Option<&[u8]>) -> String {
-    let write = &view.write;
-    let mut fields: Map<String, Value> = Map::new();
-    let mut put = |name: &str, value: Value| {
-        if !value.is_null() {
-            fields.insert(name.to_owned(), value);
-        }
-    };
-    put("target", json!(write.target));
-    put("method", json!(write.method));
-    if write.endpoint_origin != crate::domain::endpoint::EndpointOrigin::Assumed {
-        put("path", json!(write.path.as_str()));
-    }
-    if !write.headers.is_empty() {
-        put("headers", write.headers.iter().map(|(n, v)| (n.clone(), json!(v))).collect::<Map<_, _>>().into());
-    }
-    put("idempotency_key", json!(write.key.as_str()));
-    put("parent_key", json!(write.parent_key.as_ref().map(IdempotencyKey::as_str)));
-    if write.key_origin != KeyOrigin::Given {
-        put("key_origin", json!(write.key_origin.name()));
-    }
-    put("failure_type", json!(write.failure.failure_type.name()));
-    put("status", json!(write.failure.status));
-    put("error_code", json!(write.failure.code));
-    put("error_message", json!(write.failure.message));
-    put("correlation_id", json!(write.failure.correlation_id));
-    put("failed_at", json!(write.failed_at));
-    put("first_attempt_at", json!(write.first_attempt_at));
-    put("ambiguous_since", json!(write.standing.ambiguous_since));
-    // What someone or another answer has said since: the status and the code don't tell.
-    if write.captured_ambiguous == captured_is_definite(write.failure.status, write.failure.code.as_deref()) {
-        put("captured_ambiguous", json!(write.captured_ambiguous));
-    }
-    put("edited_at", json!(write.edited_at));
-    put("source", json!(write.source));
-    // The exact bytes: base64 whenever escaping the line would change them.
-    let mut text = line(&Value::Object(fields));
-    text.pop();
-    if let Some(details) = write.failure.details.as_deref().and_then(raw) {
-        text.push_str(&format!(",\"error_details\":{details}"));
-    }
-    if let Some(event) = evidence {
-        text.push_str(&format!(",\"event\":{}", String::from_utf8_lossy(event)));
-    } else if let Some(body) = &view.body {
-        text.push_str(&exact("body", captured.unwrap_or(body)));
-        if captured.is_some() {
-            text.push_str(&exact("edited_body", body));
-        }
-    }
-    text.push('}');
-    json_line(text)
-}
-
-/// A field with exactly these bytes: as they stand, or in base64 where a line of JSON would change them.
-fn exact(name: &str, body: &[u8]) -> String {
-    match body_fields(body) {
-        (Some(raw), _) if json_line(raw.get().to_owned()) == raw.get() && !raw.get().starts_with('"') => {
-            format!(",\"{name}\":{raw}")
-        }
-        _ => format!(",\"{name}_base64\":\"{}\"", BASE64.encode(body)),
-    }
 }
 
 /// A group.

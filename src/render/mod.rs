@@ -3,6 +3,7 @@
 pub mod count;
 pub mod csv;
 pub mod detail;
+pub mod export;
 pub mod json;
 pub mod marks;
 pub mod plan;

@@ -22,6 +22,8 @@ pub struct PlanPage<'a> {
     pub length: Duration,
     /// How long nothing may be sent to the target, because it asked for that.
     pub closed: Duration,
+    /// By how much this machine's clock is behind what the file has seen, if that matters.
+    pub behind: Option<Duration>,
     /// What that is reckoned with.
     pub pace: String,
 }
@@ -42,6 +44,10 @@ pub fn page(plan: &Plan, about: &PlanPage<'_>, now: Timestamp) -> String {
     if !about.closed.is_zero() {
         let until = now.plus(about.closed).to_human();
         text.push_str(&format!("  closed    until {until}: the API asked that nothing be sent before\n"));
+    }
+    if let Some(behind) = about.behind {
+        let behind = human_length(behind);
+        text.push_str(&format!("  clock     the clock is {behind} behind what this file has seen: key windows are counted from the later time\n"));
     }
     if !plan.send.is_empty() {
         text.push_str(&format!("  expected  {} ({})\n", expected(about.length), about.pace));

@@ -25,13 +25,19 @@ impl Column {
     }
 }
 
+/// As much of a cell as can ever be shown: laying a text out takes longer than its length.
+fn sane(cell: &str) -> &str {
+    const MOST: usize = 1000;
+    cell.char_indices().nth(MOST).map_or(cell, |(end, _)| &cell[..end])
+}
+
 /// A table, at most `width` columns wide (`None`: as wide as it has to be, for pipes).
 pub fn table(columns: &[Column], rows: Vec<Vec<String>>, width: Option<u16>) -> String {
     let mut table = Table::new();
     table.load_style(TableStyle::new().header_lines(ContentLineStyle::none()).content_lines(ContentLineStyle::none()));
     table.set_header(columns.iter().map(|c| c.title()).collect::<Vec<_>>());
     for cells in rows {
-        let mut row = Row::from(cells.iter().map(|cell| escape::terminal(cell).into_owned()).collect::<Vec<_>>());
+        let mut row = Row::from(cells.iter().map(|cell| escape::terminal(sane(cell)).into_owned()).collect::<Vec<_>>());
         row.max_height(1);
         table.add_row(row);
     }

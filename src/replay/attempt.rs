@@ -7,10 +7,13 @@ use super::breakers::Kind;
 use super::pace::Signal;
 use super::transport::{Answer, Sent};
 use crate::domain::answer::{Verdict, judge, judges_data};
+use crate::domain::cached::{self, Earlier, Said};
 use crate::domain::failure_type::{FailureType, classify};
 use crate::domain::fingerprint::fingerprint;
+use crate::domain::identity::Sha;
 use crate::domain::key::inside_window;
 use crate::domain::outcome::{AttemptOutcome, Outcome};
+use crate::domain::secrets::Scrubber;
 use crate::domain::time::Timestamp;
 use crate::domain::write::Failure;
 use crate::store::{AttemptEnd, Sendable};
@@ -26,26 +29,31 @@ pub(super) struct Attempted {
     pub(super) limits: Option<RateLimit>,
     /// How long the API wants this write to wait.
     pub(super) asked: Duration,
+    /// Whether a header says that the answer comes from the API's cache.
+    replayed: bool,
+    /// Whether it looks like an earlier answer again. It is one if no other write's answer carried its correlation ID.
+    pub(super) repeats: bool,
 }
 
 impl Attempted {
-    /// Reads what became of a request. `known` are the correlation IDs of earlier attempts: an answer that carries one of
-    /// them comes from the API's idempotency cache.
-    pub(super) fn read(sent: Sent, latency: Duration, known: &[String]) -> Self {
+    /// Reads what became of a request. `earlier` are the write's earlier answers.
+    pub(super) fn read(sent: Sent, latency: Duration, earlier: &[Earlier]) -> Self {
         let latency_ms = i64::try_from(latency.as_millis()).unwrap_or(i64::MAX);
         let quiet = |outcome, failure_type, why, signal| Self {
             end: unanswered(outcome, failure_type, why, latency_ms),
             signal,
             limits: None,
             asked: Duration::ZERO,
+            replayed: false,
+            repeats: false,
         };
         let answer = match sent {
             Sent::Answered(answer) => answer,
-            Sent::NotSent(why) => {
-                return quiet(AttemptOutcome::NotSent, FailureType::Transient, why, Signal::NotSent);
+            Sent::NotSent(lost) => {
+                return quiet(AttemptOutcome::NotSent, FailureType::Transient, lost.why, Signal::NotSent);
             }
-            Sent::NoAnswer(why) => {
-                return quiet(AttemptOutcome::NoAnswer, FailureType::Transient, why, Signal::Silence);
+            Sent::NoAnswer(lost) => {
+                return quiet(AttemptOutcome::NoAnswer, FailureType::Transient, lost.why, Signal::Silence);
             }
             Sent::Stale(why) => return quiet(AttemptOutcome::NotSent, FailureType::Transient, why, Signal::Nothing),
             Sent::Impossible(why) => return quiet(AttemptOutcome::NotSent, FailureType::BadData, why, Signal::Nothing),
@@ -54,15 +62,21 @@ impl Attempted {
         let asked = answer.retry_after.as_deref().map(|value| retry_after(value, now));
         let limits =
             answer.remaining.as_deref().and_then(|remaining| rate_limit(remaining, answer.reset.as_deref(), now));
-        let status = answer.status;
-        let end = answered(answer, latency_ms, known);
+        let (status, replayed) = (answer.status, answer.replayed);
+        let end = answered(answer, latency_ms);
         let signal = match (end.outcome, status) {
             (AttemptOutcome::Accepted, _) => Signal::Accepted,
             (_, 429) => Signal::Limited(asked),
             (_, 503) => Signal::Unavailable(asked),
+            (AttemptOutcome::NoAnswer, _) => Signal::Silence,
             _ => Signal::Answered,
         };
-        Self { end, signal, limits, asked: asked.unwrap_or_default() }
+        let failure = said(end.failure.as_ref());
+        let repeats = !replayed
+            && end
+                .answer
+                .is_some_and(|body| cached::repeats(status, end.correlation_id.as_deref(), body, &failure, earlier));
+        Self { end, signal, limits, asked: asked.unwrap_or_default(), replayed, repeats }
     }
 
     /// The guide's retries: 409, 429, 5xx, and what was surely not sent. What got no answer is tried again too; the store
@@ -70,12 +84,12 @@ impl Attempted {
     pub(super) fn is_retryable(&self) -> bool {
         let end = &self.end;
         match end.outcome {
-            AttemptOutcome::Accepted => false,
+            AttemptOutcome::Accepted | AttemptOutcome::Partial => false,
             // No request could be made at all: that does not pass.
             AttemptOutcome::NotSent => end.failure.as_ref().is_some_and(|f| f.failure_type == FailureType::Transient),
             AttemptOutcome::NoAnswer => true,
             AttemptOutcome::Refused | AttemptOutcome::Unclear => {
-                !end.cached && matches!(end.status, Some(409 | 429 | 500..=599))
+                !self.replayed && matches!(end.status, Some(409 | 429 | 500..=599))
             }
         }
     }
@@ -85,7 +99,9 @@ impl Attempted {
         match self.end.outcome {
             AttemptOutcome::Accepted => Outcome::Accepted,
             AttemptOutcome::NoAnswer => Outcome::Unknown,
-            AttemptOutcome::Refused | AttemptOutcome::Unclear | AttemptOutcome::NotSent => Outcome::Failed,
+            AttemptOutcome::Refused | AttemptOutcome::Partial | AttemptOutcome::Unclear | AttemptOutcome::NotSent => {
+                Outcome::Failed
+            }
         }
     }
 
@@ -98,6 +114,25 @@ impl Attempted {
             && (failure.status, &failure.code, &failure.message) == (before.status, &before.code, &before.message);
         let since = sendable.refused_since.filter(|since| inside_window(*since, window, self.end.at))?;
         (again && !self.end.cached).then(|| since.plus(window))
+    }
+
+    /// Blanks the secrets that the answer, or an error of the network, repeats.
+    pub(super) fn scrub(&mut self, scrubber: &Scrubber) {
+        let clean = |text: &mut Option<String>| {
+            *text = text.take().map(|text| scrubber.text(&text).into_owned());
+        };
+        clean(&mut self.end.correlation_id);
+        if let Some(failure) = &mut self.end.failure {
+            [&mut failure.code, &mut failure.message, &mut failure.correlation_id].into_iter().for_each(clean);
+            failure.details = failure.details.take().map(|details| scrubber.json(&details));
+        }
+    }
+
+    /// What later answers are compared with.
+    pub(super) fn as_earlier(&self) -> Option<Earlier> {
+        let end = &self.end;
+        let (correlation_id, body) = (end.correlation_id.clone()?, end.answer?);
+        Some(Earlier { correlation_id, status: end.status, said: Said::Body(body) })
     }
 
     /// What was said, in a line.
@@ -134,18 +169,30 @@ fn unanswered(outcome: AttemptOutcome, failure_type: FailureType, why: String, l
         status: None,
         correlation_id: None,
         cached: false,
+        answer: None,
+        rejected: Vec::new(),
         latency_ms,
         closes_target: None,
     }
 }
 
-fn answered(answer: Answer, latency_ms: i64, known: &[String]) -> AttemptEnd {
-    let (outcome, error) = match judge(answer.status, &answer.body, answer.whole) {
+/// The words of a failure, to compare with others.
+fn said(failure: Option<&Failure>) -> [Option<String>; 3] {
+    failure.map(|f| [f.code.clone(), f.message.clone(), f.details.clone()]).unwrap_or_default()
+}
+
+fn answered(answer: Answer, latency_ms: i64) -> AttemptEnd {
+    let mut rejected = Vec::new();
+    let (outcome, error) = match judge(answer.status, &answer.body, answer.extent) {
         Verdict::Accepted => (AttemptOutcome::Accepted, None),
         Verdict::Refused(error) => (AttemptOutcome::Refused, Some(error)),
+        Verdict::Partial { error, rejected: named } => {
+            rejected = named;
+            (AttemptOutcome::Partial, Some(error))
+        }
         Verdict::Unclear(error) => (AttemptOutcome::Unclear, Some(error)),
+        Verdict::Incomplete(error) => (AttemptOutcome::NoAnswer, Some(error)),
     };
-    let again = answer.correlation_id.as_ref().is_some_and(|id| !id.is_empty() && known.contains(id));
     AttemptEnd {
         at: Timestamp::now(),
         outcome,
@@ -159,7 +206,9 @@ fn answered(answer: Answer, latency_ms: i64, known: &[String]) -> AttemptEnd {
         }),
         status: Some(answer.status),
         correlation_id: answer.correlation_id,
-        cached: answer.replayed || again,
+        cached: answer.replayed,
+        answer: (outcome != AttemptOutcome::NoAnswer).then(|| Sha::of(&answer.body)),
+        rejected,
         latency_ms,
         closes_target: None,
     }

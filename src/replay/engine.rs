@@ -17,13 +17,13 @@ use super::schedule::{Dropped, Finish, Schedule};
 use super::sending::{Ended, Sender};
 use super::transport::Transport;
 use crate::domain::filter::Test;
-use crate::domain::ids::WriteId;
+use crate::domain::ids::{RunId, WriteId};
 use crate::domain::outcome::{Outcome, Tally};
 use crate::domain::plan::{Plan, PlannedWrite};
 use crate::domain::run::RunState;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
-use crate::store::{CutOff, NewRun, RunLock, Store, StoreError};
+use crate::store::{CutOff, NewRun, Store, StoreError};
 
 /// A run in progress.
 pub struct Replay<T> {
@@ -36,6 +36,7 @@ pub struct Replay<T> {
     tally: Tally,
     maybe_cached: Option<MaybeCached>,
     cached: u64,
+    damaged: Vec<(WriteId, String)>,
     /// Whether connections failed when that was last looked at.
     tripped: bool,
     stopped: Vec<String>,
@@ -58,7 +59,7 @@ pub struct Replay<T> {
 const NOTES: usize = 1000;
 
 impl<T: Transport> Replay<T> {
-    /// Records the run and its plan, and takes its lock.
+    /// Records the run and its plan, and takes its lock, which it holds to its end.
     pub async fn begin(
         store: Arc<Store>,
         transport: T,
@@ -67,9 +68,10 @@ impl<T: Transport> Replay<T> {
         events: UnboundedSender<Event>,
         stop: CancellationToken,
         abort: CancellationToken,
-    ) -> Result<(Self, RunLock), StoreError> {
+    ) -> Result<Self, StoreError> {
         let new = NewRun {
             target: options.target.name.clone(),
+            base_url: options.base_url.clone(),
             operator: options.operator.clone(),
             reason: options.reason.clone(),
             query: options.query.clone(),
@@ -82,6 +84,8 @@ impl<T: Transport> Replay<T> {
         let _ = events.send(Event::Began(run));
         let options = Arc::new(options);
         let sender = Arc::new(Sender {
+            lock: Arc::new(lock),
+            base_url: Arc::from(options.base_url.as_str()),
             store: Arc::clone(&store),
             transport: Arc::new(transport),
             options: Arc::clone(&options),
@@ -104,6 +108,7 @@ impl<T: Transport> Replay<T> {
             tally: Tally::default(),
             maybe_cached: None,
             cached: 0,
+            damaged: Vec::new(),
             tripped: false,
             stopped: Vec::new(),
             stopped_itself: false,
@@ -115,11 +120,16 @@ impl<T: Transport> Replay<T> {
             stop,
             abort,
         };
-        Ok((replay, lock))
+        Ok(replay)
+    }
+
+    /// Names the run.
+    pub fn id(&self) -> RunId {
+        self.sender.run
     }
 
     /// Sends the plan, and reports. Whatever ends it, nothing stays claimed, and every write of the plan is told.
-    pub async fn run(mut self, lock: RunLock) -> Report {
+    pub async fn run(mut self) -> Report {
         let plan = Arc::clone(&self.plan);
         for (write, hazard) in &plan.refused {
             self.tally.add(Outcome::Refused, 1);
@@ -160,7 +170,7 @@ impl<T: Transport> Replay<T> {
         let run = self.sender.run;
         let ended = self.store.end_run(run, state, why, new_since_plan, Timestamp::now()).await;
         self.keep_error(ended);
-        lock.release();
+        self.sender.lock.release();
         Report {
             run,
             tally: self.tally,
@@ -168,6 +178,7 @@ impl<T: Transport> Replay<T> {
             stopped,
             maybe_cached: self.maybe_cached,
             cached: self.cached,
+            damaged: self.damaged,
             error: self.error,
         }
     }
@@ -285,6 +296,9 @@ impl<T: Transport> Replay<T> {
             Outcome::Failed | Outcome::Unknown => Finish::Failed,
             _ => Finish::LeftOpen,
         };
+        if ended.damaged {
+            self.damaged.push((planned.id, ended.reason.clone().unwrap_or_default()));
+        }
         self.cut_short |= ended.cut;
         let state = (ended.attempts > 0).then_some(ended.state);
         let was_cached = ended.last.as_ref().is_some_and(|last| last.cached);

@@ -11,6 +11,7 @@ use crate::domain::hazard::Hazard;
 use crate::domain::ids::{RunId, WriteId};
 use crate::domain::outcome::Outcome;
 use crate::domain::run::Operator;
+use crate::domain::secrets::Scrubber;
 use crate::domain::state::State;
 use crate::domain::target::TargetSettings;
 use crate::domain::time::Timestamp;
@@ -47,6 +48,8 @@ pub struct RunOptions {
     pub filter: Filter,
     /// The highest ID when the plan was made.
     pub last_id: WriteId,
+    /// Blanks secrets in what the API answers, the run's own token among them.
+    pub scrubber: Scrubber,
 }
 
 impl RunOptions {
@@ -62,6 +65,7 @@ impl RunOptions {
             "allow": self.allowed.iter().map(|h| h.name()).collect::<Vec<_>>(),
             "new_key": self.new_key,
             "alongside": self.alongside,
+            "request_ms": self.target.timeout.saturating_add(self.target.connect_timeout).as_millis() as u64,
             "last_id": self.last_id.0,
         })
         .to_string()

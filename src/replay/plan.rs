@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::pace::PaceSettings;
 use crate::domain::bucket::interval;
+use crate::domain::clock::Clock;
 use crate::domain::hazard::{Hazard, hazards, refusing};
 use crate::domain::lane::Turn;
 use crate::domain::plan::{Candidate, LaneMate, Plan, PlannedWrite};
-use crate::domain::time::Timestamp;
 
 /// On which terms a plan is made.
 #[derive(Debug, Clone)]
@@ -21,8 +21,8 @@ pub struct PlanTerms<'a> {
     pub new_key: bool,
     /// How long the run is expected to take.
     pub length: Duration,
-    /// The wall clock.
-    pub now: Timestamp,
+    /// The time, and what the file has seen of it.
+    pub clock: Clock,
 }
 
 /// How long a run of so many writes takes, if each request takes `latency` and nothing goes wrong.
@@ -33,7 +33,7 @@ pub fn expected_length(writes: usize, pace: PaceSettings, latency: Duration) -> 
     by_rate.saturating_add(latency).max(latency.saturating_mul(rounds))
 }
 
-/// Parts candidates, oldest first, into what will be sent and what a hazard refuses. An open write that will not be
+/// Divides candidates, oldest first, into what will be sent and what a hazard refuses. An open write that will not be
 /// sent, selected or not, blocks the later writes of its lanes. What would lose its key window while the run goes on is
 /// sent first, and so is all that it has to wait for in its lanes.
 pub fn build_plan(mut candidates: Vec<Candidate>, mates: &[LaneMate], terms: &PlanTerms<'_>) -> Plan {
@@ -54,7 +54,7 @@ pub fn build_plan(mut candidates: Vec<Candidate>, mates: &[LaneMate], terms: &Pl
             endpoint: candidate.endpoint,
             turn: candidate.turn,
             content: candidate.content,
-            hazards: if candidate.settled { Vec::new() } else { hazards(&facts, terms.window, terms.now) },
+            hazards: if candidate.settled { Vec::new() } else { hazards(&facts, terms.window, terms.clock) },
             settled: candidate.settled,
             window_ends: facts.ambiguous_since.filter(|_| !facts.upsert).map(|since| since.plus(terms.window)),
             lanes: candidate.lanes,
@@ -69,9 +69,9 @@ pub fn build_plan(mut candidates: Vec<Candidate>, mates: &[LaneMate], terms: &Pl
             }
         }
     }
-    let end = terms.now.plus(terms.length);
-    plan.urgent =
-        send_first(&mut plan.send, |write| write.window_ends.is_some_and(|ends| terms.now < ends && ends <= end));
+    let now = terms.clock.latest();
+    let end = now.plus(terms.length);
+    plan.urgent = send_first(&mut plan.send, |write| write.window_ends.is_some_and(|ends| now < ends && ends <= end));
     plan
 }
 
@@ -99,6 +99,7 @@ mod tests {
     use crate::domain::identity::Sha;
     use crate::domain::ids::{GroupId, WriteId};
     use crate::domain::key::KeyOrigin;
+    use crate::domain::time::Timestamp;
     use crate::domain::write::BodyOrigin;
 
     fn turn(id: i64) -> Turn {
@@ -132,8 +133,8 @@ mod tests {
     }
 
     fn terms() -> PlanTerms<'static> {
-        let (window, now) = (Duration::from_hours(24), Timestamp::from_millis(99));
-        PlanTerms { allowed: &[], window, new_key: false, length: Duration::ZERO, now }
+        let (window, clock) = (Duration::from_hours(24), Clock::at(Timestamp::from_millis(99)));
+        PlanTerms { allowed: &[], window, new_key: false, length: Duration::ZERO, clock }
     }
 
     fn plan(candidates: Vec<Candidate>, mates: &[LaneMate], allowed: &[Hazard]) -> (Vec<i64>, Vec<(i64, Hazard)>) {

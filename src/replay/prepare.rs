@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::pace::PaceSettings;
 use super::plan::{PlanTerms, build_plan, expected_length};
+use crate::domain::clock::Clock;
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::hazard::Hazard;
 use crate::domain::ids::WriteId;
@@ -18,7 +19,7 @@ use crate::store::{PlanData, Store, StoreError};
 pub struct SendOptions {
     /// The target.
     pub target: TargetSettings,
-    /// Where it is, if someone says so now; else the config or the file does.
+    /// Where it is, if someone says so now, of this very target; else the config or the file does.
     pub base_url: Option<BaseUrl>,
     /// Requests per second, and the most of them out at once.
     pub pace: PaceSettings,
@@ -35,6 +36,8 @@ pub struct Prepared {
     pub options: SendOptions,
     /// What will be sent, and what is refused.
     pub plan: Plan,
+    /// Selected writes that can't be read, and why: they are not sent.
+    pub damaged: Vec<(WriteId, String)>,
     /// Where to; `None` if nobody said so yet.
     pub base_url: Option<BaseUrl>,
     /// The highest ID when it was made.
@@ -45,6 +48,8 @@ pub struct Prepared {
     pub closed: Duration,
     /// What a request took lately, on average; `None` if none was made.
     pub latency: Option<Duration>,
+    /// The time when it was made.
+    pub clock: Clock,
 }
 
 /// What a request takes before the first one was measured.
@@ -67,12 +72,13 @@ pub async fn prepare(
         window: options.target.window,
         new_key: options.new_key,
         length: expected(data.candidates.len()),
-        now,
+        clock: data.clock,
     };
     let last_id = data.last_id.unwrap_or(WriteId(0));
+    let (clock, damaged) = (data.clock, data.damaged);
     let plan = build_plan(data.candidates, &data.mates, &terms);
     let length = expected(plan.send.len());
-    Ok(Prepared { options, plan, base_url, last_id, length, closed, latency })
+    Ok(Prepared { options, plan, damaged, base_url, last_id, length, closed, latency, clock })
 }
 
 impl Prepared {
@@ -89,6 +95,7 @@ impl Prepared {
             new_key: self.options.new_key,
             length: self.length,
             closed: self.closed,
+            behind: self.clock.behind(),
             pace: self.pace_in_words(),
         };
         plan::page(&self.plan, &about, now)

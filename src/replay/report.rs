@@ -1,6 +1,6 @@
 //! How a run ended, in numbers and as an exit code.
 
-use crate::domain::ids::RunId;
+use crate::domain::ids::{RunId, WriteId};
 use crate::domain::outcome::{Outcome, Tally};
 use crate::domain::time::Timestamp;
 
@@ -62,6 +62,8 @@ pub struct Report {
     pub maybe_cached: Option<MaybeCached>,
     /// How many refusals came from the API's cache.
     pub cached: u64,
+    /// Writes that were not sent because their rows or bodies were changed on disk, and what is wrong with each.
+    pub damaged: Vec<(WriteId, String)>,
     /// The error of the store that ended it, if one did. All that is told above is true all the same.
     pub error: Option<String>,
 }
@@ -70,7 +72,7 @@ impl Report {
     /// An error before stopped before failed before refused before fine.
     pub fn exit_code(&self) -> ExitCode {
         let any = |outcomes: &[Outcome]| outcomes.iter().any(|&o| self.tally.get(o) > 0);
-        if self.error.is_some() {
+        if self.error.is_some() || !self.damaged.is_empty() {
             ExitCode::Error
         } else if self.stopped.is_some() {
             ExitCode::Stopped
@@ -97,7 +99,8 @@ mod tests {
                 tally.add(outcome, 1);
             }
             let stopped = stopped.then(String::new);
-            Report { run: RunId(1), tally, new_since_plan: 0, stopped, maybe_cached: None, cached: 0, error: None }
+            let (maybe_cached, cached, damaged, error) = (None, 0, Vec::new(), None);
+            Report { run: RunId(1), tally, new_since_plan: 0, stopped, maybe_cached, cached, damaged, error }
                 .exit_code()
         };
         assert_eq!(code(&[], false), ExitCode::Ok);

@@ -16,12 +16,12 @@ use super::gate::Gate;
 use super::pace::{Permit, Signal};
 use super::transport::{Outgoing, Sent, Transport};
 use crate::domain::endpoint::EndpointPath;
-use crate::domain::ids::RunId;
+use crate::domain::ids::{RunId, WriteId};
 use crate::domain::outcome::{AttemptOutcome, Outcome};
 use crate::domain::plan::PlannedWrite;
 use crate::domain::state::State;
 use crate::domain::time::{Timestamp, human_length};
-use crate::store::{AttemptEnd, Intent, Sendable, Store, StoreError, Terms, Then};
+use crate::store::{AttemptEnd, Intent, RunLock, Sendable, Store, StoreError, Terms, Then};
 
 /// How a write ended in the run.
 #[derive(Debug, Clone)]
@@ -42,6 +42,8 @@ pub(super) struct Ended {
     pub(super) maybe_cached_until: Option<Timestamp>,
     /// Whether it is still counted in [`Sender::keeping`].
     pub(super) keeps_slot: bool,
+    /// Whether its row or body was changed on disk.
+    pub(super) damaged: bool,
 }
 
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
@@ -50,12 +52,22 @@ const STOPPED: &str = "the run was stopped first";
 /// An intent that is older than this when its request would leave (the machine slept) is looked at again instead.
 const STALE_INTENT: Duration = Duration::from_secs(10);
 
+/// The time since the machine was started, also while it slept, whatever anyone sets its clock to.
+fn since_boot() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::new(time.tv_sec.try_into().unwrap_or(0), time.tv_nsec.try_into().unwrap_or(0))
+}
+
 /// All that the sending of a write needs; shared by the writes of a run.
 pub(super) struct Sender<T> {
     pub(super) store: Arc<Store>,
     pub(super) transport: Arc<T>,
     pub(super) options: Arc<RunOptions>,
     pub(super) run: RunId,
+    /// Held for the run's life.
+    pub(super) lock: Arc<RunLock>,
+    /// Where the run sends to, as the file knows it.
+    pub(super) base_url: Arc<str>,
     pub(super) stop: CancellationToken,
     pub(super) events: Events,
     pub(super) gate: Gate,
@@ -67,8 +79,9 @@ pub(super) struct Sender<T> {
 
 /// Where a first or next attempt stands after its intent was asked for.
 enum Ready {
-    Go { n: i64, at: Timestamp, permit: Permit, sendable: Option<Box<Sendable>> },
+    Go { n: i64, at: Timestamp, asked_at: Duration, permit: Permit, sendable: Option<Box<Sendable>> },
     Not(Outcome, String),
+    Damaged(String),
 }
 
 impl<T: Transport> Sender<T> {
@@ -79,14 +92,19 @@ impl<T: Transport> Sender<T> {
             self.gate.learn(permit, Signal::Nothing, None);
             return self.not_sent(index, Outcome::Skipped, "it was settled since the first plan".to_owned()).await;
         }
-        let (mut n, mut at, mut permit, mut sendable) = match self.intend(Some(planned), planned, permit).await? {
-            Ready::Go { n, at, permit, sendable: Some(sendable) } => (n, at, permit, sendable),
-            Ready::Go { permit, sendable: None, .. } => {
-                self.gate.learn(permit, Signal::Nothing, None);
-                return Err(StoreError::Fenced(self.run));
-            }
-            Ready::Not(outcome, reason) => return self.not_sent(index, outcome, reason).await,
-        };
+        let (mut n, mut at, mut asked_at, mut permit, mut sendable) =
+            match self.intend(Some(planned), planned, permit).await? {
+                Ready::Go { n, at, asked_at, permit, sendable: Some(sendable) } => (n, at, asked_at, permit, sendable),
+                Ready::Go { permit, sendable: None, .. } => {
+                    self.gate.learn(permit, Signal::Nothing, None);
+                    return Err(StoreError::Fenced(self.run));
+                }
+                Ready::Not(outcome, reason) => return self.not_sent(index, outcome, reason).await,
+                Ready::Damaged(why) => {
+                    let ended = self.not_sent(index, Outcome::Skipped, why).await?;
+                    return Ok(Ended { damaged: true, ..ended });
+                }
+            };
         let mut ended = Ended {
             index,
             outcome: Outcome::Failed,
@@ -100,10 +118,17 @@ impl<T: Transport> Sender<T> {
             kinds: None,
             maybe_cached_until: None,
             keeps_slot: false,
+            damaged: false,
         };
         loop {
             ended.attempts += 1;
-            let mut attempted = self.request(&sendable, at).await;
+            let mut attempted = self.request(&sendable, asked_at).await;
+            attempted.scrub(&options.scrubber);
+            if attempted.repeats {
+                let id = attempted.end.correlation_id.clone().unwrap_or_default();
+                // If that can't be looked up it counts as an answer of its own.
+                attempted.end.cached = !self.store.carried_by_others(id, planned.id).await.unwrap_or(true);
+            }
             let retry = ended.attempts < options.max_attempts && attempted.is_retryable() && !self.stop.is_cancelled();
             // Accepted, its slot is free at once. Else nothing takes its place before the breakers know.
             ended.keeps_slot = attempted.end.outcome != AttemptOutcome::Accepted;
@@ -117,20 +142,24 @@ impl<T: Transport> Sender<T> {
             let (outcome, reason) = (attempted.outcome(), attempted.reason());
             ended.maybe_cached_until = attempted.maybe_cached_until(&sendable, options.target.window);
             ended.kinds = attempted.end.failure.as_ref().map(|f| (kind_of(&sendable.write.failure), kind_of(f)));
-            sendable.correlation_ids.extend(attempted.end.correlation_id.clone());
+            sendable.earlier.extend(attempted.as_earlier());
             let told = match ended.maybe_cached_until {
                 Some(until) => format!("{reason}; maybe-cached until {until}"),
                 None => reason.clone(),
             };
             let then = if retry { Then::Retry } else { Then::Settle(seq, outcome, told.clone()) };
             let recorded = self.store.record_attempt(self.run, id, n, at, attempted.end.clone(), then).await?;
-            ended.last = Some(attempted.end);
+            let status = attempted.end.status;
+            ended.last = Some(attempted.end.clone());
             (ended.outcome, ended.state) = (recorded.outcome.unwrap_or(outcome), recorded.state);
             ended.reason = (outcome != Outcome::Accepted).then_some(told);
             if !retry {
                 return Ok(ended);
             }
             let wait = attempted.asked.max(backoff(ended.attempts - 1, fastrand::f64(), options.target.backoff));
+            if attempted.asked > Duration::ZERO && attempted.asked >= wait {
+                self.tell_asked(id, status, wait);
+            }
             let _ = self.events.send(Event::Retry { id, attempt: ended.attempts, reason: reason.clone(), wait });
             let why = match self.wait_for_permit(wait).await {
                 None => (STOPPED.to_owned(), true),
@@ -139,11 +168,15 @@ impl<T: Transport> Sender<T> {
                     self.keeping.fetch_sub(1, Ordering::Relaxed);
                     ended.keeps_slot = false;
                     match self.intend(None, planned, next).await? {
-                        Ready::Go { n: next_n, at: next_at, permit: next, .. } => {
-                            (n, at, permit) = (next_n, next_at, next);
+                        Ready::Go { n: next_n, at: next_at, asked_at: next_asked, permit: next, .. } => {
+                            (n, at, asked_at, permit) = (next_n, next_at, next_asked, next);
                             continue;
                         }
                         Ready::Not(outcome, why) => (why, outcome == Outcome::Unsent),
+                        Ready::Damaged(why) => {
+                            ended.damaged = true;
+                            (why, false)
+                        }
                     }
                 }
             };
@@ -168,14 +201,18 @@ impl<T: Transport> Sender<T> {
                 window: self.options.target.window,
                 rate: self.gate.settings().rate,
                 new_key: self.options.new_key,
+                base_url: Arc::clone(&self.base_url),
+                lock: Arc::clone(&self.lock),
             };
+            let asked_at = since_boot();
             let answer = match first {
                 Some(planned) => self.store.claim(self.run, planned.id, planned.content, terms).await,
                 None => self.store.intend_retry(self.run, planned.id, terms).await,
             };
             match answer {
-                Ok(Intent::Go { n, at, sendable }) => return Ok(Ready::Go { n, at, permit, sendable }),
+                Ok(Intent::Go { n, at, sendable }) => return Ok(Ready::Go { n, at, asked_at, permit, sendable }),
                 Ok(Intent::Skip(why)) => break Ok(Ready::Not(Outcome::Skipped, why)),
+                Ok(Intent::Damaged(why)) => break Ok(Ready::Damaged(why)),
                 Ok(Intent::Refuse(hazard)) => break Ok(Ready::Not(Outcome::Refused, hazard.name().to_owned())),
                 Ok(wait @ (Intent::Closed(_) | Intent::NoToken(_))) => {
                     match self.wait_for_target(permit, &wait).await {
@@ -210,6 +247,15 @@ impl<T: Transport> Sender<T> {
         let permit = self.wait_for_permit(pause).await;
         self.keeping.fetch_sub(1, Ordering::Relaxed);
         permit
+    }
+
+    /// Says that one write waits because the API asked for that, once for all that hear it.
+    fn tell_asked(&self, id: WriteId, status: Option<u16>, length: Duration) {
+        if self.gate.is_news(length) {
+            let status = status.map(|status| format!(" (HTTP {status})")).unwrap_or_default();
+            let text = format!("the API asks to wait {}{status}: write {id} waits", human_length(length));
+            let _ = self.events.send(Event::Notice(text));
+        }
     }
 
     /// Says that nothing is sent for a while, once for all that hear it.
@@ -248,6 +294,7 @@ impl<T: Transport> Sender<T> {
             kinds: None,
             maybe_cached_until: None,
             keeps_slot: false,
+            damaged: false,
         })
     }
 
@@ -264,16 +311,15 @@ impl<T: Transport> Sender<T> {
         Some(url)
     }
 
-    /// One request and what came of it. `intended_at` is when its intent was committed.
-    async fn request(&self, sendable: &Sendable, intended_at: Timestamp) -> Attempted {
+    /// One request and what came of it. `intended` is when its intent was asked for.
+    async fn request(&self, sendable: &Sendable, intended: Duration) -> Attempted {
         let write = &sendable.write;
-        let known = &sendable.correlation_ids;
+        let known = &sendable.earlier;
         let Some(url) = self.url(&write.path) else {
             let why = format!("{} is not below {}", write.path, self.options.base_url);
             return Attempted::read(Sent::Impossible(why), Duration::ZERO, known);
         };
-        // By the wall clock: the others stand still while a machine sleeps.
-        if Timestamp::now().since(intended_at) > STALE_INTENT {
+        if since_boot().saturating_sub(intended) > STALE_INTENT {
             let why = "this process slept between the intent and its request".to_owned();
             return Attempted::read(Sent::Stale(why), Duration::ZERO, known);
         }

@@ -1,5 +1,7 @@
 //! The way out: one request, and whether it surely did not leave.
 
+use crate::domain::answer::Extent;
+
 /// A request, ready to leave.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
@@ -30,25 +32,58 @@ pub struct Answer {
     pub reset: Option<String>,
     /// Whether a header says that this is the cached answer to an earlier request.
     pub replayed: bool,
-    /// The body, at most a few MiB of it.
+    /// The body, at most some MiB of it.
     pub body: Vec<u8>,
-    /// Whether the body is whole.
-    pub whole: bool,
+    /// How much of the body this is.
+    pub extent: Extent,
+}
+
+/// Where a request was when it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Looking up the host's addresses.
+    Resolve,
+    /// Making a connection, to the host or to its proxy.
+    Connect,
+    /// The TLS handshake.
+    Tls,
+    /// Writing the request.
+    Send,
+    /// Waiting for the answer to begin.
+    Wait,
+    /// Reading the answer.
+    Read,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// How far the request had come.
+    pub phase: Phase,
+    /// What happened, in words.
+    pub why: String,
+}
+
+impl Lost {
+    /// Lost in that phase.
+    pub fn new(phase: Phase, why: impl Into<String>) -> Self {
+        Self { phase, why: why.into() }
+    }
 }
 
 /// What became of a request.
 #[derive(Debug, Clone)]
 pub enum Sent {
-    /// It was answered.
+    /// It was answered, if only in part.
     Answered(Answer),
-    /// The connection was never made: surely not applied.
-    NotSent(String),
+    /// No byte of it left: surely not applied.
+    NotSent(Lost),
     /// Its intent had grown old before it could leave: nothing was tried.
     Stale(String),
     /// No request can be made of it, now or later.
     Impossible(String),
     /// It may have been applied, and no answer came.
-    NoAnswer(String),
+    NoAnswer(Lost),
 }
 
 /// Sends requests. Each call makes at most one request that the server can see.

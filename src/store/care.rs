@@ -1,15 +1,16 @@
-//! Care of the file: copies, and checks that it says the truth.
+//! Care of the file: checks that it says the truth.
 
-use std::fs::{self, OpenOptions};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use rusqlite::Connection;
 
 use super::error::JobResult;
 use super::worker::Reply;
-use super::{Store, StoreError, locks};
+use super::{Store, clock, disk, seals, targets};
 use crate::domain::identity::Sha;
+use crate::domain::time::{Timestamp, human_length};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,56 +56,59 @@ impl Finding {
 const LITTLE_ROOM: u64 = 256 << 20;
 
 impl Store {
-    /// Copies the file, consistent also under load, to a new one with mode 0600; gives its size in bytes.
-    pub fn backup(&self, to: &Path) -> Reply<u64> {
-        let to = to.to_owned();
-        self.read(move |connection| {
-            let partial = beside(&to, ".partial");
-            let at = |why| StoreError::File { path: to.clone(), why };
-            if fs::symlink_metadata(&to).is_ok() {
-                return Err(at(std::io::Error::other("it exists already; nothing was overwritten")).into());
-            }
-            // Its own, from a copy that was cut off: a copy is complete only under its final name.
-            let _ = fs::remove_file(&partial);
-            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial).map_err(at)?;
-            let copied = connection.execute("VACUUM INTO ?", [partial.to_string_lossy()]);
-            if let Err(error) = copied {
-                let _ = fs::remove_file(&partial);
-                return Err(error.into());
-            }
-            let file = fs::File::open(&partial).map_err(at)?;
-            file.sync_all().map_err(at)?;
-            let size = file.metadata().map_err(at)?.len();
-            fs::hard_link(&partial, &to).map_err(at)?;
-            fs::remove_file(&partial).map_err(at)?;
-            if let Some(directory) = to.parent().filter(|d| !d.as_os_str().is_empty()) {
-                let _ = fs::File::open(directory).and_then(|d| d.sync_all());
-            }
-            Ok(size)
-        })
-    }
-
-    /// Checks the file: its pages, its counters, every body against its hash, its permissions, and the room around it.
+    /// Checks the file: its pages, its counters, every row against its seal, every body against its hash, and the clock.
     pub fn check(&self) -> Reply<Vec<Finding>> {
         let path = self.path().to_owned();
         self.read(move |connection| {
+            // One that can't be looked at does not hide what the others find.
+            let found = |check, result: JobResult<Finding>| {
+                result.unwrap_or_else(|error| Finding::new(check, Severity::Fail, error.at(&path).to_string()))
+            };
             Ok(vec![
-                integrity(connection)?,
-                foreign_keys(connection)?,
-                counters(connection)?,
-                bodies(connection)?,
-                permissions(&path),
-                room(&path),
-                file_system(&path),
+                found("file", integrity(connection)),
+                found("references", foreign_keys(connection)),
+                found("counters", counters(connection)),
+                found("rows", rows(connection)),
+                found("bodies", bodies(connection)),
+                found("clock", clock_finding(connection)),
             ])
         })
     }
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
+/// Checks what is around the file: its permissions, and the disk that it lies on. Works also when the file can't be opened.
+pub fn surroundings(path: &Path) -> Vec<Finding> {
+    vec![permissions(path), room(path), file_system(path)]
+}
+
+fn rows(connection: &Connection) -> JobResult<Finding> {
+    const MOST: usize = 20;
+    let (broken, looked_at) = seals::broken(connection, MOST)?;
+    let targets = targets::broken(connection)?;
+    if broken.is_empty() && targets.is_empty() {
+        return Ok(Finding::new("rows", Severity::Ok, format!("{looked_at} writes are as the last change left them")));
+    }
+    let mut what: Vec<String> = broken.iter().map(|(id, why)| format!("write {id}: {why}")).collect();
+    what.extend(targets.iter().map(|name| format!("target {name}: its row was changed on disk")));
+    let what = what.join("; ");
+    let way_out = "they are not sent: take them from a backup, or discard them and send them by other means";
+    Ok(Finding::new("rows", Severity::Fail, format!("{what}; {way_out}")))
+}
+
+fn clock_finding(connection: &Connection) -> JobResult<Finding> {
+    let clock = clock::read(connection, Timestamp::now())?;
+    Ok(match clock.behind() {
+        None => Finding::new("clock", Severity::Ok, "not behind what this file has seen"),
+        Some(behind) => Finding::new(
+            "clock",
+            Severity::Fail,
+            format!(
+                "the clock is {} behind what this file has seen ({}): set it right, or, if it was ahead then, dlq doctor --reset-clock --reason TEXT",
+                human_length(behind),
+                clock.newest.to_human()
+            ),
+        ),
+    })
 }
 
 fn integrity(connection: &Connection) -> JobResult<Finding> {
@@ -165,7 +169,7 @@ fn bodies(connection: &Connection) -> JobResult<Finding> {
     while let Some(row) = rows.next()? {
         let body: Option<&[u8]> = row.get_ref(2)?.as_blob_or_null().unwrap_or_default();
         checked += 1;
-        if Sha::of(body.unwrap_or_default()) != row.get::<_, Sha>(1)? {
+        if row.get::<_, Sha>(1).ok() != Some(Sha::of(body.unwrap_or_default())) {
             wrong.push(row.get::<_, i64>(0)?.to_string());
         }
     }
@@ -182,7 +186,9 @@ fn bodies(connection: &Connection) -> JobResult<Finding> {
 }
 
 fn permissions(path: &Path) -> Finding {
-    let mode = fs::metadata(path).map_or(0, |m| m.mode() & 0o777);
+    let Ok(mode) = fs::metadata(path).map(|m| m.mode() & 0o777) else {
+        return Finding::new("permissions", Severity::Warn, "the file can't be looked at");
+    };
     let others = mode & 0o077;
     if others == 0 {
         Finding::new("permissions", Severity::Ok, format!("only its owner can read it (mode {mode:04o})"))
@@ -193,21 +199,20 @@ fn permissions(path: &Path) -> Finding {
 }
 
 fn room(path: &Path) -> Finding {
-    match rustix::fs::statvfs(path) {
-        Ok(found) => {
-            let free = found.f_bavail.saturating_mul(found.f_frsize);
-            let severity = if free < LITTLE_ROOM { Severity::Warn } else { Severity::Ok };
+    match disk::Room::of(path) {
+        Some(room) => {
+            let severity = if room.free < LITTLE_ROOM { Severity::Warn } else { Severity::Ok };
             let used = fs::metadata(path).map_or(0, |m| m.len());
-            Finding::new("disk", severity, format!("{} MB free, the file has {} MB", free >> 20, used >> 20))
+            Finding::new("disk", severity, format!("{room}, the file has {} MB", used >> 20))
         }
-        Err(error) => Finding::new("disk", Severity::Warn, format!("the free room is not known: {error}")),
+        None => Finding::new("disk", Severity::Warn, "how full it is can't be told"),
     }
 }
 
 fn file_system(path: &Path) -> Finding {
-    match locks::file_system(path) {
-        Some(locks::FileSystem::Local(kind)) => Finding::new("filesystem", Severity::Ok, format!("local ({kind})")),
-        Some(locks::FileSystem::Network(kind)) => {
+    match disk::file_system(path) {
+        Some(disk::FileSystem::Local(kind)) => Finding::new("filesystem", Severity::Ok, format!("local ({kind})")),
+        Some(disk::FileSystem::Network(kind)) => {
             Finding::new("filesystem", Severity::Fail, format!("{kind}: locks don't hold on a network file system"))
         }
         None => Finding::new("filesystem", Severity::Warn, "not known"),

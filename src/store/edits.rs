@@ -3,10 +3,9 @@
 use rusqlite::Connection;
 
 use super::error::{JobError, JobResult};
-use super::rows::load_standing;
+use super::seals::{BROKEN, Checked, load_checked, resealed};
 use super::settle::log;
 use super::worker::Reply;
-use super::writes::load;
 use super::{Store, StoreError};
 use crate::domain::identity::Sha;
 use crate::domain::ids::WriteId;
@@ -123,10 +122,13 @@ pub(super) fn add_revision(connection: &Connection, write: &FailedWrite, edit: &
 
 fn editable(connection: &Connection, id: WriteId) -> JobResult<FailedWrite> {
     let refused = |why: String| StoreError::NotEdited(id, why);
-    let (Some(write), Some((standing, _))) = (load(connection, id)?, load_standing(connection, id)?) else {
+    let Some(Checked { write, sound, .. }) = load_checked(connection, id)? else {
         return Err(refused("there is no such write".to_owned()).into());
     };
-    standing.after(Event::Edit).map_err(|why| refused(why.to_string()))?;
+    if !sound {
+        return Err(refused(BROKEN.to_owned()).into());
+    }
+    write.standing.after(Event::Edit).map_err(|why| refused(why.to_string()))?;
     if write.body_origin == BodyOrigin::Missing {
         return Err(refused("only its event was captured: there is no body to edit".to_owned()).into());
     }
@@ -142,16 +144,18 @@ fn make_current(
     made_at: Option<Timestamp>,
 ) -> JobResult<()> {
     let lanes = json::scan(body).map(|node| lanes_of(&write.target, write.path.object(), &node)).unwrap_or_default();
-    connection
-        .prepare_cached(
-            "UPDATE writes SET revision = ?, body_sha256 = ?, body_len = ?, lane = ?, edited_at = ? WHERE id = ?",
-        )?
-        .execute((revision, Sha::of(body), body.len() as i64, lane::name_of(&lanes), made_at, write.id))?;
-    connection.prepare_cached("DELETE FROM lanes WHERE write_id = ?")?.execute([write.id])?;
-    for lane in &lanes {
+    resealed(connection, write.id, |connection| {
         connection
-            .prepare_cached("INSERT OR IGNORE INTO lanes (write_id, hash) VALUES (?, ?)")?
-            .execute((write.id, lane.hash))?;
-    }
-    Ok(())
+            .prepare_cached(
+                "UPDATE writes SET revision = ?, body_sha256 = ?, body_len = ?, lane = ?, edited_at = ? WHERE id = ?",
+            )?
+            .execute((revision, Sha::of(body), body.len() as i64, lane::name_of(&lanes), made_at, write.id))?;
+        connection.prepare_cached("DELETE FROM lanes WHERE write_id = ?")?.execute([write.id])?;
+        for lane in &lanes {
+            connection
+                .prepare_cached("INSERT OR IGNORE INTO lanes (write_id, hash) VALUES (?, ?)")?
+                .execute((write.id, lane.hash))?;
+        }
+        Ok(())
+    })
 }

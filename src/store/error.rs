@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use rusqlite::ErrorCode;
 
+use super::disk::{Room, room_in_words};
 use crate::domain::batch::SplitError;
 use crate::domain::ids::{RunId, WriteId};
 use crate::domain::state::NotAllowed;
@@ -49,8 +50,27 @@ pub enum StoreError {
     )]
     Busy(PathBuf),
     /// The disk is full.
-    #[error("the disk of {0} is full; nothing of the last step was kept. Make room and run the command again")]
-    Full(PathBuf),
+    #[error(
+        "the disk of {path} is full{room}; what was committed before is safe, nothing of the last step was kept. Make room and run the command again"
+    )]
+    Full {
+        /// The file.
+        path: PathBuf,
+        /// How full it is.
+        room: String,
+    },
+    /// The disk does not do what it should.
+    #[error(
+        "{path} can't be read or written ({why}); its disk has{room}. What was committed before is safe, nothing of the last step was kept"
+    )]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        why: String,
+        /// How full its disk is.
+        room: String,
+    },
     /// The disk or file can't be written.
     #[error("{0} can't be written (read-only file, disk or directory)")]
     ReadOnly(PathBuf),
@@ -117,6 +137,39 @@ pub enum StoreError {
         /// The target.
         target: String,
     },
+    /// The lock file of a run was deleted or replaced while it held it.
+    #[error(
+        "the lock file of run {run} ({path}) was deleted or replaced: nothing more was sent, since another process may take the run for dead"
+    )]
+    LockLost {
+        /// The run.
+        run: RunId,
+        /// Its lock file.
+        path: PathBuf,
+    },
+    /// A target moved while a run was sending to it.
+    #[error("target {name} is bound to {bound} now, not to {asked}: nothing more was sent")]
+    Moved {
+        /// The target.
+        name: String,
+        /// Where the file says it is.
+        bound: String,
+        /// Where the run sends to.
+        asked: String,
+    },
+    /// A run is sending to a target that was to be moved.
+    #[error("run {run} is sending to target {name}: stop it first (dlq runs stop {run}), then bind the target")]
+    TargetInUse {
+        /// That run.
+        run: RunId,
+        /// The target.
+        name: String,
+    },
+    /// A target's row is not as it was left.
+    #[error(
+        "the row of target {0} was changed on disk: nothing is sent there. Say where it is: dlq target set {0} --base-url URL --reason TEXT"
+    )]
+    TargetBroken(String),
     /// The run was taken for dead, or ended; it must not send anything more.
     #[error("run {0} does not hold its claims any more; nothing more was sent")]
     Fenced(RunId),
@@ -169,7 +222,12 @@ impl StoreError {
         let why = error.to_string();
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy(path),
-            Some(ErrorCode::DiskFull) => Self::Full(path),
+            Some(ErrorCode::DiskFull) => Self::Full { room: room_in_words(&path), path },
+            Some(ErrorCode::SystemIoFailure) => {
+                let room =
+                    Room::of(&path).map_or_else(|| " not said how full it is".to_owned(), |room| format!(" {room}"));
+                Self::Io { path, why, room }
+            }
             Some(ErrorCode::ReadOnly) => Self::ReadOnly(path),
             Some(ErrorCode::CannotOpen) => Self::CantOpen { path, why },
             Some(ErrorCode::NotADatabase) => Self::Foreign(path),
@@ -199,11 +257,30 @@ impl From<StoreError> for JobError {
 }
 
 impl JobError {
+    /// What is wrong with the row that was read, if it is one row that can't be: the others still can.
+    pub(super) fn of_row(&self) -> Option<String> {
+        match self {
+            Self::Sqlite(error) => row_error(error),
+            Self::Store(_) => None,
+        }
+    }
+
     pub(super) fn at(self, path: &std::path::Path) -> StoreError {
         match self {
             Self::Sqlite(error) => StoreError::sqlite(path, &error),
             Self::Store(error) => error,
         }
+    }
+}
+
+/// What is wrong with a row that SQLite could read and the domain can't.
+pub(super) fn row_error(error: &rusqlite::Error) -> Option<String> {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
+    match error {
+        FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | Utf8Error(..) => {
+            Some(format!("its row can't be read ({error})"))
+        }
+        _ => None,
     }
 }
 

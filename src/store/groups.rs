@@ -5,9 +5,9 @@ use std::time::Duration;
 use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::Store;
 use super::error::JobResult;
 use super::worker::Reply;
+use super::{Store, clock};
 use crate::domain::filter::Filter;
 use crate::domain::group::Group;
 use crate::domain::ids::{GroupId, TargetId, WriteId};
@@ -104,6 +104,7 @@ impl Store {
         let target = target.map(str::to_owned);
         self.read(move |connection| {
             let mut windows = KeyWindows::default();
+            let now = clock::read(connection, now)?.latest();
             let mut statement = connection.prepare_cached("SELECT id, name FROM targets WHERE ?1 IS NULL OR name = ?1")?;
             let targets: Vec<(TargetId, String)> =
                 statement.query_map([target], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;

@@ -5,20 +5,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::edits::{Edit, add_revision};
 use super::error::JobResult;
 use super::rows::headers_text;
+use super::seals::{self, resealed};
+use super::transfer::{Beside, beside, place_in_batch, restore, waiting_parts};
 use super::worker::Reply;
-use super::writes::load;
-use super::{Store, targets};
+use super::{Store, clock, targets};
 use crate::domain::endpoint::EndpointOrigin;
 use crate::domain::failure_type::FailureType;
 use crate::domain::fingerprint::fingerprint;
 use crate::domain::identity::{Sha, key_range};
 use crate::domain::ids::{GroupId, TargetId, WriteId};
 use crate::domain::lane;
-use crate::domain::state::Standing;
+use crate::domain::seal::{Sealed, standing_seal};
+use crate::domain::state::{Place, Resolution, Standing, State};
 use crate::domain::time::Timestamp;
+use crate::domain::transfer::{BatchIsHere, settles_elsewhere};
 use crate::domain::write::{BodyOrigin, Captured};
 
 /// A failure with all that can be worked out before the store is asked: hashes and the group's message.
@@ -30,9 +32,18 @@ pub struct Prepared {
     content: Sha,
     body_sha256: Sha,
     group_message: String,
+    /// The line's number and bytes, where the store may have to refuse it.
+    raw: Option<(u64, Vec<u8>)>,
 }
 
 impl Prepared {
+    /// Keeps the line that it came from, for the rejects, if the store may have to refuse it.
+    #[must_use]
+    pub fn from_line(self, line: u64, raw: &[u8]) -> Self {
+        let is_part = self.captured.exported.as_ref().is_some_and(|exported| exported.parent.is_some());
+        Self { raw: is_part.then(|| (line, raw.to_vec())), ..self }
+    }
+
     /// Works it out; takes the time that hashing takes.
     pub fn new(captured: Captured) -> Self {
         let identity = captured.identity();
@@ -45,18 +56,34 @@ impl Prepared {
             content,
             body_sha256: Sha::of(&captured.body),
             group_message: fingerprint(failure.failure_type, message, failure.details.as_deref()),
+            raw: None,
             captured,
         }
     }
 }
 
 /// What became of some failures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ingested {
     /// New writes.
     pub inserted: u64,
     /// Writes that were known.
     pub repeated: u64,
+    /// Of those: writes that are open here, although an export says that they are settled.
+    pub open_here: Vec<WriteId>,
+    /// Lines of an export that can't be taken in.
+    pub refused: Vec<RefusedLine>,
+}
+
+/// A line of an export that can't be taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedLine {
+    /// Its number in its input.
+    pub line: u64,
+    /// Why.
+    pub why: String,
+    /// The line.
+    pub raw: Vec<u8>,
 }
 
 /// What one ingest remembers between batches, so that it need not ask the file each time.
@@ -83,16 +110,42 @@ impl Store {
         let cache = cache.clone();
         self.write_alone(move |connection| {
             let mut done = Ingested::default();
+            if let Some(captured_at) = batch.iter().map(|prepared| prepared.captured.captured_at).max() {
+                clock::tick(connection, captured_at)?;
+            }
             for prepared in &batch {
-                if take_in(connection, prepared, &cache)?.is_some() { done.inserted += 1 } else { done.repeated += 1 }
+                match take_in(connection, prepared, &cache)? {
+                    Taken::Inserted(_) => done.inserted += 1,
+                    Taken::Repeated => done.repeated += 1,
+                    Taken::OpenHere(id) => {
+                        done.repeated += 1;
+                        done.open_here.push(id);
+                    }
+                    Taken::Refused(why) => {
+                        let (line, raw) = prepared.raw.clone().unwrap_or_default();
+                        done.refused.push(RefusedLine { line, why: why.to_string(), raw });
+                    }
+                }
             }
             Ok(done)
         })
     }
 }
 
-/// The new write; `None` if it was known, or is again what was purged.
-pub(super) fn take_in(connection: &Connection, prepared: &Prepared, cache: &IngestCache) -> JobResult<Option<WriteId>> {
+/// What became of one failure.
+pub(super) enum Taken {
+    /// It is a new write.
+    Inserted(WriteId),
+    /// It was known, or is again what was purged.
+    Repeated,
+    /// It was known and is open here, although an export says that it is settled.
+    OpenHere(WriteId),
+    /// It must not stand beside its batch.
+    Refused(BatchIsHere),
+}
+
+/// Takes one failure in.
+pub(super) fn take_in(connection: &Connection, prepared: &Prepared, cache: &IngestCache) -> JobResult<Taken> {
     let cache = &mut *cache.0.lock().unwrap_or_else(PoisonError::into_inner);
     let captured = &prepared.captured;
     let target = if let Some(&id) = cache.targets.get(&captured.target) {
@@ -105,7 +158,7 @@ pub(super) fn take_in(connection: &Connection, prepared: &Prepared, cache: &Inge
     let mut shares_key = Vec::new();
     {
         let mut statement = connection.prepare_cached(
-            "SELECT id, identity_hash, target_id, coalesce(parent_key, key), method, path, content_hash FROM writes
+            "SELECT id, identity_hash, target_id, coalesce(parent_key, key), method, path, content_hash, state FROM writes
              WHERE identity_hash BETWEEN ? AND ?",
         )?;
         let range = key_range(captured.key.as_str());
@@ -123,7 +176,9 @@ pub(super) fn take_in(connection: &Connection, prepared: &Prepared, cache: &Inge
                 && row.get::<_, Sha>(6)? == prepared.content
             {
                 repeat(connection, id, captured)?;
-                return Ok(None);
+                let here = row.get::<_, State>(7)?;
+                let settles = settles_elsewhere(here, captured.exported.as_deref());
+                return Ok(if settles { Taken::OpenHere(id) } else { Taken::Repeated });
             }
             shares_key.push(id);
         }
@@ -133,8 +188,27 @@ pub(super) fn take_in(connection: &Connection, prepared: &Prepared, cache: &Inge
         .query_row([prepared.tombstone], |_| Ok(()))
         .optional()?;
     if purged.is_some() {
-        return Ok(None);
+        return Ok(Taken::Repeated);
     }
+    let parts = waiting_parts(connection, prepared.tombstone)?;
+    let was_split = captured
+        .exported
+        .as_ref()
+        .is_some_and(|exported| matches!(exported.place, Place::Resolved { how: Resolution::Split, .. }));
+    if !parts.is_empty() && !was_split {
+        // It lives on in its parts, which came in before it.
+        if let Some(start) = captured.window_start() {
+            parts.iter().try_for_each(|part| make_ambiguous(connection, *part, start, captured))?;
+        }
+        return Ok(Taken::Repeated);
+    }
+    let parent = match captured.exported.as_ref().and_then(|exported| exported.parent.as_ref()) {
+        None => Beside::Nothing,
+        Some(parent) => match beside(connection, target, captured, parent)? {
+            Ok(beside) => beside,
+            Err(why) => return Ok(Taken::Refused(why)),
+        },
+    };
     for id in &shares_key {
         connection.prepare_cached("UPDATE writes SET key_reused = 1 WHERE id = ?")?.execute([id])?;
     }
@@ -145,7 +219,17 @@ pub(super) fn take_in(connection: &Connection, prepared: &Prepared, cache: &Inge
             connection.prepare_cached("INSERT OR IGNORE INTO record_fields (name) VALUES (?)")?.execute([name])?;
         }
     }
-    Ok(Some(id))
+    match parent {
+        Beside::Nothing => {}
+        Beside::Batch { id: batch, arrival } => place_in_batch(connection, id, batch, arrival)?,
+        Beside::Absent(identity) => {
+            connection.prepare_cached("UPDATE writes SET parent_identity = ? WHERE id = ?")?.execute((identity, id))?;
+        }
+    }
+    for part in parts {
+        place_in_batch(connection, part, id, id)?;
+    }
+    Ok(Taken::Inserted(id))
 }
 
 /// The same failure again: counted if it is newer, and never forgotten that it was ambiguous.
@@ -166,12 +250,19 @@ fn repeat(connection: &Connection, id: WriteId, captured: &Captured) -> JobResul
     }
     if captured.endpoint_origin != EndpointOrigin::Assumed {
         // Someone names the endpoint that was assumed; the identity says that it is the same one.
-        connection
+        let assumed: bool = connection
             .prepare_cached(
-                "UPDATE writes SET endpoint_origin = ?
-                 WHERE id = ? AND endpoint_origin = 'assumed' AND state IN ('pending', 'unknown')",
+                "SELECT endpoint_origin = 'assumed' AND state IN ('pending', 'unknown') FROM writes WHERE id = ?",
             )?
-            .execute((captured.endpoint_origin, id))?;
+            .query_row([id], |row| row.get(0))?;
+        if assumed {
+            resealed(connection, id, |connection| {
+                connection
+                    .prepare_cached("UPDATE writes SET endpoint_origin = ? WHERE id = ?")?
+                    .execute((captured.endpoint_origin, id))?;
+                Ok(())
+            })?;
+        }
     }
     if let Some(start) = captured.window_start() {
         make_ambiguous(connection, id, start, captured)?;
@@ -181,14 +272,29 @@ fn repeat(connection: &Connection, id: WriteId, captured: &Captured) -> JobResul
 
 /// A request for a write, or for a batch that lives on in its parts, may have been applied: the earliest counts. What was
 /// settled remembers it too, for the day it is reopened. What someone has looked into since is left alone.
-fn make_ambiguous(connection: &Connection, id: WriteId, start: Timestamp, captured: &Captured) -> JobResult<()> {
-    connection
+pub(super) fn make_ambiguous(
+    connection: &Connection,
+    id: WriteId,
+    start: Timestamp,
+    captured: &Captured,
+) -> JobResult<()> {
+    let news: bool = connection
         .prepare_cached(
-            "UPDATE writes SET ambiguous_since = min(coalesce(ambiguous_since, ?1), ?1),
-               captured_ambiguous = captured_ambiguous OR ?2
-             WHERE id = ?3 AND state <> 'replayed' AND coalesce(?4 >= not_applied_at, 1)",
+            "SELECT state <> 'replayed' AND coalesce(?3 >= not_applied_at, 1)
+               AND (coalesce(ambiguous_since > ?1, 1) OR captured_ambiguous < ?2) FROM writes WHERE id = ?4",
         )?
-        .execute((start, captured.ambiguous, id, captured.failed_at))?;
+        .query_row((start, captured.ambiguous, captured.failed_at, id), |row| row.get(0))?;
+    if news {
+        resealed(connection, id, |connection| {
+            connection
+                .prepare_cached(
+                    "UPDATE writes SET ambiguous_since = min(coalesce(ambiguous_since, ?1), ?1),
+                       captured_ambiguous = captured_ambiguous OR ?2 WHERE id = ?3",
+                )?
+                .execute((start, captured.ambiguous, id))?;
+            Ok(())
+        })?;
+    }
     let parts: Vec<WriteId> = connection
         .prepare_cached("SELECT id FROM writes WHERE parent_id = ?")?
         .query_map([id], |row| row.get(0))?
@@ -248,6 +354,7 @@ fn insert(
     let captured = &prepared.captured;
     let failure = &captured.failure;
     let standing = Standing::new(captured.window_start());
+    let lane = lane::name_of(&captured.lanes);
     connection
         .prepare_cached(
             "INSERT INTO writes (target_id, group_id, state, ambiguous_since, captured_ambiguous, order_at,
@@ -287,10 +394,13 @@ fn insert(
             prepared.body_sha256,
             captured.body.len() as i64,
             captured.body_origin,
-            lane::name_of(&captured.lanes),
+            lane,
             captured.source,
         ])?;
     let id = WriteId(connection.last_insert_rowid());
+    let hashes: Vec<i64> = captured.lanes.iter().map(|lane| lane.hash).collect();
+    let request = Sealed::of_new(captured, id, prepared.body_sha256, lane.as_deref()).seal(&hashes);
+    seals::set(connection, id, request, &standing_seal(request, &standing, None))?;
     let body = (captured.body_origin != BodyOrigin::Missing).then_some(captured.body.as_slice());
     connection
         .prepare_cached("INSERT INTO revisions (write_id, revision, body, evidence) VALUES (?, 0, ?, ?)")?
@@ -302,20 +412,4 @@ fn insert(
     }
     restore(connection, id, captured)?;
     Ok(id)
-}
-
-/// What an export says of a write besides what was captured: a key that it got since, and an edit.
-fn restore(connection: &Connection, id: WriteId, captured: &Captured) -> JobResult<()> {
-    if let Some(new) = &captured.new_key {
-        connection
-            .prepare_cached("UPDATE writes SET parent_key = key, key = ?, key_since = ? WHERE id = ?")?
-            .execute((new.as_str(), captured.captured_at, id))?;
-    }
-    if let Some((body, at)) = &captured.edited
-        && let Some(write) = load(connection, id)?
-    {
-        let edit = Edit { body, made_at: *at, operator: None, reason: None };
-        add_revision(connection, &write, &edit)?;
-    }
-    Ok(())
 }

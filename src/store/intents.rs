@@ -1,22 +1,26 @@
 //! Intents: what is committed before a request leaves.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension};
 
 use super::error::JobResult;
-use super::targets::still_closed;
+use super::locks::RunLock;
+use super::seals::{BROKEN, Checked, load_checked, request_seal};
 use super::worker::Reply;
-use super::writes::{is_superseded, load, load_body};
-use super::{Store, StoreError};
+use super::writes::{is_superseded, load_body};
+use super::{Store, StoreError, clock, targets};
 use crate::domain::bucket::{Bucket, interval};
+use crate::domain::cached::{Earlier, Said};
+use crate::domain::clock::Clock;
 use crate::domain::hazard::{Hazard, hazards, refusing};
 use crate::domain::identity::Sha;
 use crate::domain::ids::{RunId, WriteId};
 use crate::domain::key::KeyOrigin;
+use crate::domain::seal::{Seal, standing_seal};
 use crate::domain::stable_key::new_key;
-use crate::domain::state::Event;
-use crate::domain::state::{Place, Standing};
+use crate::domain::state::{Event, Place};
 use crate::domain::time::Timestamp;
 use crate::domain::write::FailedWrite;
 
@@ -27,8 +31,8 @@ pub struct Sendable {
     pub write: FailedWrite,
     /// The bytes to send.
     pub body: Vec<u8>,
-    /// The correlation IDs of its earlier attempts, the captured one among them.
-    pub correlation_ids: Vec<String>,
+    /// Its earlier answers, the captured one among them.
+    pub earlier: Vec<Earlier>,
     /// When it was first definitely refused under the key that it is sent with.
     pub refused_since: Option<Timestamp>,
 }
@@ -44,6 +48,10 @@ pub struct Terms {
     pub rate: Option<f64>,
     /// Whether it gets a new key first. Only what was definitely refused may.
     pub new_key: bool,
+    /// Where the run sends to.
+    pub base_url: Arc<str>,
+    /// The run's lock: it is looked at before each intent.
+    pub lock: Arc<RunLock>,
 }
 
 /// The answer to a claim.
@@ -60,6 +68,8 @@ pub enum Intent {
     },
     /// It is not what the plan showed any more.
     Skip(String),
+    /// Its row or its body is not as the last change left it.
+    Damaged(String),
     /// A hazard that came up since the plan was made.
     Refuse(Hazard),
     /// Nothing may be sent to the target for so long: the API said so, perhaps to another run.
@@ -73,8 +83,15 @@ impl Store {
     /// fencing token, the write is as the plan showed it, and no hazard has come up since.
     pub fn claim(&self, run: RunId, id: WriteId, content: Sha, terms: Terms) -> Reply<Intent> {
         self.write(move |connection| {
-            check_fence(connection, run)?;
-            let Some(mut write) = load(connection, id)? else { return Ok(Intent::Skip("it was purged".to_owned())) };
+            let clock = check_fence(connection, run, &terms)?;
+            let Checked { mut write, mut request, sound } = match load_checked(connection, id) {
+                Ok(Some(checked)) => checked,
+                Ok(None) => return Ok(Intent::Skip("it was purged".to_owned())),
+                Err(error) => return error.of_row().map_or(Err(error), |why| Ok(Intent::Damaged(why))),
+            };
+            if !sound {
+                return Ok(Intent::Damaged(BROKEN.to_owned()));
+            }
             let Ok(standing) = write.standing.after(Event::Claim) else {
                 return Ok(Intent::Skip(format!("it is {} now", write.standing.state())));
             };
@@ -86,28 +103,30 @@ impl Store {
             {
                 return Ok(Intent::Skip(format!("write {mate} of its lane is being replayed by another run")));
             }
-            let now = Timestamp::now();
             write.superseded = write.lane.is_some() && is_superseded(connection, &write)?;
             write.lane_blocked = write.lane.is_some() && has_older_open_mate(connection, &write)?;
-            if let Some(hazard) = refusal(&write, &terms, now) {
+            if let Some(hazard) = refusal(&write, &terms, clock) {
                 return Ok(Intent::Refuse(hazard));
             }
             let body = load_body(connection, id, write.revision)?.unwrap_or_default();
             if Sha::of(&body) != content {
-                return Ok(Intent::Skip("its body was changed on disk (SHA-256 differs): see dlq doctor".to_owned()));
+                return Ok(Intent::Damaged("its body was changed on disk (its SHA-256 differs)".to_owned()));
             }
-            if let Some(wait) = must_wait(connection, &write, &terms, now)? {
+            if let Some(wait) = must_wait(connection, &write, &terms, clock.wall)? {
                 return Ok(wait);
             }
+            let now = clock.wall;
             if terms.new_key {
                 rekey(connection, run, &mut write, now)?;
+                request = request_seal(connection, &write)?;
             }
-            let correlation_ids = correlation_ids(connection, &write)?;
+            let earlier = earlier_answers(connection, &write)?;
             let refused_since = refused_since(connection, &write, terms.new_key)?;
-            hold(connection, run, id, &standing)?;
-            let n = intend(connection, run, &write, now)?;
             write.standing = standing;
-            let sendable = Sendable { write, body, correlation_ids, refused_since };
+            write.run = Some(run);
+            hold(connection, &write, request)?;
+            let n = intend(connection, run, &write, now)?;
+            let sendable = Sendable { write, body, earlier, refused_since };
             Ok(Intent::Go { n, at: now, sendable: Some(Box::new(sendable)) })
         })
     }
@@ -117,55 +136,70 @@ impl Store {
         // Its new key is what the attempt before went out under.
         let terms = Terms { new_key: false, ..terms };
         self.write(move |connection| {
-            check_fence(connection, run)?;
-            let Some(mut write) = load(connection, id)?.filter(|write| write.run == Some(run)) else {
-                return Err(StoreError::Fenced(run).into());
-            };
+            let clock = check_fence(connection, run, &terms)?;
+            let checked = load_checked(connection, id)?.filter(|checked| checked.write.run == Some(run));
+            let Some(Checked { mut write, sound, .. }) = checked else { return Err(StoreError::Fenced(run).into()) };
+            if !sound {
+                return Ok(Intent::Damaged(BROKEN.to_owned()));
+            }
             write.superseded = write.lane.is_some() && is_superseded(connection, &write)?;
-            let now = Timestamp::now();
-            if let Some(hazard) = refusal(&write, &terms, now) {
+            if let Some(hazard) = refusal(&write, &terms, clock) {
                 return Ok(Intent::Refuse(hazard));
             }
-            if let Some(wait) = must_wait(connection, &write, &terms, now)? {
+            if let Some(wait) = must_wait(connection, &write, &terms, clock.wall)? {
                 return Ok(wait);
             }
             connection.prepare_cached("UPDATE writes SET attempts = attempts + 1 WHERE id = ?")?.execute([id])?;
-            Ok(Intent::Go { n: intend(connection, run, &write, now)?, at: now, sendable: None })
+            Ok(Intent::Go { n: intend(connection, run, &write, clock.wall)?, at: clock.wall, sendable: None })
         })
     }
 }
 
-/// A run that was ended by anyone must not send anything more.
-fn check_fence(connection: &Connection, run: RunId) -> JobResult<()> {
+/// A run that was ended by anyone, or whose lock nobody else can see, must not send anything more. Gives the time.
+fn check_fence(connection: &Connection, run: RunId, terms: &Terms) -> JobResult<Clock> {
+    terms.lock.check()?;
     let state: Option<String> = connection
         .prepare_cached("SELECT state FROM runs WHERE id = ?")?
         .query_row([run], |row| row.get(0))
         .optional()?;
-    if state.as_deref() == Some("running") { Ok(()) } else { Err(StoreError::Fenced(run).into()) }
+    if state.as_deref() != Some("running") {
+        return Err(StoreError::Fenced(run).into());
+    }
+    clock::tick(connection, Timestamp::now())
 }
 
-fn refusal(write: &FailedWrite, terms: &Terms, now: Timestamp) -> Option<Hazard> {
-    let found = hazards(&write.facts(), terms.window, now);
+fn refusal(write: &FailedWrite, terms: &Terms, clock: Clock) -> Option<Hazard> {
+    let found = hazards(&write.facts(), terms.window, clock);
     refusing(&found, &terms.allowed, terms.new_key)
 }
 
-/// Why nothing may be sent to the write's target now, whoever was told so. Takes the token of the rate.
+/// Why nothing may be sent to the write's target now, whoever was told so. Takes the token of the rate. An error if the
+/// target is not where the run sends to.
 fn must_wait(connection: &Connection, write: &FailedWrite, terms: &Terms, now: Timestamp) -> JobResult<Option<Intent>> {
-    let (opens_at, next): (Option<Timestamp>, Option<i64>) = connection
-        .prepare_cached("SELECT opens_at, next_at FROM targets WHERE id = ?")?
-        .query_row([write.target_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let closed = still_closed(opens_at, now);
+    let gate = targets::gate(connection, write.target_id)?;
+    if gate.base_url.as_deref() != Some(&*terms.base_url) {
+        let (name, asked) = (write.target.clone(), terms.base_url.to_string());
+        return Err(StoreError::Moved { name, bound: gate.base_url.unwrap_or_default(), asked }.into());
+    }
+    let closed = gate.closed_for(now);
+    if let Some(left) = closed.filter(|left| gate.opens_at != Some(now.plus(*left))) {
+        // The clock was set back since the API asked for that: it is counted from here.
+        connection
+            .prepare_cached("UPDATE targets SET opens_at = ? WHERE id = ?")?
+            .execute((now.plus(left), write.target_id))?;
+    }
     if closed.is_some() || terms.rate.is_none() {
         return Ok(closed.map(Intent::Closed));
     }
     let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let mut bucket = Bucket::due(Duration::from_micros(next.unwrap_or(0).max(0) as u64));
-    if let Err(next) = bucket.take(clock, interval(terms.rate)) {
-        return Ok(Some(Intent::NoToken(next.saturating_sub(clock))));
+    let due = Duration::from_micros(gate.next_at.unwrap_or(0).max(0) as u64);
+    let mut bucket = Bucket::due(due);
+    let taken = bucket.take(clock, interval(terms.rate));
+    if bucket.next() != due {
+        let next = i64::try_from(bucket.next().as_micros()).unwrap_or(i64::MAX);
+        connection.prepare_cached("UPDATE targets SET next_at = ? WHERE id = ?")?.execute((next, write.target_id))?;
     }
-    let next = i64::try_from(bucket.next().as_micros()).unwrap_or(i64::MAX);
-    connection.prepare_cached("UPDATE targets SET next_at = ? WHERE id = ?")?.execute((next, write.target_id))?;
-    Ok(None)
+    Ok(taken.err().map(|next| Intent::NoToken(next.saturating_sub(clock))))
 }
 
 /// Gives a write a new key, derived from the one that it has, and keeps the captured one as its parent.
@@ -187,16 +221,27 @@ fn rekey(connection: &Connection, run: RunId, write: &mut FailedWrite, now: Time
     Ok(())
 }
 
-fn correlation_ids(connection: &Connection, write: &FailedWrite) -> JobResult<Vec<String>> {
-    let mut ids: Vec<String> = write.failure.correlation_id.iter().cloned().collect();
+fn earlier_answers(connection: &Connection, write: &FailedWrite) -> JobResult<Vec<Earlier>> {
+    let failure = &write.failure;
+    let captured = failure.correlation_id.clone().map(|correlation_id| Earlier {
+        correlation_id,
+        status: failure.status,
+        said: Said::Failure([failure.code.clone(), failure.message.clone(), failure.details.clone()]),
+    });
+    let mut earlier: Vec<Earlier> = captured.into_iter().collect();
     if write.attempts > 0 {
-        let mut statement = connection
-            .prepare_cached("SELECT correlation_id FROM attempts WHERE write_id = ? AND correlation_id IS NOT NULL")?;
-        for id in statement.query_map([write.id], |row| row.get(0))? {
-            ids.push(id?);
+        let mut statement = connection.prepare_cached(
+            "SELECT correlation_id, status, answer_sha256 FROM attempts
+             WHERE write_id = ? AND correlation_id IS NOT NULL AND answer_sha256 IS NOT NULL",
+        )?;
+        let answers = statement.query_map([write.id], |row| {
+            Ok(Earlier { correlation_id: row.get(0)?, status: row.get(1)?, said: Said::Body(row.get(2)?) })
+        })?;
+        for answer in answers {
+            earlier.push(answer?);
         }
     }
-    Ok(ids)
+    Ok(earlier)
 }
 
 /// When it was first definitely refused under its key: by the captured answer if that key was on the wire then, else by
@@ -232,19 +277,29 @@ fn lane_mate_in_flight(connection: &Connection, id: WriteId) -> JobResult<Option
 fn has_older_open_mate(connection: &Connection, write: &FailedWrite) -> JobResult<bool> {
     Ok(connection
         .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM writes x WHERE x.id <> ?1 AND x.state IN ('pending', 'replaying', 'unknown')
+            "SELECT EXISTS (SELECT 1 FROM writes x WHERE x.id <> ?1 AND x.state NOT IN ('replayed', 'resolved', 'discarded')
                AND (x.order_at, coalesce(x.order_id, x.id), x.id) < (?2, ?3, ?1) AND x.id IN
                (SELECT m.write_id FROM lanes m WHERE m.hash IN (SELECT hash FROM lanes WHERE write_id = ?1)))",
         )?
         .query_row((write.id, write.turn.at, write.turn.arrival), |row| row.get(0))?)
 }
 
-/// Records that the run has the write in hand.
-fn hold(connection: &Connection, run: RunId, id: WriteId, standing: &Standing) -> JobResult<()> {
-    let was = if let Place::Replaying { was } = standing.place { Some(was.state()) } else { None };
+/// Records that a run has the write in hand, and seals that.
+fn hold(connection: &Connection, write: &FailedWrite, request: Seal) -> JobResult<()> {
+    let was = if let Place::Replaying { was } = write.standing.place { Some(was.state()) } else { None };
     connection
-        .prepare_cached("UPDATE writes SET state = ?, was = ?, run_id = ?, attempts = attempts + 1 WHERE id = ?")?
-        .execute((standing.state(), was, run, id))?;
+        .prepare_cached(
+            "UPDATE writes SET state = ?, was = ?, run_id = ?, attempts = attempts + 1, request_seal = ?, seal = ?
+             WHERE id = ?",
+        )?
+        .execute((
+            write.standing.state(),
+            was,
+            write.run,
+            request,
+            standing_seal(request, &write.standing, write.run),
+            write.id,
+        ))?;
     Ok(())
 }
 

@@ -1,37 +1,79 @@
 //! Run locks: an OS file lock says which run lives, whatever the clock says.
+//!
+//! A lock is a lock only while its file is the one that everybody finds under its name: the run's row keeps the file's inode,
+//! and a holder looks at it with every intent.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::ErrorKind;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
 use crate::domain::ids::RunId;
+
+/// What names a file whatever it is called: its device and inode.
+pub(super) type FileId = (u64, u64);
 
 /// The lock that a run holds for its life. The system lets go of it when the process ends, however it ends.
 #[derive(Debug)]
 pub struct RunLock {
     file: File,
     path: PathBuf,
+    run: RunId,
+    id: FileId,
+}
+
+/// What a run's lock says of it.
+#[derive(Debug)]
+pub(super) enum LockState {
+    /// Its process lives.
+    Held,
+    /// Its process is dead: the lock is taken.
+    Free(RunLock),
+    /// The lock file is not the one that the run made: it says nothing about the run.
+    Lost,
 }
 
 impl RunLock {
-    /// Takes the lock of a run that is about to begin.
-    pub(super) fn take(db: &Path, run: RunId) -> Result<Self, StoreError> {
-        Self::try_take(db, run)?.ok_or(StoreError::Fenced(run))
-    }
-
-    /// Takes the lock if nobody holds it: then the run is dead.
-    pub(super) fn try_take(db: &Path, run: RunId) -> Result<Option<Self>, StoreError> {
+    /// Makes the lock of a run that is about to begin. Whatever stands under its name already is not followed or changed.
+    pub(super) fn make(db: &Path, run: RunId) -> Result<Self, StoreError> {
+        use std::io::Write as _;
         let path = lock_path(db, run);
         let at = |why| StoreError::File { path: path.clone(), why };
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .read(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(at)?;
+        if let Ok(found) = std::fs::symlink_metadata(&path) {
+            if !found.is_file() {
+                return Err(at(std::io::Error::other("it is in the way of a run's lock file; it was left as it is")));
+            }
+            // Left by a run of another file that had this name; if that one lives, it keeps it.
+            let left = options().open(&path).map_err(at)?;
+            if matches!(left.try_lock(), Err(TryLockError::WouldBlock)) {
+                return Err(StoreError::Fenced(run));
+            }
+            std::fs::remove_file(&path).map_err(at)?;
+        }
+        let file = options().create_new(true).open(&path).map_err(at)?;
+        file.try_lock().map_err(|e| at(e.into()))?;
+        // For people only: who holds it is what the lock says, not this text.
+        let _ = writeln!(&file, "{}", std::process::id());
+        let found = file.metadata().map_err(at)?;
+        Ok(Self { id: (found.dev(), found.ino()), file, path, run })
+    }
+
+    /// Looks whether anyone holds the lock of a run that made the file `made`, and takes it if not.
+    pub(super) fn look(db: &Path, run: RunId, made: Option<FileId>) -> Result<LockState, StoreError> {
+        let path = lock_path(db, run);
+        let at = |why| StoreError::File { path: path.clone(), why };
+        let file = match options().open(&path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == ErrorKind::NotFound || is_symlink(&path) => return Ok(LockState::Lost),
+            Err(e) => return Err(at(e)),
+        };
+        let found = file.metadata().map_err(at)?;
+        let id = (found.dev(), found.ino());
+        // A run of an earlier version kept no inode.
+        if made.is_some_and(|made| made != id) || !found.is_file() {
+            return Ok(LockState::Lost);
+        }
         // Someone who only looks whether it is held has it for an instant.
         let mut locked = file.try_lock();
         for _ in 0..5 {
@@ -42,28 +84,54 @@ impl RunLock {
             locked = file.try_lock();
         }
         match locked {
-            Ok(()) => {
-                // For people only: who holds it is what the lock says, not this text.
-                use std::io::Write as _;
-                let _ = file.set_len(0).and_then(|()| writeln!(&file, "{}", std::process::id()));
-                Ok(Some(Self { file, path }))
-            }
-            Err(TryLockError::WouldBlock) => Ok(None),
+            Ok(()) => Ok(LockState::Free(Self { file, path, run, id })),
+            Err(TryLockError::WouldBlock) => Ok(LockState::Held),
             Err(TryLockError::Error(why)) => Err(at(why)),
         }
     }
 
     /// Whether a run's lock is held; looks without taking it for longer than an instant, and makes no file.
     pub(super) fn is_held(db: &Path, run: RunId) -> bool {
-        let Ok(file) = File::open(lock_path(db, run)) else { return false };
+        let Ok(file) = OpenOptions::new().read(true).custom_flags(NO_FOLLOW).open(lock_path(db, run)) else {
+            return false;
+        };
         matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
     }
 
-    /// Lets go, and takes the file away.
-    pub fn release(self) {
-        let _ = std::fs::remove_file(&self.path);
+    /// What names the lock file.
+    pub(super) fn id(&self) -> FileId {
+        self.id
+    }
+
+    /// An error if the file under the lock's name is not the one that is locked: then nobody else sees the lock.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        let found = std::fs::symlink_metadata(&self.path).map(|m| (m.dev(), m.ino())).ok();
+        if found == Some(self.id) {
+            return Ok(());
+        }
+        Err(StoreError::LockLost { run: self.run, path: self.path.clone() })
+    }
+
+    /// Lets go, and takes the file away if it is still the one that was locked.
+    pub fn release(&self) {
+        if self.check().is_ok() {
+            let _ = std::fs::remove_file(&self.path);
+        }
         let _ = self.file.unlock();
     }
+}
+
+#[expect(clippy::cast_possible_wrap, reason = "a small flag")]
+pub(super) const NO_FOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
+
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).mode(0o600).custom_flags(NO_FOLLOW);
+    options
+}
+
+fn is_symlink(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink())
 }
 
 /// The process that took a run's lock, for messages.
@@ -75,70 +143,4 @@ fn lock_path(db: &Path, run: RunId) -> PathBuf {
     let mut name = db.as_os_str().to_owned();
     name.push(format!("-run-{run}.lock"));
     PathBuf::from(name)
-}
-
-/// What kind of file system a path lies on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum FileSystem {
-    /// Of this host alone.
-    Local(String),
-    /// Other hosts may see it; locks and shared memory don't hold there.
-    Network(String),
-}
-
-/// Looks up the file system of a path; `None` where the system has no answer.
-#[cfg(target_os = "linux")]
-pub(super) fn file_system(path: &Path) -> Option<FileSystem> {
-    let magic = u64::try_from(rustix::fs::statfs(path).ok()?.f_type).unwrap_or_default() & 0xffff_ffff;
-    let network = match magic {
-        0x6969 => "NFS",
-        0x517b => "SMB",
-        0xff53_4d42 => "CIFS",
-        0xfe53_4d42 => "SMB2",
-        0x0102_1997 => "9P",
-        0x5346_414f | 0x6b41_4653 => "AFS",
-        0x00c3_6400 => "Ceph",
-        0x0bd0_0bd0 => "Lustre",
-        0x4750_4653 => "GPFS",
-        0x7461_636f => "OCFS2",
-        0x0116_1970 => "GFS2",
-        0x7375_7245 => "Coda",
-        // FUSE: its mount says what is behind it.
-        0x6573_5546 => {
-            let kind = mounted_as(path).unwrap_or_else(|| "fuse".to_owned());
-            let remote = ["ssh", "nfs", "smb", "s3", "gcs", "dav", "gluster", "rclone", "ceph"];
-            return Some(if remote.iter().any(|r| kind.contains(r)) {
-                FileSystem::Network(kind)
-            } else {
-                FileSystem::Local(kind)
-            });
-        }
-        0xef53 => return Some(FileSystem::Local("ext4".to_owned())),
-        0x9123_683e => return Some(FileSystem::Local("btrfs".to_owned())),
-        0x5846_5342 => return Some(FileSystem::Local("xfs".to_owned())),
-        0x0102_1994 => return Some(FileSystem::Local("tmpfs (gone after a restart)".to_owned())),
-        0x794c_7630 => return Some(FileSystem::Local("overlayfs".to_owned())),
-        other => return Some(FileSystem::Local(format!("type {other:#x}"))),
-    };
-    Some(FileSystem::Network(network.to_owned()))
-}
-
-/// Other systems: not looked up.
-#[cfg(not(target_os = "linux"))]
-pub(super) fn file_system(_: &Path) -> Option<FileSystem> {
-    None
-}
-
-#[cfg(target_os = "linux")]
-fn mounted_as(path: &Path) -> Option<String> {
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
-    let mut best = (0, None);
-    for line in mounts.lines() {
-        let (left, right) = line.split_once(" - ")?;
-        let point = left.split(' ').nth(4)?;
-        if path.starts_with(point) && point.len() >= best.0 {
-            best = (point.len(), right.split(' ').next().map(str::to_owned));
-        }
-    }
-    best.1
 }

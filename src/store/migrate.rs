@@ -5,17 +5,22 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 
+use super::error::JobResult;
 use super::{Result, StoreError};
 use crate::domain::identity::Sha;
 
 /// Says that a file is dlq's: "dlq" and a one.
 const APPLICATION_ID: i64 = 0x646c_7101;
 
-const MIGRATIONS: [(&str, &str); 3] = [
+const MIGRATIONS: [(&str, &str); 4] = [
     ("0001_initial", include_str!("../../migrations/0001_initial.sql")),
     ("0002_operating", include_str!("../../migrations/0002_operating.sql")),
     ("0003_arrivals_edits", include_str!("../../migrations/0003_arrivals_edits.sql")),
+    ("0004_evidence_of_truth", include_str!("../../migrations/0004_evidence_of_truth.sql")),
 ];
+
+/// The first version whose rows are sealed.
+const SEALED: i64 = 4;
 
 /// Checks a file that will only be looked at.
 pub(super) fn check(connection: &Connection, path: &Path) -> Result<()> {
@@ -55,7 +60,7 @@ pub(super) fn bring_up_to_date(
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(at)?;
         // Another process may have been faster.
         let version = known_version(&transaction, path)?;
-        apply(&transaction, version).map_err(at)?;
+        apply(&transaction, version).map_err(|e| e.at(path))?;
         transaction.commit().map_err(at)?;
     }
     checksums(connection).map_err(at)?.map_or(Ok(()), |name| Err(StoreError::Checksum(name)))
@@ -78,7 +83,7 @@ fn write_ahead(connection: &Connection, busy_timeout: Duration) -> rusqlite::Res
     }
 }
 
-fn apply(connection: &Connection, version: i64) -> rusqlite::Result<()> {
+fn apply(connection: &Connection, version: i64) -> JobResult<()> {
     connection.execute_batch(
         "CREATE TABLE IF NOT EXISTS migrations (
            version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL
@@ -92,7 +97,10 @@ fn apply(connection: &Connection, version: i64) -> rusqlite::Result<()> {
         )?;
         connection.pragma_update(None, "user_version", n)?;
     }
-    connection.pragma_update(None, "application_id", APPLICATION_ID)
+    if (1..SEALED).contains(&version) {
+        super::seals::seal_all(connection)?;
+    }
+    Ok(connection.pragma_update(None, "application_id", APPLICATION_ID)?)
 }
 
 /// The file's schema version; 0 for an empty file. Refuses files that are not dlq's, and later ones.

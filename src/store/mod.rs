@@ -3,14 +3,18 @@
 //! One writer thread owns the connection that writes and commits in groups; readers have threads and connections of
 //! their own. Every call gives a [`Reply`] to wait for or to await, so that no caller ever holds a connection.
 
+mod backup;
 mod care;
+mod clock;
 mod control;
+mod disk;
 mod edits;
 mod error;
 mod functions;
 mod groups;
 mod ingest;
 mod intents;
+mod lanes;
 mod locks;
 mod migrate;
 mod open;
@@ -20,19 +24,23 @@ mod plans;
 mod report;
 mod rows;
 mod runs;
+mod seals;
 mod settle;
 mod split;
 mod sql_filter;
 mod targets;
+mod transfer;
 mod worker;
 mod writes;
 
-pub use care::{Finding, Severity};
+pub use backup::Copied;
+pub use care::{Finding, Severity, surroundings};
 pub use control::WishChange;
 pub use error::StoreError;
 pub use groups::{Count, CountBy};
-pub use ingest::{IngestCache, Ingested, Prepared};
+pub use ingest::{IngestCache, Ingested, Prepared, RefusedLine};
 pub use intents::{Intent, Sendable, Terms};
+pub use lanes::LaneCache;
 pub use locks::RunLock;
 pub use open::{OpenOptions, Store};
 pub use outcomes::{AttemptEnd, Recorded, Then};
@@ -41,6 +49,7 @@ pub use plans::{PlanData, RestOfRun};
 pub use report::Happened;
 pub use runs::{CutOff, NewRun};
 pub use settle::Settled;
+pub use split::Which;
 pub use worker::Reply;
 pub use writes::{Cursor, HistoryEntry, Order, Page, PageRequest, Sort};
 

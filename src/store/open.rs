@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::JobResult;
 use super::worker::{Readers, Reply, Writer};
-use super::{Result, StoreError, functions, locks, migrate};
+use super::{Result, StoreError, disk, functions, migrate};
 
 /// How to open a file.
 #[derive(Debug, Clone, Copy)]
@@ -47,35 +48,17 @@ impl Store {
         let path = prepare_path(path, options.create)?;
         refuse_network(&path)?;
         let at = |error: &rusqlite::Error| StoreError::sqlite(&path, error);
-        let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
-            | if options.write { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
-        let connect = |flags| -> std::result::Result<Connection, rusqlite::Error> {
-            let connection = Connection::open_with_flags(&path, flags)?;
-            connection.busy_timeout(options.busy_timeout)?;
-            connection.set_prepared_statement_cache_capacity(64);
-            Ok(connection)
-        };
-        let mut connection = connect(flags).map_err(|e| at(&e))?;
-        if options.write {
-            migrate::bring_up_to_date(&mut connection, &path, options.create, options.busy_timeout)?;
-            set_up_writer(&connection).map_err(|e| at(&e))?;
-        } else {
-            migrate::check(&connection, &path)?;
+        if !options.write {
+            let readers = readers_for(&path, options.busy_timeout)?;
+            return Ok(Self { writer: None, readers: Readers::start(readers, &path), path });
         }
-        let mut readers = Vec::new();
-        for _ in 0..READERS {
-            let reader = connect(READ_ONLY).map_err(|e| at(&e))?;
-            functions::register(&reader).map_err(|e| at(&e))?;
-            readers.push(reader);
-        }
-        let store = Self {
-            writer: options.write.then(|| Writer::start(connection, &path)),
-            readers: Readers::start(readers, &path),
-            path,
-        };
-        if options.write {
-            store.recover_dead_runs().wait()?;
-        }
+        let mut connection = connect(&path, Way::ToWrite, options.busy_timeout).map_err(|e| at(&e))?;
+        migrate::bring_up_to_date(&mut connection, &path, options.create, options.busy_timeout)?;
+        set_up_writer(&connection).map_err(|e| at(&e))?;
+        let readers = several(&path, Way::ToRead, READERS, options.busy_timeout).map_err(|e| at(&e))?;
+        let store =
+            Self { writer: Some(Writer::start(connection, &path)), readers: Readers::start(readers, &path), path };
+        store.recover_dead_runs().wait()?;
         Ok(store)
     }
 
@@ -124,11 +107,90 @@ impl Store {
     }
 }
 
-const READ_ONLY: OpenFlags = OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+/// How a connection is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    ToWrite,
+    ToRead,
+    /// Without its log: nobody can write, and all of the log is in the file.
+    AsItIs,
+    /// With the log's index in memory instead of a file beside it, which no other process may be using.
+    Alone,
+}
+
+fn connect(path: &Path, way: Way, busy_timeout: Duration) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | match way {
+            Way::ToWrite | Way::Alone => OpenFlags::SQLITE_OPEN_READ_WRITE,
+            Way::ToRead => OpenFlags::SQLITE_OPEN_READ_ONLY,
+            Way::AsItIs => OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
+        };
+    let connection = match way {
+        Way::AsItIs => Connection::open_with_flags(uri(path), flags)?,
+        _ => Connection::open_with_flags(path, flags)?,
+    };
+    connection.busy_timeout(busy_timeout)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    if way == Way::Alone {
+        connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON;")?;
+    }
+    Ok(connection)
+}
+
+/// Connections that read, checked. A full disk or a read-only one has no room for the index of the log that SQLite keeps
+/// beside the file: then there are ways without it.
+fn readers_for(path: &Path, busy_timeout: Duration) -> Result<Vec<Connection>> {
+    let log = fs::metadata(beside(path, "-wal")).map_or(0, |found| found.len());
+    let open = |way, count| -> Result<Vec<Connection>> {
+        let readers = several(path, way, count, busy_timeout).map_err(|e| StoreError::sqlite(path, &e))?;
+        migrate::check(&readers[0], path)?;
+        Ok(readers)
+    };
+    match open(Way::ToRead, READERS) {
+        Err(
+            error @ (StoreError::CantOpen { .. }
+            | StoreError::Io { .. }
+            | StoreError::Full { .. }
+            | StoreError::ReadOnly(_)),
+        ) => {
+            let other = if log == 0 { open(Way::AsItIs, READERS) } else { open(Way::Alone, 1) };
+            other.map_err(|_| error)
+        }
+        other => other,
+    }
+}
+
+fn several(path: &Path, way: Way, count: usize, busy_timeout: Duration) -> rusqlite::Result<Vec<Connection>> {
+    let one = |_| {
+        let reader = connect(path, way, busy_timeout)?;
+        functions::register(&reader)?;
+        Ok(reader)
+    };
+    (0..count).map(one).collect()
+}
+
+/// The path as a URI that says that the file does not change.
+fn uri(path: &Path) -> String {
+    let mut uri = "file:".to_owned();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => uri.push(char::from(*byte)),
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri + "?immutable=1"
+}
+
+/// A file beside another one.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
 
 /// Another connection that reads.
 pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
-    Connection::open_with_flags(path, READ_ONLY)
+    connect(path, Way::ToRead, Duration::ZERO)
 }
 
 fn set_up_writer(connection: &Connection) -> rusqlite::Result<()> {
@@ -169,8 +231,8 @@ fn prepare_path(path: &Path, create: bool) -> Result<PathBuf> {
 }
 
 fn refuse_network(path: &Path) -> Result<()> {
-    match locks::file_system(path) {
-        Some(locks::FileSystem::Network(kind)) => Err(StoreError::Network { path: path.to_owned(), kind }),
+    match disk::file_system(path) {
+        Some(disk::FileSystem::Network(kind)) => Err(StoreError::Network { path: path.to_owned(), kind }),
         _ => Ok(()),
     }
 }

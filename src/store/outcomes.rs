@@ -6,12 +6,14 @@ use rusqlite::{Connection, params};
 
 use super::error::JobResult;
 use super::ingest::ensure_group;
-use super::rows::{load_standing, save_standing};
+use super::rows::save_standing;
+use super::seals::load_standing;
 use super::worker::Reply;
 use super::writes::load;
-use super::{Store, StoreError};
+use super::{Store, StoreError, clock};
 use crate::domain::answer::judges_data;
 use crate::domain::fingerprint::fingerprint;
+use crate::domain::identity::Sha;
 use crate::domain::ids::{RunId, WriteId};
 use crate::domain::outcome::{AttemptOutcome, Outcome};
 use crate::domain::state::{Event, State};
@@ -33,6 +35,10 @@ pub struct AttemptEnd {
     pub correlation_id: Option<String>,
     /// Whether the answer came from the API's idempotency cache.
     pub cached: bool,
+    /// The SHA-256 of the answer's body; `None` without an answer.
+    pub answer: Option<Sha>,
+    /// The records of a batch that a partial answer says were rejected, counted from 0.
+    pub rejected: Vec<usize>,
     /// From sending to the answer's end, in milliseconds.
     pub latency_ms: i64,
     /// How long the API wants nothing to be sent to the target.
@@ -71,14 +77,16 @@ impl Store {
         self.write(move |connection| {
             record_end(connection, id, n, &end)?;
             if let Some(length) = end.closes_target {
-                close_target(connection, id, end.at.plus(length))?;
+                close_target(connection, id, end.at, length)?;
             }
-            let Some((standing, holder)) = load_standing(connection, id)? else {
+            clock::tick(connection, end.at)?;
+            let Some(found) = load_standing(connection, id)? else {
                 return Err(StoreError::Fenced(run).into());
             };
+            let (standing, holder) = (found.standing, found.run);
             let event = match end.outcome {
                 AttemptOutcome::Accepted => Some(Event::Accept),
-                AttemptOutcome::Unclear => Some(Event::Unclear { sent_at }),
+                AttemptOutcome::Unclear | AttemptOutcome::Partial => Some(Event::Unclear { sent_at }),
                 AttemptOutcome::NoAnswer => Some(Event::NoAnswer { sent_at }),
                 AttemptOutcome::Refused | AttemptOutcome::NotSent => None,
             };
@@ -99,7 +107,7 @@ impl Store {
             }
             if after != standing {
                 let holder = holder.filter(|_| after.state() == State::Replaying);
-                save_standing(connection, id, &after, holder, end.at)?;
+                save_standing(connection, id, &found, &after, holder, end.at)?;
             }
             let judged = end.failure.as_ref().filter(|f| f.status.is_some_and(judges_data));
             if let Some(failure) = judged.filter(|_| end.outcome == AttemptOutcome::Refused) {
@@ -109,16 +117,29 @@ impl Store {
         })
     }
 
+    /// Whether an answer to another write, one that was captured included, carried this correlation ID.
+    pub fn carried_by_others(&self, correlation_id: String, id: WriteId) -> Reply<bool> {
+        self.read(move |connection| {
+            Ok(connection
+                .prepare_cached(
+                    "SELECT EXISTS (SELECT 1 FROM attempts WHERE correlation_id = ?1 AND write_id <> ?2)
+                       OR EXISTS (SELECT 1 FROM writes WHERE correlation_id = ?1 AND id <> ?2)",
+                )?
+                .query_row((correlation_id, id), |row| row.get(0))?)
+        })
+    }
+
     /// Lets go of a write between two attempts: the run is stopping, or a hazard came up.
     pub fn let_go(&self, run: RunId, id: WriteId, seq: usize, outcome: Outcome, reason: String) -> Reply<Recorded> {
         self.write(move |connection| {
-            let Some((standing, holder)) = load_standing(connection, id)? else {
+            let Some(found) = load_standing(connection, id)? else {
                 return Err(StoreError::Fenced(run).into());
             };
+            let standing = found.standing;
             let mut after = standing;
-            if holder == Some(run) {
+            if found.run == Some(run) {
                 after = standing.after(Event::Release).unwrap_or(standing);
-                save_standing(connection, id, &after, None, Timestamp::now())?;
+                save_standing(connection, id, &found, &after, None, Timestamp::now())?;
             }
             let outcome = outcome_in_run(connection, run, id, after.state(), outcome)?;
             note(connection, run, seq, outcome, &reason)?;
@@ -155,14 +176,15 @@ fn note(connection: &Connection, run: RunId, seq: usize, outcome: Outcome, reaso
     Ok(())
 }
 
-/// Nothing is sent to the write's target before `until`, by whatever run.
-fn close_target(connection: &Connection, id: WriteId, until: Timestamp) -> JobResult<()> {
+/// Nothing is sent to the write's target for so long, by whatever run.
+fn close_target(connection: &Connection, id: WriteId, now: Timestamp, length: Duration) -> JobResult<()> {
+    let until = now.plus(length);
     connection
         .prepare_cached(
-            "UPDATE targets SET opens_at = max(coalesce(opens_at, 0), ?)
-             WHERE id = (SELECT target_id FROM writes WHERE id = ?)",
+            "UPDATE targets SET opens_at = ?1, closed_ms = ?2
+             WHERE id = (SELECT target_id FROM writes WHERE id = ?3) AND coalesce(opens_at, 0) < ?1",
         )?
-        .execute((until, id))?;
+        .execute((until, i64::try_from(length.as_millis()).unwrap_or(i64::MAX), id))?;
     Ok(())
 }
 
@@ -171,7 +193,7 @@ fn record_end(connection: &Connection, id: WriteId, n: i64, end: &AttemptEnd) ->
     connection
         .prepare_cached(
             "UPDATE attempts SET ended_at = ?, outcome = ?, status = ?, error_code = ?, error_message = ?,
-               correlation_id = ?, cached = ?, latency_ms = ? WHERE write_id = ? AND n = ?",
+               correlation_id = ?, cached = ?, latency_ms = ?, answer_sha256 = ?, rejected_records = ? WHERE write_id = ? AND n = ?",
         )?
         .execute(params![
             end.at,
@@ -182,6 +204,8 @@ fn record_end(connection: &Connection, id: WriteId, n: i64, end: &AttemptEnd) ->
             end.correlation_id,
             end.cached,
             end.latency_ms,
+            end.answer,
+            (end.outcome == AttemptOutcome::Partial).then(|| format!("{:?}", end.rejected)),
             id,
             n,
         ])?;

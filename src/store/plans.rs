@@ -4,14 +4,16 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
-use super::error::JobResult;
+use super::error::{JobResult, row_error};
+use super::lanes::hashes_of;
 use super::locks::RunLock;
 use super::sql_filter::Where;
 use super::worker::Reply;
 use super::writes::ids_matching;
-use super::{Store, StoreError};
+use super::{Store, StoreError, clock};
+use crate::domain::clock::Clock;
 use crate::domain::endpoint::is_upsert;
 use crate::domain::filter::{Filter, Test};
 use crate::domain::hazard::Facts;
@@ -33,6 +35,10 @@ pub struct PlanData {
     pub last_id: Option<WriteId>,
     /// The targets of the candidates.
     pub targets: Vec<String>,
+    /// Selected writes that can't be read, and why: they are not sent.
+    pub damaged: Vec<(WriteId, String)>,
+    /// The time when this was read.
+    pub clock: Clock,
 }
 
 impl Store {
@@ -47,7 +53,8 @@ impl Store {
         let filter = filter.clone().and(Test::State(State::REPLAYABLE.to_vec()));
         self.read(move |connection| {
             let snapshot = connection.unchecked_transaction()?;
-            let mut data = PlanData { candidates: matching(&snapshot, &filter, now)?, ..PlanData::default() };
+            let mut data = PlanData { clock: clock::read(&snapshot, now)?, ..PlanData::default() };
+            matching(&snapshot, &filter, now, &mut data)?;
             if filter.hazard_terms().next().is_some() {
                 let kept: HashSet<WriteId> = ids_matching(&snapshot, &filter, &window, now)?.into_iter().collect();
                 data.candidates.retain(|c| kept.contains(&c.id));
@@ -80,9 +87,10 @@ impl Store {
             }
             let from = "run_items i JOIN writes w ON w.id = i.write_id
                         WHERE i.run_id = ? AND coalesce(i.outcome, 'unsent') <> 'accepted'";
-            let candidates = candidates(&snapshot, "i.content", from, vec![run.0.into()])?;
             let last_id = snapshot.query_row("SELECT max(id) FROM writes", [], |row| row.get(0))?;
-            let mut data = PlanData { candidates, last_id, targets: vec![target], ..PlanData::default() };
+            let clock = clock::read(&snapshot, Timestamp::now())?;
+            let mut data = PlanData { last_id, targets: vec![target], clock, ..PlanData::default() };
+            candidates(&snapshot, "i.content", from, vec![run.0.into()], &mut data)?;
             lanes(&snapshot, &mut data)?;
             snapshot.finish()?;
             let options: serde_json::Value = serde_json::from_str(&options).unwrap_or_default();
@@ -114,19 +122,20 @@ pub struct RestOfRun {
     pub query: String,
 }
 
-fn matching(connection: &Connection, filter: &Filter, now: Timestamp) -> JobResult<Vec<Candidate>> {
+fn matching(connection: &Connection, filter: &Filter, now: Timestamp, data: &mut PlanData) -> JobResult<()> {
     let clause = Where::new(filter, now);
     let from = format!("writes w JOIN targets t ON t.id = w.target_id WHERE {}", clause.sql);
-    candidates(connection, "w.body_sha256", &from, clause.params)
+    candidates(connection, "w.body_sha256", &from, clause.params, data)
 }
 
-/// `content` is the body that the plan shows.
+/// Reads candidates, oldest first, and what can't be read. `content` is the body that the plan shows.
 fn candidates(
     connection: &Connection,
     content: &str,
     from: &str,
     params: Vec<rusqlite::types::Value>,
-) -> JobResult<Vec<Candidate>> {
+    data: &mut PlanData,
+) -> JobResult<()> {
     let sql = format!(
         "SELECT w.id, w.group_id, w.order_at, w.endpoint_origin, w.body_origin, w.operation,
            CASE WHEN w.parent_key IS NULL THEN w.key_origin ELSE 'derived' END,
@@ -137,7 +146,7 @@ fn candidates(
     );
     let mut statement = connection.prepare(&sql)?;
     let mut endpoints: HashSet<Arc<str>> = HashSet::new();
-    let rows = statement.query_map(params_from_iter(params), |row| {
+    let mut candidate = |row: &Row<'_>| -> rusqlite::Result<Candidate> {
         let order_at = row.get(2)?;
         let path = row.get_ref(12)?.as_str()?;
         let endpoint = endpoints.get(path).cloned().unwrap_or_else(|| Arc::from(path));
@@ -167,8 +176,18 @@ fn candidates(
                 .map_or_else(Vec::new, |hashes| hashes.split(',').filter_map(|hash| hash.parse().ok()).collect()),
             settled: !row.get::<_, State>(14)?.is_open(),
         })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    };
+    let mut rows = statement.query(params_from_iter(params))?;
+    while let Some(row) = rows.next()? {
+        match candidate(row) {
+            Ok(candidate) => data.candidates.push(candidate),
+            Err(error) => match row_error(&error) {
+                Some(why) => data.damaged.push((row.get(0)?, why)),
+                None => return Err(error.into()),
+            },
+        }
+    }
+    Ok(())
 }
 
 fn targets(connection: &Connection, filter: &Filter, now: Timestamp) -> JobResult<Vec<String>> {
@@ -189,6 +208,11 @@ fn lanes(connection: &Connection, data: &mut PlanData) -> JobResult<()> {
            x.state = 'replayed' OR x.resolution IN ('by_hand', 'producer')
          FROM lanes l JOIN writes x ON x.id = l.write_id WHERE l.hash = ? AND l.write_id <> ?",
     )?;
+    for (id, _) in &data.damaged {
+        // Where it stands is not known: all of its lanes wait for it.
+        let turn = Turn { at: Timestamp::EPOCH, arrival: *id, id: *id };
+        data.mates.extend(hashes_of(connection, *id)?.into_iter().map(|lane| LaneMate { turn, lane }));
+    }
     let chosen: HashSet<WriteId> = data.candidates.iter().map(|c| c.id).collect();
     // The latest accepted write of each lane, once a lane was looked at.
     let mut accepted: HashMap<i64, Option<Turn>> = HashMap::new();
@@ -201,7 +225,8 @@ fn lanes(connection: &Connection, data: &mut PlanData) -> JobResult<()> {
                     let turn = Turn { id: row.get(0)?, at: row.get(1)?, arrival: row.get(2)? };
                     if row.get::<_, Option<bool>>(4)? == Some(true) {
                         latest = latest.max(Some(turn));
-                    } else if row.get::<_, State>(3)?.is_open() && !chosen.contains(&turn.id) {
+                        // A state that can't be read counts as open.
+                    } else if row.get::<_, State>(3).map_or(true, State::is_open) && !chosen.contains(&turn.id) {
                         data.mates.push(LaneMate { turn, lane });
                     }
                 }

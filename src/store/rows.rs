@@ -1,8 +1,9 @@
 //! Rows and domain values: how each is read from and written to SQLite, in one place.
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, Row};
 
+use super::seals::Stands;
 use crate::domain::endpoint::{EndpointOrigin, EndpointPath};
 use crate::domain::failure_type::FailureType;
 use crate::domain::identity::Sha;
@@ -11,6 +12,7 @@ use crate::domain::key::{IdempotencyKey, KeyOrigin};
 use crate::domain::lane::Turn;
 use crate::domain::outcome::{AttemptOutcome, Outcome};
 use crate::domain::run::{RunState, Wanted};
+use crate::domain::seal::Seal;
 use crate::domain::state::{Place, Resolution, Standing, State, Waiting};
 use crate::domain::time::Timestamp;
 use crate::domain::write::{BodyOrigin, FailedWrite, Failure};
@@ -86,6 +88,18 @@ impl FromSql for Sha {
     }
 }
 
+impl ToSql for Seal {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.as_slice().into())
+    }
+}
+
+impl FromSql for Seal {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_blob()?.try_into().map(Self).map_err(|_| FromSqlError::InvalidType)
+    }
+}
+
 /// The columns that [`write`] reads, of `writes w` joined with `targets t`.
 pub(super) const WRITE_COLUMNS: &str = "w.id, w.target_id, t.name, w.state, w.was, w.resolution, w.ambiguous_since, \
     w.method, w.path, w.endpoint_origin, w.headers, w.key, w.parent_key, w.key_origin, w.failure_type, w.status, \
@@ -94,6 +108,9 @@ pub(super) const WRITE_COLUMNS: &str = "w.id, w.target_id, t.name, w.state, w.wa
     w.body_len, w.body_origin, w.lane, w.run_id, w.key_reused, w.source, w.settled_at, \
     w.parent_id, w.parts, w.edited_at, \
     coalesce(w.order_id, w.id)";
+
+/// How many columns those are.
+pub(super) const WRITE_COLUMN_COUNT: usize = 41;
 
 /// Reads a write from [`WRITE_COLUMNS`]. What depends on its lane is looked up apart.
 pub(super) fn write(row: &Row<'_>) -> rusqlite::Result<FailedWrite> {
@@ -161,21 +178,11 @@ pub(super) fn standing(row: &Row<'_>, at: usize) -> rusqlite::Result<Standing> {
     Ok(Standing { place, ambiguous_since: row.get(at + 3)? })
 }
 
-/// Where a write stands now, and which run has it in hand.
-pub(super) fn load_standing(
-    connection: &Connection,
-    id: WriteId,
-) -> rusqlite::Result<Option<(Standing, Option<RunId>)>> {
-    connection
-        .prepare_cached("SELECT state, was, resolution, ambiguous_since, run_id FROM writes WHERE id = ?")?
-        .query_row([id], |row| Ok((standing(row, 0)?, row.get(4)?)))
-        .optional()
-}
-
 /// Records where a write stands, with the run that has it in hand, if one has.
 pub(super) fn save_standing(
     connection: &Connection,
     id: WriteId,
+    before: &Stands,
     standing: &Standing,
     run: Option<RunId>,
     now: Timestamp,
@@ -188,10 +195,19 @@ pub(super) fn save_standing(
     let settled_at = (!standing.state().is_open()).then_some(now);
     connection
         .prepare_cached(
-            "UPDATE writes SET state = ?, was = ?, resolution = ?, ambiguous_since = ?, run_id = ?, settled_at = ?
-             WHERE id = ?",
+            "UPDATE writes SET state = ?, was = ?, resolution = ?, ambiguous_since = ?, run_id = ?, settled_at = ?,
+               seal = coalesce(?, seal) WHERE id = ?",
         )?
-        .execute((standing.state(), was, how, standing.ambiguous_since, run, settled_at, id))?;
+        .execute((
+            standing.state(),
+            was,
+            how,
+            standing.ambiguous_since,
+            run,
+            settled_at,
+            before.seal_for(standing, run),
+            id,
+        ))?;
     Ok(())
 }
 

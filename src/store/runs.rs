@@ -1,14 +1,18 @@
 //! Runs: beginning, ending, and taking back what a dead one left.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::control::read_wish;
 use super::error::JobResult;
-use super::locks::{RunLock, holder};
+use super::locks::{FileId, LockState, RunLock, holder};
 use super::outcomes::outcome_in_run;
-use super::rows::{load_standing, save_standing};
+use super::rows::save_standing;
+use super::seals::load_standing;
 use super::worker::Reply;
-use super::{Store, StoreError, targets};
+use super::{Store, StoreError, clock, targets};
+use crate::domain::endpoint::BaseUrl;
 use crate::domain::identity::Sha;
 use crate::domain::ids::{RunId, WriteId};
 use crate::domain::outcome::{AttemptOutcome, Outcome, Tally};
@@ -21,6 +25,8 @@ use crate::domain::time::Timestamp;
 pub struct NewRun {
     /// The target's name.
     pub target: String,
+    /// Where the run sends to: the target is bound to it, if it is not bound yet.
+    pub base_url: BaseUrl,
     /// Who starts it.
     pub operator: Operator,
     /// Why, in the operator's words.
@@ -54,7 +60,8 @@ impl Store {
         let path = self.path().to_owned();
         self.write_alone(move |connection| {
             recover(connection, &path, now)?;
-            let target = targets::ensure(connection, &new.target)?;
+            clock::tick(connection, now)?;
+            let target = targets::bind_to(connection, &new.target, &new.base_url, &new.operator, now)?;
             let other = connection
                 .prepare_cached("SELECT id, operator, host FROM runs WHERE state = 'running' AND target_id = ?")?
                 .query_row([target], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
@@ -80,7 +87,13 @@ impl Store {
                 ))?;
             let run = RunId(connection.last_insert_rowid());
             // The lock is held before anyone can see the run.
-            let lock = RunLock::take(&path, run)?;
+            let lock = RunLock::make(&path, run)?;
+            let (dev, ino) = lock.id();
+            connection.prepare_cached("UPDATE runs SET lock_dev = ?, lock_ino = ? WHERE id = ?")?.execute((
+                dev.cast_signed(),
+                ino.cast_signed(),
+                run,
+            ))?;
             let mut item = connection.prepare_cached(
                 "INSERT INTO run_items (run_id, seq, write_id, content, outcome, reason) VALUES (?, ?, ?, ?, ?, ?)",
             )?;
@@ -119,7 +132,8 @@ impl Store {
         now: Timestamp,
     ) -> Reply<()> {
         self.write(move |connection| {
-            take_back(connection, run, now)?;
+            clock::tick(connection, now)?;
+            take_back(connection, run, None, now)?;
             connection
                 .prepare_cached(
                     "UPDATE runs SET state = ?, ended_at = ?, stopped = ?, new_since_plan = ? WHERE id = ? AND state = 'running'",
@@ -133,7 +147,7 @@ impl Store {
     /// number, from 1) ended: `unsent` if nothing was sent for one.
     pub fn cut_off(&self, run: RunId, seqs: Vec<usize>, now: Timestamp) -> Reply<Vec<CutOff>> {
         self.write(move |connection| {
-            take_back(connection, run, now)?;
+            take_back(connection, run, None, now)?;
             let mut outcomes = Vec::new();
             for &seq in &seqs {
                 let mut statement = connection.prepare_cached(
@@ -165,7 +179,7 @@ impl Store {
 
     /// The state of a write; `None` if there is none of that ID.
     pub fn state_of(&self, id: WriteId) -> Reply<Option<State>> {
-        self.read(move |connection| Ok(load_standing(connection, id)?.map(|(standing, _)| standing.state())))
+        self.read(move |connection| Ok(load_standing(connection, id)?.map(|found| found.standing.state())))
     }
 
     /// Takes back what dead runs left. Happens whenever the file is opened for writing.
@@ -247,40 +261,88 @@ fn tally(connection: &Connection, run: RunId) -> JobResult<Tally> {
     Ok(tally)
 }
 
+/// A run that is not known to have ended, or that still has writes in hand.
+struct Suspect {
+    run: RunId,
+    lock: Option<FileId>,
+    running: bool,
+    options: String,
+}
+
+/// How long after its intent a request of a run can still be under way: what its options allow, and how long an intent may
+/// wait before its request leaves.
+fn patience(options: &str) -> Duration {
+    const INTENT: Duration = Duration::from_secs(15);
+    const UNSAID: Duration = Duration::from_mins(5);
+    let options: serde_json::Value = serde_json::from_str(options).unwrap_or_default();
+    options["request_ms"].as_u64().map_or(UNSAID, Duration::from_millis).saturating_add(INTENT)
+}
+
 /// Recovers every run whose lock is free: only such a run is dead, whatever the clock says.
 fn recover(connection: &Connection, path: &std::path::Path, now: Timestamp) -> JobResult<Vec<RunId>> {
-    let mut statement = connection.prepare_cached("SELECT id FROM runs WHERE state = 'running'")?;
-    let running: Vec<RunId> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut statement = connection.prepare_cached(
+        "SELECT id, lock_dev, lock_ino, state = 'running', options FROM runs
+         WHERE state = 'running' OR lock_lost_at IS NOT NULL",
+    )?;
+    let suspects: Vec<Suspect> = statement
+        .query_map([], |row| {
+            let made = row.get::<_, Option<i64>>(1)?.zip(row.get::<_, Option<i64>>(2)?);
+            let lock = made.map(|(dev, ino)| (dev.cast_unsigned(), ino.cast_unsigned()));
+            Ok(Suspect { run: row.get(0)?, lock, running: row.get(3)?, options: row.get(4)? })
+        })?
+        .collect::<Result<_, _>>()?;
     let mut dead = Vec::new();
-    for run in running {
-        let Some(lock) = RunLock::try_take(path, run)? else { continue };
-        take_back(connection, run, now)?;
-        connection.prepare_cached("UPDATE runs SET state = 'died', ended_at = ? WHERE id = ?")?.execute((now, run))?;
-        lock.release();
-        dead.push(run);
+    for Suspect { run, lock, running, options } in suspects {
+        match if running { RunLock::look(path, run, lock)? } else { LockState::Lost } {
+            LockState::Held => continue,
+            LockState::Free(lock) => {
+                take_back(connection, run, None, now)?;
+                lock.release();
+            }
+            // Its process may live. It sends nothing more, since every intent looks at the state that is set here; but
+            // what it has in flight has to be waited for, or the same key would be in flight twice.
+            LockState::Lost => {
+                let left = take_back(connection, run, Some(now.minus(patience(&options))), now)?;
+                connection
+                    .prepare_cached("UPDATE runs SET lock_lost_at = ? WHERE id = ?")?
+                    .execute(((left > 0).then_some(now), run))?;
+            }
+        }
+        if running {
+            connection
+                .prepare_cached("UPDATE runs SET state = 'died', ended_at = ? WHERE id = ?")?
+                .execute((now, run))?;
+            dead.push(run);
+        }
     }
     Ok(dead)
 }
 
-/// Gives back the claims of a run that sends nothing more. A write with an open intent may have been applied.
-fn take_back(connection: &Connection, run: RunId, now: Timestamp) -> JobResult<()> {
+/// Gives back the claims of a run that sends nothing more. A write with an open intent may have been applied. Claims whose
+/// intent is newer than `before`, if that is given, are left. Gives how many were left.
+fn take_back(connection: &Connection, run: RunId, before: Option<Timestamp>, now: Timestamp) -> JobResult<usize> {
     // Claim and intent, and outcome and release, are one transaction each: what it holds has no outcome in its plan yet.
     let mut statement = connection.prepare_cached(
         "SELECT w.id FROM run_items i JOIN writes w ON w.id = i.write_id
          WHERE i.run_id = ?1 AND i.outcome IS NULL AND w.run_id = ?1",
     )?;
-    let claimed: Vec<WriteId> = statement.query_map([run], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut claimed: Vec<WriteId> = statement.query_map([run], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut in_flight = Vec::new();
     for &id in &claimed {
         let open: Option<Timestamp> = connection
             .prepare_cached("SELECT started_at FROM attempts WHERE write_id = ? AND run_id = ? AND ended_at IS NULL")?
             .query_row((id, run), |row| row.get(0))
             .optional()?;
         let Some(sent_at) = open else { continue };
-        if let Some((standing, Some(holder))) = load_standing(connection, id)?
-            && holder == run
-            && let Ok(after) = standing.after(Event::NoAnswer { sent_at })
+        if before.is_some_and(|before| sent_at > before) {
+            in_flight.push(id);
+            continue;
+        }
+        if let Some(found) = load_standing(connection, id)?
+            && found.run == Some(run)
+            && let Ok(after) = found.standing.after(Event::NoAnswer { sent_at })
         {
-            save_standing(connection, id, &after, Some(run), now)?;
+            save_standing(connection, id, &found, &after, Some(run), now)?;
         }
         connection
             .prepare_cached(
@@ -296,12 +358,13 @@ fn take_back(connection: &Connection, run: RunId, now: Timestamp) -> JobResult<(
             )?
             .execute((now, AttemptOutcome::NoAnswer, id, run))?;
     }
+    claimed.retain(|id| !in_flight.contains(id));
     for id in claimed {
-        if let Some((standing, _)) = load_standing(connection, id)?
-            && standing.state() == State::Replaying
-            && let Ok(after) = standing.after(Event::Release)
+        if let Some(found) = load_standing(connection, id)?
+            && found.standing.state() == State::Replaying
+            && let Ok(after) = found.standing.after(Event::Release)
         {
-            save_standing(connection, id, &after, None, now)?;
+            save_standing(connection, id, &found, &after, None, now)?;
             // It was between two attempts: what was sent for it must not be told as never sent.
             let outcome = outcome_in_run(connection, run, id, after.state(), Outcome::Failed)?;
             connection
@@ -313,7 +376,7 @@ fn take_back(connection: &Connection, run: RunId, now: Timestamp) -> JobResult<(
                 .execute((outcome, run, id))?;
         }
     }
-    Ok(())
+    Ok(in_flight.len())
 }
 
 /// The attempts of a write, in order.

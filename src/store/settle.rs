@@ -2,10 +2,11 @@
 
 use rusqlite::Connection;
 
-use super::error::JobResult;
-use super::rows::{load_standing, save_standing};
+use super::error::{JobResult, row_error};
+use super::rows::save_standing;
+use super::seals::{load_standing, resealed};
 use super::worker::Reply;
-use super::{Store, StoreError};
+use super::{Store, StoreError, clock};
 use crate::domain::identity::{Identity, Sha};
 use crate::domain::ids::WriteId;
 use crate::domain::run::Operator;
@@ -21,7 +22,32 @@ pub struct Settled {
     pub refused: Vec<(WriteId, String)>,
 }
 
+/// Settled before a moment, and not what keeps an older open write of its lane from going out (superseded).
+const PURGEABLE: &str = "w.state IN ('replayed', 'resolved', 'discarded') AND w.settled_at < ?
+    AND NOT (w.state <> 'discarded' AND EXISTS (
+      SELECT 1 FROM lanes l JOIN lanes m ON m.hash = l.hash AND m.write_id <> l.write_id
+        JOIN writes x ON x.id = m.write_id
+      WHERE l.write_id = w.id AND x.state NOT IN ('replayed', 'resolved', 'discarded')
+        AND (x.order_at, coalesce(x.order_id, x.id), x.id) < (w.order_at, coalesce(w.order_id, w.id), w.id)))";
+
+/// A batch that comes again, ambiguous now, has to find its parts, theirs, and those that may be reopened.
+const WITHOUT_PARTS: &str = "NOT EXISTS (SELECT 1 FROM writes c WHERE c.parent_id = w.id)";
+
 impl Store {
+    /// How many writes a purge of what was settled before `before` would delete: batches after their parts.
+    pub fn purgeable(&self, before: Timestamp) -> Reply<u64> {
+        self.read(move |connection| {
+            let sql = format!(
+                "WITH RECURSIVE stays (id) AS (
+                   SELECT w.parent_id FROM writes w WHERE w.parent_id IS NOT NULL AND NOT ({PURGEABLE})
+                   UNION SELECT w.parent_id FROM stays s JOIN writes w ON w.id = s.id WHERE w.parent_id IS NOT NULL
+                 ) SELECT count(*) FROM writes w WHERE {PURGEABLE} AND w.id NOT IN (SELECT id FROM stays)"
+            );
+            let count: i64 = connection.prepare_cached(&sql)?.query_row((before, before), |row| row.get(0))?;
+            Ok(count.unsigned_abs())
+        })
+    }
+
     /// Lets one event happen to each of these writes; those whose state does not allow it are left as they are.
     pub fn settle(
         &self,
@@ -49,20 +75,11 @@ impl Store {
     pub fn purge(&self, before: Timestamp, most: usize, now: Timestamp) -> Reply<usize> {
         self.write_alone(move |connection| {
             connection.execute_batch("PRAGMA secure_delete = ON")?;
-            let mut statement = connection.prepare_cached(
+            let mut statement = connection.prepare_cached(&format!(
                 "SELECT w.id, t.name, w.method, w.path, coalesce(w.parent_key, w.key), w.content_hash
                  FROM writes w JOIN targets t ON t.id = w.target_id
-                 WHERE w.state IN ('replayed', 'resolved', 'discarded') AND w.settled_at < ?
-                   -- What keeps an older open write of its lane from going out (superseded) has to stay.
-                   AND NOT (w.state <> 'discarded' AND EXISTS (
-                     SELECT 1 FROM lanes l JOIN lanes m ON m.hash = l.hash AND m.write_id <> l.write_id
-                       JOIN writes x ON x.id = m.write_id
-                     WHERE l.write_id = w.id AND x.state IN ('pending', 'replaying', 'unknown')
-                       AND (x.order_at, coalesce(x.order_id, x.id), x.id) < (w.order_at, coalesce(w.order_id, w.id), w.id)))
-                   -- A batch that comes again, ambiguous now, has to find its parts, theirs, and those that may be reopened.
-                   AND NOT EXISTS (SELECT 1 FROM writes c WHERE c.parent_id = w.id)
-                 LIMIT ?",
-            )?;
+                 WHERE {PURGEABLE} AND {WITHOUT_PARTS} LIMIT ?"
+            ))?;
             let mut rows = statement.query((before, most as i64))?;
             let mut gone: Vec<(WriteId, [u8; 16])> = Vec::new();
             while let Some(row) = rows.next()? {
@@ -79,6 +96,8 @@ impl Store {
                 connection
                     .prepare_cached("INSERT OR IGNORE INTO tombstones (identity, purged_at) VALUES (?, ?)")?
                     .execute((tombstone, now))?;
+                // What an answer said goes with its write.
+                connection.prepare_cached("UPDATE run_items SET reason = NULL WHERE write_id = ?")?.execute([id])?;
                 connection.prepare_cached("DELETE FROM writes WHERE id = ?")?.execute([id])?;
             }
             Ok(gone.len())
@@ -108,9 +127,12 @@ fn settle_one(
     reason: Option<&str>,
     now: Timestamp,
 ) -> JobResult<Option<String>> {
-    let Some((standing, run)) = load_standing(connection, id)? else {
-        return Ok(Some("there is no such write".to_owned()));
+    let found = match load_standing(connection, id) {
+        Ok(Some(found)) => found,
+        Ok(None) => return Ok(Some("there is no such write".to_owned())),
+        Err(error) => return row_error(&error).map_or(Err(error.into()), |why| Ok(Some(why))),
     };
+    let (standing, run) = (found.standing, found.run);
     let after = match standing.after(event) {
         Ok(after) => after,
         Err(why) => {
@@ -118,11 +140,15 @@ fn settle_one(
             return Ok(Some(format!("{why}{by}")));
         }
     };
-    save_standing(connection, id, &after, None, now)?;
+    clock::tick(connection, now)?;
+    save_standing(connection, id, &found, &after, None, now)?;
     if event == Event::ResolveNotApplied {
-        connection
-            .prepare_cached("UPDATE writes SET not_applied_at = ?, captured_ambiguous = 0 WHERE id = ?")?
-            .execute((now, id))?;
+        resealed(connection, id, |connection| {
+            connection
+                .prepare_cached("UPDATE writes SET not_applied_at = ?, captured_ambiguous = 0 WHERE id = ?")?
+                .execute((now, id))?;
+            Ok(())
+        })?;
     }
     let action = match event {
         Event::ResolveApplied => "resolve --applied",

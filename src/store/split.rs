@@ -3,68 +3,102 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::error::JobResult;
-use super::ingest::{IngestCache, Prepared, take_in};
-use super::rows::{load_standing, save_standing};
+use super::ingest::{IngestCache, Prepared, Taken, take_in};
+use super::rows::save_standing;
+use super::seals::load_standing;
 use super::settle::log;
+use super::transfer::place_in_batch;
 use super::worker::Reply;
 use super::writes::{load, load_body};
 use super::{Store, StoreError};
-use crate::domain::batch::{BatchRule, Child, Part, for_part, may_split, named_records, split};
+use crate::domain::batch::{
+    BatchRule, Child, Part, SplitError, for_part, may_split, named_records, rejected_in_part, split,
+};
 use crate::domain::identity::Sha;
 use crate::domain::ids::WriteId;
 use crate::domain::json;
 use crate::domain::key::KeyOrigin;
 use crate::domain::lane::lanes_of;
+use crate::domain::outcome::AttemptOutcome;
 use crate::domain::run::Operator;
 use crate::domain::stable_key::part_key;
 use crate::domain::state::{Event, State};
 use crate::domain::time::Timestamp;
 use crate::domain::write::{Captured, FailedWrite, Failure};
 
+/// Which records of a batch become writes of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// All of them, up to `size` in a write; each that the refusal names alone.
+    All {
+        /// The most records of a write.
+        size: usize,
+    },
+    /// Those alone that an answer rejected when it applied the others.
+    Rejected,
+}
+
 impl Store {
-    /// Parts a batch into writes of up to `size` records; each record that its refusal names stands alone. Refused where
-    /// records could be applied twice by it.
+    /// Splits a batch into writes of their own. Refused where records could be applied twice by it.
     pub fn split(
         &self,
         id: WriteId,
         rule: impl Fn(&str) -> BatchRule + Send + 'static,
-        size: usize,
+        which: Which,
         operator: &Operator,
         reason: Option<&str>,
         now: Timestamp,
     ) -> Reply<Vec<Child>> {
         let (operator, reason) = (operator.clone(), reason.map(str::to_owned));
         self.write_alone(move |connection| {
-            let Some(parent) = load(connection, id)? else { return Err(StoreError::NoSuchWrite(id).into()) };
+            let (Some(parent), Some(found)) = (load(connection, id)?, load_standing(connection, id)?) else {
+                return Err(StoreError::NoSuchWrite(id).into());
+            };
             let after = parent.standing.after(Event::Split).map_err(|why| StoreError::NotAllowed { id: id.0, why })?;
             let cant = |why| StoreError::NotSplit(id, why);
             let body = load_body(connection, id, parent.revision)?.unwrap_or_default();
-            let failure = &parent.failure;
-            let named = named_records(failure.message.as_deref().unwrap_or(""), failure.details.as_deref());
-            let parts = split(&body, &named, size).map_err(cant)?;
-            let ambiguous = parent.standing.ambiguous_since.is_some();
-            may_split(parent.path.operation(), ambiguous, rule(&parent.target)).map_err(cant)?;
+            let (parts, of) = match which {
+                Which::All { size } => {
+                    let failure = &parent.failure;
+                    let named = named_records(failure.message.as_deref().unwrap_or(""), failure.details.as_deref());
+                    let parts = split(&body, &named, size).map_err(cant)?;
+                    let ambiguous = parent.standing.ambiguous_since.is_some();
+                    may_split(parent.path.operation(), ambiguous, rule(&parent.target)).map_err(cant)?;
+                    let of = parts.iter().map(|part| part.count).sum();
+                    (parts, of)
+                }
+                Which::Rejected => {
+                    let attempts = ambiguous_attempts(connection, id)?;
+                    let rejected = rejected_in_part(parent.captured_ambiguous, &attempts).map_err(cant)?;
+                    let mut parts = split(&body, &rejected, 1).map_err(cant)?;
+                    let of = parts.len();
+                    parts.retain(|part| part.named);
+                    if parts.is_empty() {
+                        return Err(cant(SplitError::NoneNamed).into());
+                    }
+                    (parts, of)
+                }
+            };
+            let another = parts.iter().any(|part| part.named);
             let mut children = Vec::new();
             for part in &parts {
-                let child =
-                    take_in(connection, &Prepared::new(captured(&parent, part, &parts)), &IngestCache::default())?;
-                let Some(child) = child else { return Err(StoreError::PartKnown(id, part.first).into()) };
+                let prepared = Prepared::new(captured(&parent, part, of, reason_of(which, part, another)));
+                let Taken::Inserted(child) = take_in(connection, &prepared, &IngestCache::default())? else {
+                    return Err(StoreError::PartKnown(id, part.first).into());
+                };
                 let reused: bool = connection
                     .prepare_cached("SELECT key_reused FROM writes WHERE id = ?")?
                     .query_row([child], |row| row.get(0))?;
                 if reused {
                     return Err(StoreError::PartKnown(id, part.first).into());
                 }
-                connection.prepare_cached("UPDATE writes SET parent_id = ?, order_id = ? WHERE id = ?")?.execute((
-                    id,
-                    parent.turn.arrival,
-                    child,
-                ))?;
+                place_in_batch(connection, child, id, parent.turn.arrival)?;
                 children.push(Child { id: child, first: part.first, count: part.count, named: part.named });
             }
-            save_standing(connection, id, &after, None, now)?;
+            save_standing(connection, id, &found, &after, None, now)?;
             connection.prepare_cached("UPDATE writes SET parts = ? WHERE id = ?")?.execute((parts.len() as i64, id))?;
-            let detail = format!("write {id} into {} parts", parts.len());
+            let rejected = if which == Which::Rejected { "the rejected records of " } else { "" };
+            let detail = format!("{rejected}write {id} into {} parts", parts.len());
             log(connection, "split", Some(id), &detail, &operator, reason.as_deref(), now)?;
             for child in &children {
                 let detail = format!("{} of write {id}", records(child.first, child.count));
@@ -78,16 +112,16 @@ impl Store {
     pub fn unsplit(&self, id: WriteId, operator: &Operator, reason: Option<&str>, now: Timestamp) -> Reply<usize> {
         let (operator, reason) = (operator.clone(), reason.map(str::to_owned));
         self.write_alone(move |connection| {
-            let Some((standing, _)) = load_standing(connection, id)? else {
+            let Some(found) = load_standing(connection, id)? else {
                 return Err(StoreError::NoSuchWrite(id).into());
             };
-            let after = standing.after(Event::Unsplit).map_err(|why| StoreError::NotAllowed { id: id.0, why })?;
+            let after = found.standing.after(Event::Unsplit).map_err(|why| StoreError::NotAllowed { id: id.0, why })?;
             let touched = touched_part(connection, id)?;
             if let Some((part, why)) = touched {
                 return Err(StoreError::PartTouched(id, part, why).into());
             }
             let gone = connection.prepare_cached("DELETE FROM writes WHERE parent_id = ?")?.execute([id])?;
-            save_standing(connection, id, &after, None, now)?;
+            save_standing(connection, id, &found, &after, None, now)?;
             connection.prepare_cached("UPDATE writes SET parts = NULL WHERE id = ?")?.execute([id])?;
             log(
                 connection,
@@ -131,23 +165,47 @@ fn touched_part(connection: &Connection, parent: WriteId) -> JobResult<Option<(W
     Ok(missing.then(|| (parent, "has parts that were purged".to_owned())))
 }
 
-/// A part as if it had come in by itself: with its batch's place in time, and what is known of why it failed.
-fn captured(parent: &FailedWrite, part: &Part, all: &[Part]) -> Captured {
+/// What was answered to the attempts that may have applied a batch, since someone last said that it was not applied: the
+/// records that a partial answer rejected, or `None` for any other.
+fn ambiguous_attempts(connection: &Connection, id: WriteId) -> JobResult<Vec<Option<Vec<usize>>>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT a.outcome, a.rejected_records FROM attempts a JOIN writes w ON w.id = a.write_id
+         WHERE a.write_id = ? AND coalesce(a.outcome, 'no_answer') IN ('partial', 'unclear', 'no_answer')
+           AND a.started_at >= coalesce(w.not_applied_at, 0) ORDER BY a.n",
+    )?;
+    let rows = statement.query_map([id], |row| {
+        let partial = row.get::<_, Option<AttemptOutcome>>(0)? == Some(AttemptOutcome::Partial);
+        let named: Option<String> = row.get(1)?;
+        Ok(partial.then(|| named.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Why a part was not applied, unless the refusal names its record.
+fn reason_of(which: Which, part: &Part, another: bool) -> Option<&'static str> {
+    match (which, part.named, another) {
+        (Which::Rejected, ..) => Some("applied without it"),
+        (Which::All { .. }, true, _) => None,
+        (Which::All { .. }, false, true) => Some("refused because of another record"),
+        (Which::All { .. }, false, false) => Some("refused as a whole"),
+    }
+}
+
+/// A part as if it had come in by itself: with its batch's place in time, and what is known of why it failed. `of` is how
+/// many records the batch has.
+fn captured(parent: &FailedWrite, part: &Part, of: usize, why: Option<&str>) -> Captured {
     let failure = &parent.failure;
-    let of = all.iter().map(|p| p.count).sum::<usize>();
-    let failure = if part.named {
+    let failure = if let Some(why) = why {
+        let message = format!("{} of {of} of a batch that was {why}", records(part.first, part.count));
+        let (status, code, details, correlation_id) = (None, None, None, None);
+        let message = Some(message);
+        Failure { failure_type: failure.failure_type, status, code, message, details, correlation_id }
+    } else {
         Failure {
             message: failure.message.as_deref().map(|text| for_part(text, part.first)),
             details: failure.details.as_deref().map(|text| for_part(text, part.first)),
             ..failure.clone()
         }
-    } else {
-        let other = all.iter().any(|p| p.named);
-        let why = if other { "refused because of another record" } else { "refused as a whole" };
-        let message = format!("{} of {of} of a batch that was {why}", records(part.first, part.count));
-        let message = Some(message);
-        let (status, code, details, correlation_id) = (None, None, None, None);
-        Failure { failure_type: failure.failure_type, status, code, message, details, correlation_id }
     };
     let lanes =
         json::scan(&part.body).map(|node| lanes_of(&parent.target, parent.path.object(), &node)).unwrap_or_default();
@@ -164,6 +222,7 @@ fn captured(parent: &FailedWrite, part: &Part, all: &[Part]) -> Captured {
         new_key: None,
         key_origin: KeyOrigin::Derived,
         edited: None,
+        exported: None,
         failure,
         ambiguous: false,
         ambiguous_since: None,

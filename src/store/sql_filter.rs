@@ -7,6 +7,11 @@ use crate::domain::filter::{BodyMatch, Filter, NumberField, Range, Term, Test, T
 use crate::domain::identity::key_range;
 use crate::domain::time::Timestamp;
 
+/// Whether a range holds a single number.
+fn is_one(range: &Range) -> bool {
+    range.min.is_some() && range.min == range.max
+}
+
 /// A `WHERE` clause over `writes w` joined with `targets t`, and its parameters in order. Hazards are not in it: they
 /// are looked at write by write.
 pub(super) struct Where {
@@ -41,6 +46,10 @@ impl Where {
             Test::Type(types) => self.any(types, |s, t| s.compare("w.failure_type = ?", [t.name().to_owned()])),
             Test::State(states) => self.any(states, |s, t| s.compare("w.state = ?", [t.name().to_owned()])),
             Test::Hazard(_) => {}
+            Test::Number(NumberField::Id, ranges) if ranges.len() > 1 && ranges.iter().all(is_one) => {
+                let ids: Vec<i64> = ranges.iter().filter_map(|range| range.min).collect();
+                self.compare("w.id IN (SELECT value FROM json_each(?))", [format!("{ids:?}")]);
+            }
             Test::Number(field, ranges) => self.any(ranges, |s, range| s.number(*field, *range)),
             Test::Age(ranges) => self.any(ranges, |s, (youngest, oldest)| {
                 let to = now.minus(*youngest).millis();
@@ -65,10 +74,22 @@ impl Where {
     }
 
     fn any<T>(&mut self, values: &[T], mut one: impl FnMut(&mut Self, &T)) {
-        for (n, value) in values.iter().enumerate() {
-            self.sql.push_str(if n == 0 { "(" } else { " OR (" });
-            one(self, value);
-            self.sql.push(')');
+        self.any_of(values, &mut one);
+    }
+
+    /// In halves: SQLite has a limit to how deep an expression may be.
+    fn any_of<T>(&mut self, values: &[T], one: &mut impl FnMut(&mut Self, &T)) {
+        match values {
+            [] => {}
+            [value] => one(self, value),
+            _ => {
+                let (left, right) = values.split_at(values.len() / 2);
+                self.sql.push('(');
+                self.any_of(left, one);
+                self.sql.push_str(") OR (");
+                self.any_of(right, one);
+                self.sql.push(')');
+            }
         }
     }
 

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::error::JobResult;
+use super::error::{JobError, JobResult};
 use super::settle::log;
 use super::worker::Reply;
 use super::{Store, StoreError};
 use crate::domain::endpoint::BaseUrl;
-use crate::domain::ids::TargetId;
+use crate::domain::ids::{RunId, TargetId};
 use crate::domain::run::Operator;
+use crate::domain::seal::{Seal, target_seal};
 use crate::domain::target::KnownTarget;
 use crate::domain::time::Timestamp;
 
@@ -43,31 +44,19 @@ impl Store {
     pub fn closed_for(&self, name: &str, now: Timestamp) -> Reply<Duration> {
         let name = name.to_owned();
         self.read(move |connection| {
-            let opens_at: Option<Timestamp> = connection
-                .prepare_cached("SELECT opens_at FROM targets WHERE name = ?")?
+            let id: Option<TargetId> = connection
+                .prepare_cached("SELECT id FROM targets WHERE name = ?")?
                 .query_row([name], |row| row.get(0))
-                .optional()?
-                .flatten();
-            Ok(still_closed(opens_at, now).unwrap_or_default())
+                .optional()?;
+            let gate = id.map(|id| gate(connection, id)).transpose()?;
+            Ok(gate.and_then(|gate| gate.closed_for(now)).unwrap_or_default())
         })
     }
 
     /// Binds a target to a base URL on its first use; later, checks that it is still the same.
     pub fn bind_target(&self, name: &str, base: &BaseUrl, operator: &Operator, now: Timestamp) -> Reply<TargetId> {
         let (name, base, operator) = (name.to_owned(), base.clone(), operator.clone());
-        self.write(move |connection| {
-            let id = ensure(connection, &name)?;
-            match bound(connection, id)? {
-                Some(bound) if bound == base.as_str() => {}
-                Some(bound) => {
-                    return Err(
-                        StoreError::OtherBase { name: name.clone(), bound, asked: base.as_str().to_owned() }.into()
-                    );
-                }
-                None => bind(connection, id, &name, &base, &operator, None, now)?,
-            }
-            Ok(id)
-        })
+        self.write(move |connection| bind_to(connection, &name, &base, &operator, now))
     }
 
     /// Binds a target to another base URL, on purpose.
@@ -82,6 +71,12 @@ impl Store {
         let (name, base, operator, reason) = (name.to_owned(), base.clone(), operator.clone(), reason.to_owned());
         self.write(move |connection| {
             let id = ensure(connection, &name)?;
+            let sending: Option<RunId> = connection
+                .prepare_cached("SELECT max(id) FROM runs WHERE state = 'running' AND target_id = ?")?
+                .query_row([id], |row| row.get(0))?;
+            if let Some(run) = sending {
+                return Err(StoreError::TargetInUse { run, name: name.clone() }.into());
+            }
             bind(connection, id, &name, &base, &operator, Some(&reason), now)
         })
     }
@@ -90,9 +85,97 @@ impl Store {
 /// No request may ask for more than an hour; what is further away is a clock that was set back.
 const MOST_CLOSED: Duration = Duration::from_hours(1);
 
-/// How long a target that opens then is still closed.
-pub(super) fn still_closed(opens_at: Option<Timestamp>, now: Timestamp) -> Option<Duration> {
-    opens_at.map(|at| at.since(now)).filter(|left| !left.is_zero() && *left <= MOST_CLOSED)
+/// What a request to a target has to pass.
+pub(super) struct Gate {
+    pub(super) base_url: Option<String>,
+    /// The API asked that nothing be sent before then.
+    pub(super) opens_at: Option<Timestamp>,
+    /// For how long it asked that.
+    asked: Option<Duration>,
+    /// Microseconds since 1970: the next token of `--rate`.
+    pub(super) next_at: Option<i64>,
+}
+
+impl Gate {
+    /// How long the target is still closed; never longer than was asked for, whatever the clock did since.
+    pub(super) fn closed_for(&self, now: Timestamp) -> Option<Duration> {
+        let left = self.opens_at?.since(now);
+        let left = match self.asked {
+            Some(asked) => left.min(asked).min(MOST_CLOSED),
+            // An earlier version did not keep what was asked for; what is further away is a clock that was set back.
+            None if left > MOST_CLOSED => Duration::ZERO,
+            None => left,
+        };
+        Some(left).filter(|left| !left.is_zero())
+    }
+}
+
+/// What a request to a target has to pass. An error if its row is not as it was left.
+pub(super) fn gate(connection: &Connection, id: TargetId) -> JobResult<Gate> {
+    let mut statement = connection
+        .prepare_cached("SELECT name, base_url, opens_at, closed_ms, next_at, seal FROM targets WHERE id = ?")?;
+    let (name, seal, gate): (String, Option<Seal>, Gate) = statement.query_row([id], |row| {
+        let asked = row.get::<_, Option<i64>>(3)?.map(|ms| Duration::from_millis(ms.max(0).cast_unsigned()));
+        let gate = Gate { base_url: row.get(1)?, opens_at: row.get(2)?, asked, next_at: row.get(4)? };
+        Ok((row.get(0)?, row.get(5)?, gate))
+    })?;
+    if seal != Some(target_seal(id.0, &name, gate.base_url.as_deref())) {
+        return Err(StoreError::TargetBroken(name).into());
+    }
+    Ok(gate)
+}
+
+/// The targets whose rows are not as they were left.
+pub(super) fn broken(connection: &Connection) -> JobResult<Vec<String>> {
+    let ids: Vec<TargetId> =
+        connection.prepare("SELECT id FROM targets")?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut found = Vec::new();
+    for id in ids {
+        match gate(connection, id) {
+            Ok(_) => {}
+            Err(JobError::Store(StoreError::TargetBroken(name))) => found.push(name),
+            Err(error) if error.of_row().is_some() => found.push(id.to_string()),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
+
+/// Seals all targets as they are.
+pub(super) fn seal_all(connection: &Connection) -> JobResult<()> {
+    let ids: Vec<TargetId> =
+        connection.prepare("SELECT id FROM targets")?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    ids.into_iter().try_for_each(|id| seal(connection, id))
+}
+
+fn seal(connection: &Connection, id: TargetId) -> JobResult<()> {
+    let (name, base): (String, Option<String>) = connection
+        .prepare_cached("SELECT name, base_url FROM targets WHERE id = ?")?
+        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    connection
+        .prepare_cached("UPDATE targets SET seal = ? WHERE id = ?")?
+        .execute((target_seal(id.0, &name, base.as_deref()), id))?;
+    Ok(())
+}
+
+/// Binds a target to a base URL on its first use; later, checks that it is still the same.
+pub(super) fn bind_to(
+    connection: &Connection,
+    name: &str,
+    base: &BaseUrl,
+    operator: &Operator,
+    now: Timestamp,
+) -> JobResult<TargetId> {
+    let id = ensure(connection, name)?;
+    match gate(connection, id)?.base_url {
+        Some(bound) if bound == base.as_str() => {}
+        Some(bound) => {
+            let (name, asked) = (name.to_owned(), base.as_str().to_owned());
+            return Err(StoreError::OtherBase { name, bound, asked }.into());
+        }
+        None => bind(connection, id, name, base, operator, None, now)?,
+    }
+    Ok(id)
 }
 
 fn bind(
@@ -106,6 +189,7 @@ fn bind(
 ) -> JobResult<()> {
     let before = bound(connection, id)?;
     connection.prepare_cached("UPDATE targets SET base_url = ? WHERE id = ?")?.execute((base.as_str(), id))?;
+    seal(connection, id)?;
     let detail = match before {
         Some(before) => format!("{name}: {before} -> {base}"),
         None => format!("{name}: bound to {base}"),
@@ -123,7 +207,9 @@ pub(super) fn ensure(connection: &Connection, name: &str) -> JobResult<TargetId>
         return Ok(id);
     }
     connection.prepare_cached("INSERT INTO targets (name) VALUES (?)")?.execute([name])?;
-    Ok(TargetId(connection.last_insert_rowid()))
+    let id = TargetId(connection.last_insert_rowid());
+    seal(connection, id)?;
+    Ok(id)
 }
 
 fn bound(connection: &Connection, id: TargetId) -> JobResult<Option<String>> {

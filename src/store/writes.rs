@@ -5,17 +5,20 @@ use std::time::Duration;
 use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
-use super::error::JobResult;
+use super::error::{JobResult, row_error};
+use super::lanes::{LaneCache, Looking};
 use super::rows::{WRITE_COLUMNS, write};
 use super::sql_filter::Where;
 use super::worker::Reply;
-use super::{Store, runs};
+use super::{Store, clock, runs};
 use crate::domain::filter::Filter;
 use crate::domain::hazard::{Hazard, hazards};
 use crate::domain::ids::WriteId;
+use crate::domain::key::IdempotencyKey;
 use crate::domain::lane::Neighbour;
 use crate::domain::run::{Attempt, LogEntry, Operator};
 use crate::domain::time::Timestamp;
+use crate::domain::transfer::Parent;
 use crate::domain::write::{FailedWrite, WriteView};
 
 /// What a list is sorted by.
@@ -93,6 +96,8 @@ pub struct PageRequest {
     pub limit: usize,
     /// Whether their bodies are wanted.
     pub bodies: bool,
+    /// What is known of lanes: the same one for all pages of a listing.
+    pub lanes: LaneCache,
 }
 
 /// Some writes, and where to go on.
@@ -102,6 +107,8 @@ pub struct Page {
     pub writes: Vec<WriteView>,
     /// Where to go on; `None` at the end.
     pub next: Option<Cursor>,
+    /// Writes of this page that can't be read, and why.
+    pub damaged: Vec<(WriteId, String)>,
 }
 
 /// Something that happened to a write.
@@ -131,23 +138,25 @@ impl Store {
         window: impl Fn(&str) -> Duration + Send + 'static,
         now: Timestamp,
     ) -> Reply<Page> {
-        let PageRequest { filter, order, after, backward, limit, bodies } = request;
+        let PageRequest { filter, order, after, backward, limit, bodies, lanes } = request;
         let order = Order { descending: order.descending != backward, ..order };
         self.read(move |connection| {
-            let mut page = Page { writes: Vec::new(), next: after };
+            let mut page = Page { writes: Vec::new(), next: after, damaged: Vec::new() };
+            let looking = Looking { cache: &lanes, window: &window, clock: clock::read(connection, now)? };
             // Hazards are looked at here, so a page may take several reads.
             loop {
-                let wanted = limit - page.writes.len();
-                let (found, next) = read_page(connection, &filter, order, page.next.take(), wanted.max(1), now)?;
+                let wanted = limit - page.writes.len() - page.damaged.len();
+                let Found { writes, next, damaged } =
+                    read_page(connection, &filter, order, page.next.take(), wanted.max(1), now)?;
                 page.next = next;
-                for mut row in found {
-                    look_at_lane(connection, &mut row, &window, now)?;
-                    let view = view(connection, row, bodies, &window, now)?;
+                page.damaged.extend(damaged);
+                for row in writes {
+                    let view = view(connection, row, bodies, &looking)?;
                     if hazards_match(&filter, &view.hazards) {
                         page.writes.push(view);
                     }
                 }
-                if page.next.is_none() || page.writes.len() >= limit {
+                if page.next.is_none() || page.writes.len() + page.damaged.len() >= limit {
                     if backward {
                         page.writes.reverse();
                     }
@@ -165,9 +174,10 @@ impl Store {
         now: Timestamp,
     ) -> Reply<Option<WriteView>> {
         self.read(move |connection| {
-            let Some(mut row) = load(connection, id)? else { return Ok(None) };
-            look_at_lane(connection, &mut row, &window, now)?;
-            Ok(Some(view(connection, row, true, &window, now)?))
+            let Some(row) = load(connection, id)? else { return Ok(None) };
+            let cache = LaneCache::default();
+            let looking = Looking { cache: &cache, window: &window, clock: clock::read(connection, now)? };
+            Ok(Some(view(connection, row, true, &looking)?))
         })
     }
 
@@ -224,6 +234,26 @@ impl Store {
         })
     }
 
+    /// What identifies a batch for its parts in an export; `None` if there is no write of that ID.
+    pub fn as_parent(&self, id: WriteId) -> Reply<Option<Parent>> {
+        self.read(move |connection| {
+            Ok(connection
+                .prepare_cached(
+                    "SELECT method, path, coalesce(parent_key, key), content_hash FROM writes WHERE id = ?",
+                )?
+                .query_row([id], |row| {
+                    let key = IdempotencyKey::from_stored(row.get(2)?);
+                    Ok(Parent { method: row.get(0)?, path: row.get(1)?, key, content: row.get(3)? })
+                })
+                .optional()?)
+        })
+    }
+
+    /// The last attempt of a write; `None` if it was never sent.
+    pub fn last_attempt(&self, id: WriteId) -> Reply<Option<Attempt>> {
+        self.read(move |connection| Ok(runs::attempts_of(connection, id)?.pop()))
+    }
+
     /// The IDs of all writes that match, in order of ID.
     pub fn matching_ids(
         &self,
@@ -264,16 +294,31 @@ pub(super) fn ids_matching(
         statement.query_map(params_from_iter(clause.params), |row| row.get(0))?.collect::<Result<_, _>>()?;
     if filter.hazard_terms().next().is_some() {
         let mut kept = Vec::new();
+        let cache = LaneCache::default();
+        let looking = Looking { cache: &cache, window, clock: clock::read(connection, now)? };
         for id in ids {
-            let Some(mut row) = load(connection, id)? else { continue };
-            look_at_lane(connection, &mut row, window, now)?;
-            if hazards_match(filter, &view(connection, row, false, window, now)?.hazards) {
+            let row = match load(connection, id) {
+                Ok(Some(row)) => row,
+                Ok(None) => continue,
+                // What can't be read has no hazards that anyone knows.
+                Err(error) if error.of_row().is_some() => continue,
+                Err(error) => return Err(error),
+            };
+            if hazards_match(filter, &view(connection, row, false, &looking)?.hazards) {
                 kept.push(id);
             }
         }
         ids = kept;
     }
     Ok(ids)
+}
+
+/// What was read of a page.
+#[derive(Default)]
+struct Found {
+    writes: Vec<FailedWrite>,
+    next: Option<Cursor>,
+    damaged: Vec<(WriteId, String)>,
 }
 
 fn read_page(
@@ -283,7 +328,7 @@ fn read_page(
     after: Option<Cursor>,
     limit: usize,
     now: Timestamp,
-) -> JobResult<(Vec<FailedWrite>, Option<Cursor>)> {
+) -> JobResult<Found> {
     let column = match order.sort {
         Sort::Id => "w.id",
         Sort::Time => "w.order_at",
@@ -306,14 +351,22 @@ fn read_page(
     let mut statement = connection.prepare_cached(&sql)?;
     let sort_column = statement.column_count() - 1;
     let mut rows = statement.query(params_from_iter(clause.params))?;
-    let (mut found, mut last) = (Vec::new(), None);
+    let (mut found, mut count) = (Found::default(), 0);
+    let mut last = None;
     while let Some(row) = rows.next()? {
-        let row_write = write(row)?;
-        last = Some(Cursor { value: row.get(sort_column)?, id: row_write.id.0 });
-        found.push(row_write);
+        count += 1;
+        let id: WriteId = row.get(0)?;
+        last = Some(Cursor { value: row.get(sort_column)?, id: id.0 });
+        match write(row) {
+            Ok(write) => found.writes.push(write),
+            Err(error) => match row_error(&error) {
+                Some(why) => found.damaged.push((id, why)),
+                None => return Err(error.into()),
+            },
+        }
     }
-    let next = if found.len() < limit { None } else { last };
-    Ok((found, next))
+    found.next = last.filter(|_| count >= limit);
+    Ok(found)
 }
 
 /// One write without its body; `None` if there is none of that ID.
@@ -345,47 +398,13 @@ pub(super) fn is_superseded(connection: &Connection, write: &FailedWrite) -> Job
         .query_row((write.id, write.turn.at, write.turn.arrival), |row| row.get(0))?)
 }
 
-/// What a write's lane says of it, for a reader: an older open mate that can't be sent now blocks it.
-fn look_at_lane(
-    connection: &Connection,
-    write: &mut FailedWrite,
-    window: &impl Fn(&str) -> Duration,
-    now: Timestamp,
-) -> JobResult<()> {
-    if write.lane.is_none() || !write.standing.state().is_open() {
-        return Ok(());
-    }
-    write.superseded = is_superseded(connection, write)?;
-    let mut statement = connection.prepare_cached(
-        "SELECT DISTINCT x.id FROM lanes l JOIN lanes m ON m.hash = l.hash AND m.write_id <> l.write_id
-           JOIN writes x ON x.id = m.write_id
-         WHERE l.write_id = ?1 AND x.state IN ('pending', 'replaying', 'unknown')
-           AND (x.order_at, coalesce(x.order_id, x.id), x.id) < (?2, ?3, ?1)
-         LIMIT 100",
-    )?;
-    let older: Vec<WriteId> = statement
-        .query_map((write.id, write.turn.at, write.turn.arrival), |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
-    for id in older {
-        let Some(mut mate) = load(connection, id)? else { continue };
-        mate.superseded = is_superseded(connection, &mate)?;
-        if hazards(&mate.facts(), window(&mate.target), now).iter().any(|h| h.refuses()) {
-            write.lane_blocked = true;
-            break;
-        }
-    }
-    Ok(())
-}
-
-fn view(
-    connection: &Connection,
-    write: FailedWrite,
-    body: bool,
-    window: &impl Fn(&str) -> Duration,
-    now: Timestamp,
-) -> JobResult<WriteView> {
+fn view(connection: &Connection, mut write: FailedWrite, body: bool, looking: &Looking<'_>) -> JobResult<WriteView> {
+    looking.at_lanes_of(connection, &mut write)?;
     let body = if body { load_body(connection, write.id, write.revision)? } else { None };
-    let hazards =
-        if write.standing.state().is_open() { hazards(&write.facts(), window(&write.target), now) } else { Vec::new() };
+    let hazards = if write.standing.state().is_open() {
+        hazards(&write.facts(), (looking.window)(&write.target), looking.clock)
+    } else {
+        Vec::new()
+    };
     Ok(WriteView { write, hazards, body })
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dlq::config::current_operator;
+use dlq::domain::answer::Extent;
 use dlq::domain::endpoint::BaseUrl;
 use dlq::domain::filter::Filter;
 use dlq::domain::ids::WriteId;
@@ -16,7 +17,8 @@ use dlq::domain::state::Event as StateEvent;
 use dlq::domain::target::TargetSettings;
 use dlq::domain::time::Timestamp;
 use dlq::replay::{
-    Answer, Event, ExitCode, Outgoing, PaceSettings, PlanTerms, Replay, Report, RunOptions, Sent, Transport, build_plan,
+    Answer, Event, ExitCode, Lost, Outgoing, PaceSettings, Phase, PlanTerms, Replay, Report, RunOptions, Sent,
+    Transport, build_plan,
 };
 use dlq::store::{OpenOptions, Store};
 use tokio_util::sync::CancellationToken;
@@ -50,7 +52,7 @@ impl Fake {
 }
 
 fn answer(status: u16, body: &str) -> Sent {
-    Sent::Answered(Answer { status, body: body.as_bytes().to_vec(), whole: true, ..Answer::default() })
+    Sent::Answered(Answer { status, body: body.as_bytes().to_vec(), extent: Extent::Whole, ..Answer::default() })
 }
 
 fn refused() -> Sent {
@@ -105,6 +107,7 @@ impl Bench {
             query: String::new(),
             filter: Filter::default(),
             last_id: WriteId(i64::MAX),
+            scrubber: dlq::domain::secrets::Scrubber::default(),
         };
         Self { store: Arc::new(store), options, stop: CancellationToken::new() }
     }
@@ -114,7 +117,7 @@ impl Bench {
         let now = Timestamp::now();
         let data = self.store.plan_data(&Filter::default(), None, window, now).wait().unwrap();
         let (window, length) = (Duration::from_hours(24), Duration::ZERO);
-        let terms = PlanTerms { allowed: &[], window, new_key: self.options.new_key, length, now };
+        let terms = PlanTerms { allowed: &[], window, new_key: self.options.new_key, length, clock: data.clock };
         build_plan(data.candidates, &data.mates, &terms)
     }
 
@@ -132,8 +135,7 @@ impl Bench {
                 self.stop.clone(),
                 abort,
             );
-            let (replay, lock) = begun.await.unwrap();
-            replay.run(lock).await
+            begun.await.unwrap().run().await
         });
         let mut all = Vec::new();
         while let Ok(event) = receiver.try_recv() {
@@ -141,6 +143,10 @@ impl Bench {
         }
         (report, all)
     }
+}
+
+fn gone() -> Sent {
+    Sent::NoAnswer(Lost::new(Phase::Wait, "gone"))
 }
 
 fn tally(report: &Report) -> Vec<(Outcome, u64)> {
@@ -175,8 +181,8 @@ fn promise_3_every_request_has_its_intent_on_disk_first() {
     bench.options.pace.concurrency = 1;
     let script = vec![
         answer(503, "busy"),
-        Sent::NoAnswer("gone".to_owned()),
-        Sent::NotSent("no route".to_owned()),
+        gone(),
+        Sent::NotSent(Lost::new(Phase::Connect, "no route")),
         refused(),
         answer(200, "<html>"),
     ];
@@ -246,7 +252,7 @@ fn no_answer_to_the_last_attempt_is_unknown() {
     let world = World::new();
     world.ingest(&[order(1)]);
     let bench = Bench::new(&world);
-    let fake = Fake::new(&world, vec![Sent::NoAnswer("gone".to_owned()); 3]);
+    let fake = Fake::new(&world, vec![gone(); 3]);
     let (report, _) = bench.run(bench.plan(), &fake);
     assert_eq!((tally(&report), report.exit_code()), (vec![(Outcome::Unknown, 1)], ExitCode::SomeFailed));
     assert_eq!(world.states(), ["unknown"]);
@@ -280,9 +286,8 @@ fn unknown_is_never_told_as_failed() {
     world.ingest(&[order(1), order(2)]);
     let mut bench = Bench::new(&world);
     bench.options.pace.concurrency = 1;
-    let not_sent = || Sent::NotSent("refused".to_owned());
-    let script =
-        vec![Sent::NoAnswer("gone".to_owned()), not_sent(), not_sent(), Sent::NoAnswer("gone".to_owned()), refused()];
+    let not_sent = || Sent::NotSent(Lost::new(Phase::Connect, "refused"));
+    let script = vec![gone(), not_sent(), not_sent(), gone(), refused()];
     let (report, _) = bench.run(bench.plan(), &Fake::new(&world, script));
     assert_eq!(tally(&report), [(Outcome::Unknown, 2)]);
     assert_eq!(world.states(), ["unknown", "unknown"]);
@@ -330,7 +335,7 @@ fn promise_9_a_429_holds_the_target_for_as_long_as_it_asks() {
         status: 429,
         retry_after: Some("0.3".to_owned()),
         body: body.as_bytes().to_vec(),
-        whole: true,
+        extent: Extent::Whole,
         ..Answer::default()
     });
     let began = std::time::Instant::now();
@@ -380,7 +385,7 @@ fn an_answer_to_a_write_that_was_unknown_is_told_as_what_it_was() {
     let world = World::new();
     world.ingest(&[order(1)]);
     let bench = Bench::new(&world);
-    bench.run(bench.plan(), &Fake::new(&world, vec![Sent::NoAnswer("gone".to_owned()); 3]));
+    bench.run(bench.plan(), &Fake::new(&world, vec![gone(); 3]));
     assert_eq!(world.states(), ["unknown"]);
     // This run's own request was answered: it failed, and the write is what it was.
     let (report, _) = bench.run(bench.plan(), &Fake::new(&world, vec![refused()]));

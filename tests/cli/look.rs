@@ -162,7 +162,7 @@ fn queries_find_what_they_mean() {
         ("path:orders/append", vec![1, 2, 3]),
         ("path:appen", vec![]),
         ("path:~appen", vec![1, 2, 3]),
-        ("-ord_1", vec![2, 3, 4, 5]),
+        ("-\"ord_1\"", vec![2, 3, 4, 5]),
         ("lane:ana", vec![]),
         ("lane:~ana", vec![5]),
         ("key:key-1", vec![1]),

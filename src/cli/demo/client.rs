@@ -5,8 +5,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::MISSING_FIELD;
+use crate::capture::DEFAULT_TARGET;
 use crate::domain::api_error::ApiError;
+use crate::domain::endpoint::{BaseUrl, EndpointPath};
+use crate::domain::target::TargetSettings;
 use crate::domain::time::Timestamp;
+use crate::replay::{HttpError, HttpTransport, Outgoing, Sent as Answered, Transport as _};
 
 /// A write that the producer sent.
 pub(super) struct Sent {
@@ -18,9 +22,8 @@ pub(super) struct Sent {
 }
 
 pub(super) struct Client {
-    http: reqwest::Client,
-    base: String,
-    token: String,
+    http: HttpTransport,
+    base: BaseUrl,
     sent: Vec<Sent>,
 }
 
@@ -34,15 +37,21 @@ const NAMES: [(&str, &str); 6] = [
 ];
 const TIERS: [&str; 3] = ["bronze", "silver", "gold"];
 
+fn transport(token: &str) -> Result<HttpTransport, HttpError> {
+    let target = TargetSettings { timeout: Duration::from_secs(10), ..TargetSettings::new(DEFAULT_TARGET) };
+    HttpTransport::new(&target, Some(token))
+}
+
 impl Client {
     pub(super) fn new(base: &str, token: &str) -> anyhow::Result<Self> {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
-        Ok(Self { http, base: base.to_owned(), token: token.to_owned(), sent: Vec::new() })
+        Ok(Self { http: transport(token)?, base: BaseUrl::parse(base)?, sent: Vec::new() })
     }
 
     pub(super) fn token(&mut self, token: &str) {
-        token.clone_into(&mut self.token);
+        // A token that could be sent before is one that can be sent.
+        if let Ok(http) = transport(token) {
+            self.http = http;
+        }
     }
 
     /// What failed since this was last asked: the lines that the producer published.
@@ -82,21 +91,12 @@ impl Client {
     async fn write(&mut self, path: &str, key: &str, body: &Value) {
         let first_attempt_at = Timestamp::now();
         let bytes = body.to_string().into_bytes();
-        let answer = self
-            .http
-            .post(format!("{}/{path}", self.base))
-            .bearer_auth(&self.token)
-            .header("content-type", "application/json")
-            .header("idempotency-key", key)
-            .body(bytes.clone())
-            .send()
-            .await;
-        let (status, cid, answer) = match answer {
-            Ok(answer) => {
-                let cid = answer.headers().get("x-correlation-id").and_then(|v| v.to_str().ok()).map(str::to_owned);
-                (answer.status().as_u16(), cid, answer.bytes().await.unwrap_or_default().to_vec())
-            }
-            Err(_) => (0, None, Vec::new()),
+        let Some(url) = EndpointPath::parse(path, None).ok().and_then(|path| self.base.join(&path)) else { return };
+        let (method, headers, key_sent) = ("POST".to_owned(), Vec::new(), key.to_owned());
+        let request = Outgoing { method, url, headers, key: key_sent, body: bytes.clone() };
+        let (status, cid, answer) = match self.http.send(request).await {
+            Answered::Answered(answer) => (answer.status, answer.correlation_id, answer.body),
+            _ => (0, None, Vec::new()),
         };
         let failure = (!(200..300).contains(&status)).then(|| {
             let error = ApiError::from_body(&answer).unwrap_or_default();

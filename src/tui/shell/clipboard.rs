@@ -11,14 +11,14 @@ use super::terminal::Screen;
 const MOST: usize = 74_000;
 
 /// Copies a text. Says what was done.
-pub(super) fn copy(screen: &mut Screen, what: &str, text: &str) -> Result<String, String> {
+pub(super) fn copy(screen: &mut Screen, what: &str, text: &str, tokens: &[String]) -> Result<String, String> {
     let encoded = base64::engine::general_purpose::STANDARD.encode(text);
     let fits = encoded.len() <= MOST;
     if fits {
         let sequence = format!("\u{1b}]52;c;{encoded}\u{7}");
         screen.write(sequence.as_bytes()).map_err(|e| format!("the terminal can't be written: {e}"))?;
     }
-    let by_system = to_system(text);
+    let by_system = to_system(text, tokens);
     if fits || by_system {
         let where_to = if by_system { "is on the clipboard" } else { "was given to the terminal's clipboard (OSC 52)" };
         Ok(format!("{what} {where_to}"))
@@ -28,7 +28,7 @@ pub(super) fn copy(screen: &mut Screen, what: &str, text: &str) -> Result<String
 }
 
 /// Whether a program of the system took it.
-fn to_system(text: &str) -> bool {
+fn to_system(text: &str, tokens: &[String]) -> bool {
     let has = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let programs: &[&[&str]] = if has("WAYLAND_DISPLAY") {
         &[&["wl-copy"]]
@@ -39,13 +39,16 @@ fn to_system(text: &str) -> bool {
     } else {
         &[]
     };
-    programs.iter().any(|program| feed(program, text))
+    programs.iter().any(|program| feed(program, text, tokens))
 }
 
-fn feed(program: &[&str], text: &str) -> bool {
+fn feed(program: &[&str], text: &str, tokens: &[String]) -> bool {
     let [name, arguments @ ..] = program else { return false };
-    let started =
-        Command::new(name).args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let mut command = Command::new(name);
+    for name in tokens {
+        command.env_remove(name);
+    }
+    let started = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     let Ok(mut child) = started else { return false };
     let written = child.stdin.take().is_some_and(|mut stdin| stdin.write_all(text.as_bytes()).is_ok());
     // It may stay to serve the clipboard: nobody waits for it here.

@@ -21,15 +21,20 @@ pub(in crate::tui) struct EditJob {
 
 impl EditJob {
     /// Opens the editor and waits for it. The terminal must be free.
-    pub(super) fn run(&self) -> Result<Edited, String> {
+    pub(super) fn run(&self, token_variables: &[String]) -> Result<Edited, String> {
         let file = match &self.file {
             Some(file) => file.clone(),
             None => self.write()?,
         };
         let said = |name: &str| std::env::var(name).ok().filter(|editor| !editor.trim().is_empty());
         let editor = said("VISUAL").or_else(|| said("EDITOR")).unwrap_or_else(|| "vi".to_owned());
-        // Through the shell: the variable may have options.
-        let status = Command::new("sh").arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(&file).status();
+        // Through the shell: the variable may have options. Not with the tokens, which an editor has no use for.
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(&file);
+        for name in token_variables {
+            command.env_remove(name);
+        }
+        let status = command.status();
         match status {
             Ok(status) if status.success() => {}
             Ok(status) => return Err(format!("{editor} ended with {status}; what was typed is in {}", file.display())),

@@ -18,11 +18,12 @@ use crate::config::read_token;
 use crate::domain::arrivals::hour_of;
 use crate::domain::filter::Filter;
 use crate::domain::ids::{RunId, WriteId};
+use crate::domain::secrets::Scrubber;
 use crate::domain::state::Event as StateEvent;
 use crate::domain::time::Timestamp;
 use crate::render::count::writes;
 use crate::replay::{Event, HttpTransport, Prepared, Replay, Report, RunOptions, SendOptions, prepare};
-use crate::store::{CountBy, HistoryEntry, OpenOptions, PageRequest, Settled, Store, StoreError};
+use crate::store::{CountBy, HistoryEntry, LaneCache, OpenOptions, PageRequest, Settled, Store, StoreError};
 use crate::tui::msg::{Chosen, Closed, Detail, Effect, Job, Msg, Overview, Part, Rows, Start, Terms};
 use crate::tui::typing::VALUES;
 
@@ -91,8 +92,12 @@ impl Outside {
                         Part::From(cursor) | Part::After(cursor) => (Some(cursor.clone()), false),
                         Part::Before(cursor) => (Some(cursor.clone()), true),
                     };
-                    let request = PageRequest { filter, order, after, backward, limit, bodies: false };
+                    let lanes = LaneCache::default();
+                    let request = PageRequest { filter, order, after, backward, limit, bodies: false, lanes };
                     let page = store.page(request, world.settings.config.windows(), Timestamp::now()).await?;
+                    if let Some((id, why)) = page.damaged.first() {
+                        world.tell(Msg::Trouble(format!("write {id}: {why}; see dlq doctor")));
+                    }
                     let rows = Rows { part, writes: page.writes, more: page.next.is_some() };
                     Ok(Msg::Page(ticket, Box::new(rows)))
                 });
@@ -171,6 +176,11 @@ impl World {
 
     fn target(&self) -> Option<&str> {
         self.settings.setup.target.as_deref()
+    }
+
+    /// The target that the command line and the environment speak of.
+    fn meant(&self) -> &str {
+        self.target().unwrap_or(DEFAULT_TARGET)
     }
 
     async fn open(self: Arc<Self>) {
@@ -253,7 +263,7 @@ impl World {
         };
         let data = data.map_err(in_words)?;
         let name = match data.targets.as_slice() {
-            [] => self.target().unwrap_or(DEFAULT_TARGET).to_owned(),
+            [] => self.meant().to_owned(),
             [one] => one.clone(),
             several => {
                 return Err(format!(
@@ -264,7 +274,7 @@ impl World {
         };
         let options = SendOptions {
             target: config.target(&name),
-            base_url: self.settings.base_url.clone(),
+            base_url: self.settings.base_url.clone().filter(|_| name == self.meant()),
             pace: terms.pace,
             allowed: terms.allowed,
             new_key: terms.new_key,
@@ -286,7 +296,7 @@ impl World {
         let base_url = base_url.ok_or("nobody has said where the target is")?;
         let token = match &self.settings.demo {
             Some(demo) => Some(demo.token.clone()),
-            None => read_token(&sending.target).map_err(|e| e.to_string())?,
+            None => read_token(&sending.target, self.meant()).map_err(|e| e.to_string())?,
         };
         let in_words = |error: StoreError| error.to_string();
         let now = Timestamp::now();
@@ -306,12 +316,12 @@ impl World {
             query: start.query,
             filter: start.filter,
             last_id,
+            scrubber: Scrubber::new(token.clone()),
             target: sending.target,
         };
         let (events, mut happened) = tokio::sync::mpsc::unbounded_channel();
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
-        let (replay, lock) =
-            Replay::begin(store, transport, options, plan, events, stop, abort).await.map_err(in_words)?;
+        let replay = Replay::begin(store, transport, options, plan, events, stop, abort).await.map_err(in_words)?;
         let world = Arc::clone(self);
         let telling = tokio::spawn(async move {
             let mut bunch = Vec::new();
@@ -323,7 +333,7 @@ impl World {
                 tokio::time::sleep(BUNCH).await;
             }
         });
-        let report = replay.run(lock).await;
+        let report = replay.run().await;
         let _ = telling.await;
         Ok(report)
     }

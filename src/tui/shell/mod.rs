@@ -66,8 +66,9 @@ pub fn run(settings: Settings) -> anyhow::Result<Option<String>> {
     let input = InputThread::start(sender.clone());
     runtime.spawn(signals::listen(sender.clone()));
     let (app, first) = App::new(settings.setup.clone(), screen.size(), Timestamp::now());
+    let tokens = settings.config.token_variables();
     let outside = Outside::new(settings, runtime.handle().clone(), sender.clone());
-    let mut shell = Shell { app, outside, input, sender };
+    let mut shell = Shell { app, outside, input, sender, tokens };
     let result = shell.go_on(&mut screen, first, &heard);
     drop(screen);
     // Whatever still reads or sends is given up: what was recorded stays, and nothing is sent twice.
@@ -80,6 +81,8 @@ struct Shell {
     outside: Outside,
     input: InputThread,
     sender: Sender<Heard>,
+    /// Environment variables that no child inherits.
+    tokens: Vec<String>,
 }
 
 impl Shell {
@@ -121,7 +124,8 @@ impl Shell {
         let msg = match heard {
             Heard::Msg(msg) => msg,
             Heard::Editor(job) => {
-                let edited = self.with_the_terminal(screen, || Ok(job.run()))?;
+                let tokens = self.tokens.clone();
+                let edited = self.with_the_terminal(screen, || Ok(job.run(&tokens)))?;
                 Msg::Edited(job.id, edited.map(Box::new))
             }
         };
@@ -139,7 +143,7 @@ impl Shell {
             Effect::Mouse(on) => screen.set_mouse(on)?,
             Effect::Suspend => self.with_the_terminal(screen, || Ok(signals::stop_myself()?))?,
             Effect::Copy(what, text) => {
-                let done = clipboard::copy(screen, what, &text);
+                let done = clipboard::copy(screen, what, &text, &self.tokens);
                 let _ = self.sender.send(Heard::Msg(Msg::Done(done)));
             }
             other => self.outside.perform(other),

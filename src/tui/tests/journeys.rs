@@ -127,6 +127,7 @@ fn a_run_is_paused_paced_and_stopped_and_quitting_asks() {
         stopped: None,
         maybe_cached: None,
         cached: 0,
+        damaged: Vec::new(),
         error: None,
     };
     runner.hear(Msg::Ended(Ok(Box::new(report))));
@@ -148,8 +149,16 @@ fn a_run_that_one_leaves_is_still_in_sight_and_tells_its_end() {
     let mut tally = Tally::default();
     tally.add(crate::domain::outcome::Outcome::Accepted, 2);
     tally.add(crate::domain::outcome::Outcome::Failed, 1);
-    let report =
-        Report { run: RunId(4), tally, new_since_plan: 0, stopped: None, maybe_cached: None, cached: 0, error: None };
+    let report = Report {
+        run: RunId(4),
+        tally,
+        new_since_plan: 0,
+        stopped: None,
+        maybe_cached: None,
+        cached: 0,
+        damaged: Vec::new(),
+        error: None,
+    };
     runner.hear(Msg::Ended(Ok(Box::new(report))));
     assert!(runner.screen().contains("run 4 is over: 2 replayed, 1 failed"), "{}", runner.screen());
     // The next key takes what was said away.

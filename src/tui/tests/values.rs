@@ -233,6 +233,8 @@ pub fn prepared(send: usize, refused: usize, allowed: Vec<Hazard>) -> Prepared {
         length: Duration::from_secs(12),
         closed: Duration::ZERO,
         latency: Some(Duration::from_millis(41)),
+        damaged: Vec::new(),
+        clock: crate::domain::clock::Clock::default(),
     }
 }
 

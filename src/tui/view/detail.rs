@@ -175,6 +175,7 @@ fn attempts(detail: &Detail, width: usize) -> Vec<Line> {
             Some(AttemptOutcome::Refused) => ("refused", Role::Bad),
             Some(AttemptOutcome::NoAnswer) => ("no answer", Role::Warn),
             Some(AttemptOutcome::NotSent) => ("not sent", Role::Warn),
+            Some(AttemptOutcome::Partial) => ("applied in part", Role::Warn),
             Some(AttemptOutcome::Unclear) => ("unclear", Role::Warn),
         };
         let status = attempt.status.map(|s| format!(" HTTP {s}")).unwrap_or_default();

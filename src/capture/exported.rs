@@ -1,0 +1,69 @@
+//! Lines that `dlq export` wrote: what they say besides the failure. In any other line the same fields mean nothing.
+
+use super::binding::Binding;
+use super::fields::{filled, time};
+use crate::domain::identity::Sha;
+use crate::domain::json::{Node, Number, Value};
+use crate::domain::key::IdempotencyKey;
+use crate::domain::state::{Place, Resolution, State, Waiting};
+use crate::domain::transfer::{Exported, Parent};
+
+/// What an export says of a write; `None` for any other line, or where exports are not trusted.
+pub(super) fn exported(node: &Node<'_>, binding: &Binding) -> Result<Option<Exported>, String> {
+    let Some(by) = binding.exports.clone() else { return Ok(None) };
+    if !matches!(node.get("dlq").map(|n| &n.value), Some(Value::Number(Number::Int("1")))) {
+        return Ok(None);
+    }
+    Ok(Some(Exported {
+        place: place(node)?,
+        settled_at: time(node, "settled_at")?,
+        parts: whole_number(node, "parts")?,
+        parent: node.get_present("parent").map(parent).transpose().map_err(|e| format!("parent.{e}"))?,
+        last_attempt: node.get_present("last_attempt").map(|attempt| attempt.raw_text().to_owned()),
+        by,
+    }))
+}
+
+fn place(node: &Node<'_>) -> Result<Place, String> {
+    let state = match filled(node, "state")? {
+        None => State::Pending,
+        Some(name) => {
+            let names = State::ALL.map(State::name).join(", ");
+            State::parse(&name).ok_or_else(|| format!("state: {name:?} is none of {names}"))?
+        }
+    };
+    let was = match filled(node, "was")?.as_deref() {
+        None | Some("pending") => Waiting::Pending,
+        Some("unknown") => Waiting::Unknown,
+        Some(other) => return Err(format!("was: {other:?} is neither pending nor unknown")),
+    };
+    Ok(match state {
+        State::Pending => Place::Open(Waiting::Pending),
+        // What a run had in hand may have been sent.
+        State::Unknown | State::Replaying => Place::Open(Waiting::Unknown),
+        State::Replayed => Place::Replayed,
+        State::Discarded => Place::Discarded { was },
+        State::Resolved => {
+            let how = filled(node, "resolution")?.unwrap_or_default();
+            let how = Resolution::parse(&how)
+                .ok_or_else(|| format!("resolution: {how:?} is none of by_hand, split, producer"))?;
+            Place::Resolved { was, how }
+        }
+    })
+}
+
+fn parent(node: &Node<'_>) -> Result<Parent, String> {
+    let text = |name: &str| filled(node, name)?.ok_or_else(|| format!("{name}: is missing"));
+    let content = text("content_sha256")?;
+    Ok(Parent {
+        method: text("method")?,
+        path: text("path")?,
+        key: IdempotencyKey::parse(&text("idempotency_key")?).map_err(|e| format!("idempotency_key: {e}"))?,
+        content: Sha::parse(&content).ok_or_else(|| format!("content_sha256: {content:?} is no SHA-256"))?,
+    })
+}
+
+fn whole_number(node: &Node<'_>, name: &str) -> Result<Option<i64>, String> {
+    let Some(found) = node.get_present(name) else { return Ok(None) };
+    found.raw_text().parse().map(Some).map_err(|_| format!("{name}: must be a whole number"))
+}

@@ -1,0 +1,45 @@
+//! The process's arguments, before clap sees them: conditions that begin with a hyphen are no options.
+
+use clap::CommandFactory as _;
+
+use super::args::Cli;
+
+/// Marks an argument that clap must not take for an option.
+const NEGATED: char = '\u{1f}';
+
+/// The process's arguments. `-path:append` and `-"some text"` are conditions, not options; clap would swallow every option
+/// after them if it were told to let hyphens through. What only looks like one (`-all`) is refused where the query is read. What follows an option that takes a value is left
+/// alone, and so are clusters of the known short options.
+pub(super) fn arguments() -> impl Iterator<Item = std::ffi::OsString> {
+    let taking = options_with_values();
+    let mut alone = true;
+    std::env::args_os().map(move |argument| {
+        let Some(text) = argument.to_str() else { return argument };
+        let negated = !alone
+            && text.strip_prefix('-').is_some_and(|rest| {
+                let first = rest.chars().next();
+                first.is_some_and(|c| c == '"' || c.is_alphabetic()) && !rest.chars().all(|c| "qvhVy".contains(c))
+            });
+        // After `--` everything is a query.
+        alone = text == "--" || taking.iter().any(|option| option == text);
+        if negated { format!("{NEGATED}{text}").into() } else { argument }
+    })
+}
+
+/// The long options of every command that take a value as the next argument.
+fn options_with_values() -> Vec<String> {
+    fn collect(command: &clap::Command, found: &mut Vec<String>) {
+        for argument in command.get_arguments().filter(|a| a.get_action().takes_values()) {
+            found.extend(argument.get_long().map(|long| format!("--{long}")));
+        }
+        command.get_subcommands().for_each(|sub| collect(sub, found));
+    }
+    let mut found = Vec::new();
+    collect(&Cli::command(), &mut found);
+    found
+}
+
+/// A word of a query as it was typed.
+pub(super) fn query_word(text: &str) -> String {
+    text.strip_prefix(NEGATED).unwrap_or(text).to_owned()
+}

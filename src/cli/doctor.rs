@@ -1,0 +1,127 @@
+//! `dlq doctor`: what is wrong with the file, the disk, the clock, the token and the way to each target. Works when nothing
+//! else does.
+
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::time::Duration;
+
+use super::args::Doctor as Args;
+use super::context::Context;
+use super::output::Out;
+use crate::config::{open_to_others, read_token, token_source};
+use crate::domain::endpoint::BaseUrl;
+use crate::domain::target::TokenSource;
+use crate::domain::time::Timestamp;
+use crate::render::count::writes;
+use crate::render::json;
+use crate::replay::ExitCode;
+use crate::store::{Finding, Severity, Store, surroundings};
+
+pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
+    if let Some(reason) = args.reason.as_deref().filter(|_| args.reset_clock) {
+        return reset_clock(context, reason);
+    }
+    let path = context.db()?;
+    let mut findings = Vec::new();
+    // What is around the file can be looked at whatever is wrong with it.
+    let store = match context.look() {
+        Ok(store) => {
+            findings.extend(store.check().wait()?);
+            Some(store)
+        }
+        Err(error) => {
+            findings.push(Finding::new("file", Severity::Fail, format!("{error:#}")));
+            None
+        }
+    };
+    findings.extend(surroundings(&path));
+    let known = match &store {
+        Some(store) => store.targets().wait().unwrap_or_default(),
+        None => Vec::new(),
+    };
+    let mut names: Vec<String> = known.into_iter().map(|t| t.name).collect();
+    names.extend(context.config.targets().map(|t| t.name.clone()));
+    names.sort();
+    names.dedup();
+    for name in names.iter().filter(|name| context.global.target.as_ref().is_none_or(|t| t == *name)) {
+        findings.extend(check_target(context, store.as_ref(), name)?);
+    }
+    let mut out = Out::new();
+    let paint = context.palette(&std::io::stdout());
+    for finding in &findings {
+        if context.global.json {
+            let line = serde_json::json!({
+                "check": finding.check, "status": finding.severity.name(), "detail": finding.detail,
+            });
+            out.line(&json::line(&line))?;
+        } else if !(context.global.quiet && finding.severity == Severity::Ok) {
+            let mark = match finding.severity {
+                Severity::Ok => paint.good("ok  "),
+                Severity::Warn => paint.warn("warn"),
+                Severity::Fail => paint.bad("fail"),
+            };
+            let detail = crate::domain::escape::terminal(&finding.detail);
+            out.line(&format!("{mark}  {:<12} {detail}", finding.check))?;
+        }
+    }
+    out.flush()?;
+    let failed = findings.iter().any(|f| f.severity == Severity::Fail);
+    Ok(if failed { ExitCode::Error } else { ExitCode::Ok })
+}
+
+fn reset_clock(context: &Context, reason: &str) -> anyhow::Result<ExitCode> {
+    let expired = context.change()?.reset_clock(&context.operator, reason, Timestamp::now()).wait()?;
+    let mut out = Out::new();
+    if context.global.json {
+        out.line(&serde_json::json!({ "reset_clock": true, "expired": expired }).to_string())?;
+    } else if !context.global.quiet {
+        out.line("The file counts from this machine's clock again.")?;
+        if expired > 0 {
+            let count = writes(expired as u64);
+            out.line(&format!("{count} may have been sent by the wrong clock: their keys count as expired."))?;
+        }
+    }
+    out.flush()?;
+    Ok(ExitCode::Ok)
+}
+
+fn check_target(context: &Context, store: Option<&Store>, name: &str) -> anyhow::Result<Vec<Finding>> {
+    let settings = context.config.target(name);
+    let mut findings = vec![match read_token(&settings, context.target_name()) {
+        Ok(Some(_)) => Finding::new("token", Severity::Ok, format!("{name}: present ({})", token_source(&settings))),
+        Ok(None) => Finding::new("token", Severity::Ok, format!("{name}: none is wanted")),
+        Err(error) => Finding::new("token", Severity::Warn, format!("{name}: {error}")),
+    }];
+    // The URL that a replay would use, or why it would refuse.
+    if let TokenSource::File(path) = &settings.token
+        && let Some(open) = open_to_others(path)
+    {
+        let severity = if settings.confirm { Severity::Fail } else { Severity::Warn };
+        findings.push(Finding::new("token", severity, format!("{name}: {open} in {0}: chmod 600 {0}", path.display())));
+    }
+    let base = match store {
+        Some(store) => context.base_url(store, &settings),
+        None => Ok(settings.base_url),
+    };
+    findings.push(match base {
+        Err(error) => Finding::new("target", Severity::Fail, error.to_string()),
+        Ok(None) => Finding::new("target", Severity::Warn, format!("{name}: no base URL is known yet (--base-url)")),
+        Ok(Some(base)) => match reach(&base) {
+            Ok(()) => Finding::new("target", Severity::Ok, format!("{name}: {base} takes connections")),
+            Err(why) => Finding::new("target", Severity::Fail, format!("{name}: {base} can't be reached: {why}")),
+        },
+    });
+    Ok(findings)
+}
+
+/// Opens a connection and closes it again: nothing is sent.
+fn reach(base: &BaseUrl) -> std::io::Result<()> {
+    let (host, port) = base.host_and_port();
+    let mut last = std::io::Error::new(std::io::ErrorKind::NotFound, "the name has no address");
+    for address in (host.as_str(), port).to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, Duration::from_secs(5)) {
+            Ok(_) => return Ok(()),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}

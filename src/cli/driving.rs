@@ -1,0 +1,151 @@
+//! A run on the command line: its runtime, its signals, and an end in order whatever breaks inside.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use anyhow::anyhow;
+use tokio_util::sync::CancellationToken;
+
+use super::output::{end_soon, note};
+use super::telling::{Telling, Told, stop_signal};
+use crate::domain::ids::RunId;
+use crate::domain::plan::Plan;
+use crate::domain::run::RunState;
+use crate::domain::time::Timestamp;
+use crate::replay::{ExitCode, HttpTransport, Replay, Report, RunOptions};
+use crate::store::{Store, StoreError};
+
+/// What the run says to the thread that waits for it.
+enum News {
+    Ended(Box<Result<Report, StoreError>>),
+    /// Something panicked, perhaps the runtime itself.
+    Panicked(String),
+}
+
+/// How long a run may take to end in order after something in it panicked.
+const ORDERLY: Duration = Duration::from_secs(5);
+
+/// Runs a plan to its end and tells it; Ctrl-C is heeded.
+pub(super) fn drive(
+    store: Arc<Store>,
+    options: RunOptions,
+    plan: Plan,
+    token: Option<&str>,
+    telling: Telling,
+    stop: CancellationToken,
+) -> anyhow::Result<(Report, Told)> {
+    let transport = HttpTransport::new(&options.target, token)?;
+    let signals = Signals::heed(stop.clone())?;
+    let (events, receiver) = tokio::sync::mpsc::unbounded_channel();
+    let teller = std::thread::spawn(move || telling.run(receiver));
+    // The store has a thread of its own; what is left is for requests.
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let workers = (cores - 1).clamp(1, 4);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .thread_name("dlq-net")
+        // The store answers from its own thread: look there often.
+        .global_queue_interval(8)
+        .event_interval(16)
+        .enable_all()
+        .build()?;
+    let (news, heard) = channel();
+    tell_of_panics(news.clone());
+    let run: Arc<OnceLock<RunId>> = Arc::default();
+    let (begun, kept, abort, stopping) = (Arc::clone(&run), Arc::clone(&store), signals.abort.clone(), stop.clone());
+    // On a worker rather than here, so that no thread has to wake another for each answer.
+    runtime.spawn(async move {
+        let result = match Replay::begin(store, transport, options, plan, events, stopping, abort).await {
+            Ok(replay) => {
+                let _ = begun.set(replay.id());
+                Ok(replay.run().await)
+            }
+            Err(error) => Err(error),
+        };
+        let _ = news.send(News::Ended(Box::new(result)));
+    });
+    let result = match heard.recv() {
+        Ok(News::Ended(result)) => *result,
+        Ok(News::Panicked(what)) => {
+            stop.cancel();
+            match heard.recv_timeout(ORDERLY) {
+                Ok(News::Ended(result)) => *result,
+                Ok(News::Panicked(_)) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    runtime.shutdown_background();
+                    return Err(ended_by_fault(&kept, run.get().copied(), &what));
+                }
+            }
+        }
+        Err(_) => Err(StoreError::Gone),
+    };
+    let _ = std::panic::take_hook();
+    signals.run_is_over(result.as_ref().map_or(ExitCode::Error, Report::exit_code));
+    // The last sender of events is gone with the run: the teller ends.
+    runtime.shutdown_background();
+    let told = teller.join().unwrap_or_default();
+    Ok((result?, told))
+}
+
+/// Ends a run whose engine is dead: what it had in hand goes back, and what was in flight is unknown.
+fn ended_by_fault(store: &Store, run: Option<RunId>, what: &str) -> anyhow::Error {
+    let Some(run) = run else { return anyhow!("a fault inside dlq ended the run before it began: {what}") };
+    let stopped = Some(format!("a fault inside dlq: {what}"));
+    match store.end_run(run, RunState::Stopped, stopped, 0, Timestamp::now()).wait() {
+        Ok(()) => anyhow!(
+            "a fault inside dlq ended run {run}: {what}. What was in flight is unknown, nothing else was sent; once the cause \
+             is mended: dlq replay --continue {run}"
+        ),
+        Err(error) => anyhow!("a fault inside dlq ended run {run}: {what}; and its end could not be recorded: {error}"),
+    }
+}
+
+fn tell_of_panics(news: Sender<News>) {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        before(panic);
+        let _ = news.send(News::Panicked(panic.payload_as_str().unwrap_or("a panic").to_owned()));
+    }));
+}
+
+/// Signals, heard by a thread of their own: the runtime may be busy, dead or gone.
+struct Signals {
+    abort: CancellationToken,
+    heard: Arc<AtomicBool>,
+    over: Arc<OnceLock<ExitCode>>,
+}
+
+impl Signals {
+    /// The first signal asks the run to stop, the second not to wait for answers. Once the run is over, one ends the process.
+    fn heed(stop: CancellationToken) -> std::io::Result<Self> {
+        let signals = Self { abort: CancellationToken::new(), heard: Arc::default(), over: Arc::default() };
+        let (abort, heard, over) = (signals.abort.clone(), Arc::clone(&signals.heard), Arc::clone(&signals.over));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        std::thread::spawn(move || {
+            runtime.block_on(async move {
+                loop {
+                    stop_signal().await;
+                    if let Some(code) = over.get() {
+                        end_soon(*code);
+                    } else if heard.swap(true, Ordering::Relaxed) {
+                        abort.cancel();
+                    } else {
+                        stop.cancel();
+                        // A thread of its own: the terminal may be gone, or not be reading.
+                        let text = "stopping: what is in flight is finished first (once more: don't wait for it)";
+                        std::thread::spawn(move || note(text));
+                    }
+                }
+            });
+        });
+        Ok(signals)
+    }
+
+    fn run_is_over(&self, code: ExitCode) {
+        let _ = self.over.set(code);
+        if self.heard.load(Ordering::Relaxed) {
+            end_soon(code);
+        }
+    }
+}

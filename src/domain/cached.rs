@@ -1,0 +1,67 @@
+//! Answers from the API's idempotency cache, where no header says so: told by what came before.
+
+use super::identity::Sha;
+
+/// An earlier answer to the same write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Earlier {
+    /// Its correlation ID.
+    pub correlation_id: String,
+    /// Its HTTP status.
+    pub status: Option<u16>,
+    /// What it said.
+    pub said: Said,
+}
+
+/// What an answer said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// A body with this hash.
+    Body(Sha),
+    /// A captured failure, of which the body was not kept: its code, message and details.
+    Failure([Option<String>; 3]),
+}
+
+/// Whether an answer may be a repetition of an earlier one: the same correlation ID with the same status and the same words.
+/// What any busy server says (408, 429, 5xx) is never taken for one. It is one only if no other write's answer carried
+/// that ID, which someone else has to look up: some gateways give all their answers the same.
+pub fn repeats(
+    status: u16,
+    correlation_id: Option<&str>,
+    body: Sha,
+    failure: &[Option<String>; 3],
+    earlier: &[Earlier],
+) -> bool {
+    let Some(id) = correlation_id.filter(|id| !id.is_empty()) else { return false };
+    if matches!(status, 408 | 429 | 500..=599) {
+        return false;
+    }
+    earlier.iter().any(|before| {
+        before.correlation_id == id
+            && before.status == Some(status)
+            && match &before.said {
+                Said::Body(sha) => *sha == body,
+                Said::Failure(said) => said == failure,
+            }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn promise_6_only_the_same_words_under_the_same_id_repeat() {
+        let said = |message: &str| [Some("C".to_owned()), Some(message.to_owned()), None];
+        let body = Sha::of(b"x");
+        let earlier = [
+            Earlier { correlation_id: "a".to_owned(), status: Some(422), said: Said::Failure(said("m")) },
+            Earlier { correlation_id: "b".to_owned(), status: Some(503), said: Said::Body(body) },
+            Earlier { correlation_id: "c".to_owned(), status: Some(200), said: Said::Body(body) },
+        ];
+        let of = |status, id, message| repeats(status, Some(id), body, &said(message), &earlier);
+        assert!(of(422, "a", "m") && of(200, "c", "other"));
+        assert!(!of(422, "a", "other") && !of(400, "a", "m") && !of(422, "b", "m") && !of(503, "b", "m"));
+        assert!(!repeats(422, None, body, &said("m"), &earlier) && !of(422, "", "m"));
+    }
+}

@@ -1,0 +1,119 @@
+//! Secrets that a producer may have captured with its request, or that an API repeats in its answer: blanked at the door,
+//! by their names and by the values that this process knows. Bodies and keys, which are sent again, are never changed.
+
+mod json;
+mod text;
+
+use std::borrow::Cow;
+
+/// Names of headers and settings whose values are never kept, lower-case.
+const SECRET: [&str; 12] = [
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "set-cookie",
+    "x-amz-security-token",
+    "token",
+    "access_token",
+    "refresh_token",
+    "password",
+    "client_secret",
+    "secret",
+    "x-auth",
+];
+
+/// Ends of such names, whatever a vendor puts before them.
+const SECRET_ENDS: [&str; 10] = [
+    "api-key",
+    "api_key",
+    "apikey",
+    "subscription-key",
+    "access-key",
+    "auth-token",
+    "-token",
+    "_token",
+    "-secret",
+    "_secret",
+];
+
+/// What stands where a secret stood.
+pub const REMOVED: &str = "(removed)";
+
+/// Shorter values that this process knows are not looked for: they would be found everywhere.
+const SHORTEST_KNOWN: usize = 12;
+
+/// Whether a header's or setting's value is never kept.
+pub fn is_secret(name: &str) -> bool {
+    let name = name.trim().to_ascii_lowercase();
+    SECRET.contains(&name.as_str()) || SECRET_ENDS.iter().any(|end| name.ends_with(end))
+}
+
+/// Blanks secrets in all that comes in.
+#[derive(Clone, Default)]
+pub struct Scrubber {
+    known: Vec<Vec<u8>>,
+}
+
+impl std::fmt::Debug for Scrubber {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Scrubber({} known values)", self.known.len())
+    }
+}
+
+impl Scrubber {
+    /// One that also finds these values, wherever they stand: tokens, of 12 characters or more.
+    pub fn new(known: impl IntoIterator<Item = String>) -> Self {
+        let known = known.into_iter().filter(|value| value.len() >= SHORTEST_KNOWN).map(String::into_bytes);
+        Self { known: known.collect() }
+    }
+
+    /// A captured line: blanked by the names of its fields where it is JSON, by the names in its text where it is not.
+    pub fn line(&self, line: &[u8]) -> Vec<u8> {
+        json::clean(line, self).unwrap_or_else(|| self.bytes(line))
+    }
+
+    /// JSON text, such as an error's details.
+    pub fn json(&self, json: &str) -> String {
+        String::from_utf8_lossy(&self.line(json.as_bytes())).into_owned()
+    }
+
+    /// A text for people: a message, a correlation ID, an error of the network.
+    pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let clean = text::in_words(&self.without_known(text.as_bytes()));
+        if clean == text.as_bytes() {
+            return Cow::Borrowed(text);
+        }
+        Cow::Owned(String::from_utf8_lossy(&clean).into_owned())
+    }
+
+    /// Whether a path has a secret in it. It can't be kept: it would be sent again.
+    pub fn is_in_path(&self, path: &str) -> bool {
+        self.text(path) != path
+    }
+
+    /// Bytes of any kind.
+    fn bytes(&self, bytes: &[u8]) -> Vec<u8> {
+        text::in_words(&text::by_name(&self.without_known(bytes)))
+    }
+
+    fn without_known<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        let mut bytes = Cow::Borrowed(bytes);
+        for value in &self.known {
+            if memchr::memmem::find(&bytes, value).is_some() {
+                let mut out = Vec::with_capacity(bytes.len());
+                let mut from = 0;
+                for at in memchr::memmem::find_iter(&bytes, value) {
+                    out.extend_from_slice(&bytes[from..at]);
+                    out.extend_from_slice(REMOVED.as_bytes());
+                    from = at + value.len();
+                }
+                out.extend_from_slice(&bytes[from..]);
+                bytes = Cow::Owned(out);
+            }
+        }
+        bytes
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! A write as a line that `ingest` takes back in another file.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::{Map, Value, json};
+
+use super::json::{body_fields, line, raw};
+use crate::domain::answer::captured_is_definite;
+use crate::domain::escape::json_line;
+use crate::domain::key::{IdempotencyKey, KeyOrigin};
+use crate::domain::outcome::AttemptOutcome;
+use crate::domain::run::Attempt;
+use crate::domain::state::{Place, State};
+use crate::domain::time::Timestamp;
+use crate::domain::transfer::Parent;
+use crate::domain::write::{FailedWrite, WriteView};
+
+/// What an export says besides the write itself.
+#[derive(Debug, Default)]
+pub struct Beside {
+    /// The body that was captured, where that was edited.
+    pub captured: Option<Vec<u8>>,
+    /// The event, where that is all that was captured.
+    pub evidence: Option<Vec<u8>>,
+    /// The batch that it was split from.
+    pub parent: Option<Parent>,
+    /// Its last attempt.
+    pub last_attempt: Option<Attempt>,
+    /// When the request was intended that is under way for it.
+    pub in_flight_since: Option<Timestamp>,
+}
+
+/// A write in the full shape in which `ingest` takes it back: same identity, same bytes, same keys, same ambiguity.
+/// A settled write stays settled there.
+pub fn export(view: &WriteView, beside: &Beside) -> String {
+    let write = &view.write;
+    let (captured, evidence) = (beside.captured.as_deref(), beside.evidence.as_deref());
+    let mut fields: Map<String, Value> = Map::new();
+    let mut put = |name: &str, value: Value| {
+        if !value.is_null() {
+            fields.insert(name.to_owned(), value);
+        }
+    };
+    put("dlq", json!(1));
+    place(&mut put, write);
+    put("target", json!(write.target));
+    put("method", json!(write.method));
+    if write.endpoint_origin != crate::domain::endpoint::EndpointOrigin::Assumed {
+        put("path", json!(write.path.as_str()));
+    }
+    if !write.headers.is_empty() {
+        put("headers", write.headers.iter().map(|(n, v)| (n.clone(), json!(v))).collect::<Map<_, _>>().into());
+    }
+    put("idempotency_key", json!(write.key.as_str()));
+    put("parent_key", json!(write.parent_key.as_ref().map(IdempotencyKey::as_str)));
+    if write.key_origin != KeyOrigin::Given {
+        put("key_origin", json!(write.key_origin.name()));
+    }
+    put("failure_type", json!(write.failure.failure_type.name()));
+    put("status", json!(write.failure.status));
+    put("error_code", json!(write.failure.code));
+    put("error_message", json!(write.failure.message));
+    put("correlation_id", json!(write.failure.correlation_id));
+    put("failed_at", json!(write.failed_at));
+    put("first_attempt_at", json!(write.first_attempt_at));
+    let since = write.standing.ambiguous_since.into_iter().chain(beside.in_flight_since).min();
+    put("ambiguous_since", json!(since));
+    // What someone or another answer has said since: the status and the code don't tell.
+    if write.captured_ambiguous == captured_is_definite(write.failure.status, write.failure.code.as_deref()) {
+        put("captured_ambiguous", json!(write.captured_ambiguous));
+    }
+    put("edited_at", json!(write.edited_at));
+    put("source", json!(write.source));
+    put("parent", beside.parent.as_ref().map_or(Value::Null, parent));
+    put("last_attempt", beside.last_attempt.as_ref().map_or(Value::Null, last_attempt));
+    // The exact bytes: base64 whenever escaping the line would change them.
+    let mut text = line(&Value::Object(fields));
+    text.pop();
+    if let Some(details) = write.failure.details.as_deref().and_then(raw) {
+        text.push_str(&format!(",\"error_details\":{details}"));
+    }
+    if let Some(event) = evidence {
+        text.push_str(&format!(",\"event\":{}", String::from_utf8_lossy(event)));
+    } else if let Some(body) = &view.body {
+        text.push_str(&exact("body", captured.unwrap_or(body)));
+        if captured.is_some() {
+            text.push_str(&exact("edited_body", body));
+        }
+    }
+    text.push('}');
+    json_line(text)
+}
+
+/// A field with exactly these bytes: as they stand, or in base64 where a line of JSON would change them.
+fn exact(name: &str, body: &[u8]) -> String {
+    match body_fields(body) {
+        (Some(raw), _) if json_line(raw.get().to_owned()) == raw.get() && !raw.get().starts_with('"') => {
+            format!(",\"{name}\":{raw}")
+        }
+        _ => format!(",\"{name}_base64\":\"{}\"", BASE64.encode(body)),
+    }
+}
+
+/// Where the write stands. What a run has in hand may have been sent.
+fn place(put: &mut impl FnMut(&str, Value), write: &FailedWrite) {
+    let state = match write.standing.state() {
+        State::Replaying => State::Unknown,
+        state => state,
+    };
+    put("state", json!(state.name()));
+    if let Place::Resolved { was, .. } | Place::Discarded { was } = write.standing.place {
+        put("was", json!(was.state().name()));
+    }
+    if let Place::Resolved { how, .. } = write.standing.place {
+        put("resolution", json!(how.name()));
+    }
+    put("settled_at", json!(write.settled_at));
+    put("parts", json!(write.parts));
+}
+
+fn parent(parent: &Parent) -> Value {
+    json!({
+        "method": parent.method,
+        "path": parent.path,
+        "idempotency_key": parent.key.as_str(),
+        "content_sha256": parent.content.to_string(),
+    })
+}
+
+fn last_attempt(attempt: &Attempt) -> Value {
+    json!({
+        "started_at": attempt.started_at,
+        "outcome": attempt.outcome.map(AttemptOutcome::name),
+        "status": attempt.status,
+        "error_code": attempt.error_code,
+        "error_message": attempt.error_message,
+        "correlation_id": attempt.correlation_id,
+    })
+}

@@ -1,0 +1,226 @@
+//! HTTP/1.1 over hyper's bare connections. No client library stands between, because only who makes the connection itself
+//! knows whether a request that failed was never written (it may go again at any age) or may have been applied.
+//!
+//! Nothing here retries, follows a redirect, or sends a request to anywhere but its target.
+
+mod connect;
+mod tls;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http_body_util::BodyExt as _;
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING, USER_AGENT};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response};
+use tokio::time::{Instant, timeout_at};
+
+use self::connect::Connector;
+use super::transport::{Answer, Lost, Outgoing, Phase, Sent, Transport};
+use crate::domain::answer::Extent;
+use crate::domain::json::{self, Value};
+use crate::domain::target::TargetSettings;
+
+/// As much of an answer's body as is read.
+const MOST_BODY: usize = 16 << 20;
+
+/// Headers that say that an answer comes from the API's idempotency cache.
+const REPLAYED: [&str; 4] =
+    ["idempotent-replayed", "idempotency-replayed", "x-idempotent-replayed", "x-idempotency-replayed"];
+
+/// Sends to one target over HTTP.
+pub struct HttpTransport {
+    connector: Connector,
+    token: Option<HeaderValue>,
+    timeout: Duration,
+}
+
+/// Why no client can be made.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// The token can't stand in a header.
+    #[error("the token has characters that can't stand in a header")]
+    Token,
+}
+
+impl HttpTransport {
+    /// A client for a target. The token goes nowhere else: redirects are not followed, and the environment's proxies are
+    /// only used when the target says so.
+    pub fn new(target: &TargetSettings, token: Option<&str>) -> Result<Self, HttpError> {
+        let token = token
+            .map(|token| {
+                let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| HttpError::Token)?;
+                value.set_sensitive(true);
+                Ok(value)
+            })
+            .transpose()?;
+        Ok(Self { connector: Connector::new(target.proxy, target.connect_timeout), token, timeout: target.timeout })
+    }
+
+    fn headers(&self, request: &Outgoing) -> Result<HeaderMap, String> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &request.headers {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|e| format!("header {name}: {e}"))?;
+            let value = HeaderValue::from_str(value).map_err(|e| format!("header {name}: {e}"))?;
+            headers.append(name, value);
+        }
+        headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+        let key = HeaderValue::from_str(&request.key).map_err(|e| format!("idempotency key: {e}"))?;
+        headers.insert(HeaderName::from_static("idempotency-key"), key);
+        if let Some(token) = &self.token {
+            headers.insert(AUTHORIZATION, token.clone());
+        }
+        let host = request.url.host_str().ok_or("the URL has no host")?;
+        let host = request.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        headers.insert(HOST, HeaderValue::from_str(&host).map_err(|e| format!("host: {e}"))?);
+        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+        let dlq = HeaderValue::from_static(concat!("dlq/", env!("CARGO_PKG_VERSION")));
+        headers.entry(USER_AGENT).or_insert(dlq);
+        Ok(headers)
+    }
+
+    /// The request as hyper wants it, and the flag that is raised once its last byte was handed over for writing.
+    fn build(&self, request: Outgoing) -> Result<(Request<Whole>, Arc<AtomicBool>), String> {
+        let mut headers = self.headers(&request)?;
+        let uri = self.connector.request_uri(&request.url, &mut headers)?;
+        let written = Arc::new(AtomicBool::new(request.body.is_empty()));
+        let mut built = Request::new(Whole { bytes: Bytes::from(request.body), written: Arc::clone(&written) });
+        *built.method_mut() = Method::from_bytes(request.method.as_bytes()).map_err(|e| e.to_string())?;
+        *built.uri_mut() = uri;
+        *built.headers_mut() = headers;
+        Ok((built, written))
+    }
+}
+
+impl Transport for HttpTransport {
+    async fn send(&self, request: Outgoing) -> Sent {
+        let url = request.url.clone();
+        let (mut request, written) = match self.build(request) {
+            Ok(built) => built,
+            Err(why) => return Sent::Impossible(why),
+        };
+        loop {
+            let mut connection = match self.connector.connection(&url).await {
+                Ok(connection) => connection,
+                Err(lost) => return Sent::NotSent(lost),
+            };
+            let reused = connection.reused;
+            let until = Instant::now() + self.timeout;
+            let answered = timeout_at(until, connection.sender.try_send_request(request)).await;
+            let response = match answered {
+                Ok(Ok(response)) => response,
+                Ok(Err(mut error)) => match error.take_message() {
+                    // The API had closed this connection while it was idle, before a byte was written: another one.
+                    Some(unsent) if reused => {
+                        request = unsent;
+                        continue;
+                    }
+                    Some(_) => return Sent::NotSent(Lost::new(Phase::Send, broke(error.error()))),
+                    None => return Sent::NoAnswer(Lost::new(phase(&written), broke(error.error()))),
+                },
+                Err(_) => return Sent::NoAnswer(Lost::new(phase(&written), in_time(self.timeout))),
+            };
+            let answer = read(response, until).await;
+            if answer.extent == Extent::Whole {
+                self.connector.keep(connection);
+            }
+            return Sent::Answered(answer);
+        }
+    }
+}
+
+fn phase(written: &AtomicBool) -> Phase {
+    if written.load(Ordering::Relaxed) { Phase::Wait } else { Phase::Send }
+}
+
+fn in_time(limit: Duration) -> String {
+    format!("no answer in time ({})", crate::domain::time::human_length(limit))
+}
+
+/// A connection that failed, with its innermost cause.
+fn broke(error: &hyper::Error) -> String {
+    format!("the connection broke before an answer came ({})", innermost(error))
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+/// Reads an answer to its end, or to `until`.
+async fn read(response: Response<Incoming>, until: Instant) -> Answer {
+    let (parts, mut body) = response.into_parts();
+    let header = |name: &str| parts.headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    let is_true = |value: String| value.trim().eq_ignore_ascii_case("true") || value.trim() == "1";
+    let mut answer = Answer {
+        status: parts.status.as_u16(),
+        correlation_id: header("x-correlation-id"),
+        retry_after: header("retry-after"),
+        remaining: header("x-ratelimit-remaining"),
+        reset: header("x-ratelimit-reset"),
+        replayed: REPLAYED.iter().any(|name| header(name).is_some_and(is_true)),
+        body: Vec::new(),
+        extent: Extent::BrokenOff,
+    };
+    loop {
+        match timeout_at(until, body.frame()).await {
+            Ok(Some(Ok(frame))) => {
+                let Ok(chunk) = frame.into_data() else { continue };
+                if answer.body.len() + chunk.len() > MOST_BODY {
+                    answer.extent = Extent::TooLong;
+                    return answer;
+                }
+                answer.body.extend_from_slice(&chunk);
+            }
+            Ok(None) => {
+                let says_its_length = parts.headers.contains_key(CONTENT_LENGTH)
+                    || parts.headers.contains_key(TRANSFER_ENCODING)
+                    || answer.status == 204;
+                if says_its_length || !parts.status.is_success() || is_evidently_whole(&answer.body) {
+                    answer.extent = Extent::Whole;
+                }
+                return answer;
+            }
+            Ok(Some(Err(_))) | Err(_) => return answer,
+        }
+    }
+}
+
+/// An answer that only the end of its connection ends may have broken off. A whole object or array can't have.
+fn is_evidently_whole(body: &[u8]) -> bool {
+    json::scan(body).is_ok_and(|node| matches!(node.value, Value::Object(_) | Value::Array(_)))
+}
+
+/// A request's body, in one piece.
+struct Whole {
+    bytes: Bytes,
+    written: Arc<AtomicBool>,
+}
+
+impl Body for Whole {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if self.bytes.is_empty() {
+            return Poll::Ready(None);
+        }
+        self.written.store(true, Ordering::Relaxed);
+        Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.bytes)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes.len() as u64)
+    }
+}

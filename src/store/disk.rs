@@ -1,0 +1,102 @@
+//! The disk that a file lies on: what kind it is, and how full.
+
+use std::path::Path;
+
+/// How much room a disk has, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Room {
+    /// What this user may still write.
+    pub(super) free: u64,
+    /// The whole disk.
+    pub(super) total: u64,
+}
+
+impl Room {
+    /// Of the disk of a path; of its directory's, if there is no such file.
+    pub(super) fn of(path: &Path) -> Option<Self> {
+        let found = rustix::fs::statvfs(path).or_else(|_| {
+            let directory = path.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            rustix::fs::statvfs(directory)
+        });
+        let found = found.ok()?;
+        let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+        Some(Self { free: bytes(found.f_bavail), total: bytes(found.f_blocks) })
+    }
+}
+
+impl std::fmt::Display for Room {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} MB free of {} MB", self.free >> 20, self.total >> 20)
+    }
+}
+
+/// How full a path's disk is, for the end of a message: ` (3 MB free of 500 MB)`.
+pub(super) fn room_in_words(path: &Path) -> String {
+    Room::of(path).map(|room| format!(" ({room})")).unwrap_or_default()
+}
+
+/// What kind of file system a path lies on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum FileSystem {
+    /// Of this host alone.
+    Local(String),
+    /// Other hosts may see it; locks and shared memory don't hold there.
+    Network(String),
+}
+
+/// Looks up the file system of a path; `None` where the system has no answer.
+#[cfg(target_os = "linux")]
+pub(super) fn file_system(path: &Path) -> Option<FileSystem> {
+    let magic = u64::try_from(rustix::fs::statfs(path).ok()?.f_type).unwrap_or_default() & 0xffff_ffff;
+    let network = match magic {
+        0x6969 => "NFS",
+        0x517b => "SMB",
+        0xff53_4d42 => "CIFS",
+        0xfe53_4d42 => "SMB2",
+        0x0102_1997 => "9P",
+        0x5346_414f | 0x6b41_4653 => "AFS",
+        0x00c3_6400 => "Ceph",
+        0x0bd0_0bd0 => "Lustre",
+        0x4750_4653 => "GPFS",
+        0x7461_636f => "OCFS2",
+        0x0116_1970 => "GFS2",
+        0x7375_7245 => "Coda",
+        // FUSE: its mount says what is behind it.
+        0x6573_5546 => {
+            let kind = mounted_as(path).unwrap_or_else(|| "fuse".to_owned());
+            let remote = ["ssh", "nfs", "smb", "s3", "gcs", "dav", "gluster", "rclone", "ceph"];
+            return Some(if remote.iter().any(|r| kind.contains(r)) {
+                FileSystem::Network(kind)
+            } else {
+                FileSystem::Local(kind)
+            });
+        }
+        0xef53 => return Some(FileSystem::Local("ext4".to_owned())),
+        0x9123_683e => return Some(FileSystem::Local("btrfs".to_owned())),
+        0x5846_5342 => return Some(FileSystem::Local("xfs".to_owned())),
+        0x0102_1994 => return Some(FileSystem::Local("tmpfs (gone after a restart)".to_owned())),
+        0x794c_7630 => return Some(FileSystem::Local("overlayfs".to_owned())),
+        other => return Some(FileSystem::Local(format!("type {other:#x}"))),
+    };
+    Some(FileSystem::Network(network.to_owned()))
+}
+
+/// Other systems: not looked up.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn file_system(_: &Path) -> Option<FileSystem> {
+    None
+}
+
+#[cfg(target_os = "linux")]
+fn mounted_as(path: &Path) -> Option<String> {
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let mut best = (0, None);
+    for line in mounts.lines() {
+        let (left, right) = line.split_once(" - ")?;
+        let point = left.split(' ').nth(4)?;
+        if path.starts_with(point) && point.len() >= best.0 {
+            best = (point.len(), right.split(' ').next().map(str::to_owned));
+        }
+    }
+    best.1
+}
