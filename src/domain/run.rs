@@ -143,6 +143,8 @@ pub struct Attempt {
     pub latency_ms: Option<i64>,
     /// The body's version that was sent.
     pub revision: i64,
+    /// The records of a batch that a partial answer says were rejected, counted from 0.
+    pub rejected: Vec<usize>,
 }
 
 /// What someone did to a write, or to the file.

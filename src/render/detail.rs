@@ -134,10 +134,13 @@ pub fn cause(subject: &Subject<'_>, now: Timestamp) -> [Section; 2] {
     }
     if let Some(batch) = view.body.as_deref().and_then(|body| batch_line(body, failure)) {
         cause.pair("Batch", batch);
-        if write.standing.state() == State::Pending {
+        if write.standing.state() == State::Pending && write.standing.ambiguous_since.is_none() {
             let how = format!("dlq split {} makes writes of its records, so that the good ones can go", write.id);
             cause.pair("Split", how);
         }
+    }
+    if let Some(partial) = subject.attempts.last().filter(|a| a.outcome == Some(AttemptOutcome::Partial)) {
+        cause.pair("Partial", partial_line(write, partial));
     }
     if let Some(details) = &failure.details {
         cause.pair("Details", details);
@@ -157,6 +160,21 @@ pub fn cause(subject: &Subject<'_>, now: Timestamp) -> [Section; 2] {
         section.pair("Ambiguous", format!("since {}; {left}", since.to_human()));
     }
     [cause, hazards]
+}
+
+/// What an answer said that applied some records of a batch and rejected others.
+fn partial_line(write: &FailedWrite, attempt: &Attempt) -> String {
+    let list: Vec<String> = attempt.rejected.iter().map(ToString::to_string).collect();
+    let said = match list.as_slice() {
+        [] => "the answer does not say which records were rejected: look in the API".to_owned(),
+        [one] => format!("record {one} was rejected (counted from 0)"),
+        several => format!("records {} were rejected (counted from 0)", several.join(", ")),
+    };
+    let way_out = match write.standing.state() {
+        State::Pending if !list.is_empty() => format!("; dlq split {} --rejected makes writes of just those", write.id),
+        _ => String::new(),
+    };
+    format!("attempt {} was applied in part: {said}{way_out}", attempt.n)
 }
 
 /// What is known of a batch's records: `record 2 of 5 (counted from 0), at least`.

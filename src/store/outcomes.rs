@@ -10,7 +10,7 @@ use super::rows::save_standing;
 use super::seals::load_standing;
 use super::worker::Reply;
 use super::writes::load;
-use super::{Store, StoreError, clock};
+use super::{Store, StoreError};
 use crate::domain::answer::judges_data;
 use crate::domain::fingerprint::fingerprint;
 use crate::domain::identity::Sha;
@@ -79,7 +79,6 @@ impl Store {
             if let Some(length) = end.closes_target {
                 close_target(connection, id, end.at, length)?;
             }
-            clock::tick(connection, end.at)?;
             let Some(found) = load_standing(connection, id)? else {
                 return Err(StoreError::Fenced(run).into());
             };

@@ -383,7 +383,7 @@ fn take_back(connection: &Connection, run: RunId, before: Option<Timestamp>, now
 pub(super) fn attempts_of(connection: &Connection, write: WriteId) -> JobResult<Vec<Attempt>> {
     let mut statement = connection.prepare_cached(
         "SELECT n, run_id, started_at, ended_at, status, error_code, error_message, correlation_id, outcome, cached,
-           latency_ms, revision FROM attempts WHERE write_id = ? ORDER BY n",
+           latency_ms, revision, rejected_records FROM attempts WHERE write_id = ? ORDER BY n",
     )?;
     let rows = statement.query_map([write], |row| {
         Ok(Attempt {
@@ -400,6 +400,10 @@ pub(super) fn attempts_of(connection: &Connection, write: WriteId) -> JobResult<
             cached: row.get(9)?,
             latency_ms: row.get(10)?,
             revision: row.get(11)?,
+            rejected: row
+                .get::<_, Option<String>>(12)?
+                .and_then(|named| serde_json::from_str(&named).ok())
+                .unwrap_or_default(),
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

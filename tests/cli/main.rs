@@ -5,6 +5,7 @@
 mod bad_input;
 mod batches;
 mod engine;
+mod evil_answers;
 mod ingest;
 mod kills;
 mod look;

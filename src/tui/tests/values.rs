@@ -106,6 +106,7 @@ pub fn detail(id: i64) -> Detail {
         cached: false,
         latency_ms: Some(41),
         revision: 0,
+        rejected: Vec::new(),
     };
     let operator = Operator { name: "ana".to_owned(), uid: 1000, host: "ops1".to_owned() };
     let edit = LogEntry {
