@@ -2,7 +2,7 @@
 //! again, it ends with the same rows.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -15,7 +15,7 @@ use super::shapes::read_line;
 use crate::domain::endpoint::{EndpointOrigin, is_upsert};
 use crate::domain::json;
 use crate::domain::write::BodyOrigin;
-use crate::store::{IngestCache, Ingested, Prepared, RefusedLine, Reply, Store, StoreError};
+use crate::store::{IngestCache, Ingested, Prepared, RefusedLine, Reply, Store, StoreError, room_in_words};
 
 /// What to read, and how.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ pub enum IngestError {
     #[error("{0}; what was read before is kept, run it again to go on")]
     Read(InputError),
     /// The rejects file can't be written.
-    #[error("rejects file {path}: {why}; no reject was dropped, run it again to go on")]
+    #[error("rejects file {path}: {why}{}; no reject was dropped, run it again to go on", full(path, why))]
     Rejects {
         /// The file.
         path: PathBuf,
@@ -82,6 +82,12 @@ pub enum IngestError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// How full the disk is, where that is what is wrong.
+fn full(path: &Path, why: &std::io::Error) -> String {
+    let full = why.kind() == std::io::ErrorKind::StorageFull;
+    if full { format!(": the disk is full{}", room_in_words(path)) } else { String::new() }
 }
 
 /// A batch is committed at this many writes, or at this many bytes of bodies.

@@ -20,8 +20,11 @@ use crate::store::{Store, StoreError};
 /// What the run says to the thread that waits for it.
 enum News {
     Ended(Box<Result<Report, StoreError>>),
-    /// Something panicked, perhaps the runtime itself.
-    Panicked(String),
+    /// Something panicked; `fatal` if it was the runtime itself, which goes no further.
+    Panicked {
+        what: String,
+        fatal: bool,
+    },
 }
 
 /// How long a run may take to end in order after something in it panicked.
@@ -68,11 +71,11 @@ pub(super) fn drive(
     });
     let result = match heard.recv() {
         Ok(News::Ended(result)) => *result,
-        Ok(News::Panicked(what)) => {
+        Ok(News::Panicked { what, fatal }) => {
             stop.cancel();
-            match heard.recv_timeout(ORDERLY) {
+            match heard.recv_timeout(if fatal { Duration::ZERO } else { ORDERLY }) {
                 Ok(News::Ended(result)) => *result,
-                Ok(News::Panicked(_)) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                Ok(News::Panicked { .. }) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                     runtime.shutdown_background();
                     return Err(ended_by_fault(&kept, run.get().copied(), &what));
                 }
@@ -101,11 +104,18 @@ fn ended_by_fault(store: &Store, run: Option<RunId>, what: &str) -> anyhow::Erro
     }
 }
 
+/// Says when anything panics. The runtime ends the process at once when one of its own threads panics, before anything could
+/// be put in order: such a thread goes no further.
 fn tell_of_panics(news: Sender<News>) {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         before(panic);
-        let _ = news.send(News::Panicked(panic.payload_as_str().unwrap_or("a panic").to_owned()));
+        let what = panic.payload_as_str().unwrap_or("a panic").to_owned();
+        let fatal = panic.location().is_some_and(|location| location.file().contains("/tokio-"));
+        let _ = news.send(News::Panicked { what, fatal });
+        while fatal {
+            std::thread::park();
+        }
     }));
 }
 

@@ -13,6 +13,7 @@ use super::telling::{Telling, Told};
 use super::values::{IdArg, read_ids};
 use crate::config::read_token;
 use crate::domain::endpoint::BaseUrl;
+use crate::domain::escape::terminal;
 use crate::domain::filter::{Filter, NumberField, Range, Test};
 use crate::domain::hazard::Hazard;
 use crate::domain::ids::RunId;
@@ -84,6 +85,9 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     };
     if !context.global.json && !context.global.quiet {
         ask(&page);
+    }
+    for (id, why) in &damaged {
+        note(&format!("write {id} is not sent: {}", terminal(why)));
     }
     if plan.send.is_empty() {
         let code = only_refused(context, &store, &plan)?;
@@ -340,7 +344,7 @@ fn report(
         }
         out.line(&format!("Run {}: {}.", report.run, outcomes(&report.tally)))?;
         if let Some(stopped) = &report.stopped {
-            out.line(&format!("Stopped: {}.", crate::domain::escape::terminal(stopped)))?;
+            out.line(&format!("Stopped: {}.", terminal(stopped)))?;
         }
         if report.new_since_plan > 0 {
             out.line(&format!("{} came in since the plan was made.", writes(report.new_since_plan)))?;

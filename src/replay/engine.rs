@@ -169,8 +169,11 @@ impl<T: Transport> Replay<T> {
         let why = stopped.clone().or_else(|| self.error.clone());
         let run = self.sender.run;
         let ended = self.store.end_run(run, state, why, new_since_plan, Timestamp::now()).await;
+        // Without its end on record the lock file stays: that it is free says that the run is dead.
+        if ended.is_ok() {
+            self.sender.lock.release();
+        }
         self.keep_error(ended);
-        self.sender.lock.release();
         Report {
             run,
             tally: self.tally,

@@ -31,7 +31,7 @@ impl std::fmt::Display for Room {
 }
 
 /// How full a path's disk is, for the end of a message: ` (3 MB free of 500 MB)`.
-pub(super) fn room_in_words(path: &Path) -> String {
+pub(crate) fn room_in_words(path: &Path) -> String {
     Room::of(path).map(|room| format!(" ({room})")).unwrap_or_default()
 }
 

@@ -220,7 +220,10 @@ impl StoreError {
     pub(super) fn sqlite(path: &std::path::Path, error: &rusqlite::Error) -> Self {
         let path = path.to_owned();
         let why = error.to_string();
+        // The index of the log, which SQLite keeps beside the file, did not fit.
+        let no_room = error.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE);
         match error.sqlite_error_code() {
+            Some(ErrorCode::SystemIoFailure) if no_room => Self::Full { room: room_in_words(&path), path },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy(path),
             Some(ErrorCode::DiskFull) => Self::Full { room: room_in_words(&path), path },
             Some(ErrorCode::SystemIoFailure) => {

@@ -36,6 +36,7 @@ mod writes;
 pub use backup::Copied;
 pub use care::{Finding, Severity, surroundings};
 pub use control::WishChange;
+pub(crate) use disk::room_in_words;
 pub use error::StoreError;
 pub use groups::{Count, CountBy};
 pub use ingest::{IngestCache, Ingested, Prepared, RefusedLine};

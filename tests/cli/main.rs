@@ -4,8 +4,10 @@
 
 mod bad_input;
 mod batches;
+mod damage;
 mod engine;
 mod evil_answers;
+mod faults;
 mod ingest;
 mod kills;
 mod look;
