@@ -126,7 +126,10 @@ impl Context {
             return Err(Usage(hint.to_owned()).into());
         }
         let mut bare = words.iter().flat_map(|argument| argument.split_whitespace());
-        if let Some(number) = bare.find(|word| word.trim_start_matches('-').bytes().all(|b| b.is_ascii_digit())) {
+        if let Some(number) = bare.find(|word| {
+            let digits = word.trim_start_matches('-');
+            !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+        }) {
             let hint = format!(
                 "did you mean id:{number}? (A bare word is a text to search for; write it as \"{number}\" in quotes.)"
             );

@@ -1,6 +1,7 @@
 //! One write as a page for people: the cause first.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use super::marks::{Marks, join};
 use super::style::Palette;
@@ -275,9 +276,17 @@ pub fn times(write: &FailedWrite, now: Timestamp) -> Section {
         ("Captured", Some(write.captured_at)),
         ("Settled", write.settled_at),
     ] {
-        if let Some(at) = at {
-            section.pair(label, format!("{}  ({} ago)", at.to_human(), human_length(now.since(at))));
-        }
+        let Some(at) = at else { continue };
+        // A clock that was ahead, or a zone that was left out.
+        let ahead = at.since(write.captured_at) > Duration::from_mins(1) && label != "Settled";
+        section.pair(
+            label,
+            if ahead {
+                format!("{}  (later than it came in: counted as then)", at.to_human())
+            } else {
+                format!("{}  ({} ago)", at.to_human(), human_length(now.since(at)))
+            },
+        );
     }
     section
 }

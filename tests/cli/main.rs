@@ -11,6 +11,7 @@ mod faults;
 mod ingest;
 mod kills;
 mod look;
+mod nothing_lost;
 mod operating;
 mod promises;
 mod readme;
