@@ -86,7 +86,7 @@ pub enum IngestError {
 
 /// How full the disk is, where that is what is wrong.
 fn full(path: &Path, why: &std::io::Error) -> String {
-    let full = why.kind() == std::io::ErrorKind::StorageFull;
+    let full = why.kind() == std::io::ErrorKind::StorageFull && path.is_file();
     if full { format!(": the disk is full{}", room_in_words(path)) } else { String::new() }
 }
 
@@ -135,38 +135,20 @@ pub fn ingest(
         oldest: None,
     };
     let bunches = read_ahead(inputs, Arc::clone(stop));
-    let mut result = Ok(());
-    loop {
-        let patience = session.oldest.map_or(LOOK, |oldest| COMMIT_AFTER.saturating_sub(oldest.elapsed()).min(LOOK));
-        match bunches.recv_timeout(patience) {
-            Ok(Ok(lines)) => {
-                for line in &lines {
-                    session.take(line)?;
-                }
-                watch(Progress { bytes: position.load(Ordering::Relaxed), total, summary: session.summary });
-            }
-            // What came before the break is kept.
-            Ok(Err(error)) => {
-                result = Err(IngestError::Read(error));
-                break;
-            }
-            Err(RecvTimeoutError::Disconnected) => break,
-            // The thread that reads may be waiting for a line that never comes.
-            Err(RecvTimeoutError::Timeout) if stop.load(Ordering::Relaxed) => break,
-            Err(RecvTimeoutError::Timeout) => {}
-        }
-        if session.oldest.is_some_and(|oldest| oldest.elapsed() >= COMMIT_AFTER) {
-            session.commit()?;
-        }
+    let mut tell = |summary| watch(Progress { bytes: position.load(Ordering::Relaxed), total, summary });
+    let done = session.take_all(&bunches, stop, &mut tell).and_then(|read| {
+        session.finish(stop.load(Ordering::Relaxed) || read.is_err())?;
+        read
+    });
+    if done.is_err() {
+        session.count_what_is_kept();
     }
-    let stopped = stop.load(Ordering::Relaxed) || result.is_err();
-    session.finish(stopped)?;
-    watch(Progress { bytes: position.load(Ordering::Relaxed), total, summary: session.summary });
-    result.map(|()| session.summary)
+    tell(session.summary);
+    done.map(|()| session.summary)
 }
 
 /// Reads in a thread of its own, which ends with its inputs, or after the line in hand once `stop` is set.
-fn read_ahead(inputs: Vec<Input>, stop: Arc<AtomicBool>) -> Receiver<Result<Vec<Line>, InputError>> {
+fn read_ahead(inputs: Vec<Input>, stop: Arc<AtomicBool>) -> Receiver<Bunch> {
     let (sender, receiver) = sync_channel(BUNCHES);
     std::thread::spawn(move || {
         for mut input in inputs {
@@ -202,7 +184,53 @@ struct Session<'a> {
     oldest: Option<Instant>,
 }
 
+/// Lines that were read together, or why no more can be read.
+type Bunch = Result<Vec<Line>, InputError>;
+
 impl Session<'_> {
+    /// Takes in all that is read. The inner error is that of an input that broke off: what came before it is kept.
+    fn take_all(
+        &mut self,
+        bunches: &Receiver<Bunch>,
+        stop: &AtomicBool,
+        tell: &mut dyn FnMut(Summary),
+    ) -> Result<Result<(), IngestError>, IngestError> {
+        loop {
+            let patience = self.oldest.map_or(LOOK, |oldest| COMMIT_AFTER.saturating_sub(oldest.elapsed()).min(LOOK));
+            match bunches.recv_timeout(patience) {
+                Ok(Ok(lines)) => {
+                    lines.iter().try_for_each(|line| self.take(line))?;
+                    tell(self.summary);
+                }
+                Ok(Err(error)) => return Ok(Err(IngestError::Read(error))),
+                Err(RecvTimeoutError::Disconnected) => return Ok(Ok(())),
+                // The thread that reads may be waiting for a line that never comes.
+                Err(RecvTimeoutError::Timeout) if stop.load(Ordering::Relaxed) => {
+                    for lines in bunches.try_iter().flatten() {
+                        lines.iter().try_for_each(|line| self.take(line))?;
+                    }
+                    return Ok(Ok(()));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if self.oldest.is_some_and(|oldest| oldest.elapsed() >= COMMIT_AFTER) {
+                self.commit()?;
+            }
+        }
+    }
+
+    /// After an error: what was committed before it, and no more.
+    fn count_what_is_kept(&mut self) {
+        while let Some(reply) = self.in_flight.pop_front() {
+            if let Ok(done) = reply.wait() {
+                self.summary.inserted += done.inserted;
+                self.summary.repeated += done.repeated;
+            }
+        }
+        self.summary.rejected = self.rejects.kept();
+        self.summary.read = self.summary.inserted + self.summary.repeated + self.summary.rejected;
+    }
+
     fn take(&mut self, line: &Line) -> Result<(), IngestError> {
         if line.bytes.iter().all(u8::is_ascii_whitespace) && line.len == line.bytes.len() as u64 {
             return Ok(());

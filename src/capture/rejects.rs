@@ -26,6 +26,7 @@ pub(super) struct Rejects {
     /// Lines that were added and are not in the file yet.
     waiting: Vec<Entry>,
     bytes: usize,
+    kept: u64,
     seen: Seen,
 }
 
@@ -68,7 +69,7 @@ impl Rejects {
         } else {
             None
         };
-        Ok(Self { path: path.to_owned(), scrubber, own, waiting: Vec::new(), bytes: 0, seen: Seen::default() })
+        Ok(Self { path: path.to_owned(), scrubber, own, waiting: Vec::new(), bytes: 0, kept: 0, seen: Seen::default() })
     }
 
     /// Adds a reject, without its secrets. The same line stands in the file once.
@@ -93,12 +94,19 @@ impl Rejects {
     pub(super) fn flush(&mut self) -> std::io::Result<()> {
         self.bytes = 0;
         let waiting = std::mem::take(&mut self.waiting);
+        let count = waiting.len() as u64;
         match &mut self.own {
             Some(own) => own.remains.extend(waiting),
             None if waiting.is_empty() => {}
             None => append(&self.path, waiting, &mut self.seen)?,
         }
+        self.kept += count;
         Ok(())
+    }
+
+    /// How many of those that were added are in the file.
+    pub(super) fn kept(&self) -> u64 {
+        self.kept
     }
 
     /// How much of an input is to be read, in bytes: of the rejects file itself what is in it now, since others go on

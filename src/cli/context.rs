@@ -86,7 +86,7 @@ impl Context {
 
     /// The query's filter; of one target if `--target` names it.
     pub(super) fn filter(&self, store: &Store, words: &[String]) -> anyhow::Result<Filter> {
-        Ok(self.of_target(self.filter_of(store, words)?))
+        Ok(self.of_target(filter_of(store, words)?))
     }
 
     fn of_target(&self, filter: Filter) -> Filter {
@@ -94,18 +94,6 @@ impl Context {
             Some(name) => filter.and(Test::Text(TextField::Target, vec![TextMatch::Is(name.clone())])),
             None => filter,
         }
-    }
-
-    fn filter_of(&self, store: &Store, words: &[String]) -> anyhow::Result<Filter> {
-        if let Some(option) = words.iter().find(|word| word.starts_with("--")) {
-            return Err(Usage(format!(
-                "there is no option {option} here; see --help (put a text that begins so in quotes inside the query)"
-            ))
-            .into());
-        }
-        let fields = store.record_fields().wait()?;
-        let known = |name: &str| fields.binary_search_by(|f| f.as_str().cmp(name)).is_ok();
-        Ok(query::parse(&words.join(" "), &known).map_err(|e| Usage(e.to_string()))?)
     }
 
     /// The same for commands that change or send something. There a bare number is too easily meant as an ID, an empty word
@@ -135,7 +123,7 @@ impl Context {
             );
             return Err(Usage(hint).into());
         }
-        let filter = self.filter_of(store, words)?;
+        let filter = filter_of(store, words)?;
         if filter.only_negates() && !all && !narrowed {
             let hint = "this query only says what must not hold, and selects all the rest: give --all beside it if that is meant";
             return Err(Usage(hint.to_owned()).into());
@@ -229,6 +217,19 @@ impl Context {
         }
         Some(terminal_size::terminal_size().map_or(80, |(width, _)| width.0.max(40)))
     }
+}
+
+/// The filter that words mean, whatever `--target` says.
+fn filter_of(store: &Store, words: &[String]) -> anyhow::Result<Filter> {
+    if let Some(option) = words.iter().find(|word| word.starts_with("--")) {
+        return Err(Usage(format!(
+            "there is no option {option} here; see --help (put a text that begins so in quotes inside the query)"
+        ))
+        .into());
+    }
+    let fields = store.record_fields().wait()?;
+    let known = |name: &str| fields.binary_search_by(|f| f.as_str().cmp(name)).is_ok();
+    Ok(query::parse(&words.join(" "), &known).map_err(|e| Usage(e.to_string()))?)
 }
 
 /// How to say where a target is that the command line does not speak of.

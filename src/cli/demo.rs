@@ -267,7 +267,7 @@ impl Story<'_> {
             stop: stop.clone(),
         };
         let token = Settings::default().token;
-        let (report, _) = super::driving::drive(Arc::clone(&self.store), options, plan, Some(&token), telling, stop)?;
+        let (report, _) = super::driving::drive(Arc::clone(&self.store), options, plan, Some(&token), telling, &stop)?;
         Ok(report)
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn drive(
     plan: Plan,
     token: Option<&str>,
     telling: Telling,
-    stop: CancellationToken,
+    stop: &CancellationToken,
 ) -> anyhow::Result<(Report, Told)> {
     let transport = HttpTransport::new(&options.target, token)?;
     let signals = Signals::heed(stop.clone())?;
@@ -113,8 +113,10 @@ fn tell_of_panics(news: Sender<News>) {
         let what = panic.payload_as_str().unwrap_or("a panic").to_owned();
         let fatal = panic.location().is_some_and(|location| location.file().contains("/tokio-"));
         let _ = news.send(News::Panicked { what, fatal });
-        while fatal {
-            std::thread::park();
+        if fatal {
+            loop {
+                std::thread::park();
+            }
         }
     }));
 }

@@ -82,12 +82,9 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
     let summary = match result {
         Ok(summary) => summary,
         Err(error) => {
+            // What is in the file, whatever came in between.
             if last.read > 0 {
-                note(&format!(
-                    "until then {} inserted, {} repeated",
-                    thousands(last.inserted),
-                    thousands(last.repeated)
-                ));
+                tell(context, &last)?;
             }
             return Err(error.into());
         }
@@ -98,6 +95,32 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
             store.bind_target(&target.name, &base, &context.operator, now).wait()?;
         }
     }
+    tell(context, &summary)?;
+    if stop.load(Ordering::Relaxed) {
+        anyhow::bail!("interrupted; what was read is kept, run it again to go on");
+    }
+    if !context.global.quiet {
+        tell_what_to_look_at(&summary);
+    }
+    if summary.open_here > 0 {
+        note(&format!(
+            "{} settled in the export and open here; they stay open: look at what was done there, then resolve or discard them",
+            are(summary.open_here)
+        ));
+    }
+    if summary.rejected > 0 {
+        note(&format!(
+            "{} rejected; kept, with the reasons, in {} (mend what is there and ingest that file)",
+            lines(summary.rejected),
+            options.rejects.display()
+        ));
+        return Ok(ExitCode::SomeFailed);
+    }
+    Ok(ExitCode::Ok)
+}
+
+/// The numbers.
+fn tell(context: &Context, summary: &capture::Summary) -> std::io::Result<()> {
     let mut out = Out::new();
     if context.global.json {
         let line = serde_json::json!({
@@ -117,43 +140,29 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
             n(summary.rejected)
         ))?;
     }
-    out.flush()?;
-    if stop.load(Ordering::Relaxed) {
-        anyhow::bail!("interrupted; what was read is kept, run it again to go on");
-    }
-    if summary.assumed > 0 && !context.global.quiet {
+    out.flush()
+}
+
+/// What was taken in and may not be what was meant.
+fn tell_what_to_look_at(summary: &capture::Summary) {
+    if summary.assumed > 0 {
         note(&format!(
             "no endpoint is named in {}; {ASSUMED_PATH} was assumed, and they will not be sent: ingest them again with --endpoint",
             lines(summary.assumed)
         ));
     }
-    if summary.from_the_future > 0 && !context.global.quiet {
+    if summary.from_the_future > 0 {
         note(&format!(
             "{} dated later than now (a zone left out?): their key windows are counted from now",
             are(summary.from_the_future)
         ));
     }
-    if summary.open_here > 0 {
-        note(&format!(
-            "{} settled in the export and open here; they stay open: look at what was done there, then resolve or discard them",
-            are(summary.open_here)
-        ));
-    }
-    if summary.unmatched > 0 && !context.global.quiet {
+    if summary.unmatched > 0 {
         note(&format!(
             "{} of upserts without the value of a match key: was --match-key forgotten?",
             lines(summary.unmatched)
         ));
     }
-    if summary.rejected > 0 {
-        note(&format!(
-            "{} rejected; kept, with the reasons, in {} (mend what is there and ingest that file)",
-            lines(summary.rejected),
-            options.rejects.display()
-        ));
-        return Ok(ExitCode::SomeFailed);
-    }
-    Ok(ExitCode::Ok)
 }
 
 fn are(n: u64) -> String {

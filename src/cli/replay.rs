@@ -316,7 +316,7 @@ fn send(
         stop: stop.clone(),
     };
     let target = options.target.name.clone();
-    let (ended, told) = drive(Arc::clone(&store), options, plan, token, telling, stop)?;
+    let (ended, told) = drive(Arc::clone(&store), options, plan, token, telling, &stop)?;
     let now = Timestamp::now();
     let windows = store.key_windows(context.config.windows(), Some(&target), now).wait().unwrap_or_default();
     report(context, &ended, told, &windows, now)

@@ -125,7 +125,7 @@ impl Reader {
                 "error" if !is_nothing(value) => self.otherwise(what()),
                 count if COUNTS.contains(&count) => self.count(value, what),
                 list if RESULTS.contains(&list) => {
-                    self.results(&format!("{place}{shown}"), value.items().unwrap_or_default())
+                    self.results(&format!("{place}{shown}"), value.items().unwrap_or_default());
                 }
                 _ => {}
             }

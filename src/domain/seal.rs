@@ -93,16 +93,20 @@ impl<'a> Sealed<'a> {
             hash.text(value);
         }
         hash.text(self.key.as_str());
-        hash.option(self.parent_key.map(|key| key.as_str()), Hash::text);
+        hash.option(self.parent_key.map(IdempotencyKey::as_str), Hash::text);
         hash.0.update(self.body);
         hash.number(self.revision);
         hash.option(self.lane, Hash::text);
         let mut lanes = lanes.to_vec();
         lanes.sort_unstable();
         hash.number(lanes.len() as i64);
-        lanes.iter().for_each(|lane| hash.number(*lane));
+        for lane in lanes {
+            hash.number(lane);
+        }
         let Turn { at, arrival, id } = self.turn;
-        [at.millis(), arrival.0, id.0].into_iter().for_each(|n| hash.number(n));
+        for number in [at.millis(), arrival.0, id.0] {
+            hash.number(number);
+        }
         hash.option(self.parent.map(|parent| parent.0), Hash::number);
         hash.number(self.captured_ambiguous.into());
         self.times.iter().for_each(|time| hash.option(time.map(Timestamp::millis), Hash::number));

@@ -52,6 +52,11 @@ pub struct TargetSettings {
 }
 
 impl TargetSettings {
+    /// How long a request can take, its connection included.
+    pub fn most_of_a_request(&self) -> Duration {
+        self.timeout.saturating_add(self.connect_timeout)
+    }
+
     /// The settings of a target that the config doesn't mention.
     pub fn new(name: &str) -> Self {
         Self {

@@ -11,7 +11,7 @@ use crate::domain::escape::json_line;
 use crate::domain::group::Group;
 use crate::domain::ids::{RunId, WriteId};
 use crate::domain::json;
-use crate::domain::key::KeyWindows;
+use crate::domain::key::{IdempotencyKey, KeyWindows};
 use crate::domain::outcome::{Outcome, Tally};
 use crate::domain::run::{Attempt, LogEntry, Run, Wish};
 use crate::domain::state::State;
@@ -78,7 +78,7 @@ pub fn write(view: &WriteView) -> String {
         error_details: write.failure.details.as_deref().and_then(raw),
         correlation_id: write.failure.correlation_id.as_deref(),
         idempotency_key: write.key.as_str(),
-        parent_key: write.parent_key.as_ref().map(|key| key.as_str()),
+        parent_key: write.parent_key.as_ref().map(IdempotencyKey::as_str),
         parent_id: write.parent,
         key_origin: write.key_origin.name(),
         target: &write.target,

@@ -65,7 +65,7 @@ impl RunOptions {
             "allow": self.allowed.iter().map(|h| h.name()).collect::<Vec<_>>(),
             "new_key": self.new_key,
             "alongside": self.alongside,
-            "request_ms": self.target.timeout.saturating_add(self.target.connect_timeout).as_millis() as u64,
+            "request_ms": u64::try_from(self.target.most_of_a_request().as_millis()).unwrap_or(u64::MAX),
             "last_id": self.last_id.0,
         })
         .to_string()

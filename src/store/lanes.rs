@@ -50,13 +50,12 @@ impl Looking<'_> {
         }
         let known = &mut *self.cache.0.lock().unwrap_or_else(PoisonError::into_inner);
         for hash in hashes_of(connection, write.id)? {
-            let lane = match known.lanes.get(&hash) {
-                Some(lane) => *lane,
-                None => {
-                    let lane = self.lane(connection, hash, known)?;
-                    known.lanes.insert(hash, lane);
-                    lane
-                }
+            let lane = if let Some(lane) = known.lanes.get(&hash) {
+                *lane
+            } else {
+                let lane = self.lane(connection, hash, known)?;
+                known.lanes.insert(hash, lane);
+                lane
             };
             write.superseded |= lane.accepted.is_some_and(|accepted| accepted > write.turn);
             write.lane_blocked |= lane.blocking.is_some_and(|blocking| blocking < write.turn);

@@ -63,7 +63,10 @@ pub(super) fn load_checked(connection: &Connection, id: WriteId) -> JobResult<Op
     Ok(Some(Checked { sound: kept == (Some(request), Some(seal)), write, request }))
 }
 
-fn with_seals(row: &Row<'_>) -> rusqlite::Result<(FailedWrite, (Option<Seal>, Option<Seal>))> {
+/// The seals of a row as they are kept: of its request, and of that with where it stands.
+type Kept = (Option<Seal>, Option<Seal>);
+
+fn with_seals(row: &Row<'_>) -> rusqlite::Result<(FailedWrite, Kept)> {
     Ok((write(row)?, (row.get(WRITE_COLUMN_COUNT)?, row.get(WRITE_COLUMN_COUNT + 1)?)))
 }
 

@@ -55,6 +55,9 @@ fn a_full_disk_at_every_write_of_an_ingest_loses_nothing() {
             break;
         }
         assert_eq!(ran.code, 1, "{at}: {ran:?}");
+        // What is told is what is in the file.
+        let told = ran.lines().first().map_or(0, |summary| summary["inserted"].as_u64().unwrap());
+        assert_eq!(told, kept, "{at}: {ran:?}");
         assert!(ran.err.contains("full") && ran.err.contains("free of"), "{at}: {}", ran.err);
         let again = world.run(&args);
         assert_eq!((again.code, world.writes().len()), (3, 31), "{at}: {again:?}");

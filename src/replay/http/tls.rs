@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::pki_types::ServerName;
 use rustls::{CertificateError, ClientConfig, Error};
-use rustls_platform_verifier::BuilderVerifierExt as _;
+use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -30,7 +30,7 @@ fn connector() -> Result<TlsConnector, String> {
     let cant = |e: &Error| format!("TLS is not possible on this machine ({e}): are its CA certificates installed?");
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_platform_verifier())
+        .and_then(BuilderVerifierExt::with_platform_verifier)
         .map_err(|e| cant(&e))?;
     Ok(TlsConnector::from(Arc::new(config.with_no_client_auth())))
 }
