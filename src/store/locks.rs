@@ -28,8 +28,8 @@ pub struct RunLock {
 pub(super) enum LockState {
     /// Its process lives.
     Held,
-    /// Its process is dead: the lock is taken.
-    Free(RunLock),
+    /// Its process is dead.
+    Free,
     /// The lock file is not the one that the run made: it says nothing about the run.
     Lost,
 }
@@ -59,7 +59,7 @@ impl RunLock {
         Ok(Self { id: (found.dev(), found.ino()), file, path, run })
     }
 
-    /// Looks whether anyone holds the lock of a run that made the file `made`, and takes it if not.
+    /// Looks whether anyone holds the lock of a run that made the file `made`.
     pub(super) fn look(db: &Path, run: RunId, made: Option<FileId>) -> Result<LockState, StoreError> {
         let path = lock_path(db, run);
         let at = |why| StoreError::File { path: path.clone(), why };
@@ -84,7 +84,7 @@ impl RunLock {
             locked = file.try_lock();
         }
         match locked {
-            Ok(()) => Ok(LockState::Free(Self { file, path, run, id })),
+            Ok(()) => Ok(LockState::Free),
             Err(TryLockError::WouldBlock) => Ok(LockState::Held),
             Err(TryLockError::Error(why)) => Err(at(why)),
         }
@@ -96,6 +96,11 @@ impl RunLock {
             return false;
         };
         matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+    }
+
+    /// Takes the lock file of a dead run away, once that is on record.
+    pub(super) fn tidy(db: &Path, run: RunId) {
+        let _ = std::fs::remove_file(lock_path(db, run));
     }
 
     /// What names the lock file.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::JobResult;
+use super::locks::RunLock;
 use super::worker::{Readers, Reply, Writer};
 use super::{Result, StoreError, disk, functions, migrate};
 
@@ -58,7 +59,9 @@ impl Store {
         let readers = several(&path, Way::ToRead, READERS, options.busy_timeout).map_err(|e| at(&e))?;
         let store =
             Self { writer: Some(Writer::start(connection, &path)), readers: Readers::start(readers, &path), path };
-        store.recover_dead_runs().wait()?;
+        for dead in store.recover_dead_runs().wait()? {
+            RunLock::tidy(&store.path, dead);
+        }
         Ok(store)
     }
 

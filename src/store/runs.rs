@@ -295,9 +295,9 @@ fn recover(connection: &Connection, path: &std::path::Path, now: Timestamp) -> J
     for Suspect { run, lock, running, options } in suspects {
         match if running { RunLock::look(path, run, lock)? } else { LockState::Lost } {
             LockState::Held => continue,
-            LockState::Free(lock) => {
+            // The lock file stays until this is committed: without it nobody could tell that the run is dead.
+            LockState::Free => {
                 take_back(connection, run, None, now)?;
-                lock.release();
             }
             // Its process may live. It sends nothing more, since every intent looks at the state that is set here; but
             // what it has in flight has to be waited for, or the same key would be in flight twice.
