@@ -29,13 +29,11 @@ pub enum ExportError {
     /// A line can't be written.
     #[error(transparent)]
     Write(#[from] std::io::Error),
-    /// A write can't be read. All others are there.
-    #[error("write {id}: {why}; it was left out, the other {count} writes were exported (see dlq doctor)")]
+    /// Writes that can't be read, or were changed on disk. All others are there.
+    #[error("{}; they were left out, the other {count} writes were exported (see dlq doctor)", named(damaged))]
     Damaged {
-        /// The first such write.
-        id: WriteId,
-        /// What is wrong with it.
-        why: String,
+        /// Those writes, with what is wrong.
+        damaged: Vec<(WriteId, String)>,
         /// How many others were written.
         count: u64,
     },
@@ -45,6 +43,11 @@ pub enum ExportError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// The first of some damaged writes, with what is wrong.
+fn named(damaged: &[(WriteId, String)]) -> String {
+    damaged.iter().take(20).map(|(id, why)| format!("write {id}: {why}")).collect::<Vec<_>>().join("; ")
 }
 
 /// Writes that are read at once.
@@ -117,10 +120,8 @@ pub fn to_writer(
         }
         after = page.next;
         if after.is_none() {
-            return damaged
-                .into_iter()
-                .next()
-                .map_or(Ok(count), |(id, why)| Err(ExportError::Damaged { id, why, count }));
+            damaged.extend(store.without_state().wait()?);
+            return if damaged.is_empty() { Ok(count) } else { Err(ExportError::Damaged { damaged, count }) };
         }
         if !goes_on(count) {
             return Err(ExportError::GivenUp);

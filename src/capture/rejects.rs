@@ -123,7 +123,12 @@ impl Rejects {
 
     /// Makes it durable after only a part of the input was read: a file that is being read stays as it is.
     pub(super) fn keep(&mut self) -> std::io::Result<()> {
-        self.flush()
+        self.flush()?;
+        // What came from other inputs is nowhere else; what is in the file already stays there once.
+        match self.own.take() {
+            Some(own) if !own.remains.is_empty() => append(&self.path, own.remains, &mut self.seen),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -32,10 +32,21 @@ pub(super) struct Context {
     pub(super) operator: Operator,
     /// Whether the base URL comes from the environment: then it may be meant for another command.
     base_url_is_ambient: bool,
+    /// Why the config was not read, where a command goes on without it.
+    pub(super) wrong_config: Option<String>,
 }
 
 impl Context {
-    pub(super) fn new(mut global: Global) -> anyhow::Result<Self> {
+    /// For `doctor`, which works with a config that can't be read, too.
+    pub(super) fn whatever_the_config(global: Global) -> anyhow::Result<Self> {
+        Self::with(global, true)
+    }
+
+    pub(super) fn new(global: Global) -> anyhow::Result<Self> {
+        Self::with(global, false)
+    }
+
+    fn with(mut global: Global, whatever_the_config: bool) -> anyhow::Result<Self> {
         // An empty variable is an unset one.
         let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         global.db = global.db.or_else(|| variable("DLQ_DB").map(PathBuf::from));
@@ -44,15 +55,14 @@ impl Context {
             let url = BaseUrl::parse(&url.to_string_lossy());
             global.base_url = Some(url.map_err(|e| Usage(format!("EXPERITURE_BASE_URL: {e}")))?);
         }
-        let config = match &global.config {
-            Some(path) => Config::load(path)?,
-            None => match default_config() {
-                Some(path) => Config::load(&path)?,
-                None => Config::default(),
-            },
+        let config =
+            global.config.clone().or_else(default_config).map_or(Ok(Config::default()), |path| Config::load(&path));
+        let (config, wrong_config) = match config {
+            Err(error) if whatever_the_config => (Config::default(), Some(error.to_string())),
+            other => (other?, None),
         };
         let operator = current_operator(global.operator.as_deref());
-        Ok(Self { global, config, operator, base_url_is_ambient })
+        Ok(Self { global, config, operator, base_url_is_ambient, wrong_config })
     }
 
     pub(super) fn db(&self) -> anyhow::Result<PathBuf> {
@@ -112,6 +122,18 @@ impl Context {
         if words.is_empty() && !all && !narrowed {
             let hint = "say which writes: a query (id:5, group:3, type:schema), or --all for everything";
             return Err(Usage(hint.to_owned()).into());
+        }
+        if let Some(name) = &self.global.target
+            && self.config.targets().all(|target| target.name != *name)
+        {
+            let known: Vec<String> = store.targets().wait()?.into_iter().map(|target| target.name).collect();
+            if !known.contains(name) {
+                let hint = format!(
+                    "neither the file nor the config knows a target {name} (the file has: {})",
+                    known.join(", ")
+                );
+                return Err(Usage(hint).into());
+            }
         }
         let mut bare = words.iter().flat_map(|argument| argument.split_whitespace());
         if let Some(number) = bare.find(|word| {

@@ -22,6 +22,9 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     }
     let path = context.db()?;
     let mut findings = Vec::new();
+    if let Some(why) = &context.wrong_config {
+        findings.push(Finding::new("config", Severity::Fail, format!("{why}; what follows is checked without it")));
+    }
     // What is around the file can be looked at whatever is wrong with it.
     let store = match context.look() {
         Ok(store) => {
@@ -40,6 +43,9 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     };
     let mut names: Vec<String> = known.into_iter().map(|t| t.name).collect();
     names.extend(context.config.targets().map(|t| t.name.clone()));
+    if names.is_empty() {
+        names.push(context.target_name().to_owned());
+    }
     names.sort();
     names.dedup();
     for name in names.iter().filter(|name| context.global.target.as_ref().is_none_or(|t| t == *name)) {

@@ -38,7 +38,7 @@ pub(super) fn list(context: &Context, args: &List) -> anyhow::Result<ExitCode> {
     let shown = |record: String| if on_terminal { csv::for_terminal(&record) } else { record };
     let mut rows = Vec::new();
     let mut more = false;
-    let damaged = each_write(&store, context, &filter, args, limit, format == Format::Json, |view, beyond| {
+    let mut damaged = each_write(&store, context, &filter, args, limit, format == Format::Json, |view, beyond| {
         if beyond {
             more = true;
             return Ok(());
@@ -57,6 +57,9 @@ pub(super) fn list(context: &Context, args: &List) -> anyhow::Result<ExitCode> {
     out.flush()?;
     if !context.global.quiet {
         footer(&store, &asked, hides, more, rows.is_empty() && format == Format::Table)?;
+    }
+    if args.limit.is_none() {
+        damaged.extend(store.without_state().wait()?);
     }
     refuse_damaged(&damaged)?;
     Ok(ExitCode::Ok)
@@ -233,6 +236,11 @@ pub(super) fn show(context: &Context, args: &Show) -> anyhow::Result<ExitCode> {
         out.text(&detail::page(&subject, now, context.palette(&stdout())))?;
     }
     out.flush()?;
+    let mut damaged = Vec::new();
+    for id in args.ids.iter().map(|id| WriteId(*id)) {
+        damaged.extend(store.damage(id).wait()?.map(|why| (id, why)));
+    }
+    refuse_damaged(&damaged)?;
     if missing.is_empty() {
         Ok(ExitCode::Ok)
     } else {

@@ -67,7 +67,10 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         return ui::run(&Context::new(cli.global)?);
     };
-    let context = Context::new(cli.global)?;
+    let context = match command {
+        Command::Doctor(_) => Context::whatever_the_config(cli.global)?,
+        _ => Context::new(cli.global)?,
+    };
     match command {
         Command::Ingest(args) => ingest::run(&context, args),
         Command::List(args) => look::list(&context, &args),

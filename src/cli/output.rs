@@ -1,5 +1,6 @@
 //! Standard output: a closed pipe ends the command quietly, a full disk loudly.
 
+use std::fs::OpenOptions;
 use std::io::{self, BufRead as _, BufWriter, IsTerminal as _, Stdout, Write};
 use std::time::Duration;
 
@@ -55,7 +56,7 @@ pub(super) fn note(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// A text on stderr without a line end: a question.
+/// A text on stderr without a line end.
 pub(super) fn ask(text: &str) {
     let _ = write!(io::stderr(), "{text}").and_then(|()| io::stderr().flush());
 }
@@ -69,9 +70,18 @@ pub(super) fn end_soon(code: ExitCode) {
     });
 }
 
+/// A question to whoever is at the terminal, also where stderr goes into a file.
+pub(super) fn question(text: &str) {
+    let terminal = if io::stderr().is_terminal() { None } else { OpenOptions::new().write(true).open("/dev/tty").ok() };
+    match terminal {
+        Some(mut terminal) => drop(write!(terminal, "{text}")),
+        None => ask(text),
+    }
+}
+
 /// Whether there is someone to ask.
 pub(super) fn terminal_is_there() -> bool {
-    io::stdin().is_terminal() && io::stderr().is_terminal()
+    io::stdin().is_terminal()
 }
 
 /// What someone answers to a question, without the white space around it.

@@ -8,7 +8,7 @@ use super::args::Replay as Args;
 use super::context::{Context, Usage, wait_for, way_out};
 use super::driving::drive;
 use super::look::refuse_damaged;
-use super::output::{Out, ask, is_yes, note, read_answer, terminal_is_there};
+use super::output::{Out, ask, is_yes, note, question, read_answer, terminal_is_there};
 use super::telling::{Telling, Told};
 use super::values::{IdArg, read_ids};
 use crate::config::read_token;
@@ -202,13 +202,13 @@ fn confirmed(context: &Context, args: &Args, target: &TargetSettings, base: &Bas
             let hint = format!("target {0} wants to be confirmed: give --yes and --target {0}", target.name);
             return Err(Usage(hint).into());
         }
-        ask(&format!("Send {} to {base}? Type the target's name to go on: ", writes(n)));
+        question(&format!("Send {} to {base}? Type the target's name to go on: ", writes(n)));
         return Ok(read_answer()? == target.name);
     }
     if args.yes || !terminal {
         return Ok(true);
     }
-    ask(&format!("Send {} to {base}? [y/N] ", writes(n)));
+    question(&format!("Send {} to {base}? [y/N] ", writes(n)));
     Ok(is_yes(&read_answer()?))
 }
 

@@ -2,7 +2,7 @@
 
 use super::args::{Care, Purge, Query, Resolve, WithReason};
 use super::context::Context;
-use super::output::{Out, ask, is_yes, note, read_answer, terminal_is_there};
+use super::output::{Out, is_yes, note, question, read_answer, terminal_is_there};
 use crate::domain::escape::terminal;
 use crate::domain::filter::Test;
 use crate::domain::state::{Event, State};
@@ -52,7 +52,7 @@ fn settle(context: &Context, query: &Query, care: &Care, how: &How<'_>) -> anyho
     let now = Timestamp::now();
     let ids = store.matching_ids(&filter, context.config.windows(), now).wait()?;
     if !ids.is_empty() && !care.yes && terminal_is_there() {
-        ask(&format!("{} {}? [y/N] ", capitalised(verb), writes(ids.len() as u64)));
+        question(&format!("{} {}? [y/N] ", capitalised(verb), writes(ids.len() as u64)));
         if !is_yes(&read_answer()?) {
             note("nothing was changed");
             return Ok(ExitCode::Error);
@@ -112,7 +112,11 @@ pub(super) fn purge(context: &Context, args: &Purge) -> anyhow::Result<ExitCode>
             note(&format!("nothing was settled before {} UTC that can be deleted", before.to_human()));
             return Ok(ExitCode::Ok);
         }
-        ask(&format!("Delete {} for good that were settled before {} UTC? [y/N] ", writes(count), before.to_human()));
+        question(&format!(
+            "Delete {} for good that were settled before {} UTC? [y/N] ",
+            writes(count),
+            before.to_human()
+        ));
         if !is_yes(&read_answer()?) {
             note("nothing was deleted");
             return Ok(ExitCode::Error);

@@ -16,8 +16,8 @@ pub enum Says {
     Partly {
         /// What says so, in words for the log.
         what: String,
-        /// The indexes of the rejected records that it names, counted from 0, in order. There may be more.
-        rejected: Vec<usize>,
+        /// The indexes of all rejected records, counted from 0, in order; `None` if it does not name each of them.
+        rejected: Option<Vec<usize>>,
     },
 }
 
@@ -53,7 +53,7 @@ const COUNTS: [&str; 24] = [
 const RESULTS: [&str; 3] = ["results", "responses", "items"];
 
 /// Names under which an entry says which record it is about, counted from 0.
-const INDEXES: [&str; 5] = ["index", "recordindex", "record", "recordnumber", "position"];
+const INDEXES: [&str; 3] = ["index", "recordindex", "record"];
 
 /// Reads a complete body; bytes that are no JSON contradict (a page is not the API's answer), an empty body does not.
 pub fn says(status: u16, body: &[u8]) -> Says {
@@ -73,7 +73,9 @@ pub fn says(status: u16, body: &[u8]) -> Says {
         (Some(what), _) => {
             reader.rejected.sort_unstable();
             reader.rejected.dedup();
-            Says::Partly { what, rejected: reader.rejected }
+            // An answer that counts more than it names leaves some that nobody knows.
+            let all = !reader.unnamed && !reader.rejected.is_empty() && reader.count <= reader.rejected.len() as f64;
+            Says::Partly { what, rejected: all.then_some(reader.rejected) }
         }
         (None, Some(what)) => Says::Otherwise(what),
         (None, None) => Says::Nothing,
@@ -86,6 +88,10 @@ struct Reader {
     partly: Option<String>,
     otherwise: Option<String>,
     rejected: Vec<usize>,
+    /// Whether something was rejected that is not named.
+    unnamed: bool,
+    /// The largest count of rejected records.
+    count: f64,
 }
 
 impl Reader {
@@ -96,7 +102,11 @@ impl Reader {
                 self.object(node, "");
                 for (name, value) in node.fields() {
                     if plain(&name.to_text()) == "data" {
-                        self.object(value, "data.");
+                        match value.items() {
+                            Some(items) => self.results("data", items),
+                            None if value.value == Value::Bool(false) => self.otherwise("data is false".to_owned()),
+                            None => self.object(value, "data."),
+                        }
                     }
                 }
             }
@@ -124,9 +134,10 @@ impl Reader {
                 },
                 "error" if !is_nothing(value) => self.otherwise(what()),
                 count if COUNTS.contains(&count) => self.count(value, what),
-                list if RESULTS.contains(&list) => {
-                    self.results(&format!("{place}{shown}"), value.items().unwrap_or_default());
-                }
+                list if RESULTS.contains(&list) => match value.items() {
+                    Some(items) => self.results(&format!("{place}{shown}"), items),
+                    None => self.object(value, &format!("{place}{shown}.")),
+                },
                 _ => {}
             }
         }
@@ -140,19 +151,26 @@ impl Reader {
                 self.name(items);
             }
             _ if is_nothing(value) => {}
-            _ => self.partly(what()),
+            _ => {
+                self.partly(what());
+                match number(value) {
+                    Some(count) => self.count = self.count.max(count),
+                    None => self.unnamed = true,
+                }
+            }
         }
     }
 
     /// A list with one entry a record.
     fn results(&mut self, place: &str, items: &[Node<'_>]) {
         for (at, item) in items.iter().enumerate() {
-            let failed = item.fields().iter().any(|(name, value)| match plain(&name.to_text()).as_str() {
-                "success" | "ok" | "succeeded" => is_false(value),
-                "error" | "errors" => !is_nothing(value),
-                "status" | "statuscode" => number(value).is_some_and(|n| (400.0..600.0).contains(&n)),
-                _ => false,
-            });
+            let failed = item.value == Value::Bool(false)
+                || item.fields().iter().any(|(name, value)| match plain(&name.to_text()).as_str() {
+                    "success" | "ok" | "succeeded" => is_false(value),
+                    "error" | "errors" => !is_nothing(value),
+                    "status" | "statuscode" => number(value).is_some_and(|n| (400.0..600.0).contains(&n)),
+                    _ => false,
+                });
             if failed {
                 self.partly(format!("{place} says that record {at} failed"));
                 self.rejected.push(index_of(item).unwrap_or(at));
@@ -163,10 +181,12 @@ impl Reader {
     /// The records that the entries of a list of errors name.
     fn name(&mut self, items: &[Node<'_>]) {
         for item in items {
-            match index_of(item) {
-                Some(index) => self.rejected.push(index),
-                None => self.rejected.extend(super::batch::named_records(item.raw_text(), None)),
-            }
+            let named = match index_of(item) {
+                Some(index) => vec![index],
+                None => super::batch::named_records(item.raw_text(), None),
+            };
+            self.unnamed |= named.is_empty();
+            self.rejected.extend(named);
         }
     }
 
@@ -221,7 +241,8 @@ fn is_false(node: &Node<'_>) -> bool {
         Value::Null => false,
         Value::String(text) => {
             let text = text.to_text().trim().to_ascii_lowercase();
-            ["", "false", "f", "no", "n", "off", "failed", "failure", "error"].contains(&text.as_str())
+            ["", "false", "f", "no", "n", "off", "failed", "failure", "error", "rejected", "refused", "partial"]
+                .contains(&text.as_str())
                 || text.parse::<f64>().is_ok_and(|n| n == 0.0)
         }
         _ => is_nothing(node),
@@ -311,13 +332,18 @@ mod tests {
             (r#"{"failed_records":"2"}"#, vec![]),
             (r#"{"data":{"Error-Count":1}}"#, vec![]),
             (r#"{"errors":["one"]}"#, vec![]),
+            (r#"{"rejectedRecords":3,"errors":[{"index":0}]}"#, vec![]),
+            (r#"{"errors":[{"index":0},{"message":"another"}]}"#, vec![]),
+            (r#"{"rejectedRecords":1,"errors":[{"index":0},{"index":0}]}"#, vec![0]),
+            (r#"{"data":[{"id":1},{"error":"x"}]}"#, vec![1]),
+            (r#"{"results":{"failed":3}}"#, vec![]),
             (r#"{"errors":[{"index":4},{"message":"records[1].email: bad"},{"record":4}]}"#, vec![1, 4]),
             (r#"{"rejected":[{"recordIndex":2}],"accepted":5}"#, vec![2]),
             (r#"{"results":[{"status":201},{"status":422},{"success":false,"index":7}]}"#, vec![1, 7]),
             (r#"[{"ok":true},{"error":"no"}]"#, vec![1]),
         ] {
             let Says::Partly { rejected, .. } = of(body) else { panic!("{body}: {:?}", of(body)) };
-            assert_eq!(rejected, want, "{body}");
+            assert_eq!(rejected.unwrap_or_default(), want, "{body}");
         }
         assert!(matches!(says(207, b"{\"success\":true}"), Says::Partly { .. }), "multi-status");
         assert!(matches!(says(207, b""), Says::Partly { .. }));

@@ -26,8 +26,8 @@ pub enum Verdict {
     Partial {
         /// What says so. The code is empty.
         error: ApiError,
-        /// The indexes of the rejected records that the answer names, counted from 0.
-        rejected: Vec<usize>,
+        /// The indexes of all rejected records, counted from 0; `None` if the answer does not name each of them.
+        rejected: Option<Vec<usize>>,
     },
     /// It may have been applied. The code is empty when there was no envelope.
     Unclear(ApiError),
@@ -120,7 +120,7 @@ mod tests {
             assert!(matches!(judge(200, body, Whole), Verdict::Unclear(_)));
         }
         let partial = judge(200, br#"{"errors":[{"index":3}]}"#, Whole);
-        assert!(matches!(partial, Verdict::Partial { rejected, .. } if rejected == [3]));
+        assert!(matches!(partial, Verdict::Partial { rejected: Some(rejected), .. } if rejected == [3]));
         assert!(matches!(judge(302, b"{}", Whole), Verdict::Unclear(_)));
     }
 

@@ -48,8 +48,11 @@ pub enum SplitError {
     )]
     NotPartial,
     /// The answer says that records were rejected, but not which.
-    #[error("the answer does not say which of its records were rejected: look in the API")]
+    #[error("the answer does not name each of its records that were rejected: look in the API")]
     NoneNamed,
+    /// It is not as it was left.
+    #[error("its row or its body was changed on disk: see dlq doctor")]
+    Damaged,
     /// Some of its records may have been applied.
     #[error(
         "some of its records may have been applied: the target's setting `batch` is not \"atomic\", and its operation is not an upsert"

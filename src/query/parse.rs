@@ -62,7 +62,7 @@ impl Parser<'_> {
         if self.rest().starts_with('"') {
             let start = self.at;
             let text = self.quoted()?;
-            if text.is_empty() {
+            if text.trim().is_empty() {
                 return Err(self.error(start, self.at - start, "there is nothing between the quotes"));
             }
             return Ok(Term { negated, test: Test::Anywhere(text) });
@@ -143,6 +143,9 @@ impl Parser<'_> {
                 let at = if items.is_empty() { name_at } else { start };
                 let len = (self.at - at).max(1).min(self.query.len() - at);
                 return Err(self.error(at, len, format!("`{name}:` needs a value")));
+            }
+            if operator == "~" && text.trim().is_empty() {
+                return Err(self.error(start, self.at - start, format!("`{name}:~` needs a text that is contained")));
             }
             items.push(Item { operator, text, quoted, at: start, len: self.at - start });
             if !self.rest().starts_with(',') {

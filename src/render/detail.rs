@@ -167,7 +167,7 @@ pub fn cause(subject: &Subject<'_>, now: Timestamp) -> [Section; 2] {
 fn partial_line(write: &FailedWrite, attempt: &Attempt) -> String {
     let list: Vec<String> = attempt.rejected.iter().map(ToString::to_string).collect();
     let said = match list.as_slice() {
-        [] => "the answer does not say which records were rejected: look in the API".to_owned(),
+        [] => "the answer does not name each record that was rejected: look in the API".to_owned(),
         [one] => format!("record {one} was rejected (counted from 0)"),
         several => format!("records {} were rejected (counted from 0)", several.join(", ")),
     };

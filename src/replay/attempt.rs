@@ -187,7 +187,7 @@ fn answered(answer: Answer, latency_ms: i64) -> AttemptEnd {
         Verdict::Accepted => (AttemptOutcome::Accepted, None),
         Verdict::Refused(error) => (AttemptOutcome::Refused, Some(error)),
         Verdict::Partial { error, rejected: named } => {
-            rejected = named;
+            rejected = named.unwrap_or_default();
             (AttemptOutcome::Partial, Some(error))
         }
         Verdict::Unclear(error) => (AttemptOutcome::Unclear, Some(error)),

@@ -98,7 +98,7 @@ impl Prepared {
             behind: self.clock.behind(),
             pace: self.pace_in_words(),
         };
-        plan::page(&self.plan, &about, now)
+        plan::page(&self.plan, &about, now.max(self.clock.latest()))
     }
 
     fn pace_in_words(&self) -> String {

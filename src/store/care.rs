@@ -117,7 +117,7 @@ fn integrity(connection: &Connection) -> JobResult<Finding> {
     Ok(if answer == "ok" {
         Finding::new("file", Severity::Ok, format!("every page is sound (SQLite {version})"))
     } else {
-        Finding::new("file", Severity::Fail, answer)
+        Finding::new("file", Severity::Fail, answer.replace('\n', "; "))
     })
 }
 
@@ -186,7 +186,7 @@ fn bodies(connection: &Connection) -> JobResult<Finding> {
 }
 
 fn permissions(path: &Path) -> Finding {
-    let Ok(mode) = fs::metadata(path).map(|m| m.mode() & 0o777) else {
+    let Some(mode) = fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|m| m.mode() & 0o777) else {
         return Finding::new("permissions", Severity::Warn, "the file can't be looked at");
     };
     let others = mode & 0o077;

@@ -31,6 +31,23 @@ pub enum StoreError {
         /// The newest schema that this program knows.
         known: i64,
     },
+    /// From an earlier version, and only looked at.
+    #[error(
+        "{path} was written by an older dlq (schema {found}, this one knows {known}): any command that changes something brings it up to date"
+    )]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// The newest schema that this program knows.
+        known: i64,
+    },
+    /// A run of an earlier version is still sending.
+    #[error(
+        "run {0} of an older dlq is still sending, so the file can't be brought up to date: wait for it, or stop it"
+    )]
+    OldRun(RunId),
     /// A migration is not the one that was applied.
     #[error("migration {0} of this file is not the one that this dlq knows; the file was left as it is")]
     Checksum(String),

@@ -79,7 +79,8 @@ impl Store {
             let mut rows = statement.query([target])?;
             while let Some(row) = rows.next()? {
                 let key: String = row.get(0)?;
-                let state: State = row.get(1)?;
+                // What no state is, `doctor` finds.
+                let Ok(state) = row.get::<_, State>(1) else { continue };
                 if counts.last().is_none_or(|last| last.key != key) {
                     counts.push(Count { key, by_state: [0; 6] });
                 }

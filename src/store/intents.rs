@@ -137,7 +137,10 @@ impl Store {
         let terms = Terms { new_key: false, ..terms };
         self.write(move |connection| {
             let clock = check_fence(connection, run, &terms)?;
-            let checked = load_checked(connection, id)?.filter(|checked| checked.write.run == Some(run));
+            let checked = match load_checked(connection, id) {
+                Err(error) => return error.of_row().map_or(Err(error), |why| Ok(Intent::Damaged(why))),
+                Ok(checked) => checked.filter(|checked| checked.write.run == Some(run)),
+            };
             let Some(Checked { mut write, sound, .. }) = checked else { return Err(StoreError::Fenced(run).into()) };
             if !sound {
                 return Ok(Intent::Damaged(BROKEN.to_owned()));

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 
 use super::error::JobResult;
+use super::locks::RunLock;
 use super::{Result, StoreError};
 use crate::domain::identity::Sha;
 
@@ -31,7 +32,7 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<()> {
         return Err(if version == 0 {
             StoreError::Missing(path.to_owned())
         } else {
-            StoreError::ReadOnly(path.to_owned())
+            StoreError::Older { path: path.to_owned(), found: version, known: MIGRATIONS.len() as i64 }
         });
     }
     checksums(connection).map_err(at)?.map_or(Ok(()), |name| Err(StoreError::Checksum(name)))
@@ -60,10 +61,27 @@ pub(super) fn bring_up_to_date(
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(at)?;
         // Another process may have been faster.
         let version = known_version(&transaction, path)?;
+        if version > 0 && version < SEALED {
+            refuse_old_runs(&transaction, path)?;
+        }
         apply(&transaction, version).map_err(|e| e.at(path))?;
         transaction.commit().map_err(at)?;
     }
     checksums(connection).map_err(at)?.map_or(Ok(()), |name| Err(StoreError::Checksum(name)))
+}
+
+/// A run of an earlier version knows no seals: what it changes after they are set would look damaged.
+fn refuse_old_runs(connection: &Connection, path: &Path) -> Result<()> {
+    let at = |e: rusqlite::Error| StoreError::sqlite(path, &e);
+    let mut statement = connection.prepare("SELECT id FROM runs WHERE state = 'running'").map_err(at)?;
+    let running = statement.query_map([], |row| row.get(0)).map_err(at)?;
+    for run in running {
+        let run = run.map_err(at)?;
+        if RunLock::is_held(path, run) {
+            return Err(StoreError::OldRun(run));
+        }
+    }
+    Ok(())
 }
 
 /// Turns the write-ahead log on, unless it is on. SQLite does not wait for others here by itself.

@@ -215,6 +215,8 @@ fn prepare_path(path: &Path, create: bool) -> Result<PathBuf> {
     let cant = |why: &std::io::Error| StoreError::CantOpen { path: path.to_owned(), why: why.to_string() };
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => return Err(StoreError::Directory(path.to_owned())),
+        // A pipe would be waited for without end.
+        Ok(found) if !found.is_file() => return Err(cant(&std::io::Error::other("it is not a regular file"))),
         Ok(_) => {}
         Err(e) if e.kind() == ErrorKind::NotFound && create => {
             if let Some(directory) = path.parent().filter(|d| !d.as_os_str().is_empty()) {

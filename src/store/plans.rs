@@ -11,7 +11,7 @@ use super::lanes::hashes_of;
 use super::locks::RunLock;
 use super::sql_filter::Where;
 use super::worker::Reply;
-use super::writes::ids_matching;
+use super::writes::{ids_matching, stateless};
 use super::{Store, StoreError, clock};
 use crate::domain::clock::Clock;
 use crate::domain::endpoint::is_upsert;
@@ -54,6 +54,7 @@ impl Store {
         self.read(move |connection| {
             let snapshot = connection.unchecked_transaction()?;
             let mut data = PlanData { clock: clock::read(&snapshot, now)?, ..PlanData::default() };
+            data.damaged = stateless(&snapshot)?;
             matching(&snapshot, &filter, now, &mut data)?;
             if filter.hazard_terms().next().is_some() {
                 let kept: HashSet<WriteId> = ids_matching(&snapshot, &filter, &window, now)?.into_iter().collect();

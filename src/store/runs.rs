@@ -5,11 +5,11 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::control::read_wish;
-use super::error::JobResult;
+use super::error::{JobResult, row_error};
 use super::locks::{FileId, LockState, RunLock, holder};
 use super::outcomes::outcome_in_run;
 use super::rows::save_standing;
-use super::seals::load_standing;
+use super::seals::{Stands, load_standing};
 use super::worker::Reply;
 use super::{Store, StoreError, clock, targets};
 use crate::domain::endpoint::BaseUrl;
@@ -318,6 +318,14 @@ fn recover(connection: &Connection, path: &std::path::Path, now: Timestamp) -> J
     Ok(dead)
 }
 
+/// Where a write stands; a row that can't be read is left as it is, and keeps nothing else from going on.
+fn readable(found: rusqlite::Result<Option<Stands>>) -> JobResult<Option<Stands>> {
+    match found {
+        Err(error) if row_error(&error).is_some() => Ok(None),
+        other => Ok(other?),
+    }
+}
+
 /// Gives back the claims of a run that sends nothing more. A write with an open intent may have been applied. Claims whose
 /// intent is newer than `before`, if that is given, are left. Gives how many were left.
 fn take_back(connection: &Connection, run: RunId, before: Option<Timestamp>, now: Timestamp) -> JobResult<usize> {
@@ -338,7 +346,7 @@ fn take_back(connection: &Connection, run: RunId, before: Option<Timestamp>, now
             in_flight.push(id);
             continue;
         }
-        if let Some(found) = load_standing(connection, id)?
+        if let Some(found) = readable(load_standing(connection, id))?
             && found.run == Some(run)
             && let Ok(after) = found.standing.after(Event::NoAnswer { sent_at })
         {
@@ -360,7 +368,7 @@ fn take_back(connection: &Connection, run: RunId, before: Option<Timestamp>, now
     }
     claimed.retain(|id| !in_flight.contains(id));
     for id in claimed {
-        if let Some(found) = load_standing(connection, id)?
+        if let Some(found) = readable(load_standing(connection, id))?
             && found.standing.state() == State::Replaying
             && let Ok(after) = found.standing.after(Event::Release)
         {

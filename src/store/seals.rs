@@ -64,10 +64,21 @@ pub(super) fn load_checked(connection: &Connection, id: WriteId) -> JobResult<Op
 }
 
 /// The seals of a row as they are kept: of its request, and of that with where it stands.
-type Kept = (Option<Seal>, Option<Seal>);
+pub(super) type Kept = (Option<Seal>, Option<Seal>);
+
+/// The seals of a row that was selected with [`WRITE_COLUMNS`] and both seals behind them.
+pub(super) fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
+    Ok((row.get(WRITE_COLUMN_COUNT)?, row.get(WRITE_COLUMN_COUNT + 1)?))
+}
+
+/// Whether a row is as the last change left it.
+pub(super) fn is_sound(connection: &Connection, write: &FailedWrite, kept: Kept) -> JobResult<bool> {
+    let request = request_seal(connection, write)?;
+    Ok(kept == (Some(request), Some(standing_seal(request, &write.standing, write.run))))
+}
 
 fn with_seals(row: &Row<'_>) -> rusqlite::Result<(FailedWrite, Kept)> {
-    Ok((write(row)?, (row.get(WRITE_COLUMN_COUNT)?, row.get(WRITE_COLUMN_COUNT + 1)?)))
+    Ok((write(row)?, kept(row)?))
 }
 
 pub(super) fn request_seal(connection: &Connection, write: &FailedWrite) -> JobResult<Seal> {

@@ -97,6 +97,13 @@ impl Store {
                     .prepare_cached("INSERT OR IGNORE INTO tombstones (identity, purged_at) VALUES (?, ?)")?
                     .execute((tombstone, now))?;
                 // What an answer said goes with its write.
+                connection
+                    .prepare_cached(
+                        "UPDATE runs SET stopped = 'the reason went with a write that was purged'
+                         WHERE instr(stopped, '(dlq show ' || ?1 || ')') > 0
+                           AND id IN (SELECT run_id FROM run_items WHERE write_id = ?1)",
+                    )?
+                    .execute([id])?;
                 connection.prepare_cached("UPDATE run_items SET reason = NULL WHERE write_id = ?")?.execute([id])?;
                 connection.prepare_cached("DELETE FROM writes WHERE id = ?")?.execute([id])?;
             }

@@ -5,11 +5,11 @@ use rusqlite::{Connection, OptionalExtension};
 use super::error::JobResult;
 use super::ingest::{IngestCache, Prepared, Taken, take_in};
 use super::rows::save_standing;
-use super::seals::load_standing;
+use super::seals::{Checked, load_checked, load_standing};
 use super::settle::log;
 use super::transfer::place_in_batch;
 use super::worker::Reply;
-use super::writes::{load, load_body};
+use super::writes::load_body;
 use super::{Store, StoreError};
 use crate::domain::batch::{
     BatchRule, Child, Part, SplitError, for_part, may_split, named_records, rejected_in_part, split,
@@ -51,12 +51,16 @@ impl Store {
     ) -> Reply<Vec<Child>> {
         let (operator, reason) = (operator.clone(), reason.map(str::to_owned));
         self.write_alone(move |connection| {
-            let (Some(parent), Some(found)) = (load(connection, id)?, load_standing(connection, id)?) else {
+            let (Some(checked), Some(found)) = (load_checked(connection, id)?, load_standing(connection, id)?) else {
                 return Err(StoreError::NoSuchWrite(id).into());
             };
+            let Checked { write: parent, sound, .. } = checked;
             let after = parent.standing.after(Event::Split).map_err(|why| StoreError::NotAllowed { id: id.0, why })?;
             let cant = |why| StoreError::NotSplit(id, why);
             let body = load_body(connection, id, parent.revision)?.unwrap_or_default();
+            if !sound || Sha::of(&body) != parent.body_sha256 {
+                return Err(cant(SplitError::Damaged).into());
+            }
             let (parts, of) = match which {
                 Which::All { size } => {
                     let failure = &parent.failure;
@@ -71,9 +75,10 @@ impl Store {
                     let attempts = ambiguous_attempts(connection, id)?;
                     let rejected = rejected_in_part(parent.captured_ambiguous, &attempts).map_err(cant)?;
                     let mut parts = split(&body, &rejected, 1).map_err(cant)?;
-                    let of = parts.len();
+                    let of = parts.iter().map(|part| part.count).sum();
                     parts.retain(|part| part.named);
-                    if parts.is_empty() {
+                    // An index that is not in the batch names nothing.
+                    if parts.len() != rejected.len() {
                         return Err(cant(SplitError::NoneNamed).into());
                     }
                     (parts, of)
@@ -162,19 +167,20 @@ fn touched_part(connection: &Connection, parent: WriteId) -> JobResult<Option<(W
              FROM writes w WHERE w.id = ?",
         )?
         .query_row([parent], |row| row.get(0))?;
-    Ok(missing.then(|| (parent, "has parts that were purged".to_owned())))
+    Ok(missing.then(|| (parent, "has parts that are not here (purged, or exported without them)".to_owned())))
 }
 
 /// What was answered to the attempts that may have applied a batch, since someone last said that it was not applied: the
 /// records that a partial answer rejected, or `None` for any other.
 fn ambiguous_attempts(connection: &Connection, id: WriteId) -> JobResult<Vec<Option<Vec<usize>>>> {
     let mut statement = connection.prepare_cached(
-        "SELECT a.outcome, a.rejected_records FROM attempts a JOIN writes w ON w.id = a.write_id
+        "SELECT a.outcome, a.rejected_records, a.revision = w.revision FROM attempts a JOIN writes w ON w.id = a.write_id
          WHERE a.write_id = ? AND coalesce(a.outcome, 'no_answer') IN ('partial', 'unclear', 'no_answer')
            AND a.started_at >= coalesce(w.not_applied_at, 0) ORDER BY a.n",
     )?;
     let rows = statement.query_map([id], |row| {
-        let partial = row.get::<_, Option<AttemptOutcome>>(0)? == Some(AttemptOutcome::Partial);
+        // Of another version of the body it says nothing about this one.
+        let partial = row.get::<_, Option<AttemptOutcome>>(0)? == Some(AttemptOutcome::Partial) && row.get(2)?;
         let named: Option<String> = row.get(1)?;
         Ok(partial.then(|| named.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()))
     })?;

@@ -8,15 +8,17 @@ use rusqlite::{Connection, OptionalExtension, params_from_iter};
 use super::error::{JobResult, row_error};
 use super::lanes::{LaneCache, Looking};
 use super::rows::{WRITE_COLUMNS, write};
+use super::seals::BROKEN;
 use super::sql_filter::Where;
 use super::worker::Reply;
-use super::{Store, clock, runs};
+use super::{Store, clock, runs, seals};
 use crate::domain::filter::Filter;
 use crate::domain::hazard::{Hazard, hazards};
 use crate::domain::ids::WriteId;
 use crate::domain::key::IdempotencyKey;
 use crate::domain::lane::Neighbour;
 use crate::domain::run::{Attempt, LogEntry, Operator};
+use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 use crate::domain::transfer::Parent;
 use crate::domain::write::{FailedWrite, WriteView};
@@ -234,6 +236,20 @@ impl Store {
         })
     }
 
+    /// What is wrong with a write's row, if anything; also `None` if there is no write of that ID.
+    pub fn damage(&self, id: WriteId) -> Reply<Option<String>> {
+        self.read(move |connection| match seals::load_checked(connection, id) {
+            Ok(Some(checked)) if !checked.sound => Ok(Some(BROKEN.to_owned())),
+            Ok(_) => Ok(None),
+            Err(error) => error.of_row().map_or(Err(error), |why| Ok(Some(why))),
+        })
+    }
+
+    /// Writes whose state is none: no query finds them.
+    pub fn without_state(&self) -> Reply<Vec<(WriteId, String)>> {
+        self.read(stateless)
+    }
+
     /// What identifies a batch for its parts in an export; `None` if there is no write of that ID.
     pub fn as_parent(&self, id: WriteId) -> Reply<Option<Parent>> {
         self.read(move |connection| {
@@ -273,6 +289,15 @@ impl Store {
             Ok(rows.collect::<Result<_, _>>()?)
         })
     }
+}
+
+/// Writes whose state is none, with what is wrong.
+pub(super) fn stateless(connection: &Connection) -> JobResult<Vec<(WriteId, String)>> {
+    let names = State::ALL.map(|state| format!("'{}'", state.name())).join(", ");
+    let sql = format!("SELECT id FROM writes WHERE state NOT IN ({names})");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, "its row can't be read (column state)".to_owned())))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn hazards_match(filter: &Filter, hazards: &[Hazard]) -> bool {
@@ -344,7 +369,7 @@ fn read_page(
     }
     clause.params.push(SqlValue::Integer(limit as i64));
     let sql = format!(
-        "SELECT {WRITE_COLUMNS}, {column} FROM writes w JOIN targets t ON t.id = w.target_id
+        "SELECT {WRITE_COLUMNS}, w.request_seal, w.seal, {column} FROM writes w JOIN targets t ON t.id = w.target_id
          WHERE {} ORDER BY {column} {direction}, w.id {direction} LIMIT ?",
         clause.sql
     );
@@ -358,7 +383,8 @@ fn read_page(
         let id: WriteId = row.get(0)?;
         last = Some(Cursor { value: row.get(sort_column)?, id: id.0 });
         match write(row) {
-            Ok(write) => found.writes.push(write),
+            Ok(write) if seals::is_sound(connection, &write, seals::kept(row)?)? => found.writes.push(write),
+            Ok(_) => found.damaged.push((id, BROKEN.to_owned())),
             Err(error) => match row_error(&error) {
                 Some(why) => found.damaged.push((id, why)),
                 None => return Err(error.into()),

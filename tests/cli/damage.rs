@@ -166,8 +166,9 @@ fn one_row_that_cannot_be_read_hides_no_other() {
     drop(connection);
     for args in [&["list", "--json"][..], &["export"]] {
         let ran = world.run(args);
-        assert_eq!((ran.code, ran.lines().len()), (1, 3), "{args:?}: {ran:?}");
+        assert_eq!((ran.code, ran.lines().len()), (1, 2), "{args:?}: {ran:?}");
         assert!(ran.err.contains("write 2: its row can't be read"), "{}", ran.err);
+        assert!(ran.err.contains("write 3: its row was changed on disk"), "{}", ran.err);
     }
     let ran = world.run(&["replay", "--all", "--yes", "--no-canary", "--base-url", &url]);
     assert_eq!(ran.code, 1, "{ran:?}");
@@ -175,6 +176,14 @@ fn one_row_that_cannot_be_read_hides_no_other() {
     let keys: Vec<String> = seen.lock().unwrap().iter().map(|r| r.1.clone()).collect();
     assert_eq!(keys.len(), 2, "{keys:?}");
     assert!(!keys.contains(&"key-1".to_owned()) && !keys.contains(&"key-2".to_owned()));
+    // Nothing makes it sound again by moving it, and one that no query finds is named all the same.
+    let connection = rusqlite::Connection::open(world.db()).unwrap();
+    connection
+        .execute_batch("PRAGMA ignore_check_constraints = ON; UPDATE writes SET state = 'bogus' WHERE id = 2")
+        .unwrap();
+    for args in [&["list", "--json"][..], &["export"], &["replay", "--all", "--dry-run"], &["show", "3"]] {
+        assert_eq!(world.run(args).code, 1, "{args:?}");
+    }
     let doctor = world.run(&["doctor"]);
     assert!(doctor.code == 1 && doctor.out.contains("write 3: its row was changed on disk"), "{}", doctor.out);
 }

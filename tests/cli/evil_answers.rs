@@ -225,6 +225,13 @@ fn table() -> Vec<(Answer, &'static str)> {
     add("no_answer", Answer::Hang(b"HTTP/1.1 200 OK\r\n\r\n{}".to_vec()));
     add("no_answer", Answer::Reset(b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{".to_vec()));
     add("no_answer", bytes("HTTP/1.1 100 Continue\r\n\r\n"));
+    add("no_answer", bytes("HTTP/1.1 200 OK\r\ntransfer-encoding: identity\r\n\r\n"));
+    add("no_answer", bytes("HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\n"));
+    add("partial", whole(200, "{\"data\":[{\"success\":false}]}"));
+    add("partial", whole(200, "{\"results\":{\"failed\":3}}"));
+    add("partial", whole(200, "[false]"));
+    add("unclear", whole(200, "{\"data\":false}"));
+    add("unclear", whole(200, "{\"success\":\"rejected\"}"));
     add("no_answer", bytes("garbage\r\n\r\n"));
     add("no_answer", bytes("SSH-2.0-OpenSSH_9\r\n"));
     add("no_answer", bytes("HTTP/1.1 999999 x\r\n\r\n"));
@@ -302,6 +309,26 @@ fn a_partial_answer_names_its_records_and_they_become_writes() {
     assert_eq!(writes.len(), 2);
     assert_eq!((&writes[0]["state"], &writes[1]["state"]), (&"resolved".into(), &"pending".into()));
     assert_eq!(writes[1]["body"], serde_json::json!({ "records": [{"a": 2}] }));
+}
+
+#[test]
+fn an_answer_that_counts_more_than_it_names_splits_nothing() {
+    for said in [
+        r#"{"success":true,"rejectedRecords":2,"errors":[{"index":1}]}"#,
+        r#"{"success":true,"errors":[{"index":1},{"index":7}]}"#,
+        r#"{"success":true,"errors":[{"index":1},{"message":"another"}]}"#,
+    ] {
+        let world = World::new();
+        let mut batch = order(1);
+        batch["body"] = serde_json::json!({ "records": [{"a": 1}, {"a": 2}, {"a": 3}] });
+        world.ingest(&[batch]);
+        let server = RawServer::start(vec![whole(200, said)]);
+        world.file("config.toml", "[targets.default]\nno_token = true\n");
+        world.run(&["replay", "--all", "--yes", "--base-url", &server.url]);
+        let ran = world.run(&["split", "1", "--rejected"]);
+        assert!(ran.code == 1 && ran.err.contains("does not name each"), "{said}: {ran:?}");
+        assert_eq!(world.states(), ["pending"]);
+    }
 }
 
 #[test]

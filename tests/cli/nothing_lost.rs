@@ -89,6 +89,9 @@ fn a_mistyped_or_empty_selection_is_refused() {
         (&["replay", "-"], "alone says nothing"),
         (&["replay", "-type:auth"], "give --all beside it"),
         (&["list", "type:schema", "-gold"], "-\"gold\""),
+        (&["replay", "\" \""], "nothing between the quotes"),
+        (&["replay", "message:~\"\""], "needs a text that is contained"),
+        (&["replay", "--all", "--target", "nosuch"], "knows a target nosuch"),
         (&["replay"], "say what to replay"),
         (&["discard", "-y", "--reason", "x"], "say which writes"),
         (&["discard", "", "--reason", "x"], "an empty query selects nothing"),
@@ -289,6 +292,16 @@ fn a_line_that_names_another_target_goes_nowhere_by_default() {
         let ran = world.run(args);
         assert!(ran.code == 2 && ran.err.contains("the config says that target default is at"), "{args:?} {ran:?}");
     }
+}
+
+#[test]
+fn rejects_of_other_inputs_survive_an_ingest_of_the_rejects_that_breaks_off() {
+    let world = World::new();
+    world.run_with(&["ingest"], b"broken 1\n");
+    world.file("in.txt", "broken 2\n");
+    world.file("cut.gz", &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1, 2][..]);
+    assert_eq!(world.run(&["ingest", "dlq.db-rejects.ndjson", "in.txt", "cut.gz"]).code, 1);
+    assert_eq!(raws(&world), ["broken 1", "broken 2"]);
 }
 
 // Quadratic, this took an hour.

@@ -239,7 +239,8 @@ fn the_terminal_is_given_back_after_sigterm_and_after_a_panic() {
     terminal.until("record.total");
     terminal.press("\u{1b}[24~");
     assert_eq!(terminal.end(), 101);
-    assert!(terminal.is_given_back() && !terminal.is_raw());
+    assert!(terminal.is_given_back(), "{:?}", terminal.raw());
+    assert!(!terminal.is_raw());
     assert!(terminal.raw().contains("asked for by DLQ_PANIC_KEY"));
 }
 

@@ -44,8 +44,13 @@ const SHORTEST_KNOWN: usize = 12;
 
 /// Whether a header's or setting's value is never kept.
 pub fn is_secret(name: &str) -> bool {
-    let name = name.trim().to_ascii_lowercase();
-    SECRET.contains(&name.as_str()) || SECRET_ENDS.iter().any(|end| name.ends_with(end))
+    let spelled = name.trim();
+    let name = spelled.to_ascii_lowercase();
+    SECRET.contains(&name.as_str())
+        || SECRET_ENDS.iter().any(|end| name.ends_with(end))
+        // accessToken, clientSecret
+        || ["Token", "Secret", "Password", "ApiKey"].iter().any(|end| spelled.ends_with(end))
+        || ["accesstoken", "refreshtoken", "clientsecret", "authtoken", "x-amz-signature"].contains(&name.as_str())
 }
 
 /// Blanks secrets in all that comes in.

@@ -12,7 +12,7 @@ fn line(text: &str) -> String {
 }
 
 /// Lines as clients of several languages log a failed request.
-const CORPUS: [&str; 33] = [
+const CORPUS: [&str; 46] = [
     r#"{"headers":{"AUTHORIZATION":"Bearer s3cret","X":"y"},"body":1}"#,
     r#"{"request":{"headers":{"Cookie":["s3cret=1","b"]}}}"#,
     r#"{"headers":[["x-api-key","s3cret"],["X","y"]]}"#,
@@ -42,7 +42,20 @@ const CORPUS: [&str; 33] = [
     r#"{"error_message":"Bearer s3cret0123 was refused"}"#,
     r#"{"error":"{\"headers\":{\"authorization\":\"s3cret\"}}"}"#,
     r#"{"access_token":"s3cret","client_secret":"s3cret"}"#,
+    r#"{"error_details":{"accessToken":"s3cret","clientSecret":"s3cret","authToken":"s3cret"}}"#,
+    r#"{"error_message":"sent with Bearer    s3cret0 and more"}"#,
+    r#"{"error_message":"bearer: s3cret0"}"#,
+    r#"{"error_message":"authorization=s3cret"}"#,
+    r#"{"error_message":"Authorization: Token token=\"s3cret\""}"#,
+    r#"{"error_message":"X-Auth-Token:\n s3cret"}"#,
+    r#"{"error_message":"token=s3cret&x=1"}"#,
+    r#"{"error_message":"password=s3cret"}"#,
+    r#"{"error_message":"curl -u user:s3cret https://a/b"}"#,
+    r#"{"error_message":"jwt eyJhbGciOi.eyJzdWIiOi.s3cret was refused"}"#,
+    r#"{"error_message":"GET /x?api%5Fkey=s3cret&X-Amz-Signature=s3cret"}"#,
     // Cut off.
+    r#"{"headers":[{"name":"Authorization","value":"s3cret"},{"na"#,
+    r#"{"headers":[{"value":"s3cret","name":"Authorization"},{"na"#,
     r#"{"headers":{"Authorization":"Bearer s3cret","body":{"a":"#,
     r#"{"headers":{"authorization": ["Bearer s3cret", "s3cret"], "x":"#,
     r#"{"headers":{"Authorization":"Digest username=\"u\", response=\"s3cret\"","body":{"a":"#,
@@ -84,6 +97,7 @@ fn words_are_left_alone() {
         "the token has expired",
         "x-cookies: plain, not authorization",
         "see https://docs.example.org/errors?code=422&page=2",
+        "the token: it has expired",
     ] {
         assert_eq!(scrubber().text(text), text);
     }

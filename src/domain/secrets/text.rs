@@ -49,10 +49,13 @@ fn parameter(lower: &[u8], at: usize) -> Option<(usize, usize)> {
     if !matches!(lower[at], b'?' | b'&' | b';') {
         return None;
     }
-    let name_len = lower[at + 1..].iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')).count();
-    let name = std::str::from_utf8(&lower[at + 1..at + 1 + name_len]).ok()?;
+    let name_len =
+        lower[at + 1..].iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'%')).count();
+    let name = std::str::from_utf8(&lower[at + 1..at + 1 + name_len]).ok()?.replace("%5f", "_").replace("%2d", "-");
+    let name = name.as_str();
     let value = at + 2 + name_len;
-    if lower.get(value - 1) != Some(&b'=') || !(is_secret(name) || ["sig", "signature", "auth", "key"].contains(&name))
+    if lower.get(value - 1) != Some(&b'=')
+        || !(is_secret(name) || ["sig", "auth", "key"].contains(&name) || name.ends_with("signature"))
     {
         return None;
     }
@@ -65,16 +68,35 @@ fn credential(bytes: &[u8], lower: &[u8], at: usize) -> Option<(usize, usize)> {
     if at > 0 && (inside_word(lower[at - 1]) || lower[at - 1] == b'.') {
         return None;
     }
+    if lower[at] == b'-' && at > 0 && lower[at - 1] != b' ' {
+        return None;
+    }
     let word_len = lower[at..].iter().take_while(|b| inside_word(**b)).count();
     let word = std::str::from_utf8(&lower[at..at + word_len]).ok().filter(|word| !word.is_empty())?;
     let after = at + word_len;
-    if is_header(word) && lower.get(after) == Some(&b':') {
-        let value = after + 1 + lower[after + 1..].iter().take_while(|b| **b == b' ').count();
+    // A JSON web token.
+    if word.starts_with("eyj") {
+        let len = token_len(&bytes[at..]);
+        return (memchr::memchr_iter(b'.', &bytes[at..at + len]).count() >= 2).then_some((at, at + len));
+    }
+    // `token=…`: a setting, not a word of a sentence.
+    if is_secret(word) && !is_header(word) && lower.get(after) == Some(&b'=') {
+        let len = lower[after + 1..].iter().take_while(|b| !b"&;,# \"'<>\\\r\n\t".contains(b)).count();
+        let value = &bytes[after + 1..after + 1 + len];
+        return (len > 0 && value != REMOVED.as_bytes()).then_some((after + 1, after + 1 + len));
+    }
+    // `-u user:password`, as curl takes it.
+    if (word == "-u" || word == "--user") && lower.get(after) == Some(&b' ') {
+        let len = lower[after + 1..].iter().take_while(|b| !b" \"'\\\r\n\t".contains(b)).count();
+        return lower[after + 1..after + 1 + len].contains(&b':').then_some((after + 1, after + 1 + len));
+    }
+    if is_header(word) && matches!(lower.get(after), Some(b':' | b'=')) {
+        let value = after + 1 + lower[after + 1..].iter().take_while(|b| b.is_ascii_whitespace()).count();
         let end = header_end(bytes, lower, value);
         return (end > value && &bytes[value..end] != REMOVED.as_bytes()).then_some((value, end));
     }
-    if SCHEMES.contains(&word) && lower.get(after) == Some(&b' ') {
-        let value = after + 1;
+    if SCHEMES.contains(&word) && matches!(lower.get(after), Some(b' ' | b':')) {
+        let value = after + lower[after..].iter().take_while(|b| matches!(b, b' ' | b':')).count();
         let token = &bytes[value..value + token_len(&bytes[value..])];
         let digest = word == "digest" && lower[value..].starts_with(b"username=");
         let end = if digest { line_end(bytes, value) } else { value + token.len() };
@@ -88,7 +110,10 @@ fn header_end(bytes: &[u8], lower: &[u8], value: usize) -> usize {
     let scheme = lower[value..].iter().take_while(|b| inside_word(**b)).count();
     let known = std::str::from_utf8(&lower[value..value + scheme]).is_ok_and(|s| SCHEMES.contains(&s) && s != "digest");
     if known && lower.get(value + scheme) == Some(&b' ') {
-        return value + scheme + 1 + token_len(&bytes[value + scheme + 1..]);
+        let from = value + scheme + lower[value + scheme..].iter().take_while(|b| **b == b' ').count();
+        let end = from + token_len(&bytes[from..]);
+        // `Token token="…"`: settings in quotes, to the end of the line.
+        return if bytes.get(end) == Some(&b'"') { line_end(bytes, end) } else { end };
     }
     line_end(bytes, value)
 }
@@ -131,7 +156,13 @@ fn blanked(bytes: &[u8], is_name: &dyn Fn(&str, Option<u8>) -> bool) -> Vec<u8> 
             at += 1;
             continue;
         };
-        let value = skip_separator(bytes, end);
+        let mut value = skip_separator(bytes, end);
+        // {"name": "Authorization", "value": "…"}: the value has a name of its own, after it or before.
+        if lower[value..].starts_with(b"value") {
+            value = skip_separator(bytes, value + lower[value..].iter().take_while(|b| inside_word(**b)).count());
+        } else {
+            blank_value_before(&mut out, &lower[..at]);
+        }
         out.extend_from_slice(&bytes[at..value]);
         at = value;
         if value > end {
@@ -143,6 +174,17 @@ fn blanked(bytes: &[u8], is_name: &dyn Fn(&str, Option<u8>) -> bool) -> Vec<u8> 
         }
     }
     out
+}
+
+/// `{"value": "…", "name": "` has just been copied, and a secret name follows.
+fn blank_value_before(out: &mut Vec<u8>, before: &[u8]) {
+    let is_named =
+        [&b"\"name\":\""[..], b"\"name\": \"", b"\"key\":\"", b"\"key\": \""].iter().any(|n| before.ends_with(n));
+    let Some(value) = memchr::memmem::rfind(out, b"\"value\":").filter(|_| is_named) else { return };
+    let from = value + b"\"value\":".len();
+    let Some(open) = out[from..].iter().position(|b| *b == b'"').map(|n| from + n + 1) else { return };
+    let end = (open..out.len()).find(|&n| out[n] == b'"' && out[n - 1] != b'\\').unwrap_or(out.len());
+    out.splice(open..end, REMOVED.bytes());
 }
 
 fn inside_word(b: u8) -> bool {

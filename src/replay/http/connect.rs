@@ -21,6 +21,8 @@ use crate::replay::transport::{Lost, Phase};
 
 /// How long a connection is kept without a request.
 const IDLE: Duration = Duration::from_secs(15);
+/// How long a kept connection may take to be ready for the next request.
+const READY: Duration = Duration::from_millis(100);
 /// When an address has not answered for so long, the next one is tried beside it.
 const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 
@@ -74,7 +76,8 @@ impl Connector {
     /// One that is open already, or a new one.
     pub(super) async fn connection(&self, url: &Url) -> Result<Connection, Lost> {
         while let Some(mut connection) = self.take_idle() {
-            if connection.sender.ready().await.is_ok() {
+            // One whose last request was answered before all of it was read may never be.
+            if matches!(timeout(READY, connection.sender.ready()).await, Ok(Ok(()))) {
                 connection.reused = true;
                 return Ok(connection);
             }

@@ -180,9 +180,13 @@ async fn read(response: Response<Incoming>, until: Instant) -> Answer {
                 answer.body.extend_from_slice(&chunk);
             }
             Ok(None) => {
-                let says_its_length = parts.headers.contains_key(CONTENT_LENGTH)
-                    || parts.headers.contains_key(TRANSFER_ENCODING)
-                    || answer.status == 204;
+                let says_its_length = match parts.headers.get(TRANSFER_ENCODING) {
+                    // In any other encoding than chunks, only the end of the connection ends it.
+                    Some(encoding) => {
+                        encoding.to_str().is_ok_and(|e| e.trim().to_ascii_lowercase().ends_with("chunked"))
+                    }
+                    None => parts.headers.contains_key(CONTENT_LENGTH) || answer.status == 204,
+                };
                 if says_its_length || !parts.status.is_success() || is_evidently_whole(&answer.body) {
                     answer.extent = Extent::Whole;
                 }

@@ -67,6 +67,9 @@ fn certificate(error: &CertificateError, host: &str) -> String {
         CertificateError::UnknownIssuer => {
             format!("the certificate of {host} is from an authority that this machine does not trust")
         }
+        CertificateError::Other(why) => {
+            format!("the certificate of {host} is not one that a server may show: is it self-signed? ({why})")
+        }
         CertificateError::Revoked => format!("the certificate of {host} was revoked"),
         other => format!("the certificate of {host} is not valid ({other:?})"),
     }
