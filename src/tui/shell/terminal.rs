@@ -1,7 +1,8 @@
 //! The terminal's modes: entered, and always left again, also when something panics.
 
 use std::io::{self, Stdout, Write};
-use std::sync::Once;
+use std::sync::{Mutex, Once, PoisonError};
+use std::time::Duration;
 
 use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
 use crossterm::terminal::{
@@ -11,6 +12,12 @@ use crossterm::{cursor, execute};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::buffer::Buffer;
+
+/// Held while the screen is drawn: a panic of another thread waits for it, and then nothing is drawn any more.
+static DRAWING: Mutex<()> = Mutex::new(());
+/// How often that is tried, and how long it waits between: the panic may be that of the drawing itself.
+const TRIES: u32 = 50;
+const BETWEEN: Duration = Duration::from_millis(2);
 
 /// The screen, for as long as it is ours.
 pub(super) struct Screen {
@@ -33,6 +40,7 @@ impl Screen {
 
     /// Draws.
     pub(super) fn draw(&mut self, draw: impl FnOnce(&mut Buffer)) -> io::Result<()> {
+        let _drawing = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
         self.terminal.draw(|frame| draw(frame.buffer_mut()))?;
         Ok(())
     }
@@ -95,6 +103,13 @@ fn restore_on_panic() {
     ONCE.call_once(|| {
         let tell = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
+            let _drawing = (0..TRIES).find_map(|_| {
+                let held = DRAWING.try_lock().ok();
+                if held.is_none() {
+                    std::thread::sleep(BETWEEN);
+                }
+                held
+            });
             give_back();
             tell(panic);
             std::process::exit(101);
