@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::domain::filter::Filter;
 use crate::domain::ids::WriteId;
+use crate::domain::reason::Damage;
 use crate::domain::time::Timestamp;
 use crate::render::export::{Beside, export};
 use crate::store::{LaneCache, Order, PageRequest, Sort, Store, StoreError};
@@ -33,7 +34,7 @@ pub enum ExportError {
     #[error("{}; they were left out, the other {count} writes were exported (see dlq doctor)", named(damaged))]
     Damaged {
         /// Those writes, with what is wrong.
-        damaged: Vec<(WriteId, String)>,
+        damaged: Vec<(WriteId, Damage)>,
         /// How many others were written.
         count: u64,
     },
@@ -46,7 +47,7 @@ pub enum ExportError {
 }
 
 /// The first of some damaged writes, with what is wrong.
-fn named(damaged: &[(WriteId, String)]) -> String {
+fn named(damaged: &[(WriteId, Damage)]) -> String {
     damaged.iter().take(20).map(|(id, why)| format!("write {id}: {why}")).collect::<Vec<_>>().join("; ")
 }
 
@@ -100,6 +101,7 @@ pub fn to_writer(
         for view in &page.writes {
             let id = view.write.id;
             let mut beside = Beside {
+                captured_failure: store.captured(id).wait()?,
                 evidence: if view.body.is_none() { store.evidence(id).wait()? } else { None },
                 captured: match view.write.revision {
                     0 => None,

@@ -2,11 +2,14 @@
 
 use super::binding::Binding;
 use super::fields::{filled, time};
+use crate::domain::evidence::CapturedFailure;
+use crate::domain::failure_type::FailureType;
 use crate::domain::identity::Sha;
 use crate::domain::json::{Node, Number, Value};
 use crate::domain::key::IdempotencyKey;
 use crate::domain::state::{Place, Resolution, State, Waiting};
 use crate::domain::transfer::{Exported, Parent};
+use crate::domain::write::Failure;
 
 /// What an export says of a write; `None` for any other line, or where exports are not trusted.
 pub(super) fn exported(node: &Node<'_>, binding: &Binding) -> Result<Option<Exported>, String> {
@@ -20,8 +23,27 @@ pub(super) fn exported(node: &Node<'_>, binding: &Binding) -> Result<Option<Expo
         parts: whole_number(node, "parts")?,
         parent: node.get_present("parent").map(parent).transpose().map_err(|e| format!("parent.{e}"))?,
         last_attempt: node.get_present("last_attempt").map(|attempt| attempt.raw_text().to_owned()),
+        captured: captured(node).map_err(|e| format!("captured.{e}"))?,
         by,
     }))
+}
+
+/// The failure that the write came in with, where the line's own is a later answer's.
+fn captured(node: &Node<'_>) -> Result<CapturedFailure, String> {
+    let Some(found) = node.get_present("captured") else { return Ok(CapturedFailure::Current) };
+    if found.text().as_deref() == Some("lost") {
+        return Ok(CapturedFailure::Lost);
+    }
+    let name = filled(found, "failure_type")?.unwrap_or_default();
+    let status = whole_number(found, "status")?.map(u16::try_from).transpose();
+    Ok(CapturedFailure::Earlier(Box::new(Failure {
+        failure_type: FailureType::parse(&name).ok_or_else(|| format!("failure_type: {name:?} is none"))?,
+        status: status.map_err(|_| "status: is no HTTP status")?,
+        code: filled(found, "error_code")?,
+        message: filled(found, "error_message")?,
+        details: filled(found, "error_details")?,
+        correlation_id: filled(found, "correlation_id")?,
+    })))
 }
 
 fn place(node: &Node<'_>) -> Result<Place, String> {

@@ -112,6 +112,8 @@ pub(super) enum Command {
     Export(Export),
     /// Copy the file, also while it is in use
     Backup(Backup),
+    /// Bring a file of an older dlq up to date, as any command does that may write it
+    Upgrade(Upgrade),
     /// Check the file, the config, the token and the way to the target
     Doctor(Doctor),
     /// Print the stable key of each JSON text on stdin, one a line
@@ -180,6 +182,9 @@ pub(super) struct Show {
     /// The writes' IDs
     #[arg(value_name = "ID", required = true)]
     pub(super) ids: Vec<i64>,
+    /// Show the answer to each attempt as it came; with --json as `history`, the captured failure among them
+    #[arg(long)]
+    pub(super) attempts: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -401,6 +406,13 @@ pub(super) struct Backup {
     /// The copy; must not exist
     #[arg(value_name = "FILE")]
     pub(super) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Upgrade {
+    /// Copy the file as it is to this one first
+    #[arg(long, value_name = "FILE")]
+    pub(super) backup: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -14,6 +14,7 @@ use crate::domain::time::Timestamp;
 use crate::render::count::{thousands, writes};
 use crate::render::table::{Column, table};
 use crate::replay::ExitCode;
+use crate::store::By;
 
 pub(super) fn target(context: &Context, args: &Target) -> anyhow::Result<ExitCode> {
     match args {
@@ -27,7 +28,8 @@ pub(super) fn target(context: &Context, args: &Target) -> anyhow::Result<ExitCod
                 return Err(Usage(hint).into());
             }
             let store = context.change()?;
-            store.rebind_target(name, base, &context.operator, reason, Timestamp::now()).wait()?;
+            let by = By::new(&context.operator, Timestamp::now()).because(Some(reason));
+            store.rebind_target(name, base, by).wait()?;
             if !context.global.quiet && !context.global.json {
                 let mut out = Out::new();
                 out.line(&format!("target {name} is bound to {base}"))?;

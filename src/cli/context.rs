@@ -18,7 +18,7 @@ use crate::domain::target::{TargetSettings, TokenSource};
 use crate::query;
 use crate::render::style::Palette;
 use crate::replay::{ExitCode, base_url};
-use crate::store::{OpenOptions, Store};
+use crate::store::{OpenOptions, Store, Upgrading};
 
 /// A wrong command line: exit 2.
 #[derive(Debug, thiserror::Error)]
@@ -89,9 +89,19 @@ impl Context {
         self.open(OpenOptions { create: true, ..OpenOptions::default() })
     }
 
-    fn open(&self, mut options: OpenOptions) -> anyhow::Result<Store> {
-        options.busy_timeout = self.config.busy_timeout.unwrap_or(options.busy_timeout);
-        Ok(Store::open(&self.db()?, options)?)
+    fn open(&self, options: OpenOptions) -> anyhow::Result<Store> {
+        Ok(Store::open(&self.db()?, self.options(options))?)
+    }
+
+    /// With what the config and the command line say.
+    pub(super) fn options(&self, options: OpenOptions) -> OpenOptions {
+        let busy_timeout = self.config.busy_timeout.unwrap_or(options.busy_timeout);
+        OpenOptions { busy_timeout, told: self.tells_upgrades(), ..options }
+    }
+
+    /// What says on stderr that a file of an older version is brought up to date, unless `-q` wants none of it.
+    pub(super) fn tells_upgrades(&self) -> Option<fn(Upgrading)> {
+        (!self.global.quiet).then_some(super::upgrade::tell)
     }
 
     /// The query's filter; of one target if `--target` names it.

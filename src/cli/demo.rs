@@ -14,26 +14,28 @@ use tokio_util::sync::CancellationToken;
 
 use self::client::{Client, Sent};
 use super::args::Demo;
-use super::context::{Context, Usage};
+use super::context::{Context, Usage, wait_for};
 use super::look::group_table;
 use super::telling::Telling;
 use super::ui;
 use crate::capture::{Binding, DEFAULT_TARGET, IngestOptions, ingest};
+use crate::domain::action::Settling;
 use crate::domain::endpoint::BaseUrl;
+use crate::domain::evidence::CapturedFailure;
 use crate::domain::failure_type::FailureType;
 use crate::domain::filter::{Filter, Test};
-use crate::domain::ids::WriteId;
 use crate::domain::outcome::Outcome;
 use crate::domain::secrets::Scrubber;
-use crate::domain::state::{Event, State};
+use crate::domain::selection::Selection;
+use crate::domain::state::State;
 use crate::domain::target::TargetSettings;
 use crate::domain::time::Timestamp;
 use crate::render::count::outcomes;
-use crate::render::detail;
 use crate::render::style::Palette;
-use crate::replay::{ExitCode, PaceSettings, PlanTerms, Report, RunOptions, build_plan};
+use crate::render::{detail, words};
+use crate::replay::{ExitCode, Launch, PaceSettings, Report, RunTerms, SendOptions, prepare};
 use crate::sandbox::{Sandbox, Settings};
-use crate::store::{OpenOptions, Store};
+use crate::store::{By, OpenOptions, Store};
 
 /// A line on stdout, for as long as someone reads it.
 macro_rules! say {
@@ -119,7 +121,7 @@ impl Story<'_> {
         std::fs::write(&file, lines.join("\n") + "\n")?;
         self.command("dlq ingest failures.ndjson");
         let base: BaseUrl = BaseUrl::parse(&self.sandbox.base_url())?;
-        self.store.bind_target(DEFAULT_TARGET, &base, &self.context.operator, Timestamp::now()).wait()?;
+        self.store.bind_target(DEFAULT_TARGET, &base, By::new(&self.context.operator, Timestamp::now())).wait()?;
         let options = IngestOptions {
             inputs: vec![file],
             rejects: directory.join("rejects.ndjson"),
@@ -151,8 +153,14 @@ impl Story<'_> {
         let now = Timestamp::now();
         let view = self.store.write_view(id, self.context.config.windows(), now).wait()?;
         let view = view.ok_or_else(|| anyhow::anyhow!("write {id} is gone"))?;
-        let subject =
-            detail::Subject { view: &view, attempts: &[], neighbours: &[], evidence: None, window: settings().window };
+        let subject = detail::Subject {
+            view: &view,
+            attempts: &[],
+            neighbours: &[],
+            evidence: None,
+            window: settings().window,
+            captured: &CapturedFailure::Current,
+        };
         let page = detail::page(&subject, now, self.paint);
         let cause: String = page.lines().skip(2).take_while(|l| !l.is_empty()).map(|l| format!("{l}\n")).collect();
         say!("{}", indent(&cause));
@@ -205,7 +213,10 @@ impl Story<'_> {
         let bad = Filter::default().and(Test::Type(vec![FailureType::BadData])).and(Test::State(State::OPEN.to_vec()));
         let now = Timestamp::now();
         let ids = self.store.matching_ids(&bad, self.context.config.windows(), now).wait()?;
-        let settled = self.store.settle(ids, Event::Discard, &self.context.operator, Some(reason), now).wait()?;
+        let settled = self
+            .store
+            .settle(ids, Settling::Discard, By::new(&self.context.operator, now).because(Some(reason)))
+            .wait()?;
         say!("   {} writes discarded", settled.done.len());
         let world = self.sandbox.world();
         let mut keys: Vec<&str> = world.ledger.applied.iter().map(|a| a.key.as_str()).collect();
@@ -234,40 +245,30 @@ impl Story<'_> {
     fn replay(&self, types: &[FailureType]) -> anyhow::Result<Report> {
         let filter = Filter::default().and(Test::Type(types.to_vec()));
         let now = Timestamp::now();
-        let target = settings();
         let data = self.store.plan_data(&filter, None, self.context.config.windows(), now).wait()?;
-        let last_id = data.last_id.unwrap_or(WriteId(0));
-        let length = Duration::ZERO;
-        let terms = PlanTerms { allowed: &[], window: target.window, new_key: false, length, clock: data.clock };
-        let plan = build_plan(data.candidates, &data.mates, &terms);
-        let options = RunOptions {
-            target,
-            base_url: BaseUrl::parse(&self.sandbox.base_url())?,
+        let options = SendOptions {
+            target: settings(),
+            base_url: Some(BaseUrl::parse(&self.sandbox.base_url())?),
+            pace: PaceSettings::default(),
             allowed: Vec::new(),
-            pace: PaceSettings { rate: None, concurrency: 8 },
-            canaries: 1,
-            max_attempts: 5,
-            max_failures: 20,
             new_key: false,
-            alongside: false,
-            operator: self.context.operator.clone(),
-            reason: Some("the demo".to_owned()),
-            query: types.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
-            filter,
-            last_id,
-            scrubber: Scrubber::default(),
         };
+        let prepared = wait_for(prepare(&self.store, data, options, now))??;
+        let names: Vec<&str> = types.iter().map(|failure_type| failure_type.name()).collect();
+        let selection = Selection::of_words(&format!("type:{}", names.join(",")));
+        let terms = RunTerms { reason: Some("the demo".to_owned()), ..RunTerms::new(selection, filter) };
         let stop = CancellationToken::new();
         let telling = Telling {
             store: Arc::clone(&self.store),
             json: false,
             verbose: false,
             quiet: true,
-            total: plan.send.len() as u64,
+            total: prepared.plan.send.len() as u64,
             stop: stop.clone(),
         };
-        let token = Settings::default().token;
-        let (report, _) = super::driving::drive(Arc::clone(&self.store), options, plan, Some(&token), telling, &stop)?;
+        let (operator, token) = (self.context.operator.clone(), Some(Settings::default().token));
+        let launch = Launch { prepared, terms, operator, token };
+        let (report, _) = super::driving::drive(Arc::clone(&self.store), launch, telling, &stop)?;
         Ok(report)
     }
 }
@@ -292,7 +293,7 @@ fn indent(text: &str) -> String {
 
 fn tell(report: &Report) {
     say!("   Run {}: {}.", report.run, outcomes(&report.tally));
-    if let Some(stopped) = &report.stopped {
+    if let Some(stopped) = words::stops(&report.stopped) {
         say!("   Stopped: {stopped}.");
     }
 }

@@ -14,7 +14,7 @@ use crate::domain::time::Timestamp;
 use crate::render::count::writes;
 use crate::render::json;
 use crate::replay::ExitCode;
-use crate::store::{Finding, Severity, Store, surroundings};
+use crate::store::{By, Finding, Severity, Store, surroundings};
 
 pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(reason) = args.reason.as_deref().filter(|_| args.reset_clock) {
@@ -29,6 +29,9 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let store = match context.look() {
         Ok(store) => {
             findings.extend(store.check().wait()?);
+            if context.global.verbose {
+                findings.extend(store.writer_settings());
+            }
             Some(store)
         }
         Err(error) => {
@@ -75,7 +78,8 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 fn reset_clock(context: &Context, reason: &str) -> anyhow::Result<ExitCode> {
-    let expired = context.change()?.reset_clock(&context.operator, reason, Timestamp::now()).wait()?;
+    let expired =
+        context.change()?.reset_clock(By::new(&context.operator, Timestamp::now()).because(Some(reason))).wait()?;
     let mut out = Out::new();
     if context.global.json {
         out.line(&serde_json::json!({ "reset_clock": true, "expired": expired }).to_string())?;

@@ -11,15 +11,15 @@ use tokio_util::sync::CancellationToken;
 use super::output::{end_soon, note};
 use super::telling::{Telling, Told, stop_signal};
 use crate::domain::ids::RunId;
-use crate::domain::plan::Plan;
 use crate::domain::run::RunState;
+use crate::domain::stop::{Stop, Stops};
 use crate::domain::time::Timestamp;
-use crate::replay::{ExitCode, HttpTransport, Replay, Report, RunOptions};
+use crate::replay::{ExitCode, Launch, LaunchError, Report};
 use crate::store::{Store, StoreError};
 
 /// What the run says to the thread that waits for it.
 enum News {
-    Ended(Box<Result<Report, StoreError>>),
+    Ended(Box<Result<Report, LaunchError>>),
     /// Something panicked; `fatal` if it was the runtime itself, which goes no further.
     Panicked {
         what: String,
@@ -33,13 +33,10 @@ const ORDERLY: Duration = Duration::from_secs(5);
 /// Runs a plan to its end and tells it; Ctrl-C is heeded.
 pub(super) fn drive(
     store: Arc<Store>,
-    options: RunOptions,
-    plan: Plan,
-    token: Option<&str>,
+    launch: Launch,
     telling: Telling,
     stop: &CancellationToken,
 ) -> anyhow::Result<(Report, Told)> {
-    let transport = HttpTransport::new(&options.target, token)?;
     let signals = Signals::heed(stop.clone())?;
     let (events, receiver) = tokio::sync::mpsc::unbounded_channel();
     let teller = std::thread::spawn(move || telling.run(receiver));
@@ -60,7 +57,7 @@ pub(super) fn drive(
     let (begun, kept, abort, stopping) = (Arc::clone(&run), Arc::clone(&store), signals.abort.clone(), stop.clone());
     // On a worker rather than here, so that no thread has to wake another for each answer.
     runtime.spawn(async move {
-        let result = match Replay::begin(store, transport, options, plan, events, stopping, abort).await {
+        let result = match launch.begin(store, events, stopping, abort).await {
             Ok(replay) => {
                 let _ = begun.set(replay.id());
                 Ok(replay.run().await)
@@ -81,7 +78,7 @@ pub(super) fn drive(
                 }
             }
         }
-        Err(_) => Err(StoreError::Gone),
+        Err(_) => Err(StoreError::Gone.into()),
     };
     let _ = std::panic::take_hook();
     signals.run_is_over(result.as_ref().map_or(ExitCode::Error, Report::exit_code));
@@ -94,7 +91,7 @@ pub(super) fn drive(
 /// Ends a run whose engine is dead: what it had in hand goes back, and what was in flight is unknown.
 fn ended_by_fault(store: &Store, run: Option<RunId>, what: &str) -> anyhow::Error {
     let Some(run) = run else { return anyhow!("a fault inside dlq ended the run before it began: {what}") };
-    let stopped = Some(format!("a fault inside dlq: {what}"));
+    let stopped = Stops(vec![Stop::Fault { what: what.to_owned() }]);
     match store.end_run(run, RunState::Stopped, stopped, 0, Timestamp::now()).wait() {
         Ok(()) => anyhow!(
             "a fault inside dlq ended run {run}: {what}. What was in flight is unknown, nothing else was sent; once the cause \

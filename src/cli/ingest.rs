@@ -15,6 +15,7 @@ use crate::domain::endpoint::{ASSUMED_PATH, EndpointPath};
 use crate::domain::time::Timestamp;
 use crate::render::count::thousands;
 use crate::replay::ExitCode;
+use crate::store::By;
 
 pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
     for file in args.files.iter().filter(|file| *file != "-") {
@@ -43,7 +44,7 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
         }
     }
     if let Some(base) = asked {
-        store.bind_target(context.target_name(), base, &context.operator, now).wait()?;
+        store.bind_target(context.target_name(), base, By::new(&context.operator, now)).wait()?;
     }
     let options = IngestOptions {
         inputs: args.files,
@@ -92,7 +93,7 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
     // Targets that the lines named, and whose URL the config knows: this was their first use.
     for target in store.targets().wait()?.into_iter().filter(|t| t.base_url.is_none()) {
         if let Some(base) = context.config.target(&target.name).base_url {
-            store.bind_target(&target.name, &base, &context.operator, now).wait()?;
+            store.bind_target(&target.name, &base, By::new(&context.operator, now)).wait()?;
         }
     }
     tell(context, &summary)?;

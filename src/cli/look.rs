@@ -5,17 +5,19 @@ use std::io::{IsTerminal as _, stdout};
 use super::args::{By, Format, History, List, Show, Stats};
 use super::context::Context;
 use super::output::{Out, note};
+use crate::domain::attempt::Attempt;
 use crate::domain::escape::terminal;
 use crate::domain::filter::{Filter, Test};
 use crate::domain::group::Group;
 use crate::domain::hazard::Hazard;
 use crate::domain::ids::WriteId;
+use crate::domain::reason::Damage;
 use crate::domain::state::State;
 use crate::domain::time::{Timestamp, brief_length};
 use crate::domain::write::WriteView;
 use crate::render::count::{thousands, writes};
 use crate::render::table::{Column, table};
-use crate::render::{csv, detail, json};
+use crate::render::{csv, detail, json, words};
 use crate::replay::ExitCode;
 use crate::store::{Count, CountBy, HistoryEntry, LaneCache, PageRequest, Store};
 
@@ -74,7 +76,7 @@ fn each_write(
     limit: usize,
     bodies: bool,
     mut one: impl FnMut(WriteView, bool) -> std::io::Result<()>,
-) -> anyhow::Result<Vec<(WriteId, String)>> {
+) -> anyhow::Result<Vec<(WriteId, Damage)>> {
     let now = Timestamp::now();
     let (mut given, mut cursor) = (0, None);
     let (mut damaged, lanes) = (Vec::new(), LaneCache::default());
@@ -107,10 +109,10 @@ fn each_write(
 }
 
 /// An error that names the writes that can't be read; all others are printed by then.
-pub(super) fn refuse_damaged(damaged: &[(WriteId, String)]) -> anyhow::Result<()> {
+pub(super) fn refuse_damaged(damaged: &[(WriteId, Damage)]) -> anyhow::Result<()> {
     let Some(((last, why), others)) = damaged.split_last() else { return Ok(()) };
     for (id, why) in others.iter().take(20) {
-        note(&format!("write {id}: {}", terminal(why)));
+        note(&format!("write {id}: {why}"));
     }
     anyhow::bail!("write {last}: {why}; see dlq doctor")
 }
@@ -208,21 +210,15 @@ pub(super) fn show(context: &Context, args: &Show) -> anyhow::Result<ExitCode> {
             missing.push(id.to_string());
             continue;
         };
+        let captured = store.captured(id).wait()?;
+        let attempts = attempts(&store, id)?;
         if context.global.json {
-            out.line(&json::write(&view))?;
+            out.line(&json::shown(&view, &captured, args.attempts.then_some(&attempts)))?;
             continue;
         }
         if n > 0 {
             out.line("")?;
         }
-        let history = store.history(id).wait()?;
-        let attempts: Vec<_> = history
-            .into_iter()
-            .filter_map(|entry| match entry {
-                HistoryEntry::Attempt(attempt) => Some(attempt),
-                HistoryEntry::Action(_) => None,
-            })
-            .collect();
         let evidence = if view.body.is_none() { store.evidence(id).wait()? } else { None };
         let window = context.config.target(&view.write.target).window;
         let neighbours = store.lane_mates(id).wait()?;
@@ -232,8 +228,13 @@ pub(super) fn show(context: &Context, args: &Show) -> anyhow::Result<ExitCode> {
             neighbours: &neighbours,
             evidence: evidence.as_deref(),
             window,
+            captured: &captured,
         };
-        out.text(&detail::page(&subject, now, context.palette(&stdout())))?;
+        let paint = context.palette(&stdout());
+        out.text(&detail::page(&subject, now, paint))?;
+        if args.attempts {
+            out.text(&detail::answers(&subject, paint))?;
+        }
     }
     out.flush()?;
     let mut damaged = Vec::new();
@@ -246,6 +247,15 @@ pub(super) fn show(context: &Context, args: &Show) -> anyhow::Result<ExitCode> {
     } else {
         anyhow::bail!("there is no write {} in {} (purged, or never there)", missing.join(", "), store.path().display())
     }
+}
+
+fn attempts(store: &Store, id: WriteId) -> anyhow::Result<Vec<Attempt>> {
+    let history = store.history(id).wait()?;
+    let attempts = history.into_iter().filter_map(|entry| match entry {
+        HistoryEntry::Attempt(attempt) => Some(attempt),
+        HistoryEntry::Action(_) => None,
+    });
+    Ok(attempts.collect())
 }
 
 pub(super) fn groups(context: &Context) -> anyhow::Result<ExitCode> {
@@ -356,10 +366,17 @@ pub(super) fn stats(context: &Context, args: &Stats) -> anyhow::Result<ExitCode>
 pub(super) fn history(context: &Context, args: &History) -> anyhow::Result<ExitCode> {
     let store = context.look()?;
     let id = WriteId(args.id);
-    if store.state_of(id).wait()?.is_none() {
+    let Some(view) = store.write_view(id, context.config.windows(), Timestamp::now()).wait()? else {
         anyhow::bail!("there is no write {id} in {} (purged, or never there)", store.path().display());
-    }
+    };
+    let captured = store.captured(id).wait()?;
     let mut out = Out::new();
+    let first = if context.global.json {
+        json::attempt_zero(&view.write, &captured)
+    } else {
+        Some(terminal(&detail::captured_line(&view.write, &captured)).into_owned())
+    };
+    first.map_or(Ok(()), |line| out.line(&line))?;
     let entries = store.history(id).wait()?;
     for entry in &entries {
         let line = match (entry, context.global.json) {
@@ -369,7 +386,8 @@ pub(super) fn history(context: &Context, args: &History) -> anyhow::Result<ExitC
             (HistoryEntry::Action(action), false) => {
                 let reason = action.reason.as_deref().map(|r| format!(" ({r})")).unwrap_or_default();
                 let who = format!("{} on {}", action.operator.name, action.operator.host);
-                let text = format!("{}  {} by {who}: {}{reason}", action.at.to_human(), action.action, action.detail);
+                let (name, detail) = (action.action.name(), words::action(&action.action));
+                let text = format!("{}  {name} by {who}: {detail}{reason}", action.at.to_human());
                 terminal(&text).into_owned()
             }
         };

@@ -17,6 +17,7 @@ mod settle;
 mod split;
 mod telling;
 mod ui;
+mod upgrade;
 mod values;
 
 use std::io::IsTerminal as _;
@@ -90,6 +91,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Target(args) => care::target(&context, &args),
         Command::Export(args) => care::export(&context, &args),
         Command::Backup(args) => care::backup(&context, &args),
+        Command::Upgrade(args) => upgrade::run(&context, &args),
         Command::Doctor(args) => doctor::run(&context, &args),
         Command::Key => care::key(&context),
         Command::Demo(args) => demo::run(&context, &args),

@@ -20,20 +20,22 @@ use crate::domain::ids::RunId;
 use crate::domain::key::KeyWindows;
 use crate::domain::outcome::{Outcome, Tally};
 use crate::domain::plan::{Plan, PlannedWrite};
-use crate::domain::secrets::Scrubber;
+use crate::domain::reason::Data;
+use crate::domain::selection::Selection;
+use crate::domain::stop::Stops;
 use crate::domain::target::TargetSettings;
 use crate::domain::time::Timestamp;
 use crate::render::count::{outcomes, thousands, writes};
 use crate::render::json::{self, ReplayLine};
-use crate::render::windows;
-use crate::replay::{ExitCode, MaybeCached, PaceSettings, Prepared, Report, RunOptions, SendOptions, prepare};
+use crate::render::{windows, words};
+use crate::replay::{ExitCode, Launch, MaybeCached, PaceSettings, Report, RunTerms, SendOptions, prepare};
 use crate::store::{PlanData, RestOfRun, Store};
 
 /// What was selected, before the plan is made.
 struct Selected {
     data: PlanData,
     filter: Filter,
-    query: String,
+    selection: Selection,
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
@@ -46,7 +48,7 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let ids = ids(&args.id)?;
     let store = context.change()?;
     let now = Timestamp::now();
-    let Selected { data, filter, query } = match args.continues {
+    let Selected { data, filter, selection } = match args.continues {
         Some(run) => rest_of(context, &store, RunId(run), args.limit)?,
         None => select(context, &store, args, &ids, now)?,
     };
@@ -64,18 +66,17 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         new_key: args.new_key,
     };
     let prepared = wait_for(prepare(&store, data, sending, now))??;
-    let (page, count) = (prepared.page(now), prepared.count() as u64);
-    let Prepared { options, plan, damaged, base_url: base, last_id, .. } = prepared;
-    let SendOptions { target, pace, allowed, new_key, .. } = options;
+    let (page, count, damaged) = (prepared.page(now), prepared.count() as u64, prepared.damaged.clone());
     if args.dry_run {
-        let code = dry_run(context, &store, &page, &plan, args)?;
+        let code = dry_run(context, &store, &page, &prepared.plan, args)?;
         return refuse_damaged(&damaged).map(|()| code);
     }
     if empty {
         let code = nothing_to_do(context, args)?;
         return refuse_damaged(&damaged).map(|()| code);
     }
-    let Some(base_url) = base else {
+    let target = &prepared.options.target;
+    let Some(base_url) = &prepared.base_url else {
         let hint = if target.name == context.target_name() {
             format!("target {} has no base URL yet: give --base-url URL (or EXPERITURE_BASE_URL)", target.name)
         } else {
@@ -87,36 +88,27 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         ask(&page);
     }
     for (id, why) in &damaged {
-        note(&format!("write {id} is not sent: {}", terminal(why)));
+        note(&format!("write {id} is not sent: {why}"));
     }
-    if plan.send.is_empty() {
-        let code = only_refused(context, &store, &plan)?;
+    if prepared.plan.send.is_empty() {
+        let code = only_refused(context, &store, &prepared.plan)?;
         return refuse_damaged(&damaged).map(|()| code);
     }
-    let token = read_token(&target, context.target_name())?;
-    if !confirmed(context, args, &target, &base_url, count)? {
+    let token = read_token(target, context.target_name())?;
+    if !confirmed(context, args, target, base_url, count)? {
         note("nothing was sent");
         return Ok(ExitCode::Error);
     }
-    store.bind_target(&target.name, &base_url, &context.operator, now).wait()?;
-    let options = RunOptions {
-        base_url,
-        allowed,
-        pace,
+    let terms = RunTerms {
         canaries: if args.no_canary { 0 } else { args.canary },
         max_attempts: args.max_attempts,
         max_failures: args.max_failures,
-        new_key,
         alongside: args.alongside,
-        operator: context.operator.clone(),
         reason: args.reason.clone(),
-        query,
+        selection,
         filter,
-        last_id,
-        scrubber: Scrubber::new(token.clone()),
-        target,
     };
-    let code = send(context, store, options, plan, token.as_deref())?;
+    let code = send(context, store, Launch { prepared, terms, operator: context.operator.clone(), token })?;
     refuse_damaged(&damaged).map(|()| code)
 }
 
@@ -136,29 +128,35 @@ fn ids(named: &[IdArg]) -> anyhow::Result<Vec<i64>> {
 }
 
 fn select(context: &Context, store: &Store, args: &Args, ids: &[i64], now: Timestamp) -> anyhow::Result<Selected> {
-    let filter = selection(context, store, args, ids)?;
+    let filter = filter(context, store, args, ids)?;
     let data = store.plan_data(&filter, args.limit, context.config.windows(), now).wait()?;
-    Ok(Selected { data, filter, query: query_text(args, ids) })
+    let selection = Selection {
+        words: args.query.query.join(" "),
+        failure_type: args.failure_type,
+        ids: ids.to_vec(),
+        all: args.all,
+        target: context.global.target.clone(),
+        limit: args.limit,
+        continues: None,
+    };
+    Ok(Selected { data, filter, selection })
 }
 
 /// The rest of a run's plan, and the filter of what that run had selected.
 fn rest_of(context: &Context, store: &Store, run: RunId, limit: Option<usize>) -> anyhow::Result<Selected> {
-    let RestOfRun { mut data, query } = store.rest_of_run(run).wait()?;
+    let RestOfRun { mut data, selection } = store.rest_of_run(run).wait()?;
     data.candidates.truncate(limit.unwrap_or(usize::MAX));
     if let Some(named) = context.global.target.as_ref().filter(|named| !data.targets.contains(named)) {
         let hint = format!("run {run} sent to target {}, not to {named}", data.targets.join(", "));
         return Err(Usage(hint).into());
     }
-    let told = query.split_once(CONTINUED).map_or(query.as_str(), |(words, _)| words);
-    let words = if told == "all" { Vec::new() } else { vec![told.to_owned()] };
-    let filter = context.filter(store, &words)?;
-    Ok(Selected { data, filter, query: format!("{told}{CONTINUED}{run})") })
+    // Of a run of an older version that is not known: then all that came in since counts as new.
+    let before = selection.unwrap_or_default();
+    let filter = context.filter(store, &[before.query()])?;
+    Ok(Selected { data, filter, selection: Selection { continues: Some(run), limit, ..before } })
 }
 
-/// Says in a run's query which run it continues.
-const CONTINUED: &str = " (rest of run ";
-
-fn selection(context: &Context, store: &Store, args: &Args, ids: &[i64]) -> anyhow::Result<Filter> {
+fn filter(context: &Context, store: &Store, args: &Args, ids: &[i64]) -> anyhow::Result<Filter> {
     let narrowed = args.failure_type.is_some() || !ids.is_empty();
     let mut filter = context.selection(store, &args.query.query, args.all, narrowed)?;
     if let Some(failure_type) = args.failure_type {
@@ -169,17 +167,6 @@ fn selection(context: &Context, store: &Store, args: &Args, ids: &[i64]) -> anyh
         filter = filter.and(Test::Number(NumberField::Id, ids));
     }
     Ok(filter)
-}
-
-/// The selection as the record keeps it.
-fn query_text(args: &Args, ids: &[i64]) -> String {
-    let mut words = args.query.query.clone();
-    words.extend(args.failure_type.map(|t| format!("type:{t}")));
-    if !ids.is_empty() {
-        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-        words.push(format!("id:{}", ids.join(",")));
-    }
-    if words.is_empty() { "all".to_owned() } else { words.join(" ") }
 }
 
 /// A run has one target: that of all selected writes.
@@ -225,9 +212,9 @@ fn dry_run(context: &Context, store: &Store, page: &str, plan: &Plan, args: &Arg
             out.line(&json::line(&unsent_line(store, write, outcome, None)?))?;
         }
         for (write, hazard) in &plan.refused {
-            out.line(&json::line(&unsent_line(store, write, "refused", Some(hazard.name()))?))?;
+            out.line(&json::line(&unsent_line(store, write, "refused", Some(*hazard))?))?;
         }
-        out.line(&json::summary(None, &tally, 0, None))?;
+        out.line(&json::summary(None, &tally, 0, &Stops::default()))?;
     } else {
         out.text(page)?;
         for (write, hazard) in plan.refused.iter().take(20) {
@@ -247,7 +234,7 @@ fn unsent_line(
     store: &Store,
     write: &PlannedWrite,
     outcome: &'static str,
-    reason: Option<&str>,
+    refused_by: Option<Hazard>,
 ) -> anyhow::Result<ReplayLine> {
     let known = store.brief(write.id).wait()?;
     let (key, state, revision) = known.unwrap_or((String::new(), crate::domain::state::State::Pending, 0));
@@ -255,7 +242,8 @@ fn unsent_line(
         id: write.id,
         idempotency_key: key,
         outcome,
-        reason: reason.map(str::to_owned),
+        reason: refused_by.map(|hazard| hazard.name().to_owned()),
+        reason_data: Data::new(),
         state: state.name(),
         status: None,
         error_code: None,
@@ -271,7 +259,7 @@ fn unsent_line(
 fn nothing_to_do(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let mut out = Out::new();
     if context.global.json {
-        out.line(&json::summary(None, &Tally::default(), 0, None))?;
+        out.line(&json::summary(None, &Tally::default(), 0, &Stops::default()))?;
     } else if !context.global.quiet {
         out.line("Nothing to replay: no pending or unknown write matches.")?;
     }
@@ -285,12 +273,12 @@ fn only_refused(context: &Context, store: &Store, plan: &Plan) -> anyhow::Result
     let mut out = Out::new();
     if context.global.json {
         for (write, hazard) in &plan.refused {
-            out.line(&json::line(&unsent_line(store, write, "refused", Some(hazard.name()))?))?;
+            out.line(&json::line(&unsent_line(store, write, "refused", Some(*hazard))?))?;
         }
-        out.line(&json::summary(None, &tally, 0, None))?;
+        out.line(&json::summary(None, &tally, 0, &Stops::default()))?;
     } else {
         for (write, hazard) in plan.refused.iter().take(20) {
-            out.line(&format!("write {} refused: {hazard}: {}", write.id, hazard.why()))?;
+            out.line(&format!("write {} refused: {hazard}: {}", write.id, words::hazard(*hazard)))?;
         }
         out.line(&format!("Nothing was sent: {} refused.", writes(tally.planned())))?;
     }
@@ -298,13 +286,7 @@ fn only_refused(context: &Context, store: &Store, plan: &Plan) -> anyhow::Result
     Ok(ExitCode::Refused)
 }
 
-fn send(
-    context: &Context,
-    store: Store,
-    options: RunOptions,
-    plan: Plan,
-    token: Option<&str>,
-) -> anyhow::Result<ExitCode> {
+fn send(context: &Context, store: Store, launch: Launch) -> anyhow::Result<ExitCode> {
     let stop = CancellationToken::new();
     let store = Arc::new(store);
     let telling = Telling {
@@ -312,11 +294,11 @@ fn send(
         json: context.global.json,
         verbose: context.global.verbose,
         quiet: context.global.quiet,
-        total: plan.send.len() as u64,
+        total: launch.prepared.plan.send.len() as u64,
         stop: stop.clone(),
     };
-    let target = options.target.name.clone();
-    let (ended, told) = drive(Arc::clone(&store), options, plan, token, telling, &stop)?;
+    let target = launch.prepared.options.target.name.clone();
+    let (ended, told) = drive(Arc::clone(&store), launch, telling, &stop)?;
     let now = Timestamp::now();
     let windows = store.key_windows(context.config.windows(), Some(&target), now).wait().unwrap_or_default();
     report(context, &ended, told, &windows, now)
@@ -336,15 +318,15 @@ fn report(
     }
     let mut out = Out::new();
     if context.global.json {
-        let (tally, stopped) = (&report.tally, report.stopped.as_deref());
+        let (tally, stopped) = (&report.tally, &report.stopped);
         out.line(&json::run_summary(report.run, tally, report.new_since_plan, stopped, windows))?;
     } else {
         for trouble in &told.troubles {
             note(trouble);
         }
         out.line(&format!("Run {}: {}.", report.run, outcomes(&report.tally)))?;
-        if let Some(stopped) = &report.stopped {
-            out.line(&format!("Stopped: {}.", terminal(stopped)))?;
+        if let Some(stopped) = words::stops(&report.stopped) {
+            out.line(&format!("Stopped: {}.", terminal(&stopped)))?;
         }
         if report.new_since_plan > 0 {
             out.line(&format!("{} came in since the plan was made.", writes(report.new_since_plan)))?;

@@ -11,8 +11,9 @@ use crate::domain::time::Timestamp;
 use crate::render::count::thousands;
 use crate::render::json;
 use crate::render::table::{Column, table};
+use crate::render::words;
 use crate::replay::ExitCode;
-use crate::store::WishChange;
+use crate::store::{By, WishChange};
 
 pub(super) fn run(context: &Context, args: &Runs) -> anyhow::Result<ExitCode> {
     match &args.control {
@@ -33,7 +34,7 @@ fn ask(context: &Context, control: &RunControl) -> anyhow::Result<ExitCode> {
     };
     let store = context.change()?;
     let run = RunId(run);
-    let wish = store.ask_run(run, change, &context.operator, Timestamp::now()).wait()?;
+    let wish = store.ask_run(run, change, By::new(&context.operator, Timestamp::now())).wait()?;
     let mut out = Out::new();
     if context.global.json {
         out.line(&json::wish(run, &wish))?;
@@ -82,7 +83,7 @@ fn run_row(run: &Run) -> Vec<String> {
     let other = run.tally.planned() - told;
     let ended = match run.state {
         RunState::Died => format!("its process died; go on with dlq replay --continue {}", run.id),
-        _ => run.stopped.clone().unwrap_or_default(),
+        _ => words::stops(&run.stopped).unwrap_or_default(),
     };
     vec![
         run.id.to_string(),

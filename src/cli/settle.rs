@@ -3,54 +3,55 @@
 use super::args::{Care, Purge, Query, Resolve, WithReason};
 use super::context::Context;
 use super::output::{Out, is_yes, note, question, read_answer, terminal_is_there};
+use crate::domain::action::{Action, Settling};
 use crate::domain::escape::terminal;
 use crate::domain::filter::Test;
-use crate::domain::state::{Event, State};
+use crate::domain::state::State;
 use crate::domain::time::{Timestamp, human_length};
 use crate::render::count::writes;
+use crate::render::{json, words};
 use crate::replay::ExitCode;
-use crate::store::Settled;
+use crate::store::{By, Settled, Store};
 
 /// Writes that are settled in one transaction.
 const CHUNK: usize = 500;
 
 pub(super) fn resolve(context: &Context, args: &Resolve) -> anyhow::Result<ExitCode> {
-    let event = if args.applied { Event::ResolveApplied } else { Event::ResolveNotApplied };
-    let done = if args.applied { "resolved" } else { "cleared" };
-    let how = How { event, verb: "resolve", done, states: &State::OPEN, reason: &args.reason };
-    settle(context, &args.query, &args.care, &how)
+    let how = if args.applied { Settling::Applied } else { Settling::NotApplied };
+    let (verb, outcome) = ("resolve", if args.applied { "resolved" } else { "cleared" });
+    settle(context, &args.query, &args.care, &What { how, verb, outcome, states: &State::OPEN, reason: &args.reason })
 }
 
 pub(super) fn discard(context: &Context, args: &WithReason) -> anyhow::Result<ExitCode> {
-    let (verb, done, states) = ("discard", "discarded", &State::OPEN);
-    settle(context, &args.query, &args.care, &How { event: Event::Discard, verb, done, states, reason: &args.reason })
+    let (how, verb, outcome, states) = (Settling::Discard, "discard", "discarded", &State::OPEN);
+    settle(context, &args.query, &args.care, &What { how, verb, outcome, states, reason: &args.reason })
 }
 
 pub(super) fn reopen(context: &Context, args: &WithReason) -> anyhow::Result<ExitCode> {
     let settled = [State::Resolved, State::Discarded];
-    let (verb, done, states) = ("reopen", "reopened", &settled);
-    settle(context, &args.query, &args.care, &How { event: Event::Reopen, verb, done, states, reason: &args.reason })
+    let (how, verb, outcome, states) = (Settling::Reopen, "reopen", "reopened", &settled);
+    settle(context, &args.query, &args.care, &What { how, verb, outcome, states, reason: &args.reason })
 }
 
 /// What is done to writes.
-struct How<'a> {
-    event: Event,
+struct What<'a> {
+    how: Settling,
     /// What is asked: `Discard 5 writes?`.
     verb: &'a str,
-    /// What was done: `5 writes discarded`.
-    done: &'a str,
+    /// The outcome in `--json`.
+    outcome: &'a str,
     /// The states that are searched unless the query names some.
     states: &'a [State],
     reason: &'a str,
 }
 
-fn settle(context: &Context, query: &Query, care: &Care, how: &How<'_>) -> anyhow::Result<ExitCode> {
-    let &How { event, verb, done, states, reason } = how;
+fn settle(context: &Context, query: &Query, care: &Care, what: &What<'_>) -> anyhow::Result<ExitCode> {
+    let &What { how, verb, outcome, states, reason } = what;
     let store = context.change()?;
     let filter = context.selection(&store, &query.query, care.all, false)?;
     let filter = if filter.names_states() { filter } else { filter.and(Test::State(states.to_vec())) };
-    let now = Timestamp::now();
-    let ids = store.matching_ids(&filter, context.config.windows(), now).wait()?;
+    let by = By::new(&context.operator, Timestamp::now()).because(Some(reason));
+    let ids = store.matching_ids(&filter, context.config.windows(), by.at).wait()?;
     if !ids.is_empty() && !care.yes && terminal_is_there() {
         question(&format!("{} {}? [y/N] ", capitalised(verb), writes(ids.len() as u64)));
         if !is_yes(&read_answer()?) {
@@ -60,35 +61,28 @@ fn settle(context: &Context, query: &Query, care: &Care, how: &How<'_>) -> anyho
     }
     let mut total = Settled::default();
     for chunk in ids.chunks(CHUNK) {
-        let part = store.settle(chunk.to_vec(), event, &context.operator, Some(reason), now).wait()?;
+        let part = store.settle(chunk.to_vec(), how, by.clone()).wait()?;
         total.done.extend(part.done);
         total.refused.extend(part.refused);
     }
     let mut out = Out::new();
     if context.global.json {
-        for id in &total.done {
-            let state = store.state_of(*id).wait()?.map(State::name);
-            out.line(&serde_json::json!({ "id": id, "outcome": done, "state": state, "reason": null }).to_string())?;
+        let state = |id| -> anyhow::Result<_> { Ok(store.state_of(id).wait()?.map(State::name)) };
+        for &id in &total.done {
+            out.line(&json::settled(id, outcome, state(id)?, None))?;
         }
-        for (id, why) in &total.refused {
-            let state = store.state_of(*id).wait()?.map(State::name);
-            out.line(
-                &serde_json::json!({ "id": id, "outcome": "refused", "state": state, "reason": why }).to_string(),
-            )?;
+        for &(id, why) in &total.refused {
+            out.line(&json::settled(id, "refused", state(id).ok().flatten(), Some(why)))?;
         }
     } else if !context.global.quiet {
-        let count = writes(total.done.len() as u64);
-        out.line(&match event {
-            Event::ResolveNotApplied => format!("{count} cleared: pending, and may be sent again at any age"),
-            _ => format!("{count} {done}"),
-        })?;
+        out.line(&words::settled(how, total.done.len() as u64))?;
         if ids.is_empty() {
             note(&format!("no {} write matches (dlq list state:any shows all)", names(states)));
         }
     }
     out.flush()?;
-    for (id, why) in total.refused.iter().take(20) {
-        note(&format!("write {id}: {}", terminal(why)));
+    for &(id, why) in total.refused.iter().take(20) {
+        note(&format!("write {id}: {}", terminal(&words::settle_refusal(why))));
     }
     Ok(if total.refused.is_empty() { ExitCode::Ok } else { ExitCode::SomeFailed })
 }
@@ -122,15 +116,9 @@ pub(super) fn purge(context: &Context, args: &Purge) -> anyhow::Result<ExitCode>
             return Ok(ExitCode::Error);
         }
     }
-    let mut purged = 0;
-    loop {
-        match store.purge(before, CHUNK, now).wait()? {
-            0 => break,
-            n => purged += n as u64,
-        }
-    }
-    let detail = format!("{} settled before {}", writes(purged), before.to_human());
-    store.log("purge", detail, &context.operator, args.reason.as_deref(), now).wait()?;
+    let by = By::new(&context.operator, now).because(args.reason.as_deref());
+    let purged = purge_all(&store, before, now)?;
+    store.log(Action::Purge { writes: purged, before }, by).wait()?;
     let mut out = Out::new();
     if context.global.json {
         out.line(&serde_json::json!({ "purged": purged, "before": before }).to_string())?;
@@ -140,4 +128,24 @@ pub(super) fn purge(context: &Context, args: &Purge) -> anyhow::Result<ExitCode>
     }
     out.flush()?;
     Ok(ExitCode::Ok)
+}
+
+/// Purges in steps, from the newest write down, until a whole pass finds nothing more: a batch goes after its parts.
+fn purge_all(store: &Store, before: Timestamp, now: Timestamp) -> anyhow::Result<u64> {
+    let mut total = 0;
+    loop {
+        let (mut below, mut in_pass) = (None, 0);
+        loop {
+            let step = store.purge(before, below, now).wait()?;
+            in_pass += step.count as u64;
+            below = step.below;
+            if below.is_none() {
+                break;
+            }
+        }
+        total += in_pass;
+        if in_pass == 0 {
+            return Ok(total);
+        }
+    }
 }

@@ -9,15 +9,16 @@ use crate::domain::time::Timestamp;
 use crate::render::count::writes;
 use crate::render::json;
 use crate::replay::ExitCode;
+use crate::store::By;
 use crate::store::Which;
 
 pub(super) fn split(context: &Context, args: &Split) -> anyhow::Result<ExitCode> {
     let store = context.change()?;
     let (id, config) = (WriteId(args.id), context.config.clone());
     let rule = move |target: &str| config.target(target).batch;
-    let reason = args.reason.as_deref();
+    let by = By::new(&context.operator, Timestamp::now()).because(args.reason.as_deref());
     let which = if args.rejected { Which::Rejected } else { Which::All { size: args.size } };
-    let children = store.split(id, rule, which, &context.operator, reason, Timestamp::now()).wait()?;
+    let children = store.split(id, rule, which, by).wait()?;
     let mut out = Out::new();
     if context.global.json {
         for child in &children {
@@ -57,7 +58,8 @@ fn ids<'a>(children: impl Iterator<Item = &'a Child>) -> String {
 pub(super) fn unsplit(context: &Context, args: &Unsplit) -> anyhow::Result<ExitCode> {
     let store = context.change()?;
     let id = WriteId(args.id);
-    let gone = store.unsplit(id, &context.operator, args.reason.as_deref(), Timestamp::now()).wait()?;
+    let gone =
+        store.unsplit(id, By::new(&context.operator, Timestamp::now()).because(args.reason.as_deref())).wait()?;
     let mut out = Out::new();
     if context.global.json {
         out.line(&json::unsplit(id, gone))?;

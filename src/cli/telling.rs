@@ -12,9 +12,11 @@ use tokio_util::sync::CancellationToken;
 use super::output::{Out, note};
 use crate::domain::escape::terminal;
 use crate::domain::outcome::Outcome;
+use crate::domain::reason::Reason;
 use crate::domain::state::State;
 use crate::domain::time::human_length;
 use crate::render::json::{self, ReplayLine};
+use crate::render::words;
 use crate::replay::{Event, WriteEnded};
 use crate::store::Store;
 
@@ -59,16 +61,17 @@ impl Telling {
         while let Some(event) = events.blocking_recv() {
             match event {
                 Event::Began(run) => bar.println_or_log(self.verbose, &format!("run {run} has begun")),
-                Event::Retry { id, attempt, reason, wait } => {
+                Event::Retry { id, attempt, end, wait } => {
+                    let reason = end.failure.as_ref().map(|f| words::said(f, end.cached)).unwrap_or_default();
                     let text = format!("write {id}, attempt {attempt}: {reason}; again in {}", human_length(wait));
                     bar.0.set_message(terminal(&reason).into_owned());
                     bar.println_or_log(self.verbose, &terminal(&text));
                 }
-                Event::Notice(text) => bar.println_or_log(!self.quiet, &terminal(&text)),
+                Event::Notice(notice) => bar.println_or_log(!self.quiet, &terminal(&words::notice(&notice))),
                 // The report says it at the end; a bar that runs on should not keep it back till then.
-                Event::Stopping(reason) => {
+                Event::Stopping(stop) => {
                     let wanted = self.verbose || !bar.0.is_hidden();
-                    bar.println_or_log(wanted, &format!("stopping: {}", terminal(&reason)));
+                    bar.println_or_log(wanted, &format!("stopping: {}", terminal(&words::stop(&stop))));
                 }
                 Event::Ended(ended) => {
                     self.ended(&ended, &bar, &mut told);
@@ -104,7 +107,7 @@ impl Telling {
             bar.println_or_log(self.verbose, &format!("write {} accepted", ended.id));
             return;
         }
-        let reason = ended.reason.as_deref().unwrap_or_default();
+        let reason = ended.reason.as_ref().map(|r| words::reason(r, ended.last.as_ref())).unwrap_or_default();
         let cid = ended.last.as_ref().and_then(|l| l.correlation_id.as_deref());
         let cid = cid.map(|c| format!(" [correlation ID {c}]")).unwrap_or_default();
         let text = terminal(&format!("write {} {}: {reason}{cid}", ended.id, ended.outcome)).into_owned();
@@ -127,7 +130,8 @@ impl Telling {
             id: ended.id,
             idempotency_key: key,
             outcome: ended.outcome.name(),
-            reason: ended.reason.clone(),
+            reason: ended.reason.as_ref().map(|reason| reason.code().to_owned()),
+            reason_data: ended.reason.as_ref().map(Reason::data).unwrap_or_default(),
             state: ended.state.unwrap_or(state).name(),
             status: ended.last.as_ref().and_then(|l| l.status),
             error_code: failure.and_then(|f| f.code.clone()),

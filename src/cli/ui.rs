@@ -6,6 +6,7 @@ use super::args::Color;
 use super::context::{Context, Usage};
 use super::output::note;
 use crate::replay::ExitCode;
+use crate::store::{OpenOptions, Store};
 use crate::tui::app::Setup;
 use crate::tui::keymap::Keymap;
 use crate::tui::theme::{Theme, Tier};
@@ -18,6 +19,10 @@ pub(super) fn is_possible() -> bool {
 
 pub(super) fn run(context: &Context) -> anyhow::Result<ExitCode> {
     let path = context.db()?;
+    // Before there is a screen: on a large file it takes its time, and whoever waits wants to know for what.
+    if path.exists() {
+        Store::upgrade(&path, None, context.options(OpenOptions::default())).ok();
+    }
     let settings = Settings {
         setup: setup(context, path.display().to_string())?,
         path,

@@ -2,6 +2,7 @@
 
 use super::acceptance::{Says, says};
 use super::api_error::{ApiError, summary_of};
+use super::outcome::AttemptOutcome;
 
 /// How much of an answer's body there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -82,6 +83,15 @@ pub fn captured_is_definite(status: Option<u16>, code: Option<&str>) -> bool {
         None => {
             code == "CDP_ETL.NOT_FOUND" || code.starts_with("CDP_ETL.VALIDATION.") || code.starts_with("CDP_ETL.AUTH.")
         }
+    }
+}
+
+/// How a *captured* failure ended as an attempt: refused where that is sure, else as far as its status tells.
+pub fn captured_outcome(status: Option<u16>, code: Option<&str>) -> AttemptOutcome {
+    match status {
+        _ if captured_is_definite(status, code) => AttemptOutcome::Refused,
+        Some(_) => AttemptOutcome::Unclear,
+        None => AttemptOutcome::NoAnswer,
     }
 }
 

@@ -1,6 +1,5 @@
 //! Batches: bodies with several records, which of them a refusal names, and how one is parted.
 
-use super::endpoint::is_upsert;
 use super::ids::WriteId;
 use super::json::{self, Node};
 
@@ -84,28 +83,6 @@ pub struct Child {
     pub count: usize,
     /// Whether the refusal named its record.
     pub named: bool,
-}
-
-/// Whether a batch that was definitely refused, as far as that is known, may be split.
-pub fn may_split(operation: &str, ambiguous: bool, rule: BatchRule) -> Result<(), SplitError> {
-    if ambiguous {
-        return Err(SplitError::Ambiguous);
-    }
-    if !is_upsert(operation) && rule != BatchRule::Atomic {
-        return Err(SplitError::MaybePartly);
-    }
-    Ok(())
-}
-
-/// The records of a batch that were rejected when it was applied in part: of its ambiguous attempts all have to have said
-/// so, the last one says which. `attempts` are those since someone last looked, each with the records that it names;
-/// `None` for one that may have applied anything.
-pub fn rejected_in_part(captured_ambiguous: bool, attempts: &[Option<Vec<usize>>]) -> Result<Vec<usize>, SplitError> {
-    let (Some(Some(last)), false) = (attempts.last(), captured_ambiguous) else { return Err(SplitError::NotPartial) };
-    if attempts.iter().any(Option::is_none) {
-        return Err(SplitError::NotPartial);
-    }
-    if last.is_empty() { Err(SplitError::NoneNamed) } else { Ok(last.clone()) }
 }
 
 /// How many records a batch has; `None` if the body is none.
@@ -206,27 +183,5 @@ mod tests {
         ] {
             assert_eq!(split(body.as_bytes(), &[], 1), Err(why), "{body}");
         }
-    }
-
-    #[test]
-    fn only_what_an_answer_rejected_is_taken_out_of_a_batch_that_was_applied_in_part() {
-        let named = |list: &[usize]| Some(list.to_vec());
-        assert_eq!(rejected_in_part(false, &[named(&[1]), named(&[2, 4])]), Ok(vec![2, 4]));
-        assert_eq!(rejected_in_part(false, &[named(&[])]), Err(SplitError::NoneNamed));
-        assert_eq!(rejected_in_part(false, &[]), Err(SplitError::NotPartial));
-        assert_eq!(rejected_in_part(false, &[None, named(&[2])]), Err(SplitError::NotPartial), "no answer before");
-        assert_eq!(rejected_in_part(true, &[named(&[2])]), Err(SplitError::NotPartial), "the captured try");
-    }
-
-    #[test]
-    fn nothing_may_be_applied_twice_by_a_split() {
-        use BatchRule::{Atomic, Partial, Unknown};
-        assert_eq!(may_split("append-batch", false, Atomic), Ok(()));
-        assert_eq!(may_split("append-batch", true, Atomic), Err(SplitError::Ambiguous));
-        for rule in [Partial, Unknown] {
-            assert_eq!(may_split("append-batch", false, rule), Err(SplitError::MaybePartly));
-            assert_eq!(may_split("upsert-batch", false, rule), Ok(()));
-        }
-        assert_eq!(may_split("upsert-batch", true, Atomic), Err(SplitError::Ambiguous));
     }
 }

@@ -9,7 +9,7 @@ use super::time::Timestamp;
 use super::write::BodyOrigin;
 
 macro_rules! hazards {
-    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal, refuses $refuses:literal, $why:literal;)*) => {
+    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal, refuses $refuses:literal;)*) => {
         /// A reason to look twice.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Hazard {
@@ -29,49 +29,33 @@ macro_rules! hazards {
             pub fn refuses(self) -> bool {
                 match self { $(Self::$variant => $refuses,)* }
             }
-
-            /// What it means and what to do, in a sentence or two.
-            pub fn why(self) -> &'static str {
-                match self { $(Self::$variant => $why,)* }
-            }
         }
     };
 }
 
 hazards! {
     /// The clock can't be trusted to say how old a key is.
-    ClockBehind = "clock-behind", refuses true,
-        "it may have been applied, and this machine's clock is behind what the file has seen: set the clock right (if the file saw a wrong one: dlq doctor --reset-clock), or --allow clock-behind";
+    ClockBehind = "clock-behind", refuses true;
     /// No endpoint was named.
-    EndpointAssumed = "endpoint-assumed", refuses true,
-        "no endpoint was named when it was ingested: ingest it again with --endpoint (and --match-key), or send it to the one that was assumed with --allow endpoint-assumed";
+    EndpointAssumed = "endpoint-assumed", refuses true;
     /// There is nothing to send.
-    NoBody = "no-body", refuses true,
-        "only the event was captured, not the request: there are no bytes to send";
+    NoBody = "no-body", refuses true;
     /// The API may have forgotten the key.
-    KeyExpired = "key-expired", refuses true,
-        "it may have been applied, and the API no longer remembers its key: look there, then `dlq resolve --applied` or `--not-applied`";
+    KeyExpired = "key-expired", refuses true;
     /// The key was never on the wire.
-    KeyNotSent = "key-not-sent", refuses true,
-        "it may have been applied when it was first sent, without this key: look there, then `dlq resolve --applied` or `--not-applied`";
+    KeyNotSent = "key-not-sent", refuses true;
     /// An older write to the same record is not sent.
-    LaneBlocked = "lane-blocked", refuses true,
-        "an older open write to the same record is not sent by this run: replay or settle that one first";
+    LaneBlocked = "lane-blocked", refuses true;
     /// A newer write to the same record is in.
-    Superseded = "superseded", refuses true,
-        "a newer write to the same record was accepted already: sending this one would turn it back";
+    Superseded = "superseded", refuses true;
     /// The body was changed after it may have been applied.
-    EditedAfterAmbiguous = "edited-after-ambiguous", refuses true,
-        "it was edited after it may have been applied: the API could hold both bodies";
+    EditedAfterAmbiguous = "edited-after-ambiguous", refuses true;
     /// It may have been applied.
-    OutcomeUnknown = "outcome-unknown", refuses false,
-        "it may have been applied when it was first sent";
+    OutcomeUnknown = "outcome-unknown", refuses false;
     /// Another write has the same key.
-    KeyReused = "key-reused", refuses false,
-        "another write carries the same key with another body: the API may answer from its cache";
+    KeyReused = "key-reused", refuses false;
     /// An old upsert.
-    MaybeStale = "maybe-stale", refuses false,
-        "an upsert of more than an hour ago: it may overwrite newer values";
+    MaybeStale = "maybe-stale", refuses false;
 }
 
 impl Hazard {

@@ -63,8 +63,8 @@ pub struct NotThrough {
 /// The same thing done by the same operator for the same reason.
 #[derive(Debug, Clone)]
 pub struct Action {
-    /// What.
-    pub action: String,
+    /// What: one of them, with its particulars.
+    pub action: super::action::Action,
     /// Who.
     pub operator: String,
     /// Why.
@@ -75,6 +75,4 @@ pub struct Action {
     pub first: Timestamp,
     /// The last time.
     pub last: Timestamp,
-    /// The particulars of one of them.
-    pub detail: String,
 }

@@ -1,7 +1,9 @@
-//! Runs, attempts and log entries: what was done, by whom, when and why.
+//! Runs and log entries: what was done, by whom, when and why.
 
+use super::action::Action;
 use super::ids::{RunId, WriteId};
-use super::outcome::{AttemptOutcome, Tally};
+use super::outcome::Tally;
+use super::stop::Stops;
 use super::time::Timestamp;
 
 /// Who does something.
@@ -39,9 +41,12 @@ impl RunState {
         }
     }
 
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Running, Self::Finished, Self::Stopped, Self::Died];
+
     /// From its name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Running, Self::Finished, Self::Stopped, Self::Died].into_iter().find(|s| s.name() == name)
+        Self::ALL.into_iter().find(|s| s.name() == name)
     }
 }
 
@@ -58,7 +63,7 @@ pub struct Run {
     pub operator: Operator,
     /// Why, in the operator's words.
     pub reason: Option<String>,
-    /// What was selected.
+    /// What was selected, as it would be typed after `dlq replay`.
     pub query: String,
     /// When it began.
     pub started_at: Timestamp,
@@ -68,8 +73,8 @@ pub struct Run {
     pub tally: Tally,
     /// Writes that matched but came in after the plan was made.
     pub new_since_plan: u64,
-    /// What stopped it.
-    pub stopped: Option<String>,
+    /// What stopped it, or parts of it.
+    pub stopped: Stops,
     /// What someone wants of it, while it is under way.
     pub wanted: Option<Wanted>,
 }
@@ -114,39 +119,6 @@ impl Wanted {
     }
 }
 
-/// One HTTP request for a write.
-#[derive(Debug, Clone)]
-pub struct Attempt {
-    /// The write.
-    pub write: WriteId,
-    /// Its number among the write's attempts, from 1.
-    pub n: i64,
-    /// The run that made it.
-    pub run: RunId,
-    /// When its intent was recorded, just before it was sent.
-    pub started_at: Timestamp,
-    /// When its outcome was known; `None` while it is under way, or if its run died.
-    pub ended_at: Option<Timestamp>,
-    /// The HTTP status.
-    pub status: Option<u16>,
-    /// The API's error code.
-    pub error_code: Option<String>,
-    /// The API's message, or what went wrong on the way.
-    pub error_message: Option<String>,
-    /// The answer's correlation ID.
-    pub correlation_id: Option<String>,
-    /// How it ended; `None` while it is under way, or if its run died.
-    pub outcome: Option<AttemptOutcome>,
-    /// Whether the answer came from the API's idempotency cache.
-    pub cached: bool,
-    /// From sending to the answer's end, in milliseconds.
-    pub latency_ms: Option<i64>,
-    /// The body's version that was sent.
-    pub revision: i64,
-    /// The records of a batch that a partial answer says were rejected, counted from 0.
-    pub rejected: Vec<usize>,
-}
-
 /// What someone did to a write, or to the file.
 #[derive(Debug, Clone)]
 pub struct LogEntry {
@@ -154,12 +126,10 @@ pub struct LogEntry {
     pub at: Timestamp,
     /// Who.
     pub operator: Operator,
-    /// What: `ingest`, `resolve`, `discard`, `reopen`, `purge`, `target`.
-    pub action: String,
+    /// What.
+    pub action: Action,
     /// To which write; `None` when it was about the whole file.
     pub write: Option<WriteId>,
-    /// The particulars.
-    pub detail: String,
     /// Why, in the operator's words.
     pub reason: Option<String>,
 }

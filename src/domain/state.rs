@@ -187,6 +187,12 @@ pub struct NotAllowed {
     pub event: Event,
 }
 
+impl Default for Standing {
+    fn default() -> Self {
+        Self::new(None)
+    }
+}
+
 impl Standing {
     /// A write that was just ingested.
     pub fn new(ambiguous_since: Option<Timestamp>) -> Self {

@@ -6,6 +6,7 @@ use super::batch::BatchRule;
 use super::endpoint::BaseUrl;
 use super::ids::TargetId;
 use super::key::DEFAULT_WINDOW;
+use super::time::Timestamp;
 
 /// Where a target's token comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,4 +92,35 @@ pub struct KnownTarget {
     pub open: i64,
     /// How many writes go there.
     pub count: i64,
+}
+
+/// What a request to a target has to pass.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Gate {
+    /// The base URL that the store has bound the target to.
+    pub base_url: Option<String>,
+    /// The API asked that nothing be sent before then.
+    pub opens_at: Option<Timestamp>,
+    /// For how long it asked that; `None` if nobody kept it.
+    pub asked: Option<Duration>,
+    /// When the next token of `--rate` is there: since 1970.
+    pub next_token: Option<Duration>,
+}
+
+/// No request may ask for more than an hour; what is further away is a clock that was set back.
+const MOST_CLOSED: Duration = Duration::from_hours(1);
+
+impl Gate {
+    /// How long the target is still closed; never longer than was asked for, whatever the clock did since. `None` if it
+    /// is open.
+    pub fn closed_for(&self, now: Timestamp) -> Option<Duration> {
+        let left = self.opens_at?.since(now);
+        let left = match self.asked {
+            Some(asked) => left.min(asked).min(MOST_CLOSED),
+            // An earlier version did not keep what was asked for; what is further away is a clock that was set back.
+            None if left > MOST_CLOSED => Duration::ZERO,
+            None => left,
+        };
+        Some(left).filter(|left| !left.is_zero())
+    }
 }

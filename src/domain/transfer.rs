@@ -1,5 +1,6 @@
 //! Writes that move from one file to another by an export: what the line says of them, and what it may do here.
 
+use super::evidence::CapturedFailure;
 use super::identity::{Identity, Sha};
 use super::ids::WriteId;
 use super::key::IdempotencyKey;
@@ -18,6 +19,8 @@ pub struct Exported {
     pub parts: Option<i64>,
     /// The batch that it was split from.
     pub parent: Option<Parent>,
+    /// The failure that it came in with, where the line's own is a later answer's.
+    pub captured: CapturedFailure,
     /// Its last attempt, as JSON text: for the record.
     pub last_attempt: Option<String>,
     /// Who takes it in.

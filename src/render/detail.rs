@@ -3,17 +3,20 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::count::thousands;
 use super::marks::{Marks, join};
 use super::style::Palette;
+use super::words;
+use crate::domain::attempt::Attempt;
 use crate::domain::batch::{named_records, records_in};
 use crate::domain::escape::terminal;
+use crate::domain::evidence::CapturedFailure;
 use crate::domain::explain::explain;
 use crate::domain::hazard::Hazard;
 use crate::domain::json::{self, Node, Value};
 use crate::domain::key::inside_window;
 use crate::domain::lane::Neighbour;
 use crate::domain::outcome::AttemptOutcome;
-use crate::domain::run::Attempt;
 use crate::domain::state::State;
 use crate::domain::time::{Timestamp, human_length};
 use crate::domain::write::{FailedWrite, Failure, WriteView};
@@ -34,6 +37,8 @@ pub struct Subject<'a> {
     pub evidence: Option<&'a [u8]>,
     /// How long its target remembers a key.
     pub window: std::time::Duration,
+    /// The failure that it came in with.
+    pub captured: &'a CapturedFailure,
 }
 
 /// A part of the page.
@@ -98,7 +103,7 @@ fn print(out: &mut String, section: Section, paint: Palette) {
             Entry::Pair(label, value) => writeln!(out, "  {label:<12} {}", terminal(&value)),
             Entry::Hazard(hazard) => {
                 let mark = if hazard.refuses() { paint.bad("refuses") } else { paint.warn("note   ") };
-                writeln!(out, "  {mark} {}: {}", hazard.name(), hazard.why())
+                writeln!(out, "  {mark} {}: {}", hazard.name(), words::hazard(hazard))
             }
         };
     }
@@ -129,7 +134,7 @@ pub fn cause(subject: &Subject<'_>, now: Timestamp) -> [Section; 2] {
     cause.pair("Retryable", retryable);
     // A hazard that refuses comes before any advice on the error.
     let refusal = view.hazards.iter().find(|h| h.refuses());
-    cause.pair("Next", refusal.map_or(explanation.next, |hazard| hazard.why()));
+    cause.pair("Next", refusal.map_or(explanation.next, |hazard| words::hazard(*hazard)));
     if let Some(field) = Marks::of(failure).field {
         cause.pair("Field", field);
     }
@@ -148,6 +153,14 @@ pub fn cause(subject: &Subject<'_>, now: Timestamp) -> [Section; 2] {
     }
     if let Some(cid) = &failure.correlation_id {
         cause.pair("Correlation", cid);
+    }
+    match subject.captured {
+        CapturedFailure::Current => {}
+        CapturedFailure::Earlier(first) => {
+            let cid = first.correlation_id.as_deref().map(|cid| format!("  [{cid}]")).unwrap_or_default();
+            cause.pair("Came in as", format!("{}, {}{cid}", first.failure_type, words::said(first, false)));
+        }
+        CapturedFailure::Lost => cause.pair("Came in as", "not known: an older dlq overwrote it"),
     }
     hazards.entries.extend(view.hazards.iter().copied().map(Entry::Hazard));
     if let Some(since) = write.standing.ambiguous_since {
@@ -204,7 +217,8 @@ pub fn attempt_line(attempt: &Attempt) -> String {
     };
     let latency = attempt.latency_ms.map(|ms| format!(" in {ms} ms")).unwrap_or_default();
     let cached = if attempt.cached { ", cached" } else { "" };
-    let said = [attempt.error_code.as_deref(), attempt.error_message.as_deref()]
+    let message = words::attempt_message(attempt);
+    let said = [attempt.error_code.as_deref(), message.as_deref()]
         .into_iter()
         .flatten()
         .filter(|t| !t.is_empty())
@@ -214,6 +228,48 @@ pub fn attempt_line(attempt: &Attempt) -> String {
     let cid = attempt.correlation_id.as_deref().map(|c| format!("  [{c}]")).unwrap_or_default();
     let at = attempt.started_at.to_human();
     format!("{at}  attempt {} of run {}: {outcome}{status}{latency}{cached}{said}{cid}", attempt.n, attempt.run)
+}
+
+/// The failure that a write came in with, on one line.
+pub fn captured_line(write: &FailedWrite, captured: &CapturedFailure) -> String {
+    let at = write.failed_at.or(write.first_attempt_at).unwrap_or(write.captured_at).to_human();
+    let Some(failure) = captured.or_current(&write.failure) else {
+        return format!("{at}  captured: not known any more (an older dlq overwrote it)");
+    };
+    let cid = failure.correlation_id.as_deref().map(|cid| format!("  [{cid}]")).unwrap_or_default();
+    format!("{at}  captured: {}, {}{cid}", failure.failure_type, words::said(failure, false))
+}
+
+/// The answers to a write's attempts as they came: status, headers, body, and what the network said.
+pub fn answers(subject: &Subject<'_>, paint: Palette) -> String {
+    let mut out = String::new();
+    for attempt in subject.attempts {
+        let title = format!("Answer to attempt {}", attempt.n);
+        let _ = writeln!(out, "\n{}", paint.strong(&title));
+        if let Some(lost) = &attempt.transport {
+            let _ = writeln!(out, "  {:<12} {}: {}", "Network", lost.phase.name(), terminal(&lost.why));
+        }
+        let Some(answer) = &attempt.answer else {
+            let why = if attempt.transport.is_some() { "none came" } else { "none is on record" };
+            let _ = writeln!(out, "  {why}");
+            continue;
+        };
+        let _ = writeln!(out, "  HTTP {}", answer.status);
+        for (name, value) in &answer.headers {
+            let _ = writeln!(out, "  {name}: {}", terminal(value));
+        }
+        let kept = answer.body.len() as u64;
+        let size = match answer.length {
+            None => format!("{} bytes, then it broke off", thousands(kept)),
+            Some(whole) if whole > kept => format!("the first {} of {} bytes", thousands(kept), thousands(whole)),
+            Some(whole) => format!("{} bytes", thousands(whole)),
+        };
+        let _ = writeln!(out, "  {:<12} {size}, SHA-256 {}", "Body", answer.sha256);
+        if !answer.body.is_empty() {
+            let _ = writeln!(out, "{}", body_text(&answer.body, &Marks::default()));
+        }
+    }
+    out
 }
 
 /// What is sent, and where it stands among others; the body apart.

@@ -5,15 +5,17 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
 
 use super::json::{body_fields, line, raw};
+use super::words;
 use crate::domain::answer::captured_is_definite;
+use crate::domain::attempt::Attempt;
 use crate::domain::escape::json_line;
+use crate::domain::evidence::CapturedFailure;
 use crate::domain::key::{IdempotencyKey, KeyOrigin};
 use crate::domain::outcome::AttemptOutcome;
-use crate::domain::run::Attempt;
 use crate::domain::state::{Place, State};
 use crate::domain::time::Timestamp;
 use crate::domain::transfer::Parent;
-use crate::domain::write::{FailedWrite, WriteView};
+use crate::domain::write::{FailedWrite, Failure, WriteView};
 
 /// What an export says besides the write itself.
 #[derive(Debug, Default)]
@@ -26,6 +28,8 @@ pub struct Beside {
     pub parent: Option<Parent>,
     /// Its last attempt.
     pub last_attempt: Option<Attempt>,
+    /// The failure that it came in with.
+    pub captured_failure: CapturedFailure,
     /// When the request was intended that is under way for it.
     pub in_flight_since: Option<Timestamp>,
 }
@@ -72,6 +76,11 @@ pub fn export(view: &WriteView, beside: &Beside) -> String {
     put("edited_at", json!(write.edited_at));
     put("source", json!(write.source));
     put("parent", beside.parent.as_ref().map_or(Value::Null, parent));
+    match &beside.captured_failure {
+        CapturedFailure::Current => {}
+        CapturedFailure::Earlier(failure) => put("captured", captured_failure(failure)),
+        CapturedFailure::Lost => put("captured", json!("lost")),
+    }
     put("last_attempt", beside.last_attempt.as_ref().map_or(Value::Null, last_attempt));
     // The exact bytes: base64 whenever escaping the line would change them.
     let mut text = line(&Value::Object(fields));
@@ -127,13 +136,24 @@ fn parent(parent: &Parent) -> Value {
     })
 }
 
+fn captured_failure(failure: &Failure) -> Value {
+    json!({
+        "failure_type": failure.failure_type.name(),
+        "status": failure.status,
+        "error_code": failure.code,
+        "error_message": failure.message,
+        "error_details": failure.details.as_deref(),
+        "correlation_id": failure.correlation_id,
+    })
+}
+
 fn last_attempt(attempt: &Attempt) -> Value {
     json!({
         "started_at": attempt.started_at,
         "outcome": attempt.outcome.map(AttemptOutcome::name),
         "status": attempt.status,
         "error_code": attempt.error_code,
-        "error_message": attempt.error_message,
+        "error_message": words::attempt_message(attempt),
         "correlation_id": attempt.correlation_id,
     })
 }

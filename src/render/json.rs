@@ -1,21 +1,31 @@
 //! NDJSON: the field names here are a contract with scripts.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+use super::words;
+use crate::domain::answer::captured_outcome;
+use crate::domain::attempt::Attempt;
 use crate::domain::batch::Child;
 use crate::domain::escape::json_line;
+use crate::domain::evidence::{CapturedFailure, KeptAnswer};
 use crate::domain::group::Group;
 use crate::domain::ids::{RunId, WriteId};
 use crate::domain::json;
 use crate::domain::key::{IdempotencyKey, KeyWindows};
-use crate::domain::outcome::{Outcome, Tally};
-use crate::domain::run::{Attempt, LogEntry, Run, Wish};
+use crate::domain::outcome::{AttemptOutcome, Outcome, Tally};
+use crate::domain::reason::Data;
+use crate::domain::rules::settle::SettleRefusal;
+use crate::domain::run::{LogEntry, Run, Wish};
 use crate::domain::state::State;
-use crate::domain::write::WriteView;
+use crate::domain::stop::Stops;
+use crate::domain::time::Timestamp;
+use crate::domain::write::{FailedWrite, WriteView};
 
 /// One line of JSON, with hostile characters escaped.
 pub fn line(value: &impl Serialize) -> String {
@@ -153,18 +163,19 @@ pub fn run(run: &Run) -> String {
     fields.insert("query".to_owned(), json!(run.query));
     fields.insert("started_at".to_owned(), json!(run.started_at));
     fields.insert("ended_at".to_owned(), json!(run.ended_at));
-    counts(&mut fields, &run.tally, run.new_since_plan, run.stopped.as_deref());
+    counts(&mut fields, &run.tally, run.new_since_plan, &run.stopped);
     line(&Value::Object(fields))
 }
 
-fn counts(fields: &mut Map<String, Value>, tally: &Tally, new_since_plan: u64, stopped: Option<&str>) {
+fn counts(fields: &mut Map<String, Value>, tally: &Tally, new_since_plan: u64, stopped: &Stops) {
     fields.insert("planned".to_owned(), json!(tally.planned()));
     for &outcome in Outcome::ALL {
         let name = if outcome == Outcome::Accepted { "replayed" } else { outcome.name() };
         fields.insert(name.to_owned(), json!(tally.get(outcome)));
     }
     fields.insert("new_since_plan".to_owned(), json!(new_since_plan));
-    fields.insert("stopped".to_owned(), json!(stopped));
+    fields.insert("stopped".to_owned(), json!(stopped.code()));
+    fields.insert("stopped_data".to_owned(), Value::Object(stopped.data()));
 }
 
 /// What is wanted of a run now.
@@ -193,7 +204,7 @@ pub fn windows_value(windows: &KeyWindows) -> Value {
 }
 
 /// The last line of a replay.
-pub fn summary(run: Option<RunId>, tally: &Tally, new_since_plan: u64, stopped: Option<&str>) -> String {
+pub fn summary(run: Option<RunId>, tally: &Tally, new_since_plan: u64, stopped: &Stops) -> String {
     let mut fields = Map::new();
     fields.insert("run".to_owned(), json!(run));
     counts(&mut fields, tally, new_since_plan, stopped);
@@ -201,13 +212,7 @@ pub fn summary(run: Option<RunId>, tally: &Tally, new_since_plan: u64, stopped: 
 }
 
 /// The last line of a replay that sent something.
-pub fn run_summary(
-    run: RunId,
-    tally: &Tally,
-    new_since_plan: u64,
-    stopped: Option<&str>,
-    windows: &KeyWindows,
-) -> String {
+pub fn run_summary(run: RunId, tally: &Tally, new_since_plan: u64, stopped: &Stops, windows: &KeyWindows) -> String {
     let mut fields = Map::new();
     fields.insert("run".to_owned(), json!(run));
     counts(&mut fields, tally, new_since_plan, stopped);
@@ -224,8 +229,10 @@ pub struct ReplayLine {
     pub idempotency_key: String,
     /// How it ended; `planned` in a dry run.
     pub outcome: &'static str,
-    /// Why, unless it was accepted.
+    /// The code of why, unless it was accepted.
     pub reason: Option<String>,
+    /// What belongs to that code.
+    pub reason_data: Data,
     /// Its state now.
     pub state: &'static str,
     /// The HTTP status of the last attempt in this run.
@@ -246,6 +253,14 @@ pub struct ReplayLine {
     pub revision: i64,
 }
 
+/// What became of a write that someone wanted to settle.
+pub fn settled(id: WriteId, outcome: &str, state: Option<&str>, refusal: Option<SettleRefusal>) -> String {
+    line(&json!({
+        "id": id, "outcome": outcome, "state": state, "reason": refusal.map(SettleRefusal::code),
+        "reason_data": refusal.map(SettleRefusal::data).unwrap_or_default(),
+    }))
+}
+
 /// A part of a batch that was split.
 pub fn child(parent: WriteId, child: &Child) -> String {
     line(&json!({
@@ -262,32 +277,144 @@ pub fn unsplit(id: WriteId, parts: usize) -> String {
     line(&json!({ "id": id, "state": State::Pending.name(), "parts": parts }))
 }
 
+#[derive(Serialize)]
+struct AttemptJson<'a> {
+    n: i64,
+    run: Option<RunId>,
+    started_at: Option<Timestamp>,
+    ended_at: Option<Timestamp>,
+    status: Option<u16>,
+    error_code: Option<&'a str>,
+    error_message: Option<Cow<'a, str>>,
+    correlation_id: Option<&'a str>,
+    outcome: Option<&'static str>,
+    cached: bool,
+    latency_ms: Option<i64>,
+    revision: i64,
+    answer: Option<AnswerJson<'a>>,
+    transport: Option<TransportJson<'a>>,
+    #[serde(flatten)]
+    captured: Option<CapturedJson>,
+}
+
+/// What only attempt 0 has, where it stands by itself.
+#[derive(Serialize)]
+struct CapturedJson {
+    failure_type: &'static str,
+    error_details: Option<Box<RawValue>>,
+}
+
+#[derive(Serialize)]
+struct AnswerJson<'a> {
+    status: u16,
+    headers: &'a [(String, String)],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_base64: Option<String>,
+    body_bytes: Option<u64>,
+    body_sha256: String,
+}
+
+#[derive(Serialize)]
+struct TransportJson<'a> {
+    phase: &'static str,
+    error: &'a str,
+}
+
 /// An attempt, for `history`.
 pub fn attempt(attempt: &Attempt) -> String {
-    line(&json!({
-        "n": attempt.n,
-        "run": attempt.run,
-        "started_at": attempt.started_at,
-        "ended_at": attempt.ended_at,
-        "status": attempt.status,
-        "error_code": attempt.error_code,
-        "error_message": attempt.error_message,
-        "correlation_id": attempt.correlation_id,
-        "outcome": attempt.outcome.map(crate::domain::outcome::AttemptOutcome::name),
-        "cached": attempt.cached,
-        "latency_ms": attempt.latency_ms,
-        "revision": attempt.revision,
-    }))
+    line(&attempt_json(attempt))
+}
+
+fn attempt_json(attempt: &Attempt) -> AttemptJson<'_> {
+    AttemptJson {
+        n: attempt.n,
+        run: Some(attempt.run),
+        started_at: Some(attempt.started_at),
+        ended_at: attempt.ended_at,
+        status: attempt.status,
+        error_code: attempt.error_code.as_deref(),
+        error_message: words::attempt_message(attempt),
+        correlation_id: attempt.correlation_id.as_deref(),
+        outcome: attempt.outcome.map(AttemptOutcome::name),
+        cached: attempt.cached,
+        latency_ms: attempt.latency_ms,
+        revision: attempt.revision,
+        answer: attempt.answer.as_ref().map(answer),
+        transport: attempt.transport.as_ref().map(|lost| TransportJson { phase: lost.phase.name(), error: &lost.why }),
+        captured: None,
+    }
+}
+
+fn answer(answer: &KeptAnswer) -> AnswerJson<'_> {
+    let (body, body_base64) = body_fields(&answer.body);
+    AnswerJson {
+        status: answer.status,
+        headers: &answer.headers,
+        body,
+        body_base64,
+        body_bytes: answer.length,
+        body_sha256: answer.sha256.to_string(),
+    }
+}
+
+/// The failure that a write came in with, as its attempt 0; `None` if an older dlq overwrote it.
+pub fn attempt_zero(write: &FailedWrite, captured: &CapturedFailure) -> Option<String> {
+    zero(write, captured).map(|zero| line(&zero))
+}
+
+fn zero<'a>(write: &'a FailedWrite, captured: &'a CapturedFailure) -> Option<AttemptJson<'a>> {
+    let failure = captured.or_current(&write.failure)?;
+    Some(AttemptJson {
+        n: 0,
+        run: None,
+        started_at: write.first_attempt_at,
+        ended_at: write.failed_at,
+        status: failure.status,
+        error_code: failure.code.as_deref(),
+        error_message: failure.message.as_deref().map(Cow::Borrowed),
+        correlation_id: failure.correlation_id.as_deref(),
+        outcome: Some(captured_outcome(failure.status, failure.code.as_deref()).name()),
+        cached: false,
+        latency_ms: None,
+        revision: 0,
+        answer: None,
+        transport: None,
+        captured: None,
+    })
+}
+
+/// A write with what came in as `captured`, and with all its attempts as `history` if they are wanted: for `show`.
+pub fn shown(view: &WriteView, captured: &CapturedFailure, attempts: Option<&[Attempt]>) -> String {
+    let (write, failure) = (&view.write, captured.or_current(&view.write.failure));
+    let alone = zero(write, captured).zip(failure).map(|(zero, failure)| AttemptJson {
+        captured: Some(CapturedJson {
+            failure_type: failure.failure_type.name(),
+            error_details: failure.details.as_deref().and_then(raw),
+        }),
+        ..zero
+    });
+    let mut text = self::write(view);
+    text.pop();
+    text.push_str(&format!(",\"captured\":{}", line(&alone)));
+    if let Some(attempts) = attempts {
+        let all: Vec<_> = zero(write, captured).into_iter().chain(attempts.iter().map(attempt_json)).collect();
+        text.push_str(&format!(",\"history\":{}", line(&all)));
+    }
+    text.push('}');
+    text
 }
 
 /// An operator's action, for `history`.
 pub fn action(entry: &LogEntry) -> String {
     line(&json!({
-        "action": entry.action,
+        "action": entry.action.name(),
         "at": entry.at,
         "operator": entry.operator.name,
         "host": entry.operator.host,
-        "detail": entry.detail,
+        "detail": words::action(&entry.action),
+        "data": entry.action.data(),
         "reason": entry.reason,
     }))
 }

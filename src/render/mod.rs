@@ -11,3 +11,4 @@ pub mod report;
 pub mod style;
 pub mod table;
 pub mod windows;
+pub mod words;

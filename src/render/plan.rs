@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::count::{thousands, writes};
+use super::words;
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::hazard::Hazard;
 use crate::domain::plan::Plan;
@@ -62,7 +63,7 @@ pub fn page(plan: &Plan, about: &PlanPage<'_>, now: Timestamp) -> String {
     }
     for (hazard, n) in noted {
         let what = if hazard.refuses() { "allowed" } else { "noted  " };
-        text.push_str(&format!("  {what}   {} {hazard}: {}\n", thousands(n), hazard.why()));
+        text.push_str(&format!("  {what}   {} {hazard}: {}\n", thousands(n), words::hazard(hazard)));
     }
     for &hazard in Hazard::ALL {
         let refused = plan.refused.iter().filter(|(_, h)| *h == hazard).count() as u64;
@@ -70,7 +71,7 @@ pub fn page(plan: &Plan, about: &PlanPage<'_>, now: Timestamp) -> String {
             let why = if about.new_key && hazard == Hazard::OutcomeUnknown {
                 "it may have been applied under the key that it has: a new one would let the API apply it again"
             } else {
-                hazard.why()
+                words::hazard(hazard)
             };
             text.push_str(&format!("  refused   {} {hazard}: {why}\n", thousands(refused)));
         }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::count::{thousands, writes};
-use super::{json as ndjson, windows};
+use super::{json as ndjson, windows, words};
 use crate::domain::escape::terminal;
 use crate::domain::outcome::Outcome;
 use crate::domain::report::{About, Action, NotThrough, Report};
@@ -90,8 +90,8 @@ fn run_text(run: &Run, rest: &[NotThrough]) -> String {
         thousands(run.tally.planned())
     );
     let mut out = format!("- {} {}\n", run.started_at.to_human(), plain(&text));
-    if let Some(stopped) = &run.stopped {
-        let _ = writeln!(out, "  - Stopped: {}.", plain(stopped));
+    if let Some(stopped) = words::stops(&run.stopped) {
+        let _ = writeln!(out, "  - Stopped: {}.", plain(&stopped));
     }
     for part in rest {
         let group = part.group.map_or_else(|| "purged since".to_owned(), |group| format!("now in group {group}"));
@@ -113,9 +113,9 @@ fn run_text(run: &Run, rest: &[NotThrough]) -> String {
 
 fn action_text(action: &Action) -> String {
     let what = if action.count == 1 {
-        format!("{} ({})", action.action, action.detail)
+        format!("{} ({})", action.action.name(), words::action(&action.action))
     } else {
-        format!("{}, {} times", action.action, thousands(action.count.unsigned_abs()))
+        format!("{}, {} times", action.action.name(), thousands(action.count.unsigned_abs()))
     };
     let reason = action.reason.as_deref().map(|r| format!(", because \"{r}\"")).unwrap_or_default();
     format!("- {} {}\n", action.first.to_human(), plain(&format!("{}: {what}{reason}.", action.operator)))
@@ -159,8 +159,8 @@ pub fn json(report: &Report) -> String {
         .iter()
         .map(|a| {
             json!({
-                "action": a.action, "operator": a.operator, "reason": a.reason, "count": a.count,
-                "first_at": a.first, "last_at": a.last, "detail": a.detail,
+                "action": a.action.name(), "operator": a.operator, "reason": a.reason, "count": a.count,
+                "first_at": a.first, "last_at": a.last, "detail": words::action(&a.action), "data": a.action.data(),
             })
         })
         .collect();

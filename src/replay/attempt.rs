@@ -1,13 +1,16 @@
 //! One request and what it means: for the file, for the pace, and for whether it is tried again. Pure but for the clock.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::backoff::{RateLimit, rate_limit, retry_after};
 use super::breakers::Kind;
 use super::pace::Signal;
 use super::transport::{Answer, Sent};
-use crate::domain::answer::{Verdict, judge, judges_data};
+use crate::domain::answer::{Extent, Verdict, judge, judges_data};
+use crate::domain::attempt::AttemptEnd;
 use crate::domain::cached::{self, Earlier, Said};
+use crate::domain::evidence::{KeptAnswer, Lost, MOST_KEPT};
 use crate::domain::failure_type::{FailureType, classify};
 use crate::domain::fingerprint::fingerprint;
 use crate::domain::identity::Sha;
@@ -16,7 +19,7 @@ use crate::domain::outcome::{AttemptOutcome, Outcome};
 use crate::domain::secrets::Scrubber;
 use crate::domain::time::Timestamp;
 use crate::domain::write::Failure;
-use crate::store::{AttemptEnd, Sendable};
+use crate::store::Sendable;
 
 /// What a request came to.
 #[derive(Debug)]
@@ -36,11 +39,14 @@ pub(super) struct Attempted {
 }
 
 impl Attempted {
-    /// Reads what became of a request. `earlier` are the write's earlier answers.
-    pub(super) fn read(sent: Sent, latency: Duration, earlier: &[Earlier]) -> Self {
+    /// Reads what became of a request. `earlier` are the write's earlier answers; `scrubber` blanks what is kept.
+    pub(super) fn read(sent: Sent, latency: Duration, earlier: &[Earlier], scrubber: &Scrubber) -> Self {
         let latency_ms = i64::try_from(latency.as_millis()).unwrap_or(i64::MAX);
-        let quiet = |outcome, failure_type, why, signal| Self {
-            end: unanswered(outcome, failure_type, why, latency_ms),
+        let quiet = |outcome, failure_type, why: String, lost, signal| Self {
+            end: AttemptEnd {
+                transport: lost,
+                ..unanswered(outcome, failure_type, scrubber.text(&why).into_owned(), latency_ms)
+            },
             signal,
             limits: None,
             asked: Duration::ZERO,
@@ -50,20 +56,26 @@ impl Attempted {
         let answer = match sent {
             Sent::Answered(answer) => answer,
             Sent::NotSent(lost) => {
-                return quiet(AttemptOutcome::NotSent, FailureType::Transient, lost.why, Signal::NotSent);
+                let kept = Some(scrubbed(&lost, scrubber));
+                return quiet(AttemptOutcome::NotSent, FailureType::Transient, lost.why, kept, Signal::NotSent);
             }
             Sent::NoAnswer(lost) => {
-                return quiet(AttemptOutcome::NoAnswer, FailureType::Transient, lost.why, Signal::Silence);
+                let kept = Some(scrubbed(&lost, scrubber));
+                return quiet(AttemptOutcome::NoAnswer, FailureType::Transient, lost.why, kept, Signal::Silence);
             }
-            Sent::Stale(why) => return quiet(AttemptOutcome::NotSent, FailureType::Transient, why, Signal::Nothing),
-            Sent::Impossible(why) => return quiet(AttemptOutcome::NotSent, FailureType::BadData, why, Signal::Nothing),
+            Sent::Stale(why) => {
+                return quiet(AttemptOutcome::NotSent, FailureType::Transient, why, None, Signal::Nothing);
+            }
+            Sent::Impossible(why) => {
+                return quiet(AttemptOutcome::NotSent, FailureType::BadData, why, None, Signal::Nothing);
+            }
         };
         let now = SystemTime::now();
         let asked = answer.retry_after.as_deref().map(|value| retry_after(value, now));
         let limits =
             answer.remaining.as_deref().and_then(|remaining| rate_limit(remaining, answer.reset.as_deref(), now));
         let (status, replayed) = (answer.status, answer.replayed);
-        let end = answered(answer, latency_ms);
+        let end = answered(answer, latency_ms, scrubber);
         let signal = match (end.outcome, status) {
             (AttemptOutcome::Accepted, _) => Signal::Accepted,
             (_, 429) => Signal::Limited(asked),
@@ -74,7 +86,7 @@ impl Attempted {
         let failure = said(end.failure.as_ref());
         let repeats = !replayed
             && end
-                .answer
+                .answer_sha()
                 .is_some_and(|body| cached::repeats(status, end.correlation_id.as_deref(), body, &failure, earlier));
         Self { end, signal, limits, asked: asked.unwrap_or_default(), replayed, repeats }
     }
@@ -131,20 +143,8 @@ impl Attempted {
     /// What later answers are compared with.
     pub(super) fn as_earlier(&self) -> Option<Earlier> {
         let end = &self.end;
-        let (correlation_id, body) = (end.correlation_id.clone()?, end.answer?);
+        let (correlation_id, body) = (end.correlation_id.clone()?, end.answer_sha()?);
         Some(Earlier { correlation_id, status: end.status, said: Said::Body(body) })
-    }
-
-    /// What was said, in a line.
-    pub(super) fn reason(&self) -> String {
-        let Some(failure) = &self.end.failure else { return String::new() };
-        let status = failure.status.map(|s| format!("HTTP {s} ")).unwrap_or_default();
-        let code = failure.code.as_deref().map(|c| format!("{c}: ")).unwrap_or_default();
-        let message = failure.message.as_deref().unwrap_or("");
-        // An unclear answer's message names its status already.
-        let status = if message.starts_with("HTTP ") { String::new() } else { status };
-        let cached = if self.end.cached { " (from the API's cache)" } else { "" };
-        format!("{status}{code}{message}{cached}")
     }
 }
 
@@ -170,10 +170,21 @@ fn unanswered(outcome: AttemptOutcome, failure_type: FailureType, why: String, l
         correlation_id: None,
         cached: false,
         answer: None,
+        transport: None,
         rejected: Vec::new(),
         latency_ms,
         closes_target: None,
     }
+}
+
+/// As much of a body as is kept.
+fn kept(body: &[u8], scrubber: &Scrubber) -> Vec<u8> {
+    let clean = scrubber.body(body);
+    clean[..clean.len().min(MOST_KEPT)].to_vec()
+}
+
+fn scrubbed(lost: &Lost, scrubber: &Scrubber) -> Lost {
+    Lost { phase: lost.phase, why: scrubber.text(&lost.why).into_owned() }
 }
 
 /// The words of a failure, to compare with others.
@@ -181,7 +192,7 @@ fn said(failure: Option<&Failure>) -> [Option<String>; 3] {
     failure.map(|f| [f.code.clone(), f.message.clone(), f.details.clone()]).unwrap_or_default()
 }
 
-fn answered(answer: Answer, latency_ms: i64) -> AttemptEnd {
+fn answered(answer: Answer, latency_ms: i64, scrubber: &Scrubber) -> AttemptEnd {
     let mut rejected = Vec::new();
     let (outcome, error) = match judge(answer.status, &answer.body, answer.extent) {
         Verdict::Accepted => (AttemptOutcome::Accepted, None),
@@ -207,7 +218,14 @@ fn answered(answer: Answer, latency_ms: i64) -> AttemptEnd {
         status: Some(answer.status),
         correlation_id: answer.correlation_id,
         cached: answer.replayed,
-        answer: (outcome != AttemptOutcome::NoAnswer).then(|| Sha::of(&answer.body)),
+        transport: answer.lost.map(|lost| scrubbed(&lost, scrubber)),
+        answer: Some(Arc::new(KeptAnswer {
+            status: answer.status,
+            headers: scrubber.headers(answer.headers),
+            length: (answer.extent == Extent::Whole).then_some(answer.body.len() as u64),
+            sha256: Sha::of(&answer.body),
+            body: kept(&answer.body, scrubber),
+        })),
         rejected,
         latency_ms,
         closes_target: None,

@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::domain::ids::{GroupId, WriteId};
+use crate::domain::stop::{Blame, Stop};
+use crate::domain::write::Failure;
 
 /// A kind of failure: its code, and its message without the variables.
 pub type Kind = (Option<String>, String);
@@ -26,25 +28,14 @@ pub struct Over {
 /// How a write failed, by its last attempt in the run.
 #[derive(Debug, Clone)]
 pub struct Failed {
-    /// The HTTP status, if there was an answer.
-    pub status: Option<u16>,
-    /// What was said, with the correlation ID.
-    pub reason: String,
+    /// The write, and what was said of it.
+    pub blame: Blame,
+    /// The whole failure.
+    pub failure: Failure,
     /// What kind of failure it is.
     pub kind: Kind,
     /// What kind its group is of.
     pub group_kind: Kind,
-}
-
-/// What is stopped.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trip {
-    /// The whole run.
-    Run(String),
-    /// All writes to a path.
-    Endpoint(Arc<str>, String),
-    /// All writes of a group.
-    Group(GroupId, String),
 }
 
 /// The breakers of a run.
@@ -70,31 +61,22 @@ impl Breakers {
     }
 
     /// Learns how a write ended; gives what that stops.
-    pub fn learn(&mut self, over: &Over) -> Option<Trip> {
+    pub fn learn(&mut self, over: &Over) -> Option<Stop> {
         let in_a_row = self.in_a_row.entry(over.group).or_default();
         let Some(failed) = &over.failed else {
             *in_a_row = 0;
             return None;
         };
         *in_a_row += 1;
-        let (in_a_row, group, reason) = (*in_a_row, over.group, &failed.reason);
-        match failed.status {
-            Some(401) => {
-                let what = format!("the API does not accept the token (401): put a valid one in place ({reason})");
-                Some(Trip::Run(what))
-            }
+        let (count, group, blame) = (*in_a_row, over.group, failed.blame.clone());
+        match blame.status {
+            Some(401) => Some(Stop::TokenRefused(blame)),
             Some(403) if self.stopped_endpoints.insert(Arc::clone(&over.endpoint)) => {
-                let path = &over.endpoint;
-                let what = format!("{path} was stopped: the API forbids it to this token; add the scope ({reason})");
-                Some(Trip::Endpoint(Arc::clone(path), what))
+                Some(Stop::EndpointForbidden { path: over.endpoint.to_string(), blame })
             }
-            _ if over.canary && self.stopped_groups.insert(group) => {
-                let what = format!("group {group} was stopped: its canary, write {}, failed ({reason})", over.id);
-                Some(Trip::Group(group, what))
-            }
-            _ if in_a_row >= self.max_failures && self.stopped_groups.insert(group) => {
-                let what = format!("group {group} was stopped: {in_a_row} writes failed in a row (the last: {reason})");
-                Some(Trip::Group(group, what))
+            _ if over.canary && self.stopped_groups.insert(group) => Some(Stop::CanaryFailed { group, blame }),
+            _ if count >= self.max_failures && self.stopped_groups.insert(group) => {
+                Some(Stop::FailuresInARow { group, count, blame })
             }
             _ => None,
         }
@@ -110,30 +92,38 @@ impl Breakers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::failure_type::FailureType;
 
     fn kind(code: &str) -> Kind {
         (Some(code.to_owned()), "m".to_owned())
     }
 
     fn over(group: i64, status: Option<u16>) -> Over {
-        let failed =
-            |status| Failed { status: Some(status), reason: "r".to_owned(), kind: kind("A"), group_kind: kind("A") };
+        let blame = Blame { write: Some(WriteId(7)), status, ..Blame::default() };
+        let failure = Failure {
+            failure_type: FailureType::Schema,
+            status,
+            code: None,
+            message: None,
+            details: None,
+            correlation_id: None,
+        };
+        let failed = Failed { blame, failure, kind: kind("A"), group_kind: kind("A") };
         Over {
             id: WriteId(7),
             group: GroupId(group),
             endpoint: "records/x/append".into(),
             canary: false,
-            failed: status.map(failed),
+            failed: status.map(|_| failed),
         }
     }
 
     #[test]
     fn promise_10_401_stops_the_run_and_403_its_endpoint() {
         let mut breakers = Breakers::new(20);
-        assert!(matches!(breakers.learn(&over(1, Some(401))), Some(Trip::Run(_))));
-        assert!(
-            matches!(breakers.learn(&over(1, Some(403))), Some(Trip::Endpoint(path, _)) if &*path == "records/x/append")
-        );
+        assert!(matches!(breakers.learn(&over(1, Some(401))), Some(Stop::TokenRefused(_))));
+        let stop = breakers.learn(&over(1, Some(403)));
+        assert!(matches!(stop, Some(Stop::EndpointForbidden { path, .. }) if path == "records/x/append"));
         assert_eq!(breakers.learn(&over(2, Some(403))), None, "it is stopped already");
     }
 
@@ -144,7 +134,8 @@ mod tests {
             assert_eq!(breakers.learn(&over(group, Some(500))), None);
         }
         assert_eq!(breakers.learn(&over(2, None)), None);
-        assert!(matches!(breakers.learn(&over(1, Some(500))), Some(Trip::Group(GroupId(1), _))));
+        let stop = breakers.learn(&over(1, Some(500)));
+        assert!(matches!(stop, Some(Stop::FailuresInARow { group: GroupId(1), count: 3, .. })), "{stop:?}");
         assert_eq!(breakers.learn(&over(2, Some(500))), None, "an acceptance begins anew");
         assert_eq!(breakers.learn(&over(1, Some(500))), None, "it is stopped already");
     }
@@ -153,8 +144,8 @@ mod tests {
     fn promise_8_a_failed_canary_stops_its_group() {
         let mut breakers = Breakers::new(3);
         let canary = Over { canary: true, ..over(1, Some(422)) };
-        let Some(Trip::Group(GroupId(1), why)) = breakers.learn(&canary) else { panic!() };
-        assert_eq!(why, "group 1 was stopped: its canary, write 7, failed (r)");
+        let Some(Stop::CanaryFailed { group: GroupId(1), blame }) = breakers.learn(&canary) else { panic!() };
+        assert_eq!((blame.write, blame.status), (Some(WriteId(7)), Some(422)));
         assert_eq!(breakers.learn(&Over { canary: true, ..over(1, None) }), None);
     }
 

@@ -7,6 +7,7 @@ use super::events::Event;
 use super::pace::PaceSettings;
 use super::sending::Sender;
 use super::transport::Transport;
+use crate::domain::notice::Notice;
 use crate::domain::run::{Wanted, Wish};
 
 /// How often a run looks.
@@ -32,8 +33,8 @@ pub(super) async fn heed_wishes<T: Transport>(sender: Arc<Sender<T>>, stopped_by
 
 fn heed<T: Transport>(sender: &Sender<T>, wish: &Wish, last: Option<&Wish>, stopped_by: &OnceLock<String>) {
     let by = &wish.operator;
-    let notice = |text: String| {
-        let _ = sender.events.send(Event::Notice(text));
+    let notice = |notice| {
+        let _ = sender.events.send(Event::Notice(notice));
     };
     let started = sender.options.pace;
     let pace = PaceSettings {
@@ -42,8 +43,7 @@ fn heed<T: Transport>(sender: &Sender<T>, wish: &Wish, last: Option<&Wish>, stop
     };
     if pace != sender.gate.settings() {
         sender.gate.set(pace);
-        let rate = pace.rate.map_or_else(|| "without a limit".to_owned(), |rate| format!("{rate} requests a second"));
-        notice(format!("{by} set the pace: {rate}, at most {} at once", pace.concurrency));
+        notice(Notice::PaceSet { by: by.clone(), rate: pace.rate, concurrency: pace.concurrency });
     }
     let wanted = last.map_or(Wanted::Go, |last| last.wanted);
     match wish.wanted {
@@ -54,13 +54,13 @@ fn heed<T: Transport>(sender: &Sender<T>, wish: &Wish, last: Option<&Wish>, stop
         Wanted::Pause => {
             sender.gate.pause(true);
             if wanted != Wanted::Pause {
-                notice(format!("paused by {by}; dlq runs resume {} goes on", sender.run));
+                notice(Notice::Paused { by: by.clone(), run: sender.run });
             }
         }
         Wanted::Go => {
             sender.gate.pause(false);
             if wanted == Wanted::Pause {
-                notice(format!("resumed by {by}"));
+                notice(Notice::Resumed { by: by.clone() });
             }
         }
     }

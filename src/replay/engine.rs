@@ -7,7 +7,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::breakers::{Breakers, Failed, Over, Trip};
+use super::breakers::{Breakers, Failed, Over};
 use super::control::heed_wishes;
 use super::events::{Event, Events, RunOptions, WriteEnded};
 use super::gate::Gate;
@@ -18,10 +18,13 @@ use super::sending::{Ended, Sender};
 use super::transport::Transport;
 use crate::domain::filter::Test;
 use crate::domain::ids::{RunId, WriteId};
+use crate::domain::notice::Notice;
 use crate::domain::outcome::{Outcome, Tally};
 use crate::domain::plan::{Plan, PlannedWrite};
+use crate::domain::reason::{Damage, GivenUp, Reason, SkipReason};
 use crate::domain::run::RunState;
 use crate::domain::state::State;
+use crate::domain::stop::{Blame, Stop, Stops};
 use crate::domain::time::Timestamp;
 use crate::store::{CutOff, NewRun, Store, StoreError};
 
@@ -36,10 +39,10 @@ pub struct Replay<T> {
     tally: Tally,
     maybe_cached: Option<MaybeCached>,
     cached: u64,
-    damaged: Vec<(WriteId, String)>,
+    damaged: Vec<(WriteId, Damage)>,
     /// Whether connections failed when that was last looked at.
     tripped: bool,
-    stopped: Vec<String>,
+    stopped: Stops,
     /// Whether the run stopped itself, and whether a stop from outside kept a write from being sent.
     stopped_itself: bool,
     cut_short: bool,
@@ -48,7 +51,7 @@ pub struct Replay<T> {
     /// The first error of the store. Nothing is sent after it.
     error: Option<String>,
     /// Writes that ended without a request, for the file.
-    notes: Vec<(usize, Outcome, String)>,
+    notes: Vec<(usize, Outcome, Reason)>,
     events: Events,
     stop: CancellationToken,
     /// Cancelled by the second Ctrl-C: don't wait for answers.
@@ -74,11 +77,11 @@ impl<T: Transport> Replay<T> {
             base_url: options.base_url.clone(),
             operator: options.operator.clone(),
             reason: options.reason.clone(),
-            query: options.query.clone(),
+            selection: options.selection.clone(),
             options: options.to_json(),
             alongside: options.alongside,
             send: plan.send.iter().map(|w| (w.id, w.content)).collect(),
-            refused: plan.refused.iter().map(|(w, hazard)| (w.id, w.content, hazard.name())).collect(),
+            refused: plan.refused.iter().map(|(w, hazard)| (w.id, w.content, *hazard)).collect(),
         };
         let (run, lock) = store.begin_run(new, Timestamp::now()).await?;
         let _ = events.send(Event::Began(run));
@@ -110,7 +113,7 @@ impl<T: Transport> Replay<T> {
             cached: 0,
             damaged: Vec::new(),
             tripped: false,
-            stopped: Vec::new(),
+            stopped: Stops::default(),
             stopped_itself: false,
             cut_short: false,
             stopped_by: Arc::default(),
@@ -133,25 +136,15 @@ impl<T: Transport> Replay<T> {
         let plan = Arc::clone(&self.plan);
         for (write, hazard) in &plan.refused {
             self.tally.add(Outcome::Refused, 1);
-            self.tell(write, Outcome::Refused, Some(hazard.name().to_owned()), 0);
+            self.tell(write, Outcome::Refused, Some(Reason::Hazard(*hazard)), 0);
         }
         let heeding = tokio::spawn(heed_wishes(Arc::clone(&self.sender), Arc::clone(&self.stopped_by)));
         self.send_all().await;
         heeding.abort();
         let asked = self.stop.is_cancelled() && !self.stopped_itself && self.error.is_none();
-        let by_hand = match self.stopped_by.get() {
-            Some(operator) => format!("{operator} asked it to stop"),
-            None => "it was asked to stop".to_owned(),
-        };
-        let reason = match (&self.error, asked) {
-            (Some(_), _) => "the store failed",
-            (None, true) => by_hand.as_str(),
-            (None, false) => self.stopped.last().map_or("", String::as_str),
-        }
-        .to_owned();
-        let left = self.schedule.stop(&reason);
+        let left = self.schedule.stop();
         if asked && (self.cut_short || !left.is_empty()) {
-            self.stopped.push(by_hand);
+            self.stopped.0.push(Stop::Asked { by: self.stopped_by.get().cloned() });
         }
         let dropped = self.drop_writes(left).await;
         self.keep_error(dropped);
@@ -164,9 +157,11 @@ impl<T: Transport> Replay<T> {
                 0
             }
         };
-        let stopped = (!self.stopped.is_empty()).then(|| in_words(&self.stopped));
-        let state = if stopped.is_some() || self.error.is_some() { RunState::Stopped } else { RunState::Finished };
-        let why = stopped.clone().or_else(|| self.error.clone());
+        let mut why = self.stopped.clone();
+        if let Some(error) = self.error.clone() {
+            why.0.push(Stop::StoreFailed { error });
+        }
+        let state = if why.is_empty() { RunState::Finished } else { RunState::Stopped };
         let run = self.sender.run;
         let ended = self.store.end_run(run, state, why, new_since_plan, Timestamp::now()).await;
         // Without its end on record the lock file stays: that it is free says that the run is dead.
@@ -178,7 +173,7 @@ impl<T: Transport> Replay<T> {
             run,
             tally: self.tally,
             new_since_plan,
-            stopped,
+            stopped: self.stopped,
             maybe_cached: self.maybe_cached,
             cached: self.cached,
             damaged: self.damaged,
@@ -214,7 +209,7 @@ impl<T: Transport> Replay<T> {
                 () = self.stop.cancelled(), if !stopping => continue,
                 () = self.abort.cancelled() => {
                     in_flight.shutdown().await;
-                    self.stopped.push("it was cut off; what was in flight is unknown".to_owned());
+                    self.stopped.0.push(Stop::CutOff);
                     self.stopped_itself = true;
                     return self.settle_cut_off().await;
                 }
@@ -263,11 +258,8 @@ impl<T: Transport> Replay<T> {
         let base = &self.options.base_url;
         let tripped = self.sender.gate.is_tripped();
         if tripped != self.tripped {
-            let what = if tripped {
-                format!("connections to {base} fail: one write at a time tries it from now on")
-            } else {
-                format!("connections to {base} are made again")
-            };
+            let url = base.to_string();
+            let what = if tripped { Notice::ConnectionsFail { url } } else { Notice::ConnectionsBack { url } };
             let _ = self.events.send(Event::Notice(what));
             self.tripped = tripped;
         }
@@ -277,8 +269,7 @@ impl<T: Transport> Replay<T> {
     }
 
     fn give_up_connecting(&mut self) {
-        let base = &self.options.base_url;
-        self.stop_run(&format!("{base} can't be reached: look at the address, the network and the API itself"));
+        self.stop_run(Stop::Unreachable { url: self.options.base_url.to_string() });
     }
 
     async fn over(&mut self, ended: Ended) -> Result<(), StoreError> {
@@ -299,9 +290,13 @@ impl<T: Transport> Replay<T> {
             Outcome::Failed | Outcome::Unknown => Finish::Failed,
             _ => Finish::LeftOpen,
         };
-        if ended.damaged {
-            self.damaged.push((planned.id, ended.reason.clone().unwrap_or_default()));
+        if let Some(damage) = damage(ended.reason.as_ref()) {
+            self.damaged.push((planned.id, damage));
         }
+        let maybe_cached_until = match &ended.reason {
+            Some(Reason::Attempt(last)) => last.maybe_cached_until,
+            _ => None,
+        };
         self.cut_short |= ended.cut;
         let state = (ended.attempts > 0).then_some(ended.state);
         let was_cached = ended.last.as_ref().is_some_and(|last| last.cached);
@@ -314,10 +309,9 @@ impl<T: Transport> Replay<T> {
             last: ended.last,
             attempts: ended.attempts,
             revision: ended.revision,
-            maybe_cached_until: ended.maybe_cached_until,
         })));
         self.cached += u64::from(ended.outcome == Outcome::Failed && was_cached);
-        if let Some(until) = ended.maybe_cached_until {
+        if let Some(until) = maybe_cached_until {
             self.maybe_cached.get_or_insert_default().add(until);
         }
         let held = self.schedule.finish(index, finish);
@@ -326,28 +320,30 @@ impl<T: Transport> Replay<T> {
         if self.breakers.is_new(&over)
             && let Some(failed) = &over.failed
         {
-            let what = format!("new in group {}: write {} failed otherwise ({})", over.group, over.id, failed.reason);
-            let _ = self.events.send(Event::Notice(what));
+            let (group, write, cached) = (over.group, over.id, failed.blame.cached);
+            let failure = Box::new(failed.failure.clone());
+            let _ = self.events.send(Event::Notice(Notice::NewFailure { group, write, failure, cached }));
         }
-        if over.failed.as_ref().is_some_and(|failed| failed.status.is_none()) && self.sender.gate.is_tripped() {
+        if over.failed.as_ref().is_some_and(|failed| failed.blame.status.is_none()) && self.sender.gate.is_tripped() {
             // It says nothing about its group. Without a canary nothing goes on; else the circuit has the word.
             if over.canary {
                 self.give_up_connecting();
             }
             return Ok(());
         }
-        match self.breakers.learn(&over) {
-            None => {}
-            Some(Trip::Run(why)) => self.stop_run(&why),
-            Some(Trip::Group(group, why)) => {
-                let dropped = self.schedule.stop_group(group, &why);
-                self.stop_part(dropped, &why, over.id).await?;
+        let Some(stop) = self.breakers.learn(&over) else { return Ok(()) };
+        let dropped = match &stop {
+            Stop::CanaryFailed { group, .. } | Stop::FailuresInARow { group, .. } => self.schedule.stop_group(*group),
+            Stop::EndpointForbidden { path, .. } => self.schedule.stop_endpoint(path),
+            _ => {
+                self.stop_run(stop);
+                return Ok(());
             }
-            Some(Trip::Endpoint(path, why)) => {
-                let dropped = self.schedule.stop_endpoint(&path, &why);
-                self.stop_part(dropped, &why, over.id).await?;
-            }
-        }
+        };
+        let stop = stop.with_never_sent(dropped.len() as u64);
+        self.drop_writes(dropped).await?;
+        let _ = self.events.send(Event::Stopping(stop.clone()));
+        self.stopped.0.push(stop);
         Ok(())
     }
 
@@ -357,10 +353,18 @@ impl<T: Transport> Replay<T> {
         let failed = match (ended.outcome, &ended.last) {
             (Outcome::Accepted, _) => None,
             (Outcome::Failed | Outcome::Unknown, Some(last)) if !ended.cut => {
-                let cid = last.correlation_id.as_ref().map(|id| format!(" [correlation ID {id}]")).unwrap_or_default();
                 let (group_kind, kind) = ended.kinds.clone().unwrap_or_default();
-                let reason = format!("{}{cid}", ended.reason.as_deref().unwrap_or_default());
-                Some(Failed { status: last.status, reason, kind, group_kind })
+                let failure = last.failure.clone()?;
+                let blame = Blame {
+                    write: Some(planned.id),
+                    status: last.status,
+                    code: failure.code.clone(),
+                    message: failure.message.clone(),
+                    correlation_id: last.correlation_id.clone(),
+                    cached: last.cached,
+                    never_sent: 0,
+                };
+                Some(Failed { blame, failure, kind, group_kind })
             }
             _ => return None,
         };
@@ -373,24 +377,13 @@ impl<T: Transport> Replay<T> {
         })
     }
 
-    fn stop_run(&mut self, reason: &str) {
+    fn stop_run(&mut self, stop: Stop) {
         if !self.stopped_itself {
-            self.stopped.push(reason.to_owned());
-            let _ = self.events.send(Event::Stopping(reason.to_owned()));
+            let _ = self.events.send(Event::Stopping(stop.clone()));
+            self.stopped.0.push(stop);
         }
         self.stopped_itself = true;
         self.stop.cancel();
-    }
-
-    /// A group or an endpoint was stopped because of a write.
-    async fn stop_part(&mut self, dropped: Vec<Dropped>, why: &str, because: WriteId) -> Result<(), StoreError> {
-        let never_sent = dropped.len();
-        self.drop_writes(dropped).await?;
-        let rest = if never_sent == 0 { String::new() } else { format!("; {} never sent", were(never_sent)) };
-        let message = format!("{why}{rest} (dlq show {because})");
-        let _ = self.events.send(Event::Stopping(message.clone()));
-        self.stopped.push(message);
-        Ok(())
     }
 
     /// Counts and tells writes that will not be sent any more.
@@ -412,7 +405,7 @@ impl<T: Transport> Replay<T> {
         self.store.note_outcomes(self.sender.run, notes).await
     }
 
-    fn tell(&self, write: &PlannedWrite, outcome: Outcome, reason: Option<String>, attempts: u32) {
+    fn tell(&self, write: &PlannedWrite, outcome: Outcome, reason: Option<Reason>, attempts: u32) {
         let _ = self.events.send(Event::Ended(Box::new(WriteEnded {
             id: write.id,
             outcome,
@@ -422,7 +415,6 @@ impl<T: Transport> Replay<T> {
             last: None,
             attempts,
             revision: 0,
-            maybe_cached_until: None,
         })));
     }
 
@@ -438,7 +430,7 @@ impl<T: Transport> Replay<T> {
             Err(error) => {
                 self.keep_error(Err(error));
                 // Not even that is known; the next one to open the file finds out.
-                let reason = Some("the store failed".to_owned());
+                let reason = Some(Reason::StoreFailed);
                 vec![CutOff { outcome: Outcome::Unknown, reason, attempts: 0 }; in_flight.len()]
             }
         };
@@ -456,18 +448,16 @@ impl<T: Transport> Replay<T> {
     }
 }
 
-fn were(writes: usize) -> String {
-    if writes == 1 { "1 write was".to_owned() } else { format!("{writes} writes were") }
-}
-
-/// All that was stopped, in a line that can be read: the first few, and how many more.
-fn in_words(stopped: &[String]) -> String {
-    const MOST: usize = 5;
-    let mut text = stopped.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join("; ");
-    if stopped.len() > MOST {
-        text.push_str(&format!("; and {} more", stopped.len() - MOST));
+/// The damage that kept a write from being sent (again).
+fn damage(reason: Option<&Reason>) -> Option<Damage> {
+    match reason? {
+        Reason::Skipped(SkipReason::Damaged(damage)) => Some(*damage),
+        Reason::Attempt(last) => match last.given_up {
+            Some(GivenUp::Skipped(SkipReason::Damaged(damage))) => Some(damage),
+            _ => None,
+        },
+        _ => None,
     }
-    text
 }
 
 /// Whether a write that was skipped still waits: then its lane must not go on without it.

@@ -5,17 +5,20 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::pace::PaceSettings;
+use crate::domain::attempt::AttemptEnd;
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::filter::Filter;
 use crate::domain::hazard::Hazard;
 use crate::domain::ids::{RunId, WriteId};
+use crate::domain::notice::Notice;
 use crate::domain::outcome::Outcome;
+use crate::domain::reason::Reason;
 use crate::domain::run::Operator;
 use crate::domain::secrets::Scrubber;
+use crate::domain::selection::Selection;
 use crate::domain::state::State;
+use crate::domain::stop::Stop;
 use crate::domain::target::TargetSettings;
-use crate::domain::time::Timestamp;
-use crate::store::AttemptEnd;
 
 /// How a run sends.
 #[derive(Debug, Clone)]
@@ -42,8 +45,8 @@ pub struct RunOptions {
     pub operator: Operator,
     /// Why, in the operator's words.
     pub reason: Option<String>,
-    /// What was selected, as text.
-    pub query: String,
+    /// What it was asked to send.
+    pub selection: Selection,
     /// What was selected.
     pub filter: Filter,
     /// The highest ID when the plan was made.
@@ -85,15 +88,15 @@ pub enum Event {
         id: WriteId,
         /// The attempt that failed, counted in this run.
         attempt: u32,
-        /// Why.
-        reason: String,
+        /// How that ended.
+        end: Box<AttemptEnd>,
         /// How long it waits.
         wait: Duration,
     },
     /// Something that an operator wants to hear now: a new kind of failure, a change of pace, connections that fail.
-    Notice(String),
+    Notice(Notice),
     /// A group, an endpoint or the whole run stops, and why.
-    Stopping(String),
+    Stopping(Stop),
 }
 
 /// How a write ended in its run.
@@ -104,7 +107,7 @@ pub struct WriteEnded {
     /// How.
     pub outcome: Outcome,
     /// Why, unless it was accepted.
-    pub reason: Option<String>,
+    pub reason: Option<Reason>,
     /// The key it was sent under; empty when it was not sent.
     pub key: String,
     /// Its state now; `None` when this run did not touch it.
@@ -115,8 +118,6 @@ pub struct WriteEnded {
     pub attempts: u32,
     /// The body's version.
     pub revision: i64,
-    /// Until when its refusal may have come from the API's cache.
-    pub maybe_cached_until: Option<Timestamp>,
 }
 
 pub(super) type Events = UnboundedSender<Event>;

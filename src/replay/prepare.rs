@@ -9,6 +9,7 @@ use crate::domain::endpoint::BaseUrl;
 use crate::domain::hazard::Hazard;
 use crate::domain::ids::WriteId;
 use crate::domain::plan::Plan;
+use crate::domain::reason::Damage;
 use crate::domain::target::TargetSettings;
 use crate::domain::time::{Timestamp, human_length};
 use crate::render::plan::{self, PlanPage};
@@ -37,7 +38,7 @@ pub struct Prepared {
     /// What will be sent, and what is refused.
     pub plan: Plan,
     /// Selected writes that can't be read, and why: they are not sent.
-    pub damaged: Vec<(WriteId, String)>,
+    pub damaged: Vec<(WriteId, Damage)>,
     /// Where to; `None` if nobody said so yet.
     pub base_url: Option<BaseUrl>,
     /// The highest ID when it was made.

@@ -2,6 +2,8 @@
 
 use crate::domain::ids::{RunId, WriteId};
 use crate::domain::outcome::{Outcome, Tally};
+use crate::domain::reason::Damage;
+use crate::domain::stop::Stops;
 use crate::domain::time::Timestamp;
 
 /// What a command's exit code says.
@@ -57,13 +59,13 @@ pub struct Report {
     /// Writes that matched but came in after the plan was made.
     pub new_since_plan: u64,
     /// What stopped the run, or the groups of it that were stopped.
-    pub stopped: Option<String>,
+    pub stopped: Stops,
     /// The same refusals as before, which may have come from the API's cache.
     pub maybe_cached: Option<MaybeCached>,
     /// How many refusals came from the API's cache.
     pub cached: u64,
     /// Writes that were not sent because their rows or bodies were changed on disk, and what is wrong with each.
-    pub damaged: Vec<(WriteId, String)>,
+    pub damaged: Vec<(WriteId, Damage)>,
     /// The error of the store that ended it, if one did. All that is told above is true all the same.
     pub error: Option<String>,
 }
@@ -74,7 +76,7 @@ impl Report {
         let any = |outcomes: &[Outcome]| outcomes.iter().any(|&o| self.tally.get(o) > 0);
         if self.error.is_some() || !self.damaged.is_empty() {
             ExitCode::Error
-        } else if self.stopped.is_some() {
+        } else if !self.stopped.is_empty() {
             ExitCode::Stopped
         } else if any(&[Outcome::Failed, Outcome::Unknown, Outcome::Held]) {
             ExitCode::SomeFailed
@@ -89,6 +91,7 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::stop::Stop;
 
     #[test]
     fn promise_13_the_exit_code_is_honest() {
@@ -98,7 +101,7 @@ mod tests {
             for &outcome in outcomes {
                 tally.add(outcome, 1);
             }
-            let stopped = stopped.then(String::new);
+            let stopped = Stops(if stopped { vec![Stop::CutOff] } else { Vec::new() });
             let (maybe_cached, cached, damaged, error) = (None, 0, Vec::new(), None);
             Report { run: RunId(1), tally, new_since_plan: 0, stopped, maybe_cached, cached, damaged, error }
                 .exit_code()

@@ -4,9 +4,10 @@
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use crate::domain::ids::GroupId;
+use crate::domain::ids::{GroupId, WriteId};
 use crate::domain::outcome::Outcome;
 use crate::domain::plan::PlannedWrite;
+use crate::domain::reason::Reason;
 
 /// How a write ended, for those that wait behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub struct Dropped {
     /// `held` or `unsent`.
     pub outcome: Outcome,
     /// Why.
-    pub reason: String,
+    pub reason: Reason,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +54,7 @@ pub struct Schedule {
 
 #[derive(Debug)]
 struct Entry {
+    id: WriteId,
     group: GroupId,
     endpoint: Arc<str>,
     lanes: Vec<i64>,
@@ -91,6 +93,7 @@ impl Schedule {
                 schedule.ready.insert(index);
             }
             schedule.writes.push(Entry {
+                id: write.id,
                 group: write.group,
                 endpoint: Arc::clone(&write.endpoint),
                 lanes: shared,
@@ -171,21 +174,21 @@ impl Schedule {
     }
 
     /// Stops a group: none of its writes is sent any more, and what waits behind them in their lanes is held.
-    pub fn stop_group(&mut self, group: GroupId, reason: &str) -> Vec<Dropped> {
-        self.stop_where(|entry| entry.group == group, reason)
+    pub fn stop_group(&mut self, group: GroupId) -> Vec<Dropped> {
+        self.stop_where(|entry| entry.group == group, &Reason::GroupStopped(group))
     }
 
     /// Stops an endpoint, in the same way.
-    pub fn stop_endpoint(&mut self, path: &str, reason: &str) -> Vec<Dropped> {
-        self.stop_where(|entry| &*entry.endpoint == path, reason)
+    pub fn stop_endpoint(&mut self, path: &str) -> Vec<Dropped> {
+        self.stop_where(|entry| &*entry.endpoint == path, &Reason::EndpointStopped(path.to_owned()))
     }
 
-    fn stop_where(&mut self, stopped: impl Fn(&Entry) -> bool, reason: &str) -> Vec<Dropped> {
+    fn stop_where(&mut self, stopped: impl Fn(&Entry) -> bool, reason: &Reason) -> Vec<Dropped> {
         let waiting = |entry: &Entry| entry.status == Status::Waiting && stopped(entry);
         let affected: Vec<usize> = (0..self.writes.len()).filter(|&i| waiting(&self.writes[i])).collect();
         let mut dropped = Vec::new();
         for &index in &affected {
-            self.drop_write(index, Outcome::Unsent, reason, &mut dropped);
+            self.drop_write(index, Outcome::Unsent, reason.clone(), &mut dropped);
         }
         for index in affected {
             self.hold_behind(index, &mut dropped);
@@ -194,20 +197,20 @@ impl Schedule {
     }
 
     /// Ends it: all that still wait are dropped.
-    pub fn stop(&mut self, reason: &str) -> Vec<Dropped> {
+    pub fn stop(&mut self) -> Vec<Dropped> {
         let mut dropped = Vec::new();
         for index in 0..self.writes.len() {
             if self.writes[index].status == Status::Waiting {
-                self.drop_write(index, Outcome::Unsent, reason, &mut dropped);
+                self.drop_write(index, Outcome::Unsent, Reason::RunStopped, &mut dropped);
             }
         }
         dropped
     }
 
-    fn drop_write(&mut self, index: usize, outcome: Outcome, reason: &str, dropped: &mut Vec<Dropped>) {
+    fn drop_write(&mut self, index: usize, outcome: Outcome, reason: Reason, dropped: &mut Vec<Dropped>) {
         self.writes[index].status = Status::Over;
         self.ready.remove(&index);
-        dropped.push(Dropped { index, outcome, reason: reason.to_owned() });
+        dropped.push(Dropped { index, outcome, reason });
     }
 
     /// Lets the next of each lane come forward.
@@ -230,12 +233,13 @@ impl Schedule {
     fn hold_behind(&mut self, index: usize, dropped: &mut Vec<Dropped>) {
         let mut left = vec![index];
         while let Some(index) = left.pop() {
+            let because = self.writes[index].id;
             for lane in self.writes[index].lanes.clone() {
                 let behind: Vec<usize> =
                     self.lanes.get(&lane).into_iter().flatten().copied().filter(|&i| i > index).collect();
                 for i in behind {
                     if self.writes[i].status == Status::Waiting {
-                        self.drop_write(i, Outcome::Held, "an older write of its lane did not go through", dropped);
+                        self.drop_write(i, Outcome::Held, Reason::LaneFailed(Some(because)), dropped);
                         left.push(i);
                     }
                 }

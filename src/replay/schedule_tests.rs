@@ -120,7 +120,7 @@ fn promise_8_a_failed_canary_stops_its_group_and_the_next_group_gets_its_own() {
     let mut schedule = Schedule::new(&planned(&vec![vec![]; 6], &[1, 2]), 1);
     assert_eq!(schedule.take_next(), Some(0));
     assert!(schedule.finish(0, Finish::Failed).is_empty());
-    let unsent: Vec<usize> = schedule.stop_group(GroupId(1), "its canary failed").iter().map(|d| d.index).collect();
+    let unsent: Vec<usize> = schedule.stop_group(GroupId(1)).iter().map(|d| d.index).collect();
     assert_eq!(unsent, [2, 4]);
     assert_eq!(drain(&mut schedule), [1], "still one at a time");
     schedule.finish(1, Finish::Done);
@@ -139,7 +139,7 @@ fn promise_8_a_canary_that_was_not_sent_is_replaced() {
 fn a_stopped_group_holds_the_lanes_behind_it() {
     let mut schedule = Schedule::new(&planned(&[vec![], vec![7], vec![7], vec![]], &[1, 1, 2, 2]), 0);
     assert_eq!(schedule.take_next(), Some(0));
-    let dropped = schedule.stop_group(GroupId(1), "stopped");
+    let dropped = schedule.stop_group(GroupId(1));
     assert_eq!(
         dropped.iter().map(|d| (d.index, d.outcome)).collect::<Vec<_>>(),
         [(1, Outcome::Unsent), (2, Outcome::Held)]
@@ -150,7 +150,7 @@ fn a_stopped_group_holds_the_lanes_behind_it() {
 #[test]
 fn a_stopped_endpoint_stops_the_groups_of_it_alone() {
     let mut schedule = Schedule::new(&planned(&[vec![], vec![7], vec![7], vec![]], &[1, 1, 2, 2]), 0);
-    let dropped = schedule.stop_endpoint("records/1/append", "forbidden");
+    let dropped = schedule.stop_endpoint("records/1/append");
     assert_eq!(
         dropped.iter().map(|d| (d.index, d.outcome)).collect::<Vec<_>>(),
         [(0, Outcome::Unsent), (1, Outcome::Unsent), (2, Outcome::Held)]
@@ -162,6 +162,6 @@ fn a_stopped_endpoint_stops_the_groups_of_it_alone() {
 fn a_stop_drops_all_that_wait() {
     let mut schedule = Schedule::new(&planned(&vec![vec![7]; 3], &[1]), 0);
     assert_eq!(schedule.take_next(), Some(0));
-    assert_eq!(schedule.stop("by hand").len(), 2);
+    assert_eq!(schedule.stop().len(), 2);
     assert_eq!(schedule.take_next(), None);
 }

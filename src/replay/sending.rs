@@ -15,20 +15,26 @@ use super::events::{Event, Events, RunOptions};
 use super::gate::Gate;
 use super::pace::{Permit, Signal};
 use super::transport::{Outgoing, Sent, Transport};
+use crate::domain::attempt::AttemptEnd;
 use crate::domain::endpoint::EndpointPath;
+use crate::domain::hazard::Hazard;
 use crate::domain::ids::{RunId, WriteId};
+use crate::domain::notice::Notice;
 use crate::domain::outcome::{AttemptOutcome, Outcome};
 use crate::domain::plan::PlannedWrite;
+use crate::domain::reason::{GivenUp, LastAttempt, Reason, SkipReason};
+use crate::domain::rules::claim::{Step, Terms};
+use crate::domain::rules::outcome::Then;
 use crate::domain::state::State;
-use crate::domain::time::{Timestamp, human_length};
-use crate::store::{AttemptEnd, Intent, RunLock, Sendable, Store, StoreError, Terms, Then};
+use crate::domain::time::Timestamp;
+use crate::store::{Attempting, Intent, RunLock, Sendable, Store, StoreError};
 
 /// How a write ended in the run.
 #[derive(Debug, Clone)]
 pub(super) struct Ended {
     pub(super) index: usize,
     pub(super) outcome: Outcome,
-    pub(super) reason: Option<String>,
+    pub(super) reason: Option<Reason>,
     pub(super) key: String,
     pub(super) state: State,
     pub(super) last: Option<AttemptEnd>,
@@ -38,17 +44,12 @@ pub(super) struct Ended {
     pub(super) cut: bool,
     /// What kind its group is of, and what kind its last failure was.
     pub(super) kinds: Option<(Kind, Kind)>,
-    /// Until when its refusal may have come from the API's cache.
-    pub(super) maybe_cached_until: Option<Timestamp>,
     /// Whether it is still counted in [`Sender::keeping`].
     pub(super) keeps_slot: bool,
-    /// Whether its row or body was changed on disk.
-    pub(super) damaged: bool,
 }
 
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 const MOST_URLS: usize = 1000;
-const STOPPED: &str = "the run was stopped first";
 /// An intent that is older than this when its request would leave (the machine slept) is looked at again instead.
 const STALE_INTENT: Duration = Duration::from_secs(10);
 
@@ -80,8 +81,35 @@ pub(super) struct Sender<T> {
 /// Where a first or next attempt stands after its intent was asked for.
 enum Ready {
     Go { n: i64, at: Timestamp, asked_at: Duration, permit: Permit, sendable: Option<Box<Sendable>> },
-    Not(Outcome, String),
-    Damaged(String),
+    Not(NotSent),
+}
+
+/// Why there is no intent.
+#[derive(Debug, Clone, Copy)]
+enum NotSent {
+    Skip(SkipReason),
+    Refuse(Hazard),
+    Stopped,
+}
+
+impl NotSent {
+    /// How a write ends of which nothing was sent in this run.
+    fn first(self) -> (Outcome, Reason) {
+        match self {
+            Self::Skip(skip) => (Outcome::Skipped, Reason::Skipped(skip)),
+            Self::Refuse(hazard) => (Outcome::Refused, Reason::Hazard(hazard)),
+            Self::Stopped => (Outcome::Unsent, Reason::RunStopped),
+        }
+    }
+
+    /// Why a write is not tried again.
+    fn again(self) -> GivenUp {
+        match self {
+            Self::Skip(skip) => GivenUp::Skipped(skip),
+            Self::Refuse(hazard) => GivenUp::Hazard(hazard),
+            Self::Stopped => GivenUp::RunStopped,
+        }
+    }
 }
 
 impl<T: Transport> Sender<T> {
@@ -90,20 +118,16 @@ impl<T: Transport> Sender<T> {
         let (options, id, seq) = (&*self.options, planned.id, index + 1);
         if planned.settled {
             self.gate.learn(permit, Signal::Nothing, None);
-            return self.not_sent(index, Outcome::Skipped, "it was settled since the first plan".to_owned()).await;
+            return self.not_sent(index, NotSent::Skip(SkipReason::Settled)).await;
         }
         let (mut n, mut at, mut asked_at, mut permit, mut sendable) =
-            match self.intend(Some(planned), planned, permit).await? {
+            match self.intend(Step::First, planned, permit).await? {
                 Ready::Go { n, at, asked_at, permit, sendable: Some(sendable) } => (n, at, asked_at, permit, sendable),
                 Ready::Go { permit, sendable: None, .. } => {
                     self.gate.learn(permit, Signal::Nothing, None);
                     return Err(StoreError::Fenced(self.run));
                 }
-                Ready::Not(outcome, reason) => return self.not_sent(index, outcome, reason).await,
-                Ready::Damaged(why) => {
-                    let ended = self.not_sent(index, Outcome::Skipped, why).await?;
-                    return Ok(Ended { damaged: true, ..ended });
-                }
+                Ready::Not(why) => return self.not_sent(index, why).await,
             };
         let mut ended = Ended {
             index,
@@ -116,9 +140,7 @@ impl<T: Transport> Sender<T> {
             revision: sendable.write.revision,
             cut: false,
             kinds: None,
-            maybe_cached_until: None,
             keeps_slot: false,
-            damaged: false,
         };
         loop {
             ended.attempts += 1;
@@ -139,20 +161,22 @@ impl<T: Transport> Sender<T> {
             if let Some(length) = attempted.end.closes_target {
                 self.tell_closed(length);
             }
-            let (outcome, reason) = (attempted.outcome(), attempted.reason());
-            ended.maybe_cached_until = attempted.maybe_cached_until(&sendable, options.target.window);
+            let outcome = attempted.outcome();
+            let last = LastAttempt {
+                outcome: attempted.end.outcome,
+                maybe_cached_until: attempted.maybe_cached_until(&sendable, options.target.window),
+                given_up: None,
+            };
             ended.kinds = attempted.end.failure.as_ref().map(|f| (kind_of(&sendable.write.failure), kind_of(f)));
             sendable.earlier.extend(attempted.as_earlier());
-            let told = match ended.maybe_cached_until {
-                Some(until) => format!("{reason}; maybe-cached until {until}"),
-                None => reason.clone(),
-            };
-            let then = if retry { Then::Retry } else { Then::Settle(seq, outcome, told.clone()) };
-            let recorded = self.store.record_attempt(self.run, id, n, at, attempted.end.clone(), then).await?;
+            let reason = (outcome != Outcome::Accepted).then_some(Reason::Attempt(last));
+            let then = if retry { Then::Retry } else { Then::Settle(outcome, reason.clone()) };
+            let attempting = Attempting { run: self.run, seq, write: id, n, sent_at: at };
+            let recorded = self.store.record_attempt(attempting, attempted.end.clone(), then).await?;
             let status = attempted.end.status;
             ended.last = Some(attempted.end.clone());
             (ended.outcome, ended.state) = (recorded.outcome.unwrap_or(outcome), recorded.state);
-            ended.reason = (outcome != Outcome::Accepted).then_some(told);
+            ended.reason = reason;
             if !retry {
                 return Ok(ended);
             }
@@ -160,41 +184,39 @@ impl<T: Transport> Sender<T> {
             if attempted.asked > Duration::ZERO && attempted.asked >= wait {
                 self.tell_asked(id, status, wait);
             }
-            let _ = self.events.send(Event::Retry { id, attempt: ended.attempts, reason: reason.clone(), wait });
+            let end = Box::new(attempted.end);
+            let _ = self.events.send(Event::Retry { id, attempt: ended.attempts, end, wait });
             let why = match self.wait_for_permit(wait).await {
-                None => (STOPPED.to_owned(), true),
+                None => NotSent::Stopped,
                 Some(next) => {
                     // The permit stands for its slot from here on.
                     self.keeping.fetch_sub(1, Ordering::Relaxed);
                     ended.keeps_slot = false;
-                    match self.intend(None, planned, next).await? {
+                    match self.intend(Step::Retry, planned, next).await? {
                         Ready::Go { n: next_n, at: next_at, asked_at: next_asked, permit: next, .. } => {
                             (n, at, asked_at, permit) = (next_n, next_at, next_asked, next);
                             continue;
                         }
-                        Ready::Not(outcome, why) => (why, outcome == Outcome::Unsent),
-                        Ready::Damaged(why) => {
-                            ended.damaged = true;
-                            (why, false)
-                        }
+                        Ready::Not(why) => why,
                     }
                 }
             };
-            let reason = format!("{reason}; not tried again: {}", why.0);
+            let reason = Reason::Attempt(LastAttempt { given_up: Some(why.again()), ..last });
             let recorded = self.store.let_go(self.run, id, seq, outcome, reason.clone()).await?;
             let outcome = recorded.outcome.unwrap_or(outcome);
-            return Ok(Ended { outcome, state: recorded.state, reason: Some(reason), cut: why.1, ..ended });
+            return Ok(Ended {
+                outcome,
+                state: recorded.state,
+                reason: Some(reason),
+                cut: matches!(why, NotSent::Stopped),
+                ..ended
+            });
         }
     }
 
-    /// Asks the store for an intent: with the claim of `first`, or for another attempt. The permit is given back while the
+    /// Asks the store for an intent. The permit is given back while the
     /// target is closed, so that a pause and a new pace are heeded, and if nothing will be sent.
-    async fn intend(
-        &self,
-        first: Option<&PlannedWrite>,
-        planned: &PlannedWrite,
-        mut permit: Permit,
-    ) -> Result<Ready, StoreError> {
+    async fn intend(&self, step: Step, planned: &PlannedWrite, mut permit: Permit) -> Result<Ready, StoreError> {
         let not = loop {
             let terms = Terms {
                 allowed: self.options.allowed.clone(),
@@ -202,22 +224,17 @@ impl<T: Transport> Sender<T> {
                 rate: self.gate.settings().rate,
                 new_key: self.options.new_key,
                 base_url: Arc::clone(&self.base_url),
-                lock: Arc::clone(&self.lock),
             };
             let asked_at = since_boot();
-            let answer = match first {
-                Some(planned) => self.store.claim(self.run, planned.id, planned.content, terms).await,
-                None => self.store.intend_retry(self.run, planned.id, terms).await,
-            };
-            match answer {
+            let run = (self.run, Arc::clone(&self.lock));
+            match self.store.intend(run, planned.id, planned.content, step, terms).await {
                 Ok(Intent::Go { n, at, sendable }) => return Ok(Ready::Go { n, at, asked_at, permit, sendable }),
-                Ok(Intent::Skip(why)) => break Ok(Ready::Not(Outcome::Skipped, why)),
-                Ok(Intent::Damaged(why)) => break Ok(Ready::Damaged(why)),
-                Ok(Intent::Refuse(hazard)) => break Ok(Ready::Not(Outcome::Refused, hazard.name().to_owned())),
+                Ok(Intent::Skip(skip)) => break Ok(Ready::Not(NotSent::Skip(skip))),
+                Ok(Intent::Refuse(hazard)) => break Ok(Ready::Not(NotSent::Refuse(hazard))),
                 Ok(wait @ (Intent::Closed(_) | Intent::NoToken(_))) => {
                     match self.wait_for_target(permit, &wait).await {
                         Some(again) => permit = again,
-                        None => return Ok(Ready::Not(Outcome::Unsent, STOPPED.to_owned())),
+                        None => return Ok(Ready::Not(NotSent::Stopped)),
                     }
                 }
                 Err(error) => break Err(error),
@@ -252,17 +269,14 @@ impl<T: Transport> Sender<T> {
     /// Says that one write waits because the API asked for that, once for all that hear it.
     fn tell_asked(&self, id: WriteId, status: Option<u16>, length: Duration) {
         if self.gate.is_news(length) {
-            let status = status.map(|status| format!(" (HTTP {status})")).unwrap_or_default();
-            let text = format!("the API asks to wait {}{status}: write {id} waits", human_length(length));
-            let _ = self.events.send(Event::Notice(text));
+            let _ = self.events.send(Event::Notice(Notice::AskedToWait { write: id, status, length }));
         }
     }
 
     /// Says that nothing is sent for a while, once for all that hear it.
     fn tell_closed(&self, length: Duration) {
         if self.gate.is_news(length) {
-            let text = format!("the API or the rate lets nothing leave for {}: waiting", human_length(length));
-            let _ = self.events.send(Event::Notice(text));
+            let _ = self.events.send(Event::Notice(Notice::Closed { length }));
         }
     }
 
@@ -279,7 +293,8 @@ impl<T: Transport> Sender<T> {
         }
     }
 
-    async fn not_sent(&self, index: usize, outcome: Outcome, reason: String) -> Result<Ended, StoreError> {
+    async fn not_sent(&self, index: usize, why: NotSent) -> Result<Ended, StoreError> {
+        let (outcome, reason) = why.first();
         self.store.note_outcomes(self.run, vec![(index + 1, outcome, reason.clone())]).await?;
         Ok(Ended {
             index,
@@ -292,9 +307,7 @@ impl<T: Transport> Sender<T> {
             revision: 0,
             cut: outcome == Outcome::Unsent,
             kinds: None,
-            maybe_cached_until: None,
             keeps_slot: false,
-            damaged: false,
         })
     }
 
@@ -317,11 +330,11 @@ impl<T: Transport> Sender<T> {
         let known = &sendable.earlier;
         let Some(url) = self.url(&write.path) else {
             let why = format!("{} is not below {}", write.path, self.options.base_url);
-            return Attempted::read(Sent::Impossible(why), Duration::ZERO, known);
+            return Attempted::read(Sent::Impossible(why), Duration::ZERO, known, &self.options.scrubber);
         };
         if since_boot().saturating_sub(intended) > STALE_INTENT {
             let why = "this process slept between the intent and its request".to_owned();
-            return Attempted::read(Sent::Stale(why), Duration::ZERO, known);
+            return Attempted::read(Sent::Stale(why), Duration::ZERO, known, &self.options.scrubber);
         }
         let request = Outgoing {
             method: write.method.clone(),
@@ -332,6 +345,6 @@ impl<T: Transport> Sender<T> {
         };
         let began = Instant::now();
         let sent = self.transport.send(request).await;
-        Attempted::read(sent, began.elapsed(), known)
+        Attempted::read(sent, began.elapsed(), known, &self.options.scrubber)
     }
 }

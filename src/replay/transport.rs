@@ -1,6 +1,7 @@
 //! The way out: one request, and whether it surely did not leave.
 
 use crate::domain::answer::Extent;
+use crate::domain::evidence::Lost;
 
 /// A request, ready to leave.
 #[derive(Debug, Clone)]
@@ -32,43 +33,14 @@ pub struct Answer {
     pub reset: Option<String>,
     /// Whether a header says that this is the cached answer to an earlier request.
     pub replayed: bool,
+    /// All headers, names in lower case, as they came.
+    pub headers: Vec<(String, String)>,
     /// The body, at most some MiB of it.
     pub body: Vec<u8>,
     /// How much of the body this is.
     pub extent: Extent,
-}
-
-/// Where a request was when it failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Looking up the host's addresses.
-    Resolve,
-    /// Making a connection, to the host or to its proxy.
-    Connect,
-    /// The TLS handshake.
-    Tls,
-    /// Writing the request.
-    Send,
-    /// Waiting for the answer to begin.
-    Wait,
-    /// Reading the answer.
-    Read,
-}
-
-/// Why there is no answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lost {
-    /// How far the request had come.
-    pub phase: Phase,
-    /// What happened, in words.
-    pub why: String,
-}
-
-impl Lost {
-    /// Lost in that phase.
-    pub fn new(phase: Phase, why: impl Into<String>) -> Self {
-        Self { phase, why: why.into() }
-    }
+    /// What broke it off, if it did.
+    pub lost: Option<Lost>,
 }
 
 /// What became of a request.

@@ -1,58 +1,11 @@
-//! The file: the only place with SQL. Its public face speaks domain types.
-//!
-//! One writer thread owns the connection that writes and commits in groups; readers have threads and connections of
-//! their own. Every call gives a [`Reply`] to wait for or to await, so that no caller ever holds a connection.
+//! Where writes are kept. Its face speaks domain types only; what is SQLite's is in [`sqlite`].
 
-mod backup;
-mod care;
-mod clock;
-mod control;
-mod disk;
-mod edits;
-mod error;
-mod functions;
-mod groups;
-mod ingest;
-mod intents;
-mod lanes;
-mod locks;
-mod migrate;
-mod open;
-mod outcomes;
-mod overview;
-mod plans;
-mod report;
-mod rows;
-mod runs;
-mod seals;
-mod settle;
-mod split;
-mod sql_filter;
-mod targets;
-mod transfer;
-mod worker;
-mod writes;
+mod sqlite;
 
-pub use backup::Copied;
-pub use care::{Finding, Severity, surroundings};
-pub use control::WishChange;
-pub(crate) use disk::room_in_words;
-pub use error::StoreError;
-pub use groups::{Count, CountBy};
-pub use ingest::{IngestCache, Ingested, Prepared, RefusedLine};
-pub use intents::{Intent, Sendable, Terms};
-pub use lanes::LaneCache;
-pub use locks::RunLock;
-pub use open::{OpenOptions, Store};
-pub use outcomes::{AttemptEnd, Recorded, Then};
-pub use overview::Watch;
-pub use plans::{PlanData, RestOfRun};
-pub use report::Happened;
-pub use runs::{CutOff, NewRun};
-pub use settle::Settled;
-pub use split::Which;
-pub use worker::Reply;
-pub use writes::{Cursor, HistoryEntry, Order, Page, PageRequest, Sort};
-
-/// The result of a call to the store.
-pub type Result<T> = std::result::Result<T, StoreError>;
+pub(crate) use sqlite::room_in_words;
+pub use sqlite::{
+    Attempting, By, Copied, Count, CountBy, Cursor, CutOff, Finding, Happened, HistoryEntry, IngestCache, Ingested,
+    Intent, LaneCache, NewRun, OpenOptions, Order, Page, PageRequest, PlanData, Prepared, Purged, RefusedLine, Reply,
+    RestOfRun, Result, RunLock, Sendable, Settled, Severity, Sort, Store, StoreError, Upgraded, Upgrading, Watch,
+    Which, WishChange, surroundings,
+};

@@ -16,9 +16,9 @@ use super::state::scroll::{Scroll, Step};
 use super::state::window::CHUNK;
 use super::theme::Role;
 use super::view::layout::Layout;
+use crate::domain::action::Settling;
 use crate::domain::failure_type::FailureType;
 use crate::domain::ids::WriteId;
-use crate::domain::state::Event;
 use crate::store::Sort;
 
 impl App {
@@ -95,7 +95,7 @@ impl App {
                     self.effects.push(Effect::EditAgain(review.id, Box::new(review.edited)));
                 }
             }
-            Action::Discard => self.ask_to_settle(Event::Discard),
+            Action::Discard => self.ask_to_settle(Settling::Discard),
             Action::Resolve => self.resolve(),
             Action::Undo => self.undo(),
             Action::Copy => self.copy(),

@@ -11,12 +11,13 @@ use super::state::run::RunScreen;
 use super::state::scroll::Scroll;
 use super::theme::Role;
 use super::view::layout::Layout;
+use crate::domain::action::Settling;
 use crate::domain::group::Group;
 use crate::domain::ids::RunId;
 use crate::domain::ids::WriteId;
 use crate::domain::run::{Run, Wanted};
-use crate::domain::state::Event;
 use crate::render::count::{outcomes, writes};
+use crate::render::words;
 use crate::repair::{Outcome, check};
 use crate::store::{Settled, WishChange};
 
@@ -157,7 +158,8 @@ impl App {
                 if let Some(run) = self.own_mut() {
                     run.ended = Some(now);
                     run.tally = report.tally;
-                    let role = if report.stopped.is_some() || report.error.is_some() { Role::Bad } else { Role::Good };
+                    let role =
+                        if !report.stopped.is_empty() || report.error.is_some() { Role::Bad } else { Role::Good };
                     run.say(role, now, "the run is over");
                     run.report = Some(report);
                 }
@@ -200,7 +202,7 @@ impl App {
         }
         let Some((id, tally, is_stopped)) = self.own().and_then(|run| {
             let report = run.report.as_ref()?;
-            Some((report.run, report.tally, report.stopped.is_some()))
+            Some((report.run, report.tally, !report.stopped.is_empty()))
         }) else {
             return;
         };
@@ -260,25 +262,25 @@ impl App {
         }
     }
 
-    fn settled(&mut self, event: Event, settled: Settled) {
+    fn settled(&mut self, how: Settling, settled: Settled) {
         let done = writes(settled.done.len() as u64);
-        let what = match event {
-            Event::Discard => "discarded",
-            Event::Reopen => "taken back",
+        let what = match how {
+            Settling::Discard => "discarded",
+            Settling::Reopen => "taken back",
             _ => "resolved",
         };
         if let Some((id, why)) = settled.refused.first() {
             let more = settled.refused.len() - 1;
             let more = if more > 0 { format!(", and {more} more") } else { String::new() };
-            self.say(Role::Warn, format!("write {id} was left as it is: {why}{more}"));
+            self.say(Role::Warn, format!("write {id} was left as it is: {}{more}", words::settle_refusal(*why)));
         }
         if !settled.done.is_empty() {
-            let undo = match event {
-                Event::Discard | Event::ResolveApplied => format!("; {} takes that back", self.key_of_undo()),
+            let undo = match how {
+                Settling::Discard | Settling::Applied => format!("; {} takes that back", self.key_of_undo()),
                 _ => String::new(),
             };
             self.say(Role::Good, format!("{done} {what}{undo}"));
-            if matches!(event, Event::Discard | Event::ResolveApplied) {
+            if matches!(how, Settling::Discard | Settling::Applied) {
                 self.undo.push(Undo::Settled(settled.done));
             }
         }

@@ -8,6 +8,7 @@ use super::theme::Role;
 use super::view::paint::{Painter, wrap};
 use crate::domain::failure_type::FailureType;
 use crate::domain::outcome::Outcome;
+use crate::domain::stop::Stop;
 use crate::render::count::outcomes;
 use crate::tui::state::plan::Purpose;
 
@@ -95,8 +96,9 @@ impl Guide {
         let Some(run) = app.run.as_ref().filter(|run| !run.is_under_way()) else {
             return "Every request is written to the file before it leaves: kill -9 loses nothing and sends nothing twice.".to_owned();
         };
-        let stopped = run.report.as_ref().and_then(|report| report.stopped.as_deref());
-        if stopped.is_some_and(|why| why.contains("canary")) && run.tally.get(Outcome::Accepted) == 0 {
+        let stopped = run.report.iter().flat_map(|report| &report.stopped.0);
+        let mut canaries = stopped.filter(|stop| matches!(stop, Stop::CanaryFailed { .. }));
+        if canaries.next().is_some() && run.tally.get(Outcome::Accepted) == 0 {
             let next =
                 if self.is_fixed { String::new() } else { format!("{} fixes the schema; then ", key(Action::Fix)) };
             return format!(

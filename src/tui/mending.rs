@@ -5,8 +5,9 @@ use super::app::{App, Undo};
 use super::msg::Effect;
 use super::state::dialog::{Item, Pick, What};
 use super::theme::Role;
+use crate::domain::action::Settling;
 use crate::domain::filter::{Filter, NumberField, Range, Test};
-use crate::domain::state::{Event, State};
+use crate::domain::state::State;
 
 impl App {
     pub(super) fn edit(&mut self) {
@@ -26,7 +27,7 @@ impl App {
         }
     }
 
-    pub(super) fn ask_to_settle(&mut self, event: Event) {
+    pub(super) fn ask_to_settle(&mut self, event: Settling) {
         let Some(subject) = self.subject() else { return };
         self.ask_reason(event, self.that_are_there(subject.filter), &subject.words);
     }
@@ -39,15 +40,15 @@ impl App {
         if self.place() == Place::Groups { filter.and(Test::State(State::OPEN.to_vec())) } else { filter }
     }
 
-    pub(super) fn ask_reason(&mut self, event: Event, filter: Filter, words: &str) {
+    pub(super) fn ask_reason(&mut self, event: Settling, filter: Filter, words: &str) {
         let title = match event {
-            Event::Discard => format!("Give up {words}? Say why"),
-            Event::ResolveApplied => format!("The API has {words}. Who looked, and how?"),
+            Settling::Discard => format!("Give up {words}? Say why"),
+            Settling::Applied => format!("The API has {words}. Who looked, and how?"),
             _ => format!("The API does not have {words}. Who looked, and how?"),
         };
         let note = match event {
-            Event::Discard => "Nothing is deleted; undo takes it back.",
-            Event::ResolveApplied => "They are settled: nothing is sent any more. Undo takes it back.",
+            Settling::Discard => "Nothing is deleted; undo takes it back.",
+            Settling::Applied => "They are settled: nothing is sent any more. Undo takes it back.",
             _ => "They may be sent again, also outside the key window. This can't be undone here.",
         };
         self.ask_with(What::Settle(event, filter), &title, vec![note.to_owned()], "");
@@ -56,7 +57,7 @@ impl App {
     pub(super) fn resolve(&mut self) {
         let Some(subject) = self.subject() else { return };
         let filter = self.that_are_there(subject.filter.clone());
-        let item = |key: char, text: &str, event: Event| Item {
+        let item = |key: char, text: &str, event: Settling| Item {
             key,
             text: text.to_owned(),
             pick: Pick::Settle(event, filter.clone()),
@@ -64,8 +65,8 @@ impl App {
         let neither = Item { key: 'x', text: "neither: go on looking".to_owned(), pick: Pick::Nothing };
         let items = vec![
             neither,
-            item('a', "applied: the API has them; nothing is sent any more", Event::ResolveApplied),
-            item('n', "not applied: the API has them not; they may be sent", Event::ResolveNotApplied),
+            item('a', "applied: the API has them; nothing is sent any more", Settling::Applied),
+            item('n', "not applied: the API does not have them; they may be sent", Settling::NotApplied),
         ];
         self.menu(&format!("You looked in the API for {}", subject.words), items);
     }
@@ -74,7 +75,7 @@ impl App {
         match self.undo.pop() {
             Some(Undo::Settled(ids)) => {
                 let reason = Some("undone in the terminal UI".to_owned());
-                self.effects.push(Effect::SettleThese(ids, Event::Reopen, reason));
+                self.effects.push(Effect::SettleThese(ids, Settling::Reopen, reason));
             }
             Some(Undo::Edit(id, revision)) => self.effects.push(Effect::Unkeep(id, revision)),
             None => {}

@@ -7,7 +7,10 @@ use std::time::Duration;
 use crossterm::event::MouseEvent;
 
 use super::keymap::Chord;
+use crate::domain::action::Settling;
 use crate::domain::arrivals::Arrivals;
+use crate::domain::attempt::Attempt;
+use crate::domain::evidence::CapturedFailure;
 use crate::domain::filter::{Filter, TextField};
 use crate::domain::group::Group;
 use crate::domain::hazard::Hazard;
@@ -16,8 +19,8 @@ use crate::domain::ids::{RunId, WriteId};
 use crate::domain::key::KeyWindows;
 use crate::domain::lane::Neighbour;
 use crate::domain::revision::Revision;
-use crate::domain::run::{Attempt, Run};
-use crate::domain::state::Event as StateEvent;
+use crate::domain::run::Run;
+use crate::domain::selection::Selection;
 use crate::domain::target::KnownTarget;
 use crate::domain::write::WriteView;
 use crate::replay::{Event as RunEvent, PaceSettings, Prepared, Report};
@@ -72,7 +75,7 @@ pub enum Msg {
     /// A run as the file knows it.
     RunIs(Option<Box<Run>>),
     /// Writes were settled.
-    Settled(StateEvent, Result<Settled, String>),
+    Settled(Settling, Result<Settled, String>),
     /// The editor was closed.
     Edited(WriteId, Result<Box<Edited>, String>),
     /// An edit was kept, as this revision.
@@ -159,6 +162,8 @@ pub enum Part {
 pub struct Detail {
     /// The write with its body.
     pub view: WriteView,
+    /// The failure that it came in with.
+    pub captured: CapturedFailure,
     /// Its attempts.
     pub attempts: Vec<Attempt>,
     /// All that happened to it.
@@ -215,9 +220,9 @@ pub struct Terms {
 pub struct Start {
     /// Its plan.
     pub prepared: Arc<Prepared>,
-    /// What was selected, as text.
-    pub query: String,
-    /// What was selected.
+    /// What it is asked to send.
+    pub selection: Selection,
+    /// The same as a filter.
     pub filter: Filter,
     /// Why.
     pub reason: Option<String>,
@@ -268,9 +273,9 @@ pub enum Effect {
     /// Read a run.
     Run(RunId),
     /// Settle writes.
-    Settle(Filter, StateEvent, Option<String>),
+    Settle(Filter, Settling, Option<String>),
     /// Settle these writes.
-    SettleThese(Vec<WriteId>, StateEvent, Option<String>),
+    SettleThese(Vec<WriteId>, Settling, Option<String>),
     /// Open the editor.
     Edit(Box<WriteView>),
     /// Open the editor again.

@@ -14,7 +14,9 @@ use crate::domain::filter::{Filter, NumberField, Range, Test};
 use crate::domain::hazard::Hazard;
 use crate::domain::ids::RunId;
 use crate::domain::run::Wanted;
+use crate::domain::selection::Selection;
 use crate::render::count::{thousands, writes};
+use crate::render::words;
 use crate::store::WishChange;
 
 /// As the command line.
@@ -27,7 +29,7 @@ impl App {
         }
         let Some(subject) = self.subject() else { return };
         let chosen = Chosen::Matching(subject.filter.clone());
-        self.show_plan(PlanScreen::new(purpose, chosen, subject.filter, subject.query, subject.words));
+        self.show_plan(PlanScreen::new(purpose, chosen, subject.filter, subject.selection, subject.words));
     }
 
     /// One run at a time: whoever wants another is led to the one that is under way.
@@ -51,8 +53,9 @@ impl App {
         }
         let filter = run_filter(id);
         let plan = {
-            let (query, words) = (format!("run:{id} (rest of run {id})"), format!("what run {id} has left"));
-            PlanScreen::new(Purpose::Replay, Chosen::RestOf(id), filter, query, words)
+            let selection = Selection { continues: Some(id), ..Selection::of_words(&format!("run:{id}")) };
+            let words = format!("what run {id} has left");
+            PlanScreen::new(Purpose::Replay, Chosen::RestOf(id), filter, selection, words)
         };
         self.places.truncate(1);
         self.show_plan(plan);
@@ -83,7 +86,7 @@ impl App {
         let count = prepared.count();
         let mut notes = vec![format!("{} will be sent to {base}.", writes(count as u64))];
         for hazard in plan.overridden() {
-            notes.push(format!("Overridden: {hazard}: {}", hazard.why()));
+            notes.push(format!("Overridden: {hazard}: {}", words::hazard(hazard)));
         }
         match confirm {
             Confirm::Enter => self.send(),
@@ -118,7 +121,7 @@ impl App {
         self.marks = Marks::default();
         self.effects.push(Effect::Start(Box::new(Start {
             prepared,
-            query: plan.query,
+            selection: plan.selection,
             filter: plan.filter,
             reason: plan.reason,
             canaries: usize::from(!is_trial),
@@ -137,7 +140,7 @@ impl App {
             let mark = if plan.terms.allowed.contains(&hazard) { "x" } else { " " };
             Item {
                 key,
-                text: format!("[{mark}] {hazard} ({}): {}", thousands(n as u64), hazard.why()),
+                text: format!("[{mark}] {hazard} ({}): {}", thousands(n as u64), words::hazard(hazard)),
                 pick: Pick::Allow(hazard),
             }
         };

@@ -9,6 +9,7 @@ use crate::domain::group::Group;
 use crate::domain::ids::WriteId;
 use crate::domain::outcome::{Outcome, Tally};
 use crate::domain::run::{Run, RunState};
+use crate::domain::selection::Selection;
 use crate::domain::state::State;
 use crate::domain::write::{BodyOrigin, WriteView};
 use crate::render::count::{outcomes, thousands};
@@ -18,8 +19,8 @@ use crate::render::count::{outcomes, thousands};
 pub(super) struct Subject {
     /// As a filter.
     pub(super) filter: Filter,
-    /// In the query language.
-    pub(super) query: String,
+    /// As the record keeps it.
+    pub(super) selection: Selection,
     /// For people.
     pub(super) words: String,
 }
@@ -75,7 +76,7 @@ impl App {
             let words =
                 if let [one] = ids.as_slice() { format!("write {one}") } else { format!("{} writes", ids.len()) };
             let filter = Filter::default().and(Test::Number(NumberField::Id, ranges));
-            Subject { filter, query: format!("id:{list}"), words }
+            Subject { filter, selection: Selection::of_words(&format!("id:{list}")), words }
         };
         match self.place() {
             Place::Groups => {
@@ -88,17 +89,20 @@ impl App {
                     format!("{} open writes", thousands(group.open.unsigned_abs()))
                 };
                 let words = format!("{count} of group {} ({}: {})", group.id, group.failure_type, group.message);
-                Some(Subject { filter: self.of_target(filter), query: format!("group:{}", group.id), words })
+                Some(Subject {
+                    filter: self.of_target(filter),
+                    selection: Selection::of_words(&format!("group:{}", group.id)),
+                    words,
+                })
             }
             Place::Writes if self.marks.all => {
                 let filter = self.matching()?;
-                let query = self.filter.query();
-                let query = if query.is_empty() { "all".to_owned() } else { query };
+                let selection = Selection::of_words(&self.filter.query());
                 let words = match self.count {
                     Some(n) => format!("all {} writes that match", thousands(n.unsigned_abs())),
                     None => "all writes that match".to_owned(),
                 };
-                Some(Subject { filter, query, words })
+                Some(Subject { filter, selection, words })
             }
             Place::Writes if !self.marks.ids.is_empty() => Some(by_ids(&mut self.marks.ids.iter().copied())),
             _ => self.current_write().map(|view| by_ids(&mut std::iter::once(view.write.id))),

@@ -11,7 +11,7 @@ use super::state::complete::{Completion, complete};
 use super::state::dialog::{Dialog, Palette, Pick, What};
 use super::state::scroll::Step;
 use super::theme::Role;
-use crate::domain::state::Event;
+use crate::domain::action::Settling;
 
 /// Lines of a dialog that are seen at once.
 const SEEN: usize = 10;
@@ -199,7 +199,7 @@ impl App {
         match pick {
             Pick::Copy(what, text) => self.effects.push(Effect::Copy(what, text)),
             Pick::Settle(event, filter) => {
-                let words = if event == Event::ResolveApplied { "them" } else { "them yet" };
+                let words = if event == Settling::Applied { "them" } else { "them yet" };
                 self.ask_reason(event, filter, words);
             }
             Pick::Allow(hazard) => self.change_plan(|terms| match terms.allowed.iter().position(|h| *h == hazard) {

@@ -7,20 +7,23 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dlq::config::current_operator;
+use dlq::domain::action::Settling;
 use dlq::domain::answer::Extent;
 use dlq::domain::endpoint::BaseUrl;
+use dlq::domain::evidence::{Lost, Phase};
 use dlq::domain::filter::Filter;
+use dlq::domain::hazard::Hazard;
 use dlq::domain::ids::WriteId;
 use dlq::domain::outcome::Outcome;
 use dlq::domain::plan::Plan;
-use dlq::domain::state::Event as StateEvent;
+use dlq::domain::reason::Reason;
+use dlq::domain::selection::Selection;
 use dlq::domain::target::TargetSettings;
 use dlq::domain::time::Timestamp;
 use dlq::replay::{
-    Answer, Event, ExitCode, Lost, Outgoing, PaceSettings, Phase, PlanTerms, Replay, Report, RunOptions, Sent,
-    Transport, build_plan,
+    Answer, Event, ExitCode, Outgoing, PaceSettings, PlanTerms, Replay, Report, RunOptions, Sent, Transport, build_plan,
 };
-use dlq::store::{OpenOptions, Store};
+use dlq::store::{By, OpenOptions, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::world::{World, order, profile};
@@ -104,7 +107,7 @@ impl Bench {
             alongside: false,
             operator: current_operator(Some("tester")),
             reason: None,
-            query: String::new(),
+            selection: Selection::of_words(""),
             filter: Filter::default(),
             last_id: WriteId(i64::MAX),
             scrubber: dlq::domain::secrets::Scrubber::default(),
@@ -159,12 +162,16 @@ fn promise_2_a_write_that_changed_since_the_plan_is_skipped() {
     world.ingest(&[order(1), order(2), profile(3, "a@x.org"), profile(4, "a@x.org")]);
     let bench = Bench::new(&world);
     let plan = bench.plan();
-    let settle = |id, event| {
-        let done = bench.store.settle(vec![WriteId(id)], event, &bench.options.operator, Some("r"), Timestamp::now());
+    let settle = |id, how| {
+        let done = bench.store.settle(
+            vec![WriteId(id)],
+            how,
+            By::new(&bench.options.operator, Timestamp::now()).because(Some("r")),
+        );
         assert_eq!(done.wait().unwrap().done.len(), 1);
     };
-    settle(1, StateEvent::Discard);
-    settle(3, StateEvent::ResolveApplied);
+    settle(1, Settling::Discard);
+    settle(3, Settling::Applied);
     let fake = Fake::new(&world, vec![]);
     let (report, _) = bench.run(plan, &fake);
     assert_eq!(tally(&report), [(Outcome::Accepted, 2), (Outcome::Skipped, 2)]);
@@ -305,7 +312,9 @@ fn promise_7_a_write_that_came_in_before_its_lane_mate_is_not_overtaken() {
     let fake = Fake::new(&world, vec![]);
     let (report, events) = bench.run(plan, &fake);
     assert_eq!(tally(&report), [(Outcome::Refused, 1)]);
-    assert!(events.iter().any(|e| matches!(e, Event::Ended(w) if w.reason.as_deref() == Some("lane-blocked"))));
+    assert!(
+        events.iter().any(|e| matches!(e, Event::Ended(w) if w.reason == Some(Reason::Hazard(Hazard::LaneBlocked))))
+    );
     assert!(fake.keys().is_empty());
     let (report, _) = bench.run(bench.plan(), &fake);
     assert_eq!(tally(&report), [(Outcome::Accepted, 2)]);

@@ -260,7 +260,7 @@ fn every_evil_answer_gets_its_verdict_and_one_attempt() {
     let mut attempts = 0;
     let mut wrong = Vec::new();
     for (n, (answer, want)) in table.iter().enumerate() {
-        let history = world.json(&["history", &(n + 1).to_string(), "--json"]);
+        let history = world.happened(n as i64 + 1);
         let made: Vec<&Value> = history.iter().filter(|entry| entry["n"].is_number()).collect();
         attempts += made.len();
         let got: Vec<&str> = made.iter().map(|a| a["outcome"].as_str().unwrap_or("open")).collect();
@@ -345,7 +345,7 @@ fn what_never_left_was_not_sent_at_any_time_limit() {
         world.file("config.toml", config);
         let url = format!("https://127.0.0.1:{port}/v1");
         let ran = world.run(&["replay", "--all", "--yes", "--json", "--max-attempts", "1", "--base-url", &url]);
-        let history = world.json(&["history", "1", "--json"]);
+        let history = world.happened(1);
         assert_eq!(history[0]["outcome"], "not_sent", "{timeout}: {ran:?}");
         assert!(
             history[0]["error_message"].as_str().unwrap().contains("TLS handshake did not end in time"),
@@ -367,7 +367,7 @@ fn what_never_left_was_not_sent_at_any_time_limit() {
         }
     });
     world.run(&["replay", "--all", "--yes", "--max-attempts", "1", "--base-url", &url]);
-    let history = world.json(&["history", "1", "--json"]);
+    let history = world.happened(1);
     let said = history[0]["error_message"].as_str().unwrap();
     assert!(said.contains("does not speak TLS there") && history[0]["outcome"] == "not_sent", "{said}");
 }
@@ -390,6 +390,6 @@ fn promise_6_a_gateway_with_one_id_for_all_does_not_stop_retries() {
     let ran = world.run(&["replay", "--all", "--yes", "--json", "--concurrency", "1", "--base-url", &server.url]);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(server.requests.try_iter().count(), 6);
-    let cached = world.json(&["history", "1", "--json"]).iter().filter(|a| a["cached"] == true).count();
+    let cached = world.happened(1).iter().filter(|a| a["cached"] == true).count();
     assert!(cached <= 1, "only while no other write's answer had carried that ID");
 }

@@ -163,10 +163,13 @@ fn promise_8_one_write_goes_first_and_if_it_fails_its_group_stops() {
     assert_eq!(world.api().world().ledger.seen.len(), 1);
     let summary = ran.summary();
     assert_eq!((&summary["failed"], &summary["unsent"], &summary["planned"]), (&json!(1), &json!(29), &json!(30)));
-    let stopped = summary["stopped"].as_str().unwrap();
+    let (stopped, data) = (&summary["stopped"], &summary["stopped_data"]);
+    assert_eq!((stopped, &data["write"], &data["status"]), (&json!("canary-failed"), &json!(1), &json!(422)));
+    assert_eq!(data["never_sent"], 29);
+    let told = world.ok(&["report", "--run", "1"]);
     assert!(
-        stopped.contains("its canary, write 1, failed (HTTP 422") && stopped.contains("29 writes were never sent"),
-        "{stopped}"
+        told.contains("its canary, write 1, failed (HTTP 422") && told.contains("29 writes were never sent"),
+        "{told}"
     );
 }
 
@@ -201,7 +204,8 @@ fn promise_10_a_401_stops_the_run() {
     let ran = replay(&world, &["--all", "--no-canary", "--concurrency", "2"]);
     assert_eq!(ran.code, 4, "{ran:?}");
     assert!(world.api().world().ledger.seen.len() <= 4);
-    assert!(ran.summary()["stopped"].as_str().unwrap().contains("does not accept the token (401)"));
+    assert_eq!(ran.summary()["stopped"], "token-refused");
+    assert!(world.ok(&["runs"]).contains("does not accept the token (401)"));
     let write = &world.writes()[0];
     assert_eq!(
         (&write["state"], &write["failure_type"]),
@@ -295,7 +299,7 @@ fn promise_13_what_a_dead_run_had_sent_is_not_told_as_unsent() {
     world.api().world().storm = 100;
     world.ingest(&[order(1)]);
     let mut child = start(&world, &["replay", "--all", "--no-canary"]);
-    wait_until(|| world.json(&["history", "1", "--json"]).first().is_some_and(|a| a["outcome"] == "unclear"));
+    wait_until(|| world.happened(1).first().is_some_and(|a| a["outcome"] == "unclear"));
     child.kill().unwrap();
     child.wait().unwrap();
     world.run(&["discard", "id:0", "--reason", "only to recover"]);
@@ -405,10 +409,10 @@ fn promise_14_everything_is_traceable() {
         (&json!("ana"), &json!("schema fixed"), &json!("id:1"))
     );
     assert_eq!((&run["state"], &run["replayed"]), (&json!("finished"), &json!(1)));
-    let attempt = &world.json(&["history", "1", "--json"])[0];
+    let attempt = &world.happened(1)[0];
     let seen = world.api().world().ledger.seen[0].clone();
     assert_eq!((&attempt["correlation_id"], &attempt["outcome"]), (&json!(seen.correlation_id), &json!("accepted")));
-    let actions = world.json(&["history", "2", "--json"]);
+    let actions = world.happened(2);
     let told: Vec<(&str, &str, &str)> = actions
         .iter()
         .map(|a| (a["action"].as_str().unwrap(), a["operator"].as_str().unwrap(), a["reason"].as_str().unwrap()))
@@ -546,7 +550,7 @@ fn the_api_speaks_the_guides_codes() {
     replay(&world, &["--all", "--no-canary"]);
     let codes: Vec<(u64, String)> = (1..=5)
         .map(|id| {
-            let attempt = &world.json(&["history", &id.to_string(), "--json"])[0];
+            let attempt = &world.happened(id)[0];
             (attempt["status"].as_u64().unwrap(), attempt["error_code"].as_str().unwrap().to_owned())
         })
         .collect();

@@ -120,6 +120,18 @@ impl World {
         parse(&self.ok(args))
     }
 
+    /// What happened to a write since it came in: its history without the captured failure.
+    pub fn happened(&self, id: i64) -> Vec<Value> {
+        let mut history = self.json(&["history", &id.to_string(), "--json"]);
+        let captured = history.remove(0);
+        assert_eq!(
+            (&captured["n"], &captured["run"]),
+            (&Value::from(0), &Value::Null),
+            "the captured failure comes first"
+        );
+        history
+    }
+
     /// All writes, whatever their state, by ID.
     pub fn writes(&self) -> Vec<Value> {
         self.json(&["list", "--json", "state:any", "--sort", "id"])

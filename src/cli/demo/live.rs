@@ -14,7 +14,7 @@ use crate::domain::endpoint::BaseUrl;
 use crate::domain::time::Timestamp;
 use crate::replay::ExitCode;
 use crate::sandbox::{Sandbox, Settings};
-use crate::store::{IngestCache, OpenOptions, Prepared, Store};
+use crate::store::{By, IngestCache, OpenOptions, Prepared, Store};
 use crate::tui;
 
 /// Between two writes of the service.
@@ -27,7 +27,7 @@ pub(super) fn run(context: &Context) -> anyhow::Result<ExitCode> {
     let sandbox = Arc::new(runtime.block_on(Sandbox::start(Settings::default()))?);
     let base_url = BaseUrl::parse(&sandbox.base_url())?;
     let store = Arc::new(Store::open(&path, OpenOptions { create: true, ..OpenOptions::default() })?);
-    store.bind_target(DEFAULT_TARGET, &base_url, &context.operator, Timestamp::now()).wait()?;
+    store.bind_target(DEFAULT_TARGET, &base_url, By::new(&context.operator, Timestamp::now())).wait()?;
     let stop = Arc::new(AtomicBool::new(false));
     let service = Service { sandbox: Arc::clone(&sandbox), store, stop: Arc::clone(&stop) };
     let traffic = runtime.spawn(service.go_on());

@@ -91,6 +91,17 @@ impl Scrubber {
         Cow::Owned(String::from_utf8_lossy(&clean).into_owned())
     }
 
+    /// The body of an answer: as it came, but for the values that this process knows.
+    pub fn body<'a>(&self, body: &'a [u8]) -> Cow<'a, [u8]> {
+        self.without_known(body)
+    }
+
+    /// The headers of an answer: secret ones are left out, and the values that this process knows are blanked.
+    pub fn headers(&self, headers: Vec<(String, String)>) -> Vec<(String, String)> {
+        let kept = headers.into_iter().filter(|(name, _)| !is_secret(name));
+        kept.map(|(name, value)| (name, self.text(&value).into_owned())).collect()
+    }
+
     /// Whether a path has a secret in it. It can't be kept: it would be sent again.
     pub fn is_in_path(&self, path: &str) -> bool {
         self.text(path) != path

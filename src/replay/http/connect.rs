@@ -16,8 +16,8 @@ use url::Url;
 
 use super::Whole;
 use super::tls::Tls;
+use crate::domain::evidence::{Lost, Phase};
 use crate::domain::time::human_length;
-use crate::replay::transport::{Lost, Phase};
 
 /// How long a connection is kept without a request.
 const IDLE: Duration = Duration::from_secs(15);

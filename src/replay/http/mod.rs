@@ -20,8 +20,9 @@ use hyper::{Method, Request, Response};
 use tokio::time::{Instant, timeout_at};
 
 use self::connect::Connector;
-use super::transport::{Answer, Lost, Outgoing, Phase, Sent, Transport};
+use super::transport::{Answer, Outgoing, Sent, Transport};
 use crate::domain::answer::Extent;
+use crate::domain::evidence::{Lost, Phase};
 use crate::domain::json::{self, Value};
 use crate::domain::target::TargetSettings;
 
@@ -124,7 +125,7 @@ impl Transport for HttpTransport {
                 },
                 Err(_) => return Sent::NoAnswer(Lost::new(phase(&written), in_time(self.timeout))),
             };
-            let answer = read(response, until).await;
+            let answer = read(response, until, self.timeout).await;
             if answer.extent == Extent::Whole {
                 self.connector.keep(connection);
             }
@@ -155,7 +156,7 @@ fn innermost(error: &dyn std::error::Error) -> String {
 }
 
 /// Reads an answer to its end, or to `until`.
-async fn read(response: Response<Incoming>, until: Instant) -> Answer {
+async fn read(response: Response<Incoming>, until: Instant, limit: Duration) -> Answer {
     let (parts, mut body) = response.into_parts();
     let header = |name: &str| parts.headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
     let is_true = |value: String| value.trim().eq_ignore_ascii_case("true") || value.trim() == "1";
@@ -166,9 +167,16 @@ async fn read(response: Response<Incoming>, until: Instant) -> Answer {
         remaining: header("x-ratelimit-remaining"),
         reset: header("x-ratelimit-reset"),
         replayed: REPLAYED.iter().any(|name| header(name).is_some_and(is_true)),
+        headers: parts
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect(),
         body: Vec::new(),
         extent: Extent::BrokenOff,
+        lost: None,
     };
+    let broke_off = |answer: Answer, why: String| Answer { lost: Some(Lost::new(Phase::Read, why)), ..answer };
     loop {
         match timeout_at(until, body.frame()).await {
             Ok(Some(Ok(frame))) => {
@@ -189,10 +197,21 @@ async fn read(response: Response<Incoming>, until: Instant) -> Answer {
                 };
                 if says_its_length || !parts.status.is_success() || is_evidently_whole(&answer.body) {
                     answer.extent = Extent::Whole;
+                    return answer;
                 }
-                return answer;
+                return broke_off(
+                    answer,
+                    "the connection ended, and nothing says that the answer was whole".to_owned(),
+                );
             }
-            Ok(Some(Err(_))) | Err(_) => return answer,
+            Ok(Some(Err(error))) => {
+                let why = format!("the connection broke before the answer ended ({})", innermost(&error));
+                return broke_off(answer, why);
+            }
+            Err(_) => {
+                let why = format!("the answer did not end in time ({})", crate::domain::time::human_length(limit));
+                return broke_off(answer, why);
+            }
         }
     }
 }

@@ -15,15 +15,14 @@ use super::editor::EditJob;
 use super::{Heard, Settings};
 use crate::capture::{DEFAULT_TARGET, export};
 use crate::config::read_token;
+use crate::domain::action::Settling;
 use crate::domain::arrivals::hour_of;
 use crate::domain::filter::Filter;
 use crate::domain::ids::{RunId, WriteId};
-use crate::domain::secrets::Scrubber;
-use crate::domain::state::Event as StateEvent;
 use crate::domain::time::Timestamp;
 use crate::render::count::writes;
-use crate::replay::{Event, HttpTransport, Prepared, Replay, Report, RunOptions, SendOptions, prepare};
-use crate::store::{CountBy, HistoryEntry, LaneCache, OpenOptions, PageRequest, Settled, Store, StoreError};
+use crate::replay::{Event, Launch, Prepared, Report, RunTerms, SendOptions, prepare};
+use crate::store::{By, CountBy, HistoryEntry, LaneCache, OpenOptions, PageRequest, Settled, Store, StoreError};
 use crate::tui::msg::{Chosen, Closed, Detail, Effect, Job, Msg, Overview, Part, Rows, Start, Terms};
 use crate::tui::typing::VALUES;
 
@@ -65,8 +64,6 @@ const BUNCH: Duration = Duration::from_millis(30);
 const RUNS: usize = 200;
 /// Writes that are settled in one transaction: between two of them others have their turn, and it can be given up.
 const SETTLED_AT_ONCE: usize = 2000;
-/// As the command line.
-const FAILURES: u32 = 20;
 
 impl Outside {
     pub(super) fn new(settings: Settings, runtime: Handle, heard: Sender<Heard>) -> Self {
@@ -248,6 +245,7 @@ impl World {
             evidence: if view.body.is_none() { store.evidence(id).await? } else { None },
             window: windows(&view.write.target),
             base_url: target.and_then(|target| target.base_url).map(|base| base.to_string()),
+            captured: store.captured(id).await?,
             history,
             view,
         }))
@@ -292,36 +290,20 @@ impl World {
     async fn send(self: &Arc<Self>, start: Start) -> Result<Report, String> {
         let store = self.store().ok_or("the file is not open")?;
         let prepared = Prepared::clone(&start.prepared);
-        let Prepared { options: sending, plan, base_url, last_id, .. } = prepared;
-        let base_url = base_url.ok_or("nobody has said where the target is")?;
         let token = match &self.settings.demo {
             Some(demo) => Some(demo.token.clone()),
-            None => read_token(&sending.target, self.meant()).map_err(|e| e.to_string())?,
+            None => read_token(&prepared.options.target, self.meant()).map_err(|e| e.to_string())?,
         };
-        let in_words = |error: StoreError| error.to_string();
-        let now = Timestamp::now();
-        store.bind_target(&sending.target.name, &base_url, &self.settings.operator, now).await.map_err(in_words)?;
-        let transport = HttpTransport::new(&sending.target, token.as_deref()).map_err(|e| e.to_string())?;
-        let options = RunOptions {
-            base_url,
-            allowed: sending.allowed,
-            pace: sending.pace,
+        let terms = RunTerms {
             canaries: start.canaries,
             max_attempts: start.max_attempts,
-            max_failures: FAILURES,
-            new_key: sending.new_key,
-            alongside: false,
-            operator: self.settings.operator.clone(),
             reason: start.reason,
-            query: start.query,
-            filter: start.filter,
-            last_id,
-            scrubber: Scrubber::new(token.clone()),
-            target: sending.target,
+            ..RunTerms::new(start.selection, start.filter)
         };
+        let launch = Launch { prepared, terms, operator: self.settings.operator.clone(), token };
         let (events, mut happened) = tokio::sync::mpsc::unbounded_channel();
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
-        let replay = Replay::begin(store, transport, options, plan, events, stop, abort).await.map_err(in_words)?;
+        let replay = launch.begin(store, events, stop, abort).await.map_err(|error| error.to_string())?;
         let world = Arc::clone(self);
         let telling = tokio::spawn(async move {
             let mut bunch = Vec::new();
@@ -343,7 +325,7 @@ impl World {
         let operator = &self.settings.operator;
         match effect {
             Effect::Ask(run, change) => {
-                let asked: Result<_, StoreError> = store.ask_run(run, change, operator, now).await;
+                let asked: Result<_, StoreError> = store.ask_run(run, change, By::new(operator, now)).await;
                 match asked {
                     Ok(_) => self.tell_run(store, run).await,
                     Err(error) => self.tell(Msg::Trouble(error.to_string())),
@@ -373,7 +355,7 @@ impl World {
                 let _ = self.heard.send(Heard::Editor(Box::new(job)));
             }
             Effect::Keep { id, sha, body, reason, file } => {
-                let kept = store.edit(id, sha, body, operator, reason.as_deref(), now).await;
+                let kept = store.edit(id, sha, body, By::new(operator, now).because(reason.as_deref())).await;
                 if kept.is_ok() {
                     let _ = std::fs::remove_file(&file);
                 }
@@ -382,7 +364,7 @@ impl World {
             }
             Effect::Forget(file) => drop(std::fs::remove_file(file)),
             Effect::Unkeep(id, revision) => {
-                let undone = store.undo_edit(id, revision, operator, now).await;
+                let undone = store.undo_edit(id, revision, By::new(operator, now)).await;
                 self.tell(Msg::Unkept(id, undone.map_err(|e| e.to_string())));
             }
             Effect::Export(filter, path) => self.export(store, filter, path).await,
@@ -407,7 +389,7 @@ impl World {
         }
     }
 
-    async fn settle(&self, store: &Store, ids: Vec<WriteId>, event: StateEvent, reason: Option<String>) {
+    async fn settle(&self, store: &Store, ids: Vec<WriteId>, event: Settling, reason: Option<String>) {
         let total = ids.len();
         let mut settled = Settled::default();
         self.gives_up.store(false, Ordering::Relaxed);
@@ -420,7 +402,8 @@ impl World {
                 self.tell(Msg::Job(Some(Job { what: "settling".to_owned(), done, total: Some(total as u64) })));
             }
             let operator = &self.settings.operator;
-            match store.settle(some.to_vec(), event, operator, reason.as_deref(), Timestamp::now()).await {
+            let by = By::new(operator, Timestamp::now()).because(reason.as_deref());
+            match store.settle(some.to_vec(), event, by).await {
                 Ok(more) => {
                     settled.done.extend(more.done);
                     settled.refused.extend(more.refused);

@@ -5,9 +5,9 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 use tui_input::Input;
 
 use super::scroll::Scroll;
+use crate::domain::action::Settling;
 use crate::domain::filter::Filter;
 use crate::domain::hazard::Hazard;
-use crate::domain::state::Event;
 use crate::tui::actions::{ACTIONS, Action};
 
 /// A dialog.
@@ -40,7 +40,7 @@ pub struct Ask {
 #[derive(Debug, Clone)]
 pub enum What {
     /// The reason to settle writes.
-    Settle(Event, Filter),
+    Settle(Settling, Filter),
     /// The reason to keep an edit.
     KeepEdit,
     /// The reason of a replay.
@@ -81,7 +81,7 @@ pub enum Pick {
     /// Copy a text; the first says what it is.
     Copy(&'static str, String),
     /// Ask for the reason to settle writes.
-    Settle(Event, Filter),
+    Settle(Settling, Filter),
     /// Switch the override of a hazard.
     Allow(Hazard),
     /// Use a saved filter.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::scroll::Scroll;
 use crate::domain::filter::Filter;
 use crate::domain::hazard::Hazard;
+use crate::domain::selection::Selection;
 use crate::replay::{PaceSettings, Prepared};
 use crate::tui::msg::{Chosen, Terms, Ticket};
 
@@ -29,7 +30,7 @@ pub struct PlanScreen {
     /// As a filter, to count what comes in later.
     pub filter: Filter,
     /// As text.
-    pub query: String,
+    pub selection: Selection,
     /// For people.
     pub words: String,
     /// How it will be sent.
@@ -62,13 +63,13 @@ pub enum Confirm {
 
 impl PlanScreen {
     /// A plan that is being made.
-    pub fn new(purpose: Purpose, chosen: Chosen, filter: Filter, query: String, words: String) -> Self {
+    pub fn new(purpose: Purpose, chosen: Chosen, filter: Filter, selection: Selection, words: String) -> Self {
         let limit = (purpose == Purpose::TryOne).then_some(1);
         Self {
             purpose,
             chosen,
             filter,
-            query,
+            selection,
             words,
             terms: Terms { allowed: Vec::new(), pace: PaceSettings::default(), new_key: false, limit },
             reason: None,

@@ -8,6 +8,7 @@ use crate::domain::ids::{RunId, WriteId};
 use crate::domain::outcome::{Outcome, Tally};
 use crate::domain::run::{Run, RunState, Wanted};
 use crate::domain::time::{Timestamp, human_length};
+use crate::render::words;
 use crate::replay::{Event, PaceSettings, Prepared, Report, WriteEnded};
 use crate::tui::theme::Role;
 
@@ -120,16 +121,18 @@ impl RunScreen {
                 self.say(Role::Faint, now, &format!("run {id} has begun"));
             }
             Event::Ended(ended) => self.ended(&ended, now),
-            Event::Retry { id, attempt, reason, wait } => {
+            Event::Retry { id, attempt, end, wait } => {
+                let reason = end.failure.as_ref().map(|f| words::said(f, end.cached)).unwrap_or_default();
                 let text = format!("write {id}, attempt {attempt}: {reason}; again in {}", human_length(wait));
                 self.say(Role::Warn, now, &text);
                 self.trouble = Some(text);
             }
-            Event::Notice(text) => {
+            Event::Notice(notice) => {
+                let text = words::notice(&notice);
                 self.say(Role::Warn, now, &text);
                 self.trouble = Some(text);
             }
-            Event::Stopping(reason) => self.say(Role::Bad, now, &format!("stopping: {reason}")),
+            Event::Stopping(stop) => self.say(Role::Bad, now, &format!("stopping: {}", words::stop(&stop))),
         }
     }
 
@@ -146,7 +149,8 @@ impl RunScreen {
             Outcome::Failed | Outcome::Unknown => Role::Bad,
             _ => Role::Faint,
         };
-        let reason = ended.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let last = ended.last.as_ref();
+        let reason = ended.reason.as_ref().map(|why| format!(": {}", words::reason(why, last))).unwrap_or_default();
         let cid = ended.last.as_ref().and_then(|last| last.correlation_id.as_deref());
         let cid = cid.map(|cid| format!(" [{cid}]")).unwrap_or_default();
         self.say(role, now, &format!("write {} {}{reason}{cid}", ended.id, ended.outcome));

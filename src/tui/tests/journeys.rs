@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use super::{DARK, Runner, values};
+use crate::domain::action::Settling;
 use crate::domain::hazard::Hazard;
 use crate::domain::ids::{RunId, WriteId};
 use crate::domain::outcome::Tally;
+use crate::domain::rules::settle::SettleRefusal;
 use crate::domain::run::Wanted;
-use crate::domain::state::Event;
+use crate::domain::state::{Event, NotAllowed, State};
+use crate::domain::stop::Stops;
 use crate::replay::Report;
 use crate::store::{Settled, WishChange};
 use crate::tui::actions::{ACTIONS, Action, Place};
@@ -46,7 +49,7 @@ fn nothing_is_sent_before_it_was_shown_and_confirmed() {
     runner.types("2");
     runner.keys("enter");
     let Some(Effect::Start(start)) = runner.effects.last() else { panic!("{}", runner.last()) };
-    assert_eq!((start.query.as_str(), start.prepared.plan.send.len(), start.canaries), ("group:2", 312, 1));
+    assert_eq!((start.selection.query().as_str(), start.prepared.plan.send.len(), start.canaries), ("group:2", 312, 1));
     assert_eq!(runner.place(), Place::Run);
 }
 
@@ -56,7 +59,7 @@ fn a_few_writes_need_one_key_and_an_override_is_never_silent() {
     runner.keys("space space r");
     runner.give_plan(2, 0);
     runner.keys("enter");
-    assert!(matches!(runner.effects.last(), Some(Effect::Start(start)) if start.query == "id:8,9"));
+    assert!(matches!(runner.effects.last(), Some(Effect::Start(start)) if start.selection.query() == "id:8,9"));
     let mut runner = Runner::on_writes(SIZE, DARK, 9);
     runner.keys("r");
     runner.give_plan(1, 3);
@@ -124,7 +127,7 @@ fn a_run_is_paused_paced_and_stopped_and_quitting_asks() {
         run: RunId(4),
         tally: Tally::default(),
         new_since_plan: 0,
-        stopped: None,
+        stopped: Stops::default(),
         maybe_cached: None,
         cached: 0,
         damaged: Vec::new(),
@@ -153,7 +156,7 @@ fn a_run_that_one_leaves_is_still_in_sight_and_tells_its_end() {
         run: RunId(4),
         tally,
         new_since_plan: 0,
-        stopped: None,
+        stopped: Stops::default(),
         maybe_cached: None,
         cached: 0,
         damaged: Vec::new(),
@@ -268,17 +271,28 @@ fn discards_need_a_reason_and_can_be_undone() {
     assert!(runner.screen().contains("a reason is needed"));
     runner.types("no such address");
     runner.keys("enter");
-    let Some(Effect::Settle(_, Event::Discard, Some(reason))) = runner.effects.last() else { panic!() };
+    let Some(Effect::Settle(_, Settling::Discard, Some(reason))) = runner.effects.last() else { panic!() };
     assert_eq!(reason, "no such address");
-    let settled = Settled { done: vec![WriteId(9)], refused: vec![(WriteId(8), "run 3 has it in hand".to_owned())] };
-    runner.hear(Msg::Settled(Event::Discard, Ok(settled)));
+    let settled = Settled {
+        done: vec![WriteId(9)],
+        refused: vec![(
+            WriteId(8),
+            SettleRefusal::NotAllowed {
+                why: NotAllowed { state: State::Replaying, event: Event::Discard },
+                run: Some(RunId(3)),
+            },
+        )],
+    };
+    runner.hear(Msg::Settled(Settling::Discard, Ok(settled)));
     let screen = runner.screen();
     assert!(
-        screen.contains("1 write discarded; u takes that back") && screen.contains("run 3 has it in hand"),
+        screen.contains("1 write discarded; u takes that back") && screen.contains("run 3 is sending it"),
         "{screen}"
     );
     runner.keys("u");
-    assert!(matches!(runner.effects.last(), Some(Effect::SettleThese(ids, Event::Reopen, _)) if ids == &[WriteId(9)]));
+    assert!(
+        matches!(runner.effects.last(), Some(Effect::SettleThese(ids, Settling::Reopen, _)) if ids == &[WriteId(9)])
+    );
 }
 
 #[test]

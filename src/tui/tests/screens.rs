@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::{ASCII, DARK, PLAIN, Runner, values};
 use crate::domain::ids::{RunId, WriteId};
-use crate::domain::outcome::Outcome;
+use crate::domain::outcome::{AttemptOutcome, Outcome};
+use crate::domain::reason::Reason;
 use crate::domain::run::RunState;
 use crate::domain::state::State;
 use crate::replay::{Event, WriteEnded};
@@ -21,13 +22,12 @@ fn ended(id: i64, outcome: Outcome) -> Event {
     Event::Ended(Box::new(WriteEnded {
         id: WriteId(id),
         outcome,
-        reason: (outcome != Outcome::Accepted).then(|| "HTTP 422 CDP_ETL.VALIDATION.REQUEST_SCHEMA".to_owned()),
+        reason: (outcome != Outcome::Accepted).then(|| Reason::attempt(AttemptOutcome::Refused)),
         key: "evt".to_owned(),
         state: Some(State::Replayed),
-        last: None,
+        last: (outcome != Outcome::Accepted).then(|| values::refused(422, values::CODE_SCHEMA)),
         attempts: 1,
         revision: 0,
-        maybe_cached_until: None,
     }))
 }
 
@@ -48,7 +48,7 @@ fn running(size: (u16, u16), theme: Theme) -> Runner {
             events.push(Event::Retry {
                 id: WriteId(80),
                 attempt: 1,
-                reason: "HTTP 503 UNAVAILABLE".to_owned(),
+                end: Box::new(values::refused(503, "UNAVAILABLE")),
                 wait: Duration::from_secs(2),
             });
             events.push(ended(79, Outcome::Failed));

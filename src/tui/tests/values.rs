@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use crate::domain::action::Action;
 use crate::domain::arrivals::{Arrivals, hour_of};
+use crate::domain::attempt::{Attempt, AttemptEnd};
 use crate::domain::endpoint::{BaseUrl, EndpointOrigin, EndpointPath};
+use crate::domain::evidence::CapturedFailure;
 use crate::domain::failure_type::FailureType;
 use crate::domain::group::Group;
 use crate::domain::hazard::Hazard;
@@ -14,8 +17,9 @@ use crate::domain::lane::Turn;
 use crate::domain::outcome::{AttemptOutcome, Outcome, Tally};
 use crate::domain::plan::{Plan, PlannedWrite};
 use crate::domain::revision::Revision;
-use crate::domain::run::{Attempt, LogEntry, Operator, Run, RunState};
+use crate::domain::run::{LogEntry, Operator, Run, RunState};
 use crate::domain::state::Standing;
+use crate::domain::stop::{Blame, Stop, Stops};
 use crate::domain::target::{KnownTarget, TargetSettings};
 use crate::domain::time::Timestamp;
 use crate::domain::write::{BodyOrigin, FailedWrite, Failure, WriteView};
@@ -80,7 +84,7 @@ pub fn write_view(id: i64) -> WriteView {
     WriteView { write, hazards, body: Some(BODY.to_vec()) }
 }
 
-const CODE_SCHEMA: &str = "CDP_ETL.VALIDATION.REQUEST_SCHEMA";
+pub const CODE_SCHEMA: &str = "CDP_ETL.VALIDATION.REQUEST_SCHEMA";
 const BODY: &[u8] =
     br#"{"record":{"email":"ana@example.org","loyalty_tier":"gold","tags":["vip","store"]},"matchKey":"email"}"#;
 
@@ -107,14 +111,15 @@ pub fn detail(id: i64) -> Detail {
         latency_ms: Some(41),
         revision: 0,
         rejected: Vec::new(),
+        answer: None,
+        transport: None,
     };
     let operator = Operator { name: "ana".to_owned(), uid: 1000, host: "ops1".to_owned() };
     let edit = LogEntry {
         at: now().minus(Duration::from_mins(9)),
         operator,
-        action: "edit".to_owned(),
+        action: Action::Edit { from: 0, to: 1 },
         write: Some(view.write.id),
-        detail: "revision 0 -> 1".to_owned(),
         reason: Some("the tier is not ours to send".to_owned()),
     };
     let revision = |number, body: &[u8], operator: Option<&str>| Revision {
@@ -126,6 +131,7 @@ pub fn detail(id: i64) -> Detail {
     };
     let edited = br#"{"record":{"email":"ana@example.org","tags":["vip","store"]},"matchKey":"email"}"#;
     Detail {
+        captured: CapturedFailure::Current,
         attempts: vec![attempt.clone()],
         history: vec![HistoryEntry::Attempt(attempt), HistoryEntry::Action(edit)],
         neighbours: Vec::new(),
@@ -258,8 +264,36 @@ pub fn run(id: i64, state: RunState) -> Run {
         ended_at: Some(now().minus(Duration::from_mins(119))),
         tally,
         new_since_plan: 0,
-        stopped: (state == RunState::Stopped)
-            .then(|| "group 1 was stopped: its canary, write 1, failed (HTTP 422)".to_owned()),
+        stopped: if state == RunState::Stopped { canary_failed() } else { Stops::default() },
         wanted: None,
     }
+}
+
+/// A refusal.
+pub fn refused(status: u16, code: &str) -> AttemptEnd {
+    AttemptEnd {
+        at: now(),
+        outcome: AttemptOutcome::Refused,
+        failure: Some(Failure {
+            failure_type: FailureType::Schema,
+            status: Some(status),
+            code: Some(code.to_owned()),
+            message: None,
+            details: None,
+            correlation_id: None,
+        }),
+        status: Some(status),
+        correlation_id: None,
+        cached: false,
+        answer: None,
+        transport: None,
+        rejected: Vec::new(),
+        latency_ms: 40,
+        closes_target: None,
+    }
+}
+
+fn canary_failed() -> Stops {
+    let blame = Blame { write: Some(WriteId(1)), status: Some(422), ..Blame::default() };
+    Stops(vec![Stop::CanaryFailed { group: GroupId(1), blame }])
 }

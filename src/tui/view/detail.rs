@@ -7,6 +7,7 @@ use super::paint::{Painter, wrap};
 use crate::domain::outcome::AttemptOutcome;
 use crate::domain::time::human_length;
 use crate::render::detail::{Entry, Section, Subject, cause, heading, request, times};
+use crate::render::words;
 use crate::store::HistoryEntry;
 use crate::tui::actions::Place;
 use crate::tui::app::App;
@@ -76,6 +77,7 @@ fn lines(app: &App, detail: &Detail, width: u16) -> Vec<Line> {
     let subject = Subject {
         view: &detail.view,
         attempts: &detail.attempts,
+        captured: &detail.captured,
         neighbours: &detail.neighbours,
         evidence: detail.evidence.as_deref(),
         window: detail.window,
@@ -131,7 +133,7 @@ fn section(section: &Section, width: usize) -> Vec<Line> {
             Entry::Pair(label, value) => pair(&mut lines, label, value, Role::Text, width),
             Entry::Hazard(hazard) => {
                 let (label, role) = if hazard.refuses() { ("refuses", Role::Bad) } else { ("note", Role::Warn) };
-                pair(&mut lines, label, &format!("{hazard}: {}", hazard.why()), role, width);
+                pair(&mut lines, label, &format!("{hazard}: {}", words::hazard(*hazard)), role, width);
             }
         }
     }
@@ -224,7 +226,8 @@ fn history(detail: &Detail, width: usize) -> Vec<Line> {
             HistoryEntry::Action(action) => {
                 let reason = action.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
                 let by = &action.operator;
-                format!("{} by {} on {}: {}{reason}", action.action, by.name, by.host, action.detail)
+                let (name, detail) = (action.action.name(), words::action(&action.action));
+                format!("{name} by {} on {}: {detail}{reason}", by.name, by.host)
             }
         };
         for (n, line) in wrap(&text, width.saturating_sub(22)).into_iter().enumerate() {

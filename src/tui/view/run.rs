@@ -7,6 +7,7 @@ use crate::domain::outcome::Outcome;
 use crate::domain::run::RunState;
 use crate::domain::time::human_length;
 use crate::render::count::thousands;
+use crate::render::words;
 use crate::tui::actions::Action;
 use crate::tui::app::App;
 use crate::tui::state::json_view::JsonView;
@@ -91,7 +92,7 @@ fn state(run: &RunScreen) -> (Role, String) {
     match run.known.as_ref().map(|known| known.state) {
         Some(RunState::Died) => (Role::Bad, "died; what it had in hand was taken back".to_owned()),
         Some(RunState::Stopped) => (Role::Warn, "stopped".to_owned()),
-        _ if run.report.as_ref().is_some_and(|report| report.stopped.is_some()) => (Role::Warn, "stopped".to_owned()),
+        _ if run.report.as_ref().is_some_and(|report| !report.stopped.is_empty()) => (Role::Warn, "stopped".to_owned()),
         _ => (Role::Good, "finished".to_owned()),
     }
 }
@@ -153,8 +154,8 @@ fn ending(app: &App, run: &RunScreen) -> Option<(Role, String)> {
         return None;
     }
     let key = |action| app.setup.keymap.key(action);
-    let stopped = run.report.as_ref().and_then(|r| r.stopped.clone());
-    let stopped = stopped.or_else(|| run.known.as_ref().and_then(|known| known.stopped.clone()));
+    let stopped = run.report.as_ref().and_then(|report| words::stops(&report.stopped));
+    let stopped = stopped.or_else(|| run.known.as_ref().and_then(|known| words::stops(&known.stopped)));
     if let Some(why) = stopped {
         return Some((
             Role::Bad,
@@ -228,7 +229,8 @@ fn answer(app: &App, run: &RunScreen, area: Rect, p: &mut Painter<'_>) {
                 lines.push((Role::Text, format!("in {} ms", last.latency_ms)));
                 lines.extend(last.correlation_id.iter().map(|cid| (Role::Text, format!("correlation ID {cid}"))));
             }
-            lines.extend(ended.reason.iter().map(|reason| (Role::Text, reason.clone())));
+            let reason = ended.reason.as_ref().map(|reason| words::reason(reason, ended.last.as_ref()));
+            lines.extend(reason.map(|reason| (Role::Text, reason)));
             lines.push((Role::Text, String::new()));
             let next = if ended.outcome == Outcome::Accepted {
                 format!("It is in. {} goes back.", app.setup.keymap.key(Action::Back))

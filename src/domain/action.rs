@@ -1,0 +1,279 @@
+//! Actions: what operators do to writes, runs, targets and the file. Facts with a name; `render` words them.
+
+use serde_json::{Value, json};
+
+use super::ids::{RunId, WriteId};
+use super::reason::Data;
+use super::run::Wanted;
+use super::state::{Event, State};
+use super::time::Timestamp;
+
+/// What someone did.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Settled a write by hand, or took that back.
+    Settle {
+        /// Which of the four ways.
+        how: Settling,
+        /// Its state before.
+        from: State,
+        /// Its state after.
+        to: State,
+    },
+    /// Edited a body.
+    Edit {
+        /// The revision that was edited.
+        from: i64,
+        /// The new revision.
+        to: i64,
+    },
+    /// Took an edit back.
+    UndoEdit {
+        /// The revision that was taken back.
+        from: i64,
+        /// The revision that is current again.
+        to: i64,
+    },
+    /// Split a batch.
+    Split {
+        /// The batch.
+        batch: WriteId,
+        /// Into how many writes.
+        parts: u64,
+        /// Whether only the records that an answer had rejected.
+        rejected: bool,
+    },
+    /// Made a write of a batch's records.
+    Part {
+        /// The batch.
+        batch: WriteId,
+        /// The index of its first record, counted from 0.
+        first: usize,
+        /// How many records it has.
+        count: usize,
+    },
+    /// Took a split back.
+    Unsplit {
+        /// The batch.
+        batch: WriteId,
+        /// How many parts went.
+        parts: u64,
+    },
+    /// Bound a target to a base URL.
+    Target {
+        /// Its name.
+        name: String,
+        /// Where it was bound to before.
+        from: Option<String>,
+        /// Where it is bound to now.
+        to: String,
+    },
+    /// Told a run that is under way what to do.
+    Steer {
+        /// The run.
+        run: RunId,
+        /// Whether it is to send.
+        wanted: Option<Wanted>,
+        /// Requests per second; 0 for no limit.
+        rate: Option<f64>,
+        /// The most requests out at once.
+        concurrency: Option<u64>,
+    },
+    /// Gave a write a new key.
+    NewKey {
+        /// The key before.
+        from: String,
+        /// The key now.
+        to: String,
+    },
+    /// Took a write in from another file's export.
+    Import {
+        /// Its state there.
+        state: State,
+        /// Its last attempt there, as JSON text.
+        last_attempt: Option<String>,
+    },
+    /// Deleted settled writes for good.
+    Purge {
+        /// How many.
+        writes: u64,
+        /// Those that were settled before then.
+        before: Timestamp,
+    },
+    /// Took the clock's floor away.
+    ResetClock {
+        /// The floor before.
+        from: Timestamp,
+        /// The floor now.
+        to: Timestamp,
+    },
+    /// What an older version recorded as text.
+    Worded {
+        /// Its name.
+        name: String,
+        /// The particulars.
+        words: String,
+    },
+}
+
+/// The ways to settle a write by hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settling {
+    /// The API has it.
+    Applied,
+    /// The API doesn't have it.
+    NotApplied,
+    /// Nobody wants it any more.
+    Discard,
+    /// Taken back.
+    Reopen,
+}
+
+impl Settling {
+    const ALL: [Self; 4] = [Self::Applied, Self::NotApplied, Self::Discard, Self::Reopen];
+
+    /// The event of the state machine.
+    pub fn event(self) -> Event {
+        match self {
+            Self::Applied => Event::ResolveApplied,
+            Self::NotApplied => Event::ResolveNotApplied,
+            Self::Discard => Event::Discard,
+            Self::Reopen => Event::Reopen,
+        }
+    }
+
+    /// The action's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Applied => "resolve --applied",
+            Self::NotApplied => "resolve --not-applied",
+            Self::Discard => "discard",
+            Self::Reopen => "reopen",
+        }
+    }
+}
+
+impl Action {
+    /// The name used everywhere.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Settle { how, .. } => how.name(),
+            Self::Edit { .. } => "edit",
+            Self::UndoEdit { .. } => "undo edit",
+            Self::Split { .. } => "split",
+            Self::Part { .. } => "part",
+            Self::Unsplit { .. } => "unsplit",
+            Self::Target { .. } => "target",
+            Self::Steer { wanted: Some(Wanted::Stop), .. } => "runs stop",
+            Self::Steer { wanted: Some(Wanted::Pause), .. } => "runs pause",
+            Self::Steer { wanted: Some(Wanted::Go), .. } => "runs resume",
+            Self::Steer { wanted: None, .. } => "runs pace",
+            Self::NewKey { .. } => "new-key",
+            Self::Import { .. } => "ingest",
+            Self::Purge { .. } => "purge",
+            Self::ResetClock { .. } => "reset-clock",
+            Self::Worded { name, .. } => name,
+        }
+    }
+
+    /// What belongs to it; empty for what an older version recorded as text.
+    pub fn data(&self) -> Data {
+        let value = match self {
+            Self::Settle { from, to, .. } => json!({ "from": from.name(), "to": to.name() }),
+            Self::Edit { from, to } | Self::UndoEdit { from, to } => json!({ "from": from, "to": to }),
+            Self::Split { batch, parts, rejected } => json!({ "batch": batch, "parts": parts, "rejected": rejected }),
+            Self::Part { batch, first, count } => json!({ "batch": batch, "first": first, "count": count }),
+            Self::Unsplit { batch, parts } => json!({ "batch": batch, "parts": parts }),
+            Self::Target { name, from, to } => json!({ "name": name, "from": from, "to": to }),
+            Self::Steer { run, rate, concurrency, .. } => {
+                json!({ "run": run, "rate": rate, "concurrency": concurrency })
+            }
+            Self::NewKey { from, to } => json!({ "from": from, "to": to }),
+            Self::Import { state, last_attempt } => json!({ "state": state.name(), "last_attempt": last_attempt }),
+            Self::Purge { writes, before } => json!({ "writes": writes, "before": before }),
+            Self::ResetClock { from, to } => json!({ "from": from, "to": to }),
+            Self::Worded { .. } => json!({}),
+        };
+        if let Value::Object(data) = value { data } else { Data::new() }
+    }
+
+    /// From its name and data, as a file has them. Without data, `words` are what an older version recorded.
+    pub fn read(name: &str, data: Option<&Value>, words: &str) -> Self {
+        data.and_then(|data| Self::of(name, data))
+            .unwrap_or_else(|| Self::Worded { name: name.to_owned(), words: words.to_owned() })
+    }
+
+    fn of(name: &str, data: &Value) -> Option<Self> {
+        let text = |field: &str| data[field].as_str().map(str::to_owned);
+        let number = |field: &str| data[field].as_i64();
+        let count = |field: &str| data[field].as_u64();
+        let state = |field: &str| data[field].as_str().and_then(State::parse);
+        let time = |field: &str| data[field].as_str().and_then(Timestamp::parse);
+        let batch = || number("batch").map(WriteId);
+        let steer = |wanted| {
+            Some(Self::Steer {
+                run: RunId(number("run")?),
+                wanted,
+                rate: data["rate"].as_f64(),
+                concurrency: count("concurrency"),
+            })
+        };
+        if let Some(how) = Settling::ALL.into_iter().find(|how| how.name() == name) {
+            return Some(Self::Settle { how, from: state("from")?, to: state("to")? });
+        }
+        Some(match name {
+            "edit" => Self::Edit { from: number("from")?, to: number("to")? },
+            "undo edit" => Self::UndoEdit { from: number("from")?, to: number("to")? },
+            "split" => Self::Split { batch: batch()?, parts: count("parts")?, rejected: data["rejected"].as_bool()? },
+            "part" => Self::Part {
+                batch: batch()?,
+                first: usize::try_from(count("first")?).ok()?,
+                count: usize::try_from(count("count")?).ok()?,
+            },
+            "unsplit" => Self::Unsplit { batch: batch()?, parts: count("parts")? },
+            "target" => Self::Target { name: text("name")?, from: text("from"), to: text("to")? },
+            "runs stop" => return steer(Some(Wanted::Stop)),
+            "runs pause" => return steer(Some(Wanted::Pause)),
+            "runs resume" => return steer(Some(Wanted::Go)),
+            "runs pace" => return steer(None),
+            "new-key" => Self::NewKey { from: text("from")?, to: text("to")? },
+            "ingest" => Self::Import { state: state("state")?, last_attempt: text("last_attempt") },
+            "purge" => Self::Purge { writes: count("writes")?, before: time("before")? },
+            "reset-clock" => Self::ResetClock { from: time("from")?, to: time("to")? },
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actions_are_read_back() {
+        let (run, batch) = (RunId(3), WriteId(9));
+        let at = Timestamp::from_millis(5000);
+        let steer = |wanted| Action::Steer { run, wanted, rate: Some(2.5), concurrency: None };
+        let mut all: Vec<Action> =
+            Settling::ALL.map(|how| Action::Settle { how, from: State::Unknown, to: State::Resolved }).to_vec();
+        all.extend([None, Some(Wanted::Go), Some(Wanted::Pause), Some(Wanted::Stop)].map(steer));
+        all.extend([
+            Action::Edit { from: 0, to: 1 },
+            Action::UndoEdit { from: 1, to: 0 },
+            Action::Split { batch, parts: 4, rejected: true },
+            Action::Part { batch, first: 2, count: 1 },
+            Action::Unsplit { batch, parts: 4 },
+            Action::Target { name: "crm".to_owned(), from: None, to: "https://a.example/".to_owned() },
+            Action::NewKey { from: "a".to_owned(), to: "b".to_owned() },
+            Action::Import { state: State::Replayed, last_attempt: Some("{}".to_owned()) },
+            Action::Purge { writes: 7, before: at },
+            Action::ResetClock { from: at, to: Timestamp::EPOCH },
+        ]);
+        for action in all {
+            let data = Value::Object(action.data());
+            assert_eq!(Action::read(action.name(), Some(&data), ""), action);
+        }
+        let old = Action::read("discard", None, "pending -> discarded");
+        assert_eq!(old, Action::Worded { name: "discard".to_owned(), words: "pending -> discarded".to_owned() });
+    }
+}

@@ -1,0 +1,103 @@
+//! Lanes: what the other writes to the same record say of one. The order, "open", "blocked" and "superseded" are said
+//! here, once.
+
+use crate::domain::ids::WriteId;
+use crate::domain::lane::Turn;
+use crate::domain::state::{Place, Resolution, State};
+
+/// What the other writes of a write's lanes come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LaneFacts {
+    /// One that a run has in hand.
+    pub in_flight: Option<WriteId>,
+    /// The oldest open one.
+    pub oldest_open: Option<Turn>,
+    /// The latest one that the API has.
+    pub latest_accepted: Option<Turn>,
+}
+
+/// Where a lane mate stands; `None` if its row can't be read, which counts as open.
+pub type MatePlace = Option<Place>;
+
+impl LaneFacts {
+    /// Takes in another write of the lane.
+    pub fn add(&mut self, turn: Turn, place: MatePlace) {
+        if matches!(place, Some(Place::Replaying { .. })) {
+            self.in_flight = Some(turn.id);
+        }
+        if is_open(place) {
+            self.oldest_open = Some(self.oldest_open.map_or(turn, |oldest| oldest.min(turn)));
+        }
+        if place.is_some_and(is_accepted) {
+            self.latest_accepted = self.latest_accepted.max(Some(turn));
+        }
+    }
+
+    /// Whether an older write of the lane is open: it must go first.
+    pub fn blocks(&self, turn: Turn) -> bool {
+        self.oldest_open.is_some_and(|oldest| oldest < turn)
+    }
+
+    /// Whether the API has a newer write of the lane: this one would turn it back.
+    pub fn supersedes(&self, turn: Turn) -> bool {
+        self.latest_accepted.is_some_and(|latest| latest > turn)
+    }
+}
+
+/// Whether someone still has to do something about a write. Of one that can't be read nobody knows: the careful side.
+pub fn is_open(place: MatePlace) -> bool {
+    place.is_none_or(|place| match place {
+        Place::Open(_) | Place::Replaying { .. } => true,
+        Place::Replayed | Place::Resolved { .. } | Place::Discarded { .. } => false,
+    })
+}
+
+/// Whether the API has a write: it accepted it, or someone found it there. The records of a split batch are in its parts.
+pub fn is_accepted(place: Place) -> bool {
+    match place {
+        Place::Replayed | Place::Resolved { how: Resolution::ByHand | Resolution::Producer, .. } => true,
+        Place::Resolved { how: Resolution::Split, .. }
+        | Place::Open(_)
+        | Place::Replaying { .. }
+        | Place::Discarded { .. } => false,
+    }
+}
+
+/// The states of writes that are open, or that the API may have: what a store has to read of a lane.
+pub const STATES_THAT_MATTER: [State; 5] =
+    [State::Pending, State::Replaying, State::Unknown, State::Replayed, State::Resolved];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::state::Waiting;
+    use crate::domain::time::Timestamp;
+
+    fn turn(at: i64, id: i64) -> Turn {
+        Turn { at: Timestamp::from_millis(at), arrival: WriteId(id), id: WriteId(id) }
+    }
+
+    #[test]
+    fn promise_7_older_open_writes_block_and_newer_accepted_ones_supersede() {
+        let was = Waiting::Pending;
+        let mut facts = LaneFacts::default();
+        facts.add(turn(5, 9), Some(Place::Discarded { was }));
+        facts.add(turn(5, 8), Some(Place::Resolved { was, how: Resolution::Split }));
+        assert_eq!(facts, LaneFacts::default(), "given up, or gone on in its parts");
+        facts.add(turn(5, 2), Some(Place::Open(was)));
+        facts.add(turn(7, 1), Some(Place::Replayed));
+        assert!(facts.blocks(turn(5, 3)) && !facts.blocks(turn(5, 1)) && !facts.blocks(turn(4, 9)));
+        assert!(facts.supersedes(turn(6, 9)) && !facts.supersedes(turn(7, 2)));
+        assert_eq!(facts.in_flight, None);
+        facts.add(turn(9, 4), Some(Place::Replaying { was }));
+        assert_eq!(facts.in_flight, Some(WriteId(4)));
+    }
+
+    #[test]
+    fn what_cannot_be_read_counts_as_open() {
+        let mut facts = LaneFacts::default();
+        facts.add(Turn { at: Timestamp::EPOCH, ..turn(0, 3) }, None);
+        assert!(facts.blocks(turn(1, 1)));
+        assert!(!facts.supersedes(turn(0, 0)));
+    }
+}

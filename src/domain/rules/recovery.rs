@@ -1,0 +1,55 @@
+//! Recovery: what becomes of the writes that a run had in hand when it ended, in order or not.
+
+use super::Change;
+use super::outcome::in_run;
+use crate::domain::ids::RunId;
+use crate::domain::outcome::{AttemptOutcome, Outcome};
+use crate::domain::reason::{GivenUp, LastAttempt, Reason};
+use crate::domain::state::{Event, Standing, State};
+use crate::domain::time::Timestamp;
+
+/// What has to be known of a write that is claimed by a run which sends nothing more.
+#[derive(Debug, Clone, Copy)]
+pub struct Claimed {
+    /// The run.
+    pub run: RunId,
+    /// The run that has the write in hand.
+    pub holder: Option<RunId>,
+    /// Where it stands; `None` if its row can't be read. Then the row is left as it is.
+    pub standing: Option<Standing>,
+    /// When the request was intended of which no outcome is recorded.
+    pub open_intent: Option<Timestamp>,
+    /// How the run's last request for it ended, if one did.
+    pub last: Option<AttemptOutcome>,
+    /// Whether one of the run's requests for it went unanswered.
+    pub unanswered: bool,
+}
+
+/// Decides how a claim is taken back. A write with an open intent may have been applied. One whose intent is newer than
+/// `before`, if that is given, may still be under way: `None` leaves it in flight.
+pub fn take_back(facts: &Claimed, before: Option<Timestamp>) -> Option<Vec<Change>> {
+    if before.zip(facts.open_intent).is_some_and(|(before, sent_at)| sent_at > before) {
+        return None;
+    }
+    let mut changes = Vec::new();
+    let held =
+        facts.standing.filter(|standing| facts.holder == Some(facts.run) && standing.state() == State::Replaying);
+    let lost = facts.open_intent.map(|sent_at| Event::NoAnswer { sent_at });
+    let after = held.and_then(|standing| {
+        let standing = lost.map_or(Ok(standing), |event| standing.after(event)).ok()?;
+        standing.after(Event::Release).ok()
+    });
+    changes.extend(after.map(|standing| Change::Stand { standing, run: None }));
+    if facts.open_intent.is_some() {
+        changes.push(Change::LoseAttempt);
+        let reason = Some(Reason::attempt(AttemptOutcome::NoAnswer));
+        changes.push(Change::EndItem { outcome: Outcome::Unknown, reason });
+    } else if let (Some(after), Some(last)) = (after, facts.last) {
+        // It was between two attempts: what was sent for it must not be told as never sent.
+        let outcome = in_run(after.state(), facts.unanswered, Outcome::Failed);
+        let given_up = Some(GivenUp::RunEnded);
+        let reason = Reason::Attempt(LastAttempt { outcome: last, maybe_cached_until: None, given_up });
+        changes.push(Change::EndItem { outcome, reason: Some(reason) });
+    }
+    Some(changes)
+}

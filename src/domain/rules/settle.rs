@@ -1,0 +1,56 @@
+//! Settling by hand: resolve, discard, reopen.
+
+use serde_json::json;
+
+use super::Change;
+use crate::domain::action::Settling;
+use crate::domain::ids::RunId;
+use crate::domain::reason::{Damage, Data};
+use crate::domain::state::{NotAllowed, Standing};
+
+/// Why a write was not settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SettleRefusal {
+    /// It isn't there.
+    NoSuchWrite,
+    /// Its row is not as dlq left it.
+    Damaged(Damage),
+    /// Its state does not allow it.
+    NotAllowed {
+        /// Its state, and what was to happen.
+        why: NotAllowed,
+        /// The run that has it in hand.
+        run: Option<RunId>,
+    },
+}
+
+impl SettleRefusal {
+    /// Its code, in kebab-case.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NoSuchWrite => "no-such-write",
+            Self::Damaged(_) => "damaged",
+            Self::NotAllowed { .. } => "not-allowed",
+        }
+    }
+
+    /// What belongs to it.
+    pub fn data(self) -> Data {
+        let value = match self {
+            Self::NoSuchWrite => json!({}),
+            Self::Damaged(damage) => json!({ "damage": damage.place() }),
+            Self::NotAllowed { why, run } => json!({ "state": why.state.name(), "run": run }),
+        };
+        if let serde_json::Value::Object(data) = value { data } else { Data::new() }
+    }
+}
+
+/// Decides what settling a write changes.
+pub fn settle(standing: Standing, run: Option<RunId>, how: Settling) -> Result<(Standing, Vec<Change>), SettleRefusal> {
+    let after = standing.after(how.event()).map_err(|why| SettleRefusal::NotAllowed { why, run })?;
+    let mut changes = vec![Change::Stand { standing: after, run: None }];
+    if how == Settling::NotApplied {
+        changes.push(Change::NotApplied);
+    }
+    Ok((after, changes))
+}

@@ -1,0 +1,284 @@
+//! Facts in words: reasons, stops, notices, actions and hazards, in English. The only place where they become sentences.
+
+use std::borrow::Cow;
+
+use crate::domain::action::{Action, Settling};
+use crate::domain::attempt::{Attempt, AttemptEnd};
+use crate::domain::hazard::Hazard;
+use crate::domain::notice::Notice;
+use crate::domain::outcome::AttemptOutcome;
+use crate::domain::reason::{GivenUp, Reason, SkipReason};
+use crate::domain::rules::settle::SettleRefusal;
+use crate::domain::stop::{Blame, Stop, Stops};
+use crate::domain::time::human_length;
+use crate::domain::write::Failure;
+
+use super::count::{thousands, writes};
+
+/// What the API or the network said, in a line: `HTTP 422 CODE: message`.
+pub fn said(failure: &Failure, cached: bool) -> String {
+    answer(failure.status, failure.code.as_deref(), failure.message.as_deref(), cached)
+}
+
+fn answer(status: Option<u16>, code: Option<&str>, message: Option<&str>, cached: bool) -> String {
+    let message = message.unwrap_or("");
+    // An unclear answer's message names its status already.
+    let status = status.filter(|_| !message.starts_with("HTTP ")).map(|status| format!("HTTP {status}"));
+    let what = match code {
+        Some(code) if message.is_empty() => code.to_owned(),
+        Some(code) => format!("{code}: {message}"),
+        None => message.to_owned(),
+    };
+    let mut text = status.into_iter().chain(Some(what).filter(|what| !what.is_empty())).collect::<Vec<_>>().join(" ");
+    if cached {
+        text.push_str(" (from the API's cache)");
+    }
+    text
+}
+
+/// Why a write ended as it did in its run; `last` is its last attempt there.
+pub fn reason(reason: &Reason, last: Option<&AttemptEnd>) -> String {
+    match reason {
+        Reason::Attempt(attempt) => {
+            let mut text = match last.and_then(|last| Some((last.failure.as_ref()?, last.cached))) {
+                Some((failure, cached)) => said(failure, cached),
+                None => attempt_outcome(attempt.outcome).to_owned(),
+            };
+            if let Some(until) = attempt.maybe_cached_until {
+                text.push_str(&format!("; maybe-cached until {until}"));
+            }
+            if let Some(given_up) = attempt.given_up {
+                text.push_str(&format!("; not tried again: {}", self::given_up(given_up)));
+            }
+            text
+        }
+        Reason::Hazard(hazard) => hazard.name().to_owned(),
+        Reason::Skipped(skip) => skipped(*skip),
+        Reason::LaneFailed(Some(write)) => format!("write {write}, an older one of its lane, did not go through"),
+        Reason::LaneFailed(None) => "an older write of its lane did not go through".to_owned(),
+        Reason::GroupStopped(group) => format!("group {group} was stopped first"),
+        Reason::EndpointStopped(path) => format!("{path} was stopped first"),
+        Reason::RunStopped => "the run was stopped first".to_owned(),
+        Reason::StoreFailed => "the store failed".to_owned(),
+        Reason::Worded { words, .. } => words.clone(),
+    }
+}
+
+fn attempt_outcome(outcome: AttemptOutcome) -> &'static str {
+    match outcome {
+        AttemptOutcome::Accepted => "accepted",
+        AttemptOutcome::Refused => "refused by the API",
+        AttemptOutcome::Partial => "applied in part",
+        AttemptOutcome::Unclear => "the answer leaves it open whether it was applied",
+        AttemptOutcome::NoAnswer => "no answer was recorded",
+        AttemptOutcome::NotSent => "not sent",
+    }
+}
+
+fn given_up(why: GivenUp) -> String {
+    match why {
+        GivenUp::RunStopped => "the run was stopped first".to_owned(),
+        GivenUp::RunEnded => "the run ended first".to_owned(),
+        GivenUp::Hazard(hazard) => hazard.name().to_owned(),
+        GivenUp::Skipped(skip) => skipped(skip),
+    }
+}
+
+fn skipped(skip: SkipReason) -> String {
+    match skip {
+        SkipReason::State(state) => format!("it is {state} now"),
+        SkipReason::Settled => "it was settled since the first plan".to_owned(),
+        SkipReason::Edited => "its body was edited since the plan was made".to_owned(),
+        SkipReason::Purged => "it was purged".to_owned(),
+        SkipReason::LaneInFlight(mate) => format!("another run is sending write {mate} of its lane"),
+        SkipReason::Damaged(damage) => damage.to_string(),
+    }
+}
+
+/// What was said of an attempt that is over, where the answer has no message of its own.
+pub fn attempt_message(attempt: &Attempt) -> Option<Cow<'_, str>> {
+    let is_lost = attempt.outcome == Some(AttemptOutcome::NoAnswer)
+        && attempt.error_message.is_none()
+        && attempt.transport.is_none()
+        && attempt.answer.is_none();
+    if is_lost {
+        return Some("the run ended before an answer was recorded".into());
+    }
+    attempt.error_message.as_deref().map(Cow::Borrowed)
+}
+
+/// What stopped a run, a group or an endpoint, and what follows from that.
+pub fn stop(stop: &Stop) -> String {
+    let (what, blame) = match stop {
+        Stop::Asked { by: Some(operator) } => return format!("{operator} asked it to stop"),
+        Stop::Asked { by: None } => return "it was asked to stop".to_owned(),
+        Stop::CutOff => return "it was cut off; what was in flight is unknown".to_owned(),
+        Stop::Unreachable { url } => {
+            return format!("{url} can't be reached: look at the address, the network and the API itself");
+        }
+        Stop::StoreFailed { error } => return error.clone(),
+        Stop::Fault { what } => return format!("a fault inside dlq: {what}"),
+        Stop::Worded { words } if words.is_empty() => return "the reason went with a write that was purged".to_owned(),
+        Stop::Worded { words } => return words.clone(),
+        Stop::TokenRefused(blame) => {
+            let said = blamed(blame);
+            return format!("the API does not accept the token (401): put a valid one in place ({said})");
+        }
+        Stop::EndpointForbidden { path, blame } => {
+            let said = blamed(blame);
+            (format!("{path} was stopped: the API forbids it to this token; add the scope ({said})"), blame)
+        }
+        Stop::CanaryFailed { group, blame } => {
+            let canary = blame.write.map(|id| format!(", write {id},")).unwrap_or_default();
+            (format!("group {group} was stopped: its canary{canary} failed ({})", blamed(blame)), blame)
+        }
+        Stop::FailuresInARow { group, count, blame } => {
+            let said = blamed(blame);
+            (format!("group {group} was stopped: {count} writes failed in a row (the last: {said})"), blame)
+        }
+    };
+    let rest = match blame.never_sent {
+        0 => String::new(),
+        1 => "; 1 write was never sent".to_owned(),
+        n => format!("; {} were never sent", writes(n)),
+    };
+    let show = blame.write.map(|id| format!(" (dlq show {id})")).unwrap_or_default();
+    format!("{what}{rest}{show}")
+}
+
+fn blamed(blame: &Blame) -> String {
+    let cid = blame.correlation_id.as_ref().map(|id| format!(" [correlation ID {id}]")).unwrap_or_default();
+    let said = answer(blame.status, blame.code.as_deref(), blame.message.as_deref(), blame.cached);
+    if said.is_empty() { "what was said went with a write that was purged".to_owned() } else { format!("{said}{cid}") }
+}
+
+/// All that was stopped, in a line that can be read: the first few, and how many more. `None` if nothing was.
+pub fn stops(stops: &Stops) -> Option<String> {
+    const MOST: usize = 5;
+    if stops.is_empty() {
+        return None;
+    }
+    let mut text = stops.0.iter().take(MOST).map(stop).collect::<Vec<_>>().join("; ");
+    if stops.0.len() > MOST {
+        text.push_str(&format!("; and {} more", stops.0.len() - MOST));
+    }
+    Some(text)
+}
+
+/// What happened in a run and stops nothing.
+pub fn notice(notice: &Notice) -> String {
+    match notice {
+        Notice::ConnectionsFail { url } => {
+            format!("connections to {url} fail: trying one write at a time from now on")
+        }
+        Notice::ConnectionsBack { url } => format!("connections to {url} work again"),
+        Notice::AskedToWait { write, status, length } => {
+            let status = status.map(|status| format!(" (HTTP {status})")).unwrap_or_default();
+            format!("the API asks to wait {}{status}: write {write} waits", human_length(*length))
+        }
+        Notice::Closed { length } => {
+            format!("waiting {}: the API asked for that, or the rate limit is reached", human_length(*length))
+        }
+        Notice::NewFailure { group, write, failure, cached } => {
+            let said = said(failure, *cached);
+            let cid = failure.correlation_id.as_ref().map(|id| format!(" [correlation ID {id}]")).unwrap_or_default();
+            format!("new in group {group}: write {write} failed in another way ({said}{cid})")
+        }
+        Notice::PaceSet { by, rate, concurrency } => {
+            let rate = rate.map_or_else(|| "no rate limit".to_owned(), |rate| format!("{rate} requests a second"));
+            format!("{by} set the pace: {rate}, at most {concurrency} at once")
+        }
+        Notice::Paused { by, run } => format!("paused by {by}; dlq runs resume {run} goes on"),
+        Notice::Resumed { by } => format!("resumed by {by}"),
+    }
+}
+
+/// The particulars of an action.
+pub fn action(action: &Action) -> String {
+    match action {
+        Action::Settle { from, to, .. } => format!("{from} -> {to}"),
+        Action::Edit { from, to } | Action::UndoEdit { from, to } => format!("revision {from} -> {to}"),
+        Action::Split { batch, parts, rejected } => {
+            let rejected = if *rejected { "the rejected records of " } else { "" };
+            format!("{rejected}write {batch} into {parts} parts")
+        }
+        Action::Part { batch, first, count } => format!("{} of write {batch}", records(*first, *count)),
+        Action::Unsplit { batch, parts } => format!("{parts} parts of write {batch} are gone"),
+        Action::Target { name, from: Some(from), to } => format!("{name}: {from} -> {to}"),
+        Action::Target { name, from: None, to } => format!("{name}: bound to {to}"),
+        Action::Steer { run, rate, concurrency, .. } => {
+            let rate = match rate {
+                Some(rate) if *rate > 0.0 => format!(", rate {rate}"),
+                Some(_) => ", no rate limit".to_owned(),
+                None => String::new(),
+            };
+            let concurrency = concurrency.map(|n| format!(", concurrency {n}")).unwrap_or_default();
+            format!("run {run}{rate}{concurrency}")
+        }
+        Action::NewKey { from, to } => format!("{from} -> {to}"),
+        Action::Import { state, last_attempt } => {
+            let last = last_attempt.as_ref().map(|attempt| format!("; last attempt {attempt}")).unwrap_or_default();
+            format!("came in from an export as {state}{last}")
+        }
+        Action::Purge { writes: count, before } => {
+            format!("{} settled before {} UTC", writes(*count), before.to_human())
+        }
+        Action::ResetClock { from, to } => format!("{from} -> {to}"),
+        Action::Worded { words, .. } => words.clone(),
+    }
+}
+
+/// `record 2`, `records 3 to 7`: counted from 0, as the API counts them.
+fn records(first: usize, count: usize) -> String {
+    if count == 1 { format!("record {first}") } else { format!("records {first} to {}", first + count - 1) }
+}
+
+/// Why a write was not settled.
+pub fn settle_refusal(refusal: SettleRefusal) -> String {
+    match refusal {
+        SettleRefusal::NoSuchWrite => "there is no such write".to_owned(),
+        SettleRefusal::Damaged(damage) => damage.to_string(),
+        SettleRefusal::NotAllowed { run: Some(run), .. } => format!("run {run} is sending it"),
+        SettleRefusal::NotAllowed { why, run: None } => why.to_string(),
+    }
+}
+
+/// What was done to so many writes that were settled by hand.
+pub fn settled(how: Settling, count: u64) -> String {
+    let count = format!("{} {}", thousands(count), if count == 1 { "write" } else { "writes" });
+    match how {
+        Settling::Applied => format!("{count} resolved"),
+        Settling::NotApplied => format!("{count} cleared: pending, and may be sent again at any age"),
+        Settling::Discard => format!("{count} discarded"),
+        Settling::Reopen => format!("{count} reopened"),
+    }
+}
+
+/// What a hazard means and what to do, in a sentence or two.
+pub fn hazard(hazard: Hazard) -> &'static str {
+    match hazard {
+        Hazard::ClockBehind => {
+            "it may have been applied, and this machine's clock is behind what the file has seen: set the clock right (if the file saw a wrong one: dlq doctor --reset-clock), or --allow clock-behind"
+        }
+        Hazard::EndpointAssumed => {
+            "no endpoint was named when it was ingested: ingest it again with --endpoint (and --match-key), or send it to the one that was assumed with --allow endpoint-assumed"
+        }
+        Hazard::NoBody => "only the event was captured, not the request: there are no bytes to send",
+        Hazard::KeyExpired => {
+            "it may have been applied, and the API no longer remembers its key: look there, then `dlq resolve --applied` or `--not-applied`"
+        }
+        Hazard::KeyNotSent => {
+            "it may have been applied when it was first sent, without this key: look there, then `dlq resolve --applied` or `--not-applied`"
+        }
+        Hazard::LaneBlocked => {
+            "an older open write to the same record is not sent by this run: replay or settle that one first"
+        }
+        Hazard::Superseded => {
+            "a newer write to the same record was accepted already: sending this one would turn it back"
+        }
+        Hazard::EditedAfterAmbiguous => "it was edited after it may have been applied: the API could hold both bodies",
+        Hazard::OutcomeUnknown => "it may have been applied when it was first sent",
+        Hazard::KeyReused => "another write carries the same key with another body: the API may answer from its cache",
+        Hazard::MaybeStale => "an upsert of more than an hour ago: it may overwrite newer values",
+    }
+}

@@ -1,0 +1,108 @@
+//! Launch: the one place where a run begins, for the command line, the screens and the demo.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::sync::CancellationToken;
+
+use super::engine::Replay;
+use super::events::{Event, RunOptions};
+use super::http::{HttpError, HttpTransport};
+use super::prepare::Prepared;
+use crate::domain::filter::Filter;
+use crate::domain::run::Operator;
+use crate::domain::secrets::Scrubber;
+use crate::domain::selection::Selection;
+use crate::domain::time::Timestamp;
+use crate::store::{By, Store, StoreError};
+
+/// How a run goes, besides what its plan says.
+#[derive(Debug, Clone)]
+pub struct RunTerms {
+    /// How many writes go first, one by one.
+    pub canaries: usize,
+    /// The most requests for a write in this run.
+    pub max_attempts: u32,
+    /// How many writes of a group may fail in a row before the group is stopped.
+    pub max_failures: u32,
+    /// Whether other runs may be sending to the target.
+    pub alongside: bool,
+    /// Why it is started, in the operator's words.
+    pub reason: Option<String>,
+    /// What it was asked to send.
+    pub selection: Selection,
+    /// The same as a filter, which tells what came in since.
+    pub filter: Filter,
+}
+
+impl RunTerms {
+    /// The usual ones, as the command line has them without options.
+    pub fn new(selection: Selection, filter: Filter) -> Self {
+        let (canaries, max_attempts, max_failures, alongside, reason) = (1, 5, 20, false, None);
+        Self { canaries, max_attempts, max_failures, alongside, reason, selection, filter }
+    }
+}
+
+/// A run that is about to begin.
+#[derive(Debug)]
+pub struct Launch {
+    /// The plan that was shown, and how it is to be sent.
+    pub prepared: Prepared,
+    /// How it goes.
+    pub terms: RunTerms,
+    /// Who starts it.
+    pub operator: Operator,
+    /// The target's token; `None` if it wants none.
+    pub token: Option<String>,
+}
+
+/// Why a run did not begin. Nothing was sent.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// Nobody has said where the target is.
+    #[error("target {0} has no base URL yet")]
+    NoBaseUrl(String),
+    /// The token can't be used.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Launch {
+    /// Binds the target, records the run with its frozen plan, and takes its lock. What happens is told to `events`;
+    /// `stop` ends it in order, `abort` without waiting for answers.
+    pub async fn begin(
+        self,
+        store: Arc<Store>,
+        events: UnboundedSender<Event>,
+        stop: CancellationToken,
+        abort: CancellationToken,
+    ) -> Result<Replay<HttpTransport>, LaunchError> {
+        let Self { prepared, terms, operator, token } = self;
+        let Prepared { options: sending, plan, base_url, last_id, .. } = prepared;
+        let target = sending.target;
+        let base_url = base_url.ok_or_else(|| LaunchError::NoBaseUrl(target.name.clone()))?;
+        let transport = HttpTransport::new(&target, token.as_deref())?;
+        store.bind_target(&target.name, &base_url, By::new(&operator, Timestamp::now())).await?;
+        let options = RunOptions {
+            base_url,
+            allowed: sending.allowed,
+            pace: sending.pace,
+            canaries: terms.canaries,
+            max_attempts: terms.max_attempts,
+            max_failures: terms.max_failures,
+            new_key: sending.new_key,
+            alongside: terms.alongside,
+            operator,
+            reason: terms.reason,
+            selection: terms.selection,
+            filter: terms.filter,
+            last_id,
+            scrubber: Scrubber::new(token),
+            target,
+        };
+        Ok(Replay::begin(store, transport, options, plan, events, stop, abort).await?)
+    }
+}

@@ -1,0 +1,202 @@
+//! Groups and counts, from the tables that the triggers keep: never by counting writes.
+
+use std::time::Duration;
+
+use rusqlite::types::Value as SqlValue;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::error::JobResult;
+use super::sql_filter::Where;
+use super::worker::Reply;
+use super::{Store, clock};
+use crate::domain::filter::Filter;
+use crate::domain::group::Group;
+use crate::domain::ids::{GroupId, TargetId, WriteId};
+use crate::domain::key::KeyWindows;
+use crate::domain::state::State;
+use crate::domain::time::Timestamp;
+
+/// What `stats` counts by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CountBy {
+    /// The failure type.
+    Type,
+    /// The error code.
+    Code,
+    /// The object.
+    Object,
+    /// The target.
+    Target,
+    /// The group.
+    Group,
+}
+
+/// How many writes of one kind are in each state.
+#[derive(Debug, Clone)]
+pub struct Count {
+    /// The kind: a type, a code, an object, a target or a group's ID.
+    pub key: String,
+    /// The numbers, in the order of [`State::ALL`].
+    pub by_state: [i64; 6],
+}
+
+impl Store {
+    /// All groups with writes, those with the most open writes first; of one target if it is named.
+    pub fn groups(&self, target: Option<&str>) -> Reply<Vec<Group>> {
+        let target = target.map(str::to_owned);
+        self.read(move |connection| {
+            let mut groups = read_groups(connection, target)?;
+            for group in &mut groups {
+                group.example_id = example(connection, group.id, group.open > 0)?;
+            }
+            Ok(groups)
+        })
+    }
+
+    /// The same without an example of each, which takes a look at its writes.
+    pub fn groups_without_examples(&self, target: Option<&str>) -> Reply<Vec<Group>> {
+        let target = target.map(str::to_owned);
+        self.read(move |connection| read_groups(connection, target))
+    }
+
+    /// The numbers of writes in each state, by some field; of one target if it is named.
+    pub fn counts(&self, by: CountBy, target: Option<&str>) -> Reply<Vec<Count>> {
+        let target = target.map(str::to_owned);
+        self.read(move |connection| {
+            let key = match by {
+                CountBy::Type => "g.failure_type",
+                CountBy::Code => "g.error_code",
+                CountBy::Object => "g.object",
+                CountBy::Target => "t.name",
+                CountBy::Group => "CAST(g.id AS TEXT)",
+            };
+            let mut statement = connection.prepare(&format!(
+                "SELECT {key}, c.state, sum(c.n) FROM groups g
+                 JOIN targets t ON t.id = g.target_id JOIN group_counts c ON c.group_id = g.id
+                 WHERE ?1 IS NULL OR t.name = ?1 GROUP BY 1, 2 HAVING sum(c.n) > 0 ORDER BY 1"
+            ))?;
+            let mut counts: Vec<Count> = Vec::new();
+            let mut rows = statement.query([target])?;
+            while let Some(row) = rows.next()? {
+                let key: String = row.get(0)?;
+                // What no state is, `doctor` finds.
+                let Ok(state) = row.get::<_, State>(1) else { continue };
+                if counts.last().is_none_or(|last| last.key != key) {
+                    counts.push(Count { key, by_state: [0; 6] });
+                }
+                if let Some(last) = counts.last_mut() {
+                    last.by_state[state as usize] = row.get(2)?;
+                }
+            }
+            counts.sort_by_key(|c| std::cmp::Reverse(c.by_state.iter().sum::<i64>()));
+            Ok(counts)
+        })
+    }
+
+    /// The key windows of open appends that may have been applied; of one target if it is named.
+    pub fn key_windows(
+        &self,
+        window: impl Fn(&str) -> Duration + Send + 'static,
+        target: Option<&str>,
+        now: Timestamp,
+    ) -> Reply<KeyWindows> {
+        const MATTERS: &str = "ambiguous_since IS NOT NULL AND settled_at IS NULL
+            AND operation <> 'upsert' AND operation <> 'upsert-batch'";
+        let target = target.map(str::to_owned);
+        self.read(move |connection| {
+            let mut windows = KeyWindows::default();
+            let now = clock::read(connection, now)?.latest();
+            let mut statement = connection.prepare_cached("SELECT id, name FROM targets WHERE ?1 IS NULL OR name = ?1")?;
+            let targets: Vec<(TargetId, String)> =
+                statement.query_map([target], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+            for (id, name) in targets {
+                let length = window(&name);
+                let began = now.minus(length);
+                let first: Option<(WriteId, Timestamp)> = connection
+                    .prepare_cached(&format!(
+                        "SELECT id, ambiguous_since FROM writes WHERE target_id = ? AND ambiguous_since > ? AND {MATTERS}
+                         ORDER BY ambiguous_since LIMIT 1"
+                    ))?
+                    .query_row((id, began), |row| Ok((row.get(0)?, row.get(1)?)))
+                    .optional()?;
+                let first = first.map(|(write, since)| (write, since.plus(length)));
+                windows.first_ends = windows.first_ends.into_iter().chain(first).min_by_key(|(_, ends)| *ends);
+                let ended: i64 = connection
+                    .prepare_cached(&format!(
+                        "SELECT count(*) FROM (SELECT 1 FROM writes WHERE target_id = ? AND ambiguous_since <= ?
+                           AND {MATTERS} LIMIT ?)"
+                    ))?
+                    .query_row((id, began, KeyWindows::MOST_COUNTED as i64 + 1), |row| row.get(0))?;
+                windows.ended += ended as u64;
+            }
+            Ok(windows)
+        })
+    }
+
+    /// How many writes match, hazards aside.
+    pub fn count(&self, filter: &Filter, now: Timestamp) -> Reply<i64> {
+        let clause = Where::new(filter, now);
+        self.read(move |connection| count_where(connection, &clause, None))
+    }
+
+    /// How many writes with a higher ID match, hazards aside: what came in since a plan was made.
+    pub fn count_after(&self, filter: &Filter, last: WriteId, now: Timestamp) -> Reply<i64> {
+        let clause = Where::new(filter, now);
+        self.read(move |connection| count_where(connection, &clause, Some(last)))
+    }
+
+    /// The highest ID so far.
+    pub fn last_id(&self) -> Reply<WriteId> {
+        self.read(|connection| {
+            Ok(connection.query_row("SELECT coalesce(max(id), 0) FROM writes", [], |row| row.get(0))?)
+        })
+    }
+}
+
+fn read_groups(connection: &Connection, target: Option<String>) -> JobResult<Vec<Group>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT g.id, t.name, g.object, g.failure_type, g.error_code, g.message, sum(c.n) AS total,
+           sum(c.n) FILTER (WHERE c.state IN ('pending', 'replaying', 'unknown')) AS open,
+           g.first_seen, g.last_seen, g.last_replayed
+         FROM groups g JOIN targets t ON t.id = g.target_id JOIN group_counts c ON c.group_id = g.id
+         WHERE ?1 IS NULL OR t.name = ?1
+         GROUP BY g.id HAVING total > 0 ORDER BY open DESC, total DESC, g.id",
+    )?;
+    let rows = statement.query_map([target], |row| {
+        let code: String = row.get(4)?;
+        Ok(Group {
+            id: row.get(0)?,
+            target: row.get(1)?,
+            object: row.get(2)?,
+            failure_type: row.get(3)?,
+            error_code: (!code.is_empty()).then_some(code),
+            message: row.get(5)?,
+            count: row.get(6)?,
+            open: row.get::<_, Option<i64>>(7)?.unwrap_or(0),
+            first_seen: row.get(8)?,
+            last_seen: row.get(9)?,
+            last_replayed: row.get(10)?,
+            example_id: None,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn count_where(connection: &Connection, clause: &Where, after: Option<WriteId>) -> JobResult<i64> {
+    let mut params = clause.params.clone();
+    let after_sql = if let Some(id) = after {
+        params.push(SqlValue::Integer(id.0));
+        " AND w.id > ?"
+    } else {
+        ""
+    };
+    let sql =
+        format!("SELECT count(*) FROM writes w JOIN targets t ON t.id = w.target_id WHERE {}{after_sql}", clause.sql);
+    Ok(connection.prepare_cached(&sql)?.query_row(rusqlite::params_from_iter(params), |row| row.get(0))?)
+}
+
+fn example(connection: &Connection, group: GroupId, open: bool) -> JobResult<Option<WriteId>> {
+    let state = if open { "AND state IN ('pending', 'replaying', 'unknown')" } else { "" };
+    let sql = format!("SELECT min(id) FROM (SELECT id FROM writes WHERE group_id = ? {state} ORDER BY id LIMIT 1)");
+    Ok(connection.prepare_cached(&sql)?.query_row([group], |row| row.get(0))?)
+}

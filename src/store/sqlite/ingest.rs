@@ -1,0 +1,405 @@
+//! Taking failures in: new ones become writes, known ones are counted.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::apply::Applying;
+use super::error::JobResult;
+use super::rows::headers_text;
+use super::seals::{self, Stands};
+use super::transfer::{Beside, beside, place_in_batch, restore, waiting_parts};
+use super::worker::Reply;
+use super::{Store, clock, targets};
+use crate::domain::failure_type::FailureType;
+use crate::domain::fingerprint::fingerprint;
+use crate::domain::identity::{Sha, key_range};
+use crate::domain::ids::{GroupId, TargetId, WriteId};
+use crate::domain::lane;
+use crate::domain::rules::{Change, repeat as rules};
+use crate::domain::seal::{Sealed, standing_seal};
+use crate::domain::state::{Place, Resolution, Standing, State};
+use crate::domain::time::Timestamp;
+use crate::domain::transfer::{BatchIsHere, settles_elsewhere};
+use crate::domain::write::{BodyOrigin, Captured};
+
+/// A failure with all that can be worked out before the store is asked: hashes and the group's message.
+#[derive(Debug)]
+pub struct Prepared {
+    captured: Captured,
+    index_hash: i64,
+    tombstone: [u8; 16],
+    content: Sha,
+    body_sha256: Sha,
+    group_message: String,
+    /// The line's number and bytes, where the store may have to refuse it.
+    raw: Option<(u64, Vec<u8>)>,
+}
+
+impl Prepared {
+    /// Keeps the line that it came from, for the rejects, if the store may have to refuse it.
+    #[must_use]
+    pub fn from_line(self, line: u64, raw: &[u8]) -> Self {
+        let is_part = self.captured.exported.as_ref().is_some_and(|exported| exported.parent.is_some());
+        Self { raw: is_part.then(|| (line, raw.to_vec())), ..self }
+    }
+
+    /// Works it out; takes the time that hashing takes.
+    pub fn new(captured: Captured) -> Self {
+        let identity = captured.identity();
+        let (index_hash, tombstone, content) = (identity.index_hash(), identity.tombstone(), identity.content);
+        let failure = &captured.failure;
+        let message = failure.message.as_deref().unwrap_or("");
+        Self {
+            index_hash,
+            tombstone,
+            content,
+            body_sha256: Sha::of(&captured.body),
+            group_message: fingerprint(failure.failure_type, message, failure.details.as_deref()),
+            raw: None,
+            captured,
+        }
+    }
+}
+
+/// What became of some failures.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ingested {
+    /// New writes.
+    pub inserted: u64,
+    /// Writes that were known.
+    pub repeated: u64,
+    /// Of those: writes that are open here, although an export says that they are settled.
+    pub open_here: Vec<WriteId>,
+    /// Lines of an export that can't be taken in.
+    pub refused: Vec<RefusedLine>,
+}
+
+/// A line of an export that can't be taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedLine {
+    /// Its number in its input.
+    pub line: u64,
+    /// Why.
+    pub why: String,
+    /// The line.
+    pub raw: Vec<u8>,
+}
+
+/// What one ingest remembers between batches, so that it need not ask the file each time.
+#[derive(Debug, Clone, Default)]
+pub struct IngestCache(Arc<Mutex<Cache>>);
+
+#[derive(Debug, Default)]
+struct Cache {
+    targets: HashMap<String, TargetId>,
+    groups: HashMap<GroupKey, GroupId>,
+    fields: HashSet<String>,
+}
+
+/// Target, object, type, code and message.
+type GroupKey = (TargetId, String, FailureType, String, String);
+
+/// A flood of different messages or field names must not fill the memory.
+const CACHED_GROUPS: usize = 10_000;
+const KNOWN_FIELDS: usize = 2_000;
+
+impl Store {
+    /// Takes in a batch, all or nothing. After an error the cache must not be used again.
+    pub fn ingest(&self, batch: Vec<Prepared>, cache: &IngestCache) -> Reply<Ingested> {
+        let cache = cache.clone();
+        self.write_alone(move |connection| {
+            let mut done = Ingested::default();
+            if let Some(captured_at) = batch.iter().map(|prepared| prepared.captured.captured_at).max() {
+                clock::tick(connection, captured_at)?;
+            }
+            for prepared in &batch {
+                match take_in(connection, prepared, &cache)? {
+                    Taken::Inserted(_) => done.inserted += 1,
+                    Taken::Repeated => done.repeated += 1,
+                    Taken::OpenHere(id) => {
+                        done.repeated += 1;
+                        done.open_here.push(id);
+                    }
+                    Taken::Refused(why) => {
+                        let (line, raw) = prepared.raw.clone().unwrap_or_default();
+                        done.refused.push(RefusedLine { line, why: why.to_string(), raw });
+                    }
+                }
+            }
+            Ok(done)
+        })
+    }
+}
+
+/// What became of one failure.
+pub(super) enum Taken {
+    /// It is a new write.
+    Inserted(WriteId),
+    /// It was known, or is again what was purged.
+    Repeated,
+    /// It was known and is open here, although an export says that it is settled.
+    OpenHere(WriteId),
+    /// It must not stand beside its batch.
+    Refused(BatchIsHere),
+}
+
+/// Takes one failure in.
+pub(super) fn take_in(connection: &Connection, prepared: &Prepared, cache: &IngestCache) -> JobResult<Taken> {
+    let cache = &mut *cache.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let captured = &prepared.captured;
+    let target = if let Some(&id) = cache.targets.get(&captured.target) {
+        id
+    } else {
+        let id = targets::ensure(connection, &captured.target)?;
+        cache.targets.insert(captured.target.clone(), id);
+        id
+    };
+    let mut shares_key = Vec::new();
+    {
+        let mut statement = connection.prepare_cached(
+            "SELECT id, identity_hash, target_id, coalesce(parent_key, key), method, path, content_hash, state FROM writes
+             WHERE identity_hash BETWEEN ? AND ?",
+        )?;
+        let range = key_range(captured.key.as_str());
+        let mut rows = statement.query([range.start(), range.end()])?;
+        while let Some(row) = rows.next()? {
+            let same_key =
+                row.get::<_, TargetId>(2)? == target && row.get_ref(3)?.as_str() == Ok(captured.key.as_str());
+            if !same_key {
+                continue;
+            }
+            let id: WriteId = row.get(0)?;
+            if row.get::<_, i64>(1)? == prepared.index_hash
+                && row.get_ref(4)?.as_str() == Ok(&captured.method)
+                && row.get_ref(5)?.as_str() == Ok(captured.path.as_str())
+                && row.get::<_, Sha>(6)? == prepared.content
+            {
+                repeat(connection, id, captured)?;
+                let here = row.get::<_, State>(7)?;
+                let settles = settles_elsewhere(here, captured.exported.as_deref());
+                return Ok(if settles { Taken::OpenHere(id) } else { Taken::Repeated });
+            }
+            shares_key.push(id);
+        }
+    }
+    let purged = connection
+        .prepare_cached("SELECT 1 FROM tombstones WHERE identity = ?")?
+        .query_row([prepared.tombstone], |_| Ok(()))
+        .optional()?;
+    if purged.is_some() {
+        return Ok(Taken::Repeated);
+    }
+    let parts = waiting_parts(connection, prepared.tombstone)?;
+    let was_split = captured
+        .exported
+        .as_ref()
+        .is_some_and(|exported| matches!(exported.place, Place::Resolved { how: Resolution::Split, .. }));
+    if !parts.is_empty() && !was_split {
+        // It lives on in its parts, which came in before it.
+        if captured.window_start().is_some() {
+            parts.iter().try_for_each(|part| doubt(connection, *part, captured))?;
+        }
+        return Ok(Taken::Repeated);
+    }
+    let parent = match captured.exported.as_ref().and_then(|exported| exported.parent.as_ref()) {
+        None => Beside::Nothing,
+        Some(parent) => match beside(connection, target, captured, parent)? {
+            Ok(beside) => beside,
+            Err(why) => return Ok(Taken::Refused(why)),
+        },
+    };
+    for id in &shares_key {
+        connection.prepare_cached("UPDATE writes SET key_reused = 1 WHERE id = ?")?.execute([id])?;
+    }
+    let group = group(connection, target, prepared, cache)?;
+    let id = insert(connection, prepared, target, group, !shares_key.is_empty())?;
+    for name in &captured.record_fields {
+        if cache.fields.len() < KNOWN_FIELDS && cache.fields.insert(name.clone()) {
+            connection.prepare_cached("INSERT OR IGNORE INTO record_fields (name) VALUES (?)")?.execute([name])?;
+        }
+    }
+    match parent {
+        Beside::Nothing => {}
+        Beside::Batch { id: batch, arrival } => place_in_batch(connection, id, batch, arrival)?,
+        Beside::Absent(identity) => {
+            connection.prepare_cached("UPDATE writes SET parent_identity = ? WHERE id = ?")?.execute((identity, id))?;
+        }
+    }
+    for part in parts {
+        place_in_batch(connection, part, id, id)?;
+    }
+    Ok(Taken::Inserted(id))
+}
+
+/// The same failure again.
+fn repeat(connection: &Connection, id: WriteId, captured: &Captured) -> JobResult<()> {
+    let changes = rules::repeat(&known(connection, id)?, &again(captured));
+    apply(connection, id, captured, &changes)?;
+    in_parts(connection, id, captured)
+}
+
+/// What a repeat of a batch says of whether it may have been applied: of one of its parts, and of that one's own.
+fn doubt(connection: &Connection, id: WriteId, captured: &Captured) -> JobResult<()> {
+    let doubt = rules::doubt(&known(connection, id)?, &again(captured));
+    apply(connection, id, captured, doubt.as_slice())?;
+    in_parts(connection, id, captured)
+}
+
+/// A batch lives on in its parts.
+fn in_parts(connection: &Connection, id: WriteId, captured: &Captured) -> JobResult<()> {
+    if captured.window_start().is_none() {
+        return Ok(());
+    }
+    let parts: Vec<WriteId> = connection
+        .prepare_cached("SELECT id FROM writes WHERE parent_id = ?")?
+        .query_map([id], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    parts.into_iter().try_for_each(|part| doubt(connection, part, captured))
+}
+
+fn apply(connection: &Connection, id: WriteId, captured: &Captured, changes: &[Change]) -> JobResult<()> {
+    let nowhere = Stands::default();
+    let now = captured.captured_at;
+    Applying { write: id, stands: &nowhere, run: None, seq: None, now }.apply(connection, changes)
+}
+
+fn known(connection: &Connection, id: WriteId) -> JobResult<rules::Known> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT state, endpoint_origin, last_failed_at, not_applied_at, ambiguous_since, captured_ambiguous
+             FROM writes WHERE id = ?",
+        )?
+        .query_row([id], |row| {
+            Ok(rules::Known {
+                state: row.get(0)?,
+                endpoint_origin: row.get(1)?,
+                last_failed_at: row.get(2)?,
+                not_applied_at: row.get(3)?,
+                ambiguous_since: row.get(4)?,
+                captured_ambiguous: row.get(5)?,
+            })
+        })?)
+}
+
+fn again(captured: &Captured) -> rules::Again {
+    rules::Again {
+        endpoint_origin: captured.endpoint_origin,
+        failed_at: captured.failed_at,
+        ambiguous: captured.ambiguous,
+        window_start: captured.window_start(),
+    }
+}
+
+fn group(connection: &Connection, target: TargetId, prepared: &Prepared, cache: &mut Cache) -> JobResult<GroupId> {
+    let failure = &prepared.captured.failure;
+    let key = (
+        target,
+        prepared.captured.path.object().to_owned(),
+        failure.failure_type,
+        failure.code.clone().unwrap_or_default(),
+        prepared.group_message.clone(),
+    );
+    if let Some(&id) = cache.groups.get(&key) {
+        return Ok(id);
+    }
+    let seen = prepared.captured.failed_at.unwrap_or(prepared.captured.captured_at);
+    let id = ensure_group(connection, &key, seen)?;
+    if cache.groups.len() >= CACHED_GROUPS {
+        cache.groups.clear();
+    }
+    cache.groups.insert(key, id);
+    Ok(id)
+}
+
+/// The group of that cause, made if it is new.
+pub(super) fn ensure_group(connection: &Connection, key: &GroupKey, seen: Timestamp) -> JobResult<GroupId> {
+    let (target, object, failure_type, code, message) = key;
+    let found = connection
+        .prepare_cached(
+            "SELECT id FROM groups WHERE target_id = ? AND failure_type = ? AND object = ? AND error_code = ? AND message = ?",
+        )?
+        .query_row((target, failure_type, object, code, message), |row| row.get(0))
+        .optional()?;
+    if let Some(id) = found {
+        return Ok(id);
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO groups (target_id, failure_type, object, error_code, message, first_seen, last_seen)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
+        )?
+        .execute((target, failure_type, object, code, message, seen))?;
+    Ok(GroupId(connection.last_insert_rowid()))
+}
+
+fn insert(
+    connection: &Connection,
+    prepared: &Prepared,
+    target: TargetId,
+    group: GroupId,
+    key_reused: bool,
+) -> JobResult<WriteId> {
+    let captured = &prepared.captured;
+    let failure = &captured.failure;
+    let standing = Standing::new(captured.window_start());
+    let lane = lane::name_of(&captured.lanes);
+    connection
+        .prepare_cached(
+            "INSERT INTO writes (target_id, group_id, state, ambiguous_since, captured_ambiguous, order_at,
+               first_attempt_at, failed_at, last_failed_at, captured_at, failure_type, status, error_code,
+               error_message, error_details, correlation_id, method, path, endpoint_origin, object, operation, headers,
+               key, key_origin, key_reused, identity_hash, content_hash, body_sha256, body_len, body_origin, lane, source)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
+               ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31)",
+        )?
+        .execute(params![
+            target,
+            group,
+            standing.state(),
+            standing.ambiguous_since,
+            captured.ambiguous,
+            captured.order_at(),
+            captured.first_attempt_at,
+            captured.failed_at,
+            captured.captured_at,
+            failure.failure_type,
+            failure.status,
+            failure.code,
+            failure.message,
+            failure.details,
+            failure.correlation_id,
+            captured.method,
+            captured.path.as_str(),
+            captured.endpoint_origin,
+            captured.path.object(),
+            captured.path.operation(),
+            headers_text(&captured.headers),
+            captured.key.as_str(),
+            captured.key_origin,
+            key_reused,
+            prepared.index_hash,
+            prepared.content,
+            prepared.body_sha256,
+            captured.body.len() as i64,
+            captured.body_origin,
+            lane,
+            captured.source,
+        ])?;
+    let id = WriteId(connection.last_insert_rowid());
+    let hashes: Vec<i64> = captured.lanes.iter().map(|lane| lane.hash).collect();
+    let request = Sealed::of_new(captured, id, prepared.body_sha256, lane.as_deref()).seal(&hashes);
+    seals::set(connection, id, request, &standing_seal(request, &standing, None))?;
+    let body = (captured.body_origin != BodyOrigin::Missing).then_some(captured.body.as_slice());
+    connection
+        .prepare_cached("INSERT INTO revisions (write_id, revision, body, evidence) VALUES (?, 0, ?, ?)")?
+        .execute((id, body, captured.evidence.as_deref()))?;
+    for lane in &captured.lanes {
+        connection
+            .prepare_cached("INSERT OR IGNORE INTO lanes (write_id, hash) VALUES (?, ?)")?
+            .execute((id, lane.hash))?;
+    }
+    restore(connection, id, captured)?;
+    Ok(id)
+}

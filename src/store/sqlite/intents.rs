@@ -1,0 +1,208 @@
+//! Intents: what is committed before a request leaves. The facts are read here, the rule decides.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::apply::Applying;
+use super::error::JobResult;
+use super::lanes::facts_of;
+use super::locks::RunLock;
+use super::seals::{Checked, load_checked};
+use super::worker::Reply;
+use super::writes::load_body;
+use super::{Store, StoreError, clock, targets};
+use crate::domain::cached::{Earlier, Said};
+use crate::domain::clock::Clock;
+use crate::domain::hazard::Hazard;
+use crate::domain::identity::Sha;
+use crate::domain::ids::{RunId, WriteId};
+use crate::domain::key::KeyOrigin;
+use crate::domain::reason::{Damage, SkipReason};
+use crate::domain::rules::Change;
+use crate::domain::rules::claim::{Claim, ClaimFacts, Step, Terms, may_send};
+use crate::domain::rules::lane::LaneFacts;
+use crate::domain::time::Timestamp;
+use crate::domain::write::FailedWrite;
+
+/// All that a request is made from.
+#[derive(Debug, Clone)]
+pub struct Sendable {
+    /// The write, as it was when it was claimed.
+    pub write: FailedWrite,
+    /// The bytes to send.
+    pub body: Vec<u8>,
+    /// Its earlier answers, the captured one among them.
+    pub earlier: Vec<Earlier>,
+    /// When it was first definitely refused under the key that it is sent with.
+    pub refused_since: Option<Timestamp>,
+}
+
+/// The answer to a claim.
+#[derive(Debug)]
+pub enum Intent {
+    /// The write is claimed and the intent of its next attempt committed: send it.
+    Go {
+        /// The attempt's number among the write's attempts.
+        n: i64,
+        /// When the intent was made; the key window is counted from here if the attempt turns out ambiguous.
+        at: Timestamp,
+        /// What to send; `None` for a retry, which has it already.
+        sendable: Option<Box<Sendable>>,
+    },
+    /// It is not what the plan showed any more.
+    Skip(SkipReason),
+    /// A hazard that came up since the plan was made.
+    Refuse(Hazard),
+    /// Nothing may be sent to the target for so long: the API said so, perhaps to another run.
+    Closed(Duration),
+    /// The token of the rate is there in so long: another run has taken this one.
+    NoToken(Duration),
+}
+
+impl Store {
+    /// Commits the intent of the next attempt for a write of a run's plan, with its claim if it is the run's first.
+    /// `planned` is the body that the plan showed. An error if the run does not hold its fencing token any more.
+    pub fn intend(
+        &self,
+        (run, lock): (RunId, Arc<RunLock>),
+        id: WriteId,
+        planned: Sha,
+        step: Step,
+        terms: Terms,
+    ) -> Reply<Intent> {
+        self.write(move |connection| {
+            lock.check()?;
+            let clock = check_fence(connection, run)?;
+            let checked = match load_checked(connection, id) {
+                Ok(Some(checked)) => checked,
+                Ok(None) => return Ok(Intent::Skip(SkipReason::Purged)),
+                Err(error) => {
+                    return error.of_row().map_or(Err(error), |why| Ok(Intent::Skip(SkipReason::Damaged(why))));
+                }
+            };
+            let stands = checked.stands();
+            let Checked { write, sound, .. } = checked;
+            let body = if step == Step::First { load_body(connection, id, write.revision)? } else { None };
+            let is_broken = step == Step::First && Sha::of(body.as_deref().unwrap_or_default()) != write.body_sha256;
+            let facts = ClaimFacts {
+                id,
+                run,
+                planned,
+                damage: if sound { is_broken.then_some(Damage::Body) } else { Some(Damage::Seal) },
+                standing: write.standing,
+                holder: write.run,
+                body: write.body_sha256,
+                key: write.key.clone(),
+                attempts: write.attempts,
+                turn: write.turn,
+                facts: write.facts(),
+                lane: if write.lane.is_some() { facts_of(connection, id)? } else { LaneFacts::default() },
+                gate: targets::gate(connection, write.target_id)?,
+            };
+            let decision = may_send(&facts, &terms, step, clock);
+            let changes = match &decision {
+                Claim::Send(changes) | Claim::Closed(_, changes) | Claim::NoToken(_, changes) => changes.as_slice(),
+                Claim::Skip(_) | Claim::Refuse(_) | Claim::Moved | Claim::Fenced => &[],
+            };
+            let applying = Applying { write: id, stands: &stands, run: Some(run), seq: None, now: clock.wall };
+            // What is told to a later attempt has to be read before it is one of the earlier.
+            let sendable = match (&decision, step) {
+                (Claim::Send(changes), Step::First) => {
+                    Some(Box::new(sendable(connection, write, body.unwrap_or_default(), changes)?))
+                }
+                _ => None,
+            };
+            applying.apply(connection, changes)?;
+            Ok(match decision {
+                Claim::Send(_) => Intent::Go { n: facts.attempts + 1, at: clock.wall, sendable },
+                Claim::Skip(why) => Intent::Skip(why),
+                Claim::Refuse(hazard) => Intent::Refuse(hazard),
+                Claim::Closed(left, _) => Intent::Closed(left),
+                Claim::NoToken(left, _) => Intent::NoToken(left),
+                Claim::Fenced => return Err(StoreError::Fenced(run).into()),
+                Claim::Moved => {
+                    let (name, asked) = (targets::name_of(connection, id)?, terms.base_url.to_string());
+                    let bound = facts.gate.base_url.unwrap_or_default();
+                    return Err(StoreError::Moved { name, bound, asked }.into());
+                }
+            })
+        })
+    }
+}
+
+/// A run that was ended by anyone must not send anything more. Gives the time.
+fn check_fence(connection: &Connection, run: RunId) -> JobResult<Clock> {
+    let state: Option<String> = connection
+        .prepare_cached("SELECT state FROM runs WHERE id = ?")?
+        .query_row([run], |row| row.get(0))
+        .optional()?;
+    if state.as_deref() != Some("running") {
+        return Err(StoreError::Fenced(run).into());
+    }
+    clock::tick(connection, Timestamp::now())
+}
+
+/// What the request is made from, with what the changes make of the write.
+fn sendable(connection: &Connection, write: FailedWrite, body: Vec<u8>, changes: &[Change]) -> JobResult<Sendable> {
+    let earlier = earlier_answers(connection, &write)?;
+    let is_rekeyed = changes.iter().any(|change| matches!(change, Change::Rekey(_)));
+    let refused_since = refused_since(connection, &write, is_rekeyed)?;
+    let mut write = write;
+    for change in changes {
+        match change {
+            Change::Rekey(key) => {
+                let old = std::mem::replace(&mut write.key, key.clone());
+                write.parent_key.get_or_insert(old);
+            }
+            Change::Stand { standing, run } => (write.standing, write.run) = (*standing, *run),
+            _ => {}
+        }
+    }
+    Ok(Sendable { write, body, earlier, refused_since })
+}
+
+fn earlier_answers(connection: &Connection, write: &FailedWrite) -> JobResult<Vec<Earlier>> {
+    let captured = super::answers::captured(connection, write.id)?;
+    let captured = captured.or_current(&write.failure).and_then(|failure| {
+        Some(Earlier {
+            correlation_id: failure.correlation_id.clone()?,
+            status: failure.status,
+            said: Said::Failure([failure.code.clone(), failure.message.clone(), failure.details.clone()]),
+        })
+    });
+    let mut earlier: Vec<Earlier> = captured.into_iter().collect();
+    if write.attempts > 0 {
+        let mut statement = connection.prepare_cached(
+            "SELECT correlation_id, status, answer_sha256 FROM attempts
+             WHERE write_id = ? AND correlation_id IS NOT NULL AND answer_sha256 IS NOT NULL",
+        )?;
+        let answers = statement.query_map([write.id], |row| {
+            Ok(Earlier { correlation_id: row.get(0)?, status: row.get(1)?, said: Said::Body(row.get(2)?) })
+        })?;
+        for answer in answers {
+            earlier.push(answer?);
+        }
+    }
+    Ok(earlier)
+}
+
+/// When it was first definitely refused under its key: by the captured answer if that key was on the wire then, else by
+/// the first answer to dlq.
+fn refused_since(connection: &Connection, write: &FailedWrite, rekeyed: bool) -> JobResult<Option<Timestamp>> {
+    if rekeyed {
+        return Ok(None);
+    }
+    let captured = write.key_origin == KeyOrigin::Given && write.parent_key.is_none() && !write.captured_ambiguous;
+    let captured = captured.then(|| write.failed_at.unwrap_or(write.captured_at).min(write.captured_at));
+    if captured.is_some() || write.attempts == 0 {
+        return Ok(captured);
+    }
+    Ok(connection
+        .prepare_cached(
+            "SELECT min(a.started_at) FROM attempts a JOIN writes w ON w.id = a.write_id
+             WHERE a.write_id = ? AND a.outcome = 'refused' AND a.started_at >= coalesce(w.key_since, 0)",
+        )?
+        .query_row([write.id], |row| row.get(0))?)
+}

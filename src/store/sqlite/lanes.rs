@@ -1,0 +1,211 @@
+//! What lanes say of their writes, looked up once a lane: reading a list stays linear, however long its lanes are.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, Row};
+
+use super::error::{JobResult, row_error};
+use super::rows::standing;
+use crate::domain::clock::Clock;
+use crate::domain::endpoint::is_upsert;
+use crate::domain::hazard::{Facts, hazards};
+use crate::domain::ids::WriteId;
+use crate::domain::lane::Turn;
+use crate::domain::rules::lane::{LaneFacts, MatePlace, is_accepted, is_open};
+use crate::domain::time::Timestamp;
+use crate::domain::write::FailedWrite;
+
+/// What is known of lanes for the length of one listing.
+#[derive(Debug, Clone, Default)]
+pub struct LaneCache(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    lanes: HashMap<i64, Lane>,
+    /// When the latest accepted write of a lane had its turn.
+    accepted: HashMap<i64, Option<Turn>>,
+}
+
+/// What a lane says of its open writes.
+#[derive(Debug, Clone, Copy)]
+struct Lane {
+    /// The latest that was accepted: what is older is superseded.
+    accepted: Option<Turn>,
+    /// The oldest open one that can't be sent now: what is younger is blocked.
+    blocking: Option<Turn>,
+}
+
+/// How hazards are looked at.
+pub(super) struct Looking<'a> {
+    pub(super) cache: &'a LaneCache,
+    pub(super) window: &'a dyn Fn(&str) -> Duration,
+    pub(super) clock: Clock,
+}
+
+impl Looking<'_> {
+    /// Fills in what a write's lanes say of it.
+    pub(super) fn at_lanes_of(&self, connection: &Connection, write: &mut FailedWrite) -> JobResult<()> {
+        if write.lane.is_none() || !write.standing.state().is_open() {
+            return Ok(());
+        }
+        let known = &mut *self.cache.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for hash in hashes_of(connection, write.id)? {
+            let lane = if let Some(lane) = known.lanes.get(&hash) {
+                *lane
+            } else {
+                let lane = self.lane(connection, hash, known)?;
+                known.lanes.insert(hash, lane);
+                lane
+            };
+            let facts = LaneFacts { in_flight: None, oldest_open: lane.blocking, latest_accepted: lane.accepted };
+            write.superseded |= facts.supersedes(write.turn);
+            write.lane_blocked |= facts.blocks(write.turn);
+        }
+        Ok(())
+    }
+
+    fn lane(&self, connection: &Connection, hash: i64, known: &mut Known) -> JobResult<Lane> {
+        let seen = known.seen(connection, hash)?;
+        let mut blocking: Option<Turn> = None;
+        for turn in seen.open {
+            if blocking.is_some_and(|oldest| oldest <= turn) {
+                continue;
+            }
+            let Some((facts, target)) = facts_of_mate(connection, turn)? else {
+                // It can't be sent, and nobody knows where it stands: the careful side.
+                blocking = Some(Turn { at: Timestamp::EPOCH, ..turn });
+                continue;
+            };
+            let facts = Facts { superseded: is_superseded(connection, turn, known)?, ..facts };
+            if hazards(&facts, (self.window)(&target), self.clock).iter().any(|hazard| hazard.refuses()) {
+                blocking = Some(turn);
+            }
+        }
+        Ok(Lane { accepted: seen.accepted, blocking })
+    }
+}
+
+/// The writes of a lane that matter to others.
+#[derive(Debug, Clone, Default)]
+struct Seen {
+    open: Vec<Turn>,
+    accepted: Option<Turn>,
+}
+
+impl Known {
+    fn seen(&mut self, connection: &Connection, hash: i64) -> JobResult<Seen> {
+        let mut seen = Seen::default();
+        let mut statement = connection.prepare_cached(&format!(
+            "SELECT {MATE} FROM lanes l JOIN writes x ON x.id = l.write_id WHERE l.hash = ?"
+        ))?;
+        let mut rows = statement.query([hash])?;
+        while let Some(row) = rows.next()? {
+            let (turn, place) = mate(row)?;
+            if is_open(place) {
+                seen.open.push(turn);
+            }
+            if place.is_some_and(is_accepted) {
+                seen.accepted = seen.accepted.max(Some(turn));
+            }
+        }
+        self.accepted.insert(hash, seen.accepted);
+        Ok(seen)
+    }
+}
+
+/// A write of a lane, with its place in it.
+pub(super) const MATE: &str =
+    "x.id, x.order_at, coalesce(x.order_id, x.id), x.state, x.was, x.resolution, x.ambiguous_since";
+
+/// Reads [`MATE`]. One that can't be read stands nowhere, and comes before all others.
+pub(super) fn mate(row: &Row<'_>) -> rusqlite::Result<(Turn, MatePlace)> {
+    let id: WriteId = row.get(0)?;
+    let read = || -> rusqlite::Result<_> {
+        let turn = Turn { id, at: row.get(1)?, arrival: row.get(2)? };
+        Ok((turn, Some(standing(row, 3)?.place)))
+    };
+    match read() {
+        Err(error) if row_error(&error).is_some() => Ok((Turn { at: Timestamp::EPOCH, arrival: id, id }, None)),
+        other => other,
+    }
+}
+
+/// What the other writes of a write's lanes say of it.
+pub(super) fn facts_of(connection: &Connection, id: WriteId) -> JobResult<LaneFacts> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {MATE} FROM lanes l JOIN writes x ON x.id = l.write_id
+         WHERE l.hash IN (SELECT hash FROM lanes WHERE write_id = ?1) AND l.write_id <> ?1"
+    ))?;
+    let mut rows = statement.query([id])?;
+    let mut facts = LaneFacts::default();
+    while let Some(row) = rows.next()? {
+        let (turn, place) = mate(row)?;
+        facts.add(turn, place);
+    }
+    Ok(facts)
+}
+
+/// The other writes of a lane.
+pub(super) fn mates(connection: &Connection, lane: i64, but: WriteId) -> JobResult<Vec<(Turn, MatePlace)>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {MATE} FROM lanes l JOIN writes x ON x.id = l.write_id WHERE l.hash = ? AND l.write_id <> ?"
+    ))?;
+    let rows = statement.query_map((lane, but), mate)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// What the hazards of an open write of a lane depend on, and its target; `None` if its row can't be read.
+fn facts_of_mate(connection: &Connection, turn: Turn) -> JobResult<Option<(Facts, String)>> {
+    let found = connection
+        .prepare_cached(
+            "SELECT (SELECT name FROM targets WHERE id = x.target_id), x.endpoint_origin, x.body_origin, x.operation,
+               CASE WHEN x.parent_key IS NULL THEN x.key_origin ELSE 'derived' END, x.ambiguous_since,
+               x.captured_ambiguous, x.edited_at, x.key_reused, x.state, x.was, x.resolution, x.ambiguous_since
+             FROM writes x WHERE x.id = ?",
+        )?
+        .query_row([turn.id], |row| {
+            standing(row, 9)?;
+            let facts = Facts {
+                endpoint_origin: row.get(1)?,
+                body_origin: row.get(2)?,
+                upsert: is_upsert(row.get_ref(3)?.as_str()?),
+                key_origin: row.get(4)?,
+                ambiguous_since: row.get(5)?,
+                captured_ambiguous: row.get(6)?,
+                edited_at: row.get(7)?,
+                key_reused: row.get(8)?,
+                order_at: turn.at,
+                superseded: false,
+                lane_blocked: false,
+            };
+            Ok((facts, row.get(0)?))
+        });
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if row_error(&error).is_some() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether the API has a newer write of one of its lanes.
+fn is_superseded(connection: &Connection, turn: Turn, known: &mut Known) -> JobResult<bool> {
+    for hash in hashes_of(connection, turn.id)? {
+        let latest = match known.accepted.get(&hash) {
+            Some(latest) => *latest,
+            None => known.seen(connection, hash)?.accepted,
+        };
+        if (LaneFacts { latest_accepted: latest, ..LaneFacts::default() }).supersedes(turn) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The lanes of a write.
+pub(super) fn hashes_of(connection: &Connection, id: WriteId) -> JobResult<Vec<i64>> {
+    let mut statement = connection.prepare_cached("SELECT hash FROM lanes WHERE write_id = ?")?;
+    let hashes = statement.query_map([id], |row| row.get(0))?;
+    Ok(hashes.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,299 @@
+//! Opening the file: who may create it, what is refused, and how every connection is set up.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::backup::{self, Copied};
+use super::error::JobResult;
+use super::locks::RunLock;
+use super::migrate::{self, Upgrading};
+use super::worker::{Readers, Reply, Writer};
+use super::{Result, StoreError, disk, functions};
+
+/// How to open a file.
+#[derive(Debug, Clone, Copy)]
+pub struct OpenOptions {
+    /// Whether a missing file is made.
+    pub create: bool,
+    /// Whether anything will be written. If so, runs whose process died are recovered first.
+    pub write: bool,
+    /// How long to wait for another process that holds the file.
+    pub busy_timeout: Duration,
+    /// Is told when a file of an older version is brought up to date, and how that goes.
+    pub told: Option<fn(Upgrading)>,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self { create: false, write: true, busy_timeout: Duration::from_secs(10), told: None }
+    }
+}
+
+/// An open file.
+pub struct Store {
+    path: PathBuf,
+    // Closed first: the last connection to go moves the log into the file, and only the writer's may do that.
+    readers: Readers,
+    writer: Option<Writer>,
+}
+
+/// Pages between checkpoints, about 200 MB: loading stays fast, and the log stays bounded.
+const AUTOCHECKPOINT: u32 = 50_000;
+const READERS: usize = 3;
+
+impl Store {
+    /// Opens the file at `path`.
+    pub fn open(path: &Path, options: OpenOptions) -> Result<Self> {
+        let path = prepare_path(path, options.create)?;
+        refuse_network(&path)?;
+        let at = |error: &rusqlite::Error| StoreError::sqlite(&path, error);
+        if !options.write {
+            let readers = match readers_for(&path, options.busy_timeout) {
+                Err(older @ StoreError::Older { .. }) => {
+                    upgrade_for_reader(&path, &options, older)?;
+                    readers_for(&path, options.busy_timeout)?
+                }
+                other => other?,
+            };
+            return Ok(Self { writer: None, readers: Readers::start(readers, &path), path });
+        }
+        let mut connection = connect(&path, Way::ToWrite, options.busy_timeout).map_err(|e| at(&e))?;
+        migrate::bring_up_to_date(&mut connection, &path, &options)?;
+        set_up_writer(&connection).map_err(|e| at(&e))?;
+        let readers = several(&path, Way::ToRead, READERS, options.busy_timeout).map_err(|e| at(&e))?;
+        let store =
+            Self { writer: Some(Writer::start(connection, &path)), readers: Readers::start(readers, &path), path };
+        for dead in store.recover_dead_runs().wait()? {
+            RunLock::tidy(&store.path, dead);
+        }
+        Ok(store)
+    }
+
+    /// Brings a file up to date, after a copy of it as it is, if one is wanted. Gives the schema that it had, the one that
+    /// it has now, and what was copied.
+    pub fn upgrade(path: &Path, copy: Option<&Path>, options: OpenOptions) -> Result<Upgraded> {
+        let path = prepare_path(path, false)?;
+        refuse_network(&path)?;
+        let at = |error: &rusqlite::Error| StoreError::sqlite(&path, error);
+        let mut connection = connect(&path, Way::ToWrite, options.busy_timeout).map_err(|e| at(&e))?;
+        let from = migrate::known_version(&connection, &path)?;
+        let copied = match copy {
+            Some(to) if from < migrate::LATEST => Some(backup::copy_as_it_is(&connection, &path, to)?),
+            _ => None,
+        };
+        migrate::bring_up_to_date(&mut connection, &path, &OpenOptions { create: false, ..options })?;
+        Ok(Upgraded { from, to: migrate::LATEST, copied })
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn read<T, F>(&self, work: F) -> Reply<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> JobResult<T> + Send + 'static,
+    {
+        self.readers.submit(work)
+    }
+
+    /// Runs a small job in a transaction that it may share.
+    pub(super) fn write<T, F>(&self, work: F) -> Reply<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection) -> JobResult<T> + Send + 'static,
+    {
+        self.write_job(false, work)
+    }
+
+    /// Runs a large job in a transaction of its own.
+    pub(super) fn write_alone<T, F>(&self, work: F) -> Reply<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection) -> JobResult<T> + Send + 'static,
+    {
+        self.write_job(true, work)
+    }
+
+    fn write_job<T, F>(&self, alone: bool, work: F) -> Reply<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection) -> JobResult<T> + Send + 'static,
+    {
+        if let Some(writer) = &self.writer {
+            return writer.submit(alone, work);
+        }
+        // Opened to look only: SQLite itself refuses the write, with the right error.
+        let mut work = work;
+        self.readers.submit(move |connection| work(connection))
+    }
+}
+
+/// What an upgrade did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Upgraded {
+    /// The schema that the file had.
+    pub from: i64,
+    /// The schema that it has now.
+    pub to: i64,
+    /// The copy that was made of the older file.
+    pub copied: Option<Copied>,
+}
+
+/// Brings a file up to date that someone only wants to look at, if it may be written. `older` says what is wrong if not.
+fn upgrade_for_reader(path: &Path, options: &OpenOptions, older: StoreError) -> Result<()> {
+    let upgraded = connect(path, Way::ToWrite, options.busy_timeout)
+        .map_err(|e| StoreError::sqlite(path, &e))
+        .and_then(|mut connection| migrate::bring_up_to_date(&mut connection, path, options));
+    match upgraded {
+        Ok(_) => Ok(()),
+        Err(StoreError::ReadOnly(_) | StoreError::CantOpen { .. }) => Err(older),
+        Err(other) => Err(other),
+    }
+}
+
+/// How a connection is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    ToWrite,
+    ToRead,
+    /// Without its log: nobody can write, and all of the log is in the file.
+    AsItIs,
+    /// With the log's index in memory instead of a file beside it, which no other process may be using.
+    Alone,
+}
+
+fn connect(path: &Path, way: Way, busy_timeout: Duration) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | match way {
+            Way::ToWrite | Way::Alone => OpenFlags::SQLITE_OPEN_READ_WRITE,
+            Way::ToRead => OpenFlags::SQLITE_OPEN_READ_ONLY,
+            Way::AsItIs => OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
+        };
+    let connection = match way {
+        Way::AsItIs => Connection::open_with_flags(uri(path), flags)?,
+        _ => Connection::open_with_flags(path, flags)?,
+    };
+    connection.busy_timeout(busy_timeout)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    if way == Way::Alone {
+        connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON;")?;
+    }
+    Ok(connection)
+}
+
+/// Connections that read, checked. A full disk or a read-only one has no room for the index of the log that SQLite keeps
+/// beside the file: then there are ways without it.
+fn readers_for(path: &Path, busy_timeout: Duration) -> Result<Vec<Connection>> {
+    let log = fs::metadata(beside(path, "-wal")).map_or(0, |found| found.len());
+    let open = |way, count| -> Result<Vec<Connection>> {
+        let readers = several(path, way, count, busy_timeout).map_err(|e| StoreError::sqlite(path, &e))?;
+        migrate::check(&readers[0], path)?;
+        Ok(readers)
+    };
+    match open(Way::ToRead, READERS) {
+        Err(
+            error @ (StoreError::CantOpen { .. }
+            | StoreError::Io { .. }
+            | StoreError::Full { .. }
+            | StoreError::ReadOnly(_)),
+        ) => {
+            let other = if log == 0 { open(Way::AsItIs, READERS) } else { open(Way::Alone, 1) };
+            other.map_err(|_| error)
+        }
+        other => other,
+    }
+}
+
+fn several(path: &Path, way: Way, count: usize, busy_timeout: Duration) -> rusqlite::Result<Vec<Connection>> {
+    let one = |_| {
+        let reader = connect(path, way, busy_timeout)?;
+        functions::register(&reader)?;
+        Ok(reader)
+    };
+    (0..count).map(one).collect()
+}
+
+/// The path as a URI that says that the file does not change.
+fn uri(path: &Path) -> String {
+    let mut uri = "file:".to_owned();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => uri.push(char::from(*byte)),
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri + "?immutable=1"
+}
+
+/// A file beside another one.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Another connection that writes, set up as the writer's.
+pub(super) fn writer(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = connect(path, Way::ToWrite, Duration::ZERO)?;
+    set_up_writer(&connection)?;
+    Ok(connection)
+}
+
+/// Another connection that reads.
+pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    connect(path, Way::ToRead, Duration::ZERO)
+}
+
+fn set_up_writer(connection: &Connection) -> rusqlite::Result<()> {
+    // The names that CHECK looks for are those of Rust enums, and `doctor` looks for them too; to look at each change of a
+    // write would cost as much as the change.
+    connection.execute_batch(&format!(
+        "PRAGMA synchronous = FULL;
+         PRAGMA foreign_keys = ON;
+         PRAGMA ignore_check_constraints = ON;
+         PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT};
+         PRAGMA journal_size_limit = 67108864;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA cache_size = -32768;"
+    ))
+}
+
+/// The path with its directory resolved; the file is made, mode 0600, if it may be.
+fn prepare_path(path: &Path, create: bool) -> Result<PathBuf> {
+    let cant = |why: &std::io::Error| StoreError::CantOpen { path: path.to_owned(), why: why.to_string() };
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => return Err(StoreError::Directory(path.to_owned())),
+        // A pipe would be waited for without end.
+        Ok(found) if !found.is_file() => return Err(cant(&std::io::Error::other("it is not a regular file"))),
+        Ok(_) => {}
+        Err(e) if e.kind() == ErrorKind::NotFound && create => {
+            if let Some(directory) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
+                fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|e| cant(&e))?;
+            }
+            let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+            match made {
+                Ok(_) => {}
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
+                Err(e) => return Err(cant(&e)),
+            }
+        }
+        Err(e) if e.kind() == ErrorKind::NotFound => return Err(StoreError::Missing(path.to_owned())),
+        Err(e) => return Err(cant(&e)),
+    }
+    fs::canonicalize(path).map_err(|e| cant(&e))
+}
+
+fn refuse_network(path: &Path) -> Result<()> {
+    match disk::file_system(path) {
+        Some(disk::FileSystem::Network(kind)) => Err(StoreError::Network { path: path.to_owned(), kind }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,268 @@
+//! Rows and domain values: how each is read from and written to SQLite, in one place.
+
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{Connection, Row};
+
+use super::error::named;
+use super::seals::Stands;
+use crate::domain::endpoint::{EndpointOrigin, EndpointPath};
+use crate::domain::evidence::Phase;
+use crate::domain::failure_type::FailureType;
+use crate::domain::identity::Sha;
+use crate::domain::ids::{GroupId, RunId, TargetId, WriteId};
+use crate::domain::key::{IdempotencyKey, KeyOrigin};
+use crate::domain::lane::Turn;
+use crate::domain::outcome::{AttemptOutcome, Outcome};
+use crate::domain::run::{RunState, Wanted};
+use crate::domain::seal::Seal;
+use crate::domain::state::{Place, Resolution, Standing, State, Waiting};
+use crate::domain::time::Timestamp;
+use crate::domain::write::{BodyOrigin, FailedWrite, Failure};
+
+macro_rules! by_name {
+    ($($type:ty),*) => { $(
+        impl ToSql for $type {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(self.name().into())
+            }
+        }
+
+        impl FromSql for $type {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                Self::parse(value.as_str()?).ok_or(FromSqlError::InvalidType)
+            }
+        }
+    )* };
+}
+
+by_name!(
+    Phase,
+    FailureType,
+    State,
+    EndpointOrigin,
+    KeyOrigin,
+    BodyOrigin,
+    Resolution,
+    RunState,
+    Wanted,
+    AttemptOutcome,
+    Outcome
+);
+
+macro_rules! by_number {
+    ($($type:ident),*) => { $(
+        impl ToSql for $type {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(self.0.into())
+            }
+        }
+
+        impl FromSql for $type {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                value.as_i64().map($type)
+            }
+        }
+    )* };
+}
+
+by_number!(WriteId, RunId, GroupId, TargetId);
+
+impl ToSql for Timestamp {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.millis().into())
+    }
+}
+
+impl FromSql for Timestamp {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_i64().map(Self::from_millis)
+    }
+}
+
+impl ToSql for Sha {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.as_slice().into())
+    }
+}
+
+impl FromSql for Sha {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_blob()?.try_into().map(Self).map_err(|_| FromSqlError::InvalidType)
+    }
+}
+
+impl ToSql for Seal {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.as_slice().into())
+    }
+}
+
+impl FromSql for Seal {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_blob()?.try_into().map(Self).map_err(|_| FromSqlError::InvalidType)
+    }
+}
+
+/// The columns that [`write`] reads, of `writes w` joined with `targets t`.
+pub(super) const WRITE_COLUMNS: &str = "w.id, w.target_id, t.name, w.state, w.was, w.resolution, w.ambiguous_since, \
+    w.method, w.path, w.endpoint_origin, w.headers, w.key, w.parent_key, w.key_origin, w.failure_type, w.status, \
+    w.error_code, w.error_message, w.error_details, w.correlation_id, w.group_id, w.captured_ambiguous, \
+    w.first_attempt_at, w.failed_at, w.captured_at, w.order_at, w.occurrences, w.attempts, w.revision, w.body_sha256, \
+    w.body_len, w.body_origin, w.lane, w.run_id, w.key_reused, w.source, w.settled_at, \
+    w.parent_id, w.parts, w.edited_at, \
+    coalesce(w.order_id, w.id)";
+
+/// How many columns those are.
+pub(super) const WRITE_COLUMN_COUNT: usize = 41;
+
+/// Reads a write from [`WRITE_COLUMNS`]. What depends on its lane is looked up apart. An error names the column.
+pub(super) fn write(row: &Row<'_>) -> rusqlite::Result<FailedWrite> {
+    read_write(row).map_err(|error| named(row, error))
+}
+
+fn read_write(row: &Row<'_>) -> rusqlite::Result<FailedWrite> {
+    let run: Option<RunId> = row.get(33)?;
+    let standing = standing(row, 3)?;
+    if (standing.state() == State::Replaying) != run.is_some() {
+        return Err(rusqlite::Error::InvalidColumnType(33, "run_id".to_owned(), row.get_ref(33)?.data_type()));
+    }
+    Ok(FailedWrite {
+        id: row.get(0)?,
+        target_id: row.get(1)?,
+        target: row.get(2)?,
+        standing,
+        method: row.get(7)?,
+        path: EndpointPath::from_stored(row.get(8)?),
+        endpoint_origin: row.get(9)?,
+        headers: headers(row, 10)?,
+        key: IdempotencyKey::from_stored(row.get(11)?),
+        parent_key: row.get::<_, Option<String>>(12)?.map(IdempotencyKey::from_stored),
+        key_origin: row.get(13)?,
+        failure: Failure {
+            failure_type: row.get(14)?,
+            status: row.get(15)?,
+            code: row.get(16)?,
+            message: row.get(17)?,
+            details: row.get(18)?,
+            correlation_id: row.get(19)?,
+        },
+        group: row.get(20)?,
+        captured_ambiguous: row.get(21)?,
+        first_attempt_at: row.get(22)?,
+        failed_at: row.get(23)?,
+        captured_at: row.get(24)?,
+        turn: Turn { at: row.get(25)?, arrival: row.get(40)?, id: row.get(0)? },
+        occurrences: row.get(26)?,
+        attempts: row.get(27)?,
+        revision: row.get(28)?,
+        body_sha256: row.get(29)?,
+        body_len: row.get(30)?,
+        body_origin: row.get(31)?,
+        lane: row.get(32)?,
+        run,
+        key_reused: row.get(34)?,
+        source: row.get(35)?,
+        settled_at: row.get(36)?,
+        parent: row.get(37)?,
+        parts: row.get(38)?,
+        edited_at: row.get(39)?,
+        superseded: false,
+        lane_blocked: false,
+    })
+}
+
+/// Reads `state, was, resolution, ambiguous_since` from the column at `at` on. A row that no rule makes is an error.
+pub(super) fn standing(row: &Row<'_>, at: usize) -> rusqlite::Result<Standing> {
+    let wrong = |column: usize, name: &str| {
+        let kind = row.get_ref(column).map_or(rusqlite::types::Type::Null, |value| value.data_type());
+        rusqlite::Error::InvalidColumnType(column, name.to_owned(), kind)
+    };
+    let state: State = row.get(at)?;
+    let was = match row.get::<_, Option<State>>(at + 1)? {
+        None => None,
+        Some(State::Pending) => Some(Waiting::Pending),
+        Some(State::Unknown) => Some(Waiting::Unknown),
+        Some(_) => return Err(wrong(at + 1, "was")),
+    };
+    let how: Option<Resolution> = row.get(at + 2)?;
+    let place = match (state, was) {
+        (State::Pending, None) => Place::Open(Waiting::Pending),
+        (State::Unknown, None) => Place::Open(Waiting::Unknown),
+        (State::Replayed, None) => Place::Replayed,
+        (State::Replaying, Some(was)) => Place::Replaying { was },
+        (State::Resolved, Some(was)) => Place::Resolved { was, how: how.ok_or_else(|| wrong(at + 2, "resolution"))? },
+        (State::Discarded, Some(was)) => Place::Discarded { was },
+        _ => return Err(wrong(at + 1, "was")),
+    };
+    if how.is_some() && state != State::Resolved {
+        return Err(wrong(at + 2, "resolution"));
+    }
+    Ok(Standing { place, ambiguous_since: row.get(at + 3)? })
+}
+
+/// Records that a run takes a write, and counts the attempt that it intends.
+pub(super) fn hold_and_count(
+    connection: &Connection,
+    id: WriteId,
+    before: &Stands,
+    standing: &Standing,
+    run: Option<RunId>,
+) -> rusqlite::Result<()> {
+    let was = if let Place::Replaying { was } = standing.place { Some(was.state()) } else { None };
+    connection
+        .prepare_cached(
+            "UPDATE writes SET state = ?, was = ?, run_id = ?, attempts = attempts + 1, seal = coalesce(?, seal) WHERE id = ?",
+        )?
+        .execute((standing.state(), was, run, before.seal_for(standing, run), id))?;
+    Ok(())
+}
+
+/// Records where a write stands, with the run that has it in hand, if one has.
+pub(super) fn save_standing(
+    connection: &Connection,
+    id: WriteId,
+    before: &Stands,
+    standing: &Standing,
+    run: Option<RunId>,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let (was, how) = match standing.place {
+        Place::Open(_) | Place::Replayed => (None, None),
+        Place::Replaying { was } | Place::Discarded { was } => (Some(was.state()), None),
+        Place::Resolved { was, how } => (Some(was.state()), Some(how)),
+    };
+    let settled_at = (!standing.state().is_open()).then_some(now);
+    connection
+        .prepare_cached(
+            "UPDATE writes SET state = ?, was = ?, resolution = ?, ambiguous_since = ?, run_id = ?, settled_at = ?,
+               seal = coalesce(?, seal) WHERE id = ?",
+        )?
+        .execute((
+            standing.state(),
+            was,
+            how,
+            standing.ambiguous_since,
+            run,
+            settled_at,
+            before.seal_for(standing, run),
+            id,
+        ))?;
+    Ok(())
+}
+
+/// Headers as they are kept: a JSON array of pairs.
+pub(super) fn headers_text(headers: &[(String, String)]) -> Option<String> {
+    (!headers.is_empty()).then(|| headers_json(headers))
+}
+
+/// The same of an answer, which may have none.
+pub(super) fn headers_json(headers: &[(String, String)]) -> String {
+    serde_json::to_string(headers).unwrap_or_else(|_| "[]".to_owned())
+}
+
+/// Headers as [`headers_text`] writes them.
+pub(super) fn headers(row: &Row<'_>, at: usize) -> rusqlite::Result<Vec<(String, String)>> {
+    let Some(text) = row.get_ref(at)?.as_str_or_null()? else { return Ok(Vec::new()) };
+    serde_json::from_str(text)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Text, Box::new(error)))
+}

@@ -1,0 +1,422 @@
+//! Runs: beginning, ending, and taking back what a dead one left.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::actions::By;
+use super::answers::{ANSWER_COLUMNS, answer};
+use super::apply::{Applying, reason_data};
+use super::control::read_wish;
+use super::error::{JobResult, row_error};
+use super::locks::{FileId, LockState, RunLock, holder};
+use super::outcomes::went_unanswered;
+use super::seals::{Stands, load_standing};
+use super::worker::Reply;
+use super::{Store, StoreError, clock, targets};
+use crate::domain::attempt::Attempt;
+use crate::domain::endpoint::BaseUrl;
+use crate::domain::hazard::Hazard;
+use crate::domain::identity::Sha;
+use crate::domain::ids::{RunId, WriteId};
+use crate::domain::outcome::{Outcome, Tally};
+use crate::domain::reason::Reason;
+use crate::domain::rules::recovery::{self, Claimed};
+use crate::domain::run::{Operator, Run, RunState};
+use crate::domain::selection::Selection;
+use crate::domain::state::State;
+use crate::domain::stop::Stops;
+use crate::domain::time::Timestamp;
+
+/// A run that is to begin, with its frozen plan.
+#[derive(Debug)]
+pub struct NewRun {
+    /// The target's name.
+    pub target: String,
+    /// Where the run sends to: the target is bound to it, if it is not bound yet.
+    pub base_url: BaseUrl,
+    /// Who starts it.
+    pub operator: Operator,
+    /// Why, in the operator's words.
+    pub reason: Option<String>,
+    /// What it was asked to send.
+    pub selection: Selection,
+    /// How it sends, as JSON.
+    pub options: String,
+    /// Whether other runs may be sending to the target.
+    pub alongside: bool,
+    /// The plan: what will be sent, in order.
+    pub send: Vec<(WriteId, Sha)>,
+    /// What a hazard refuses.
+    pub refused: Vec<(WriteId, Sha, Hazard)>,
+}
+
+/// How a write of a plan ended whose run did not wait for it.
+#[derive(Debug, Clone)]
+pub struct CutOff {
+    /// How.
+    pub outcome: Outcome,
+    /// Why.
+    pub reason: Option<Reason>,
+    /// The attempts of the run.
+    pub attempts: u32,
+}
+
+impl Store {
+    /// Begins a run: takes its lock, records its plan. Refused while another run sends to the same target.
+    pub fn begin_run(&self, new: NewRun, now: Timestamp) -> Reply<(RunId, RunLock)> {
+        let path = self.path().to_owned();
+        self.write_alone(move |connection| {
+            recover(connection, &path, now)?;
+            clock::tick(connection, now)?;
+            let target = targets::bind_to(connection, &new.target, &new.base_url, &By::new(&new.operator, now))?;
+            let other = connection
+                .prepare_cached("SELECT id, operator, host FROM runs WHERE state = 'running' AND target_id = ?")?
+                .query_row([target], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+                .optional()?;
+            if let Some((run, operator, host)) = other.filter(|_| !new.alongside) {
+                let pid = holder(&path, run);
+                return Err(StoreError::RunInTheWay { run, operator, host, pid, target: new.target.clone() }.into());
+            }
+            connection
+                .prepare_cached(
+                    "INSERT INTO runs (target_id, state, operator, uid, host, reason, query, selection, options, started_at)
+                     VALUES (?, 'running', ?, ?, ?, ?, ?, ?, ?, ?)",
+                )?
+                .execute((
+                    target,
+                    &new.operator.name,
+                    new.operator.uid,
+                    &new.operator.host,
+                    &new.reason,
+                    new.selection.as_typed(),
+                    new.selection.to_json(),
+                    &new.options,
+                    now,
+                ))?;
+            let run = RunId(connection.last_insert_rowid());
+            // The lock is held before anyone can see the run.
+            let lock = RunLock::make(&path, run)?;
+            let (dev, ino) = lock.id();
+            connection.prepare_cached("UPDATE runs SET lock_dev = ?, lock_ino = ? WHERE id = ?")?.execute((
+                dev.cast_signed(),
+                ino.cast_signed(),
+                run,
+            ))?;
+            let mut item = connection.prepare_cached(
+                "INSERT INTO run_items (run_id, seq, write_id, content, outcome, reason) VALUES (?, ?, ?, ?, ?, ?)",
+            )?;
+            let mut seq = 0i64;
+            for (write, content) in &new.send {
+                seq += 1;
+                item.execute((run, seq, write, content, None::<Outcome>, None::<&str>))?;
+            }
+            for (write, content, hazard) in &new.refused {
+                seq += 1;
+                item.execute((run, seq, write, content, Outcome::Refused, hazard.name()))?;
+            }
+            Ok((run, lock))
+        })
+    }
+
+    /// Records how writes of a run's plan ended that were not sent to their end: by their number in the plan, from 1.
+    pub fn note_outcomes(&self, run: RunId, outcomes: Vec<(usize, Outcome, Reason)>) -> Reply<()> {
+        self.write(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "UPDATE run_items SET outcome = ?, reason = ?, reason_data = ? WHERE run_id = ? AND seq = ?",
+            )?;
+            for (seq, outcome, reason) in &outcomes {
+                statement.execute((outcome, reason.code(), reason_data(reason), run, *seq as i64))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Ends a run: whatever it still holds goes back to what it was.
+    pub fn end_run(
+        &self,
+        run: RunId,
+        state: RunState,
+        stopped: Stops,
+        new_since_plan: u64,
+        now: Timestamp,
+    ) -> Reply<()> {
+        self.write(move |connection| {
+            clock::tick(connection, now)?;
+            take_back(connection, run, None, now)?;
+            connection
+                .prepare_cached(
+                    "UPDATE runs SET state = ?, ended_at = ?, stopped = ?, stopped_data = ?, new_since_plan = ?
+                     WHERE id = ? AND state = 'running'",
+                )?
+                .execute((state, now, stopped.code(), stops_data(&stopped), new_since_plan as i64, run))?;
+            Ok(())
+        })
+    }
+
+    /// Takes back what a run has in flight, without waiting for answers, and gives how these writes of its plan (by
+    /// number, from 1) ended: `unsent` if nothing was sent for one.
+    pub fn cut_off(&self, run: RunId, seqs: Vec<usize>, now: Timestamp) -> Reply<Vec<CutOff>> {
+        self.write(move |connection| {
+            take_back(connection, run, None, now)?;
+            let mut outcomes = Vec::new();
+            for &seq in &seqs {
+                let mut statement = connection.prepare_cached(
+                    "SELECT outcome, reason, reason_data, (SELECT count(*) FROM attempts a
+                       WHERE a.write_id = run_items.write_id AND a.run_id = run_items.run_id)
+                     FROM run_items WHERE run_id = ? AND seq = ?",
+                )?;
+                outcomes.push(statement.query_row((run, seq as i64), |row| {
+                    Ok(CutOff {
+                        outcome: row.get::<_, Option<Outcome>>(0)?.unwrap_or(Outcome::Unsent),
+                        reason: reason(row, 1)?,
+                        attempts: row.get(3)?,
+                    })
+                })?);
+            }
+            Ok(outcomes)
+        })
+    }
+
+    /// The key, state and revision of a write; `None` if there is none of that ID.
+    pub fn brief(&self, id: WriteId) -> Reply<Option<(String, State, i64)>> {
+        self.read(move |connection| {
+            Ok(connection
+                .prepare_cached("SELECT key, state, revision FROM writes WHERE id = ?")?
+                .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+                .optional()?)
+        })
+    }
+
+    /// The state of a write; `None` if there is none of that ID.
+    pub fn state_of(&self, id: WriteId) -> Reply<Option<State>> {
+        self.read(move |connection| Ok(load_standing(connection, id)?.map(|found| found.standing.state())))
+    }
+
+    /// Takes back what dead runs left. Happens whenever the file is opened for writing.
+    pub fn recover_dead_runs(&self) -> Reply<Vec<RunId>> {
+        let path = self.path().to_owned();
+        self.write(move |connection| recover(connection, &path, Timestamp::now()))
+    }
+
+    /// The runs, newest first; at most `limit`. One whose process is dead is shown as such, even before its claims were
+    /// taken back.
+    pub fn runs(&self, limit: usize) -> Reply<Vec<Run>> {
+        let path = self.path().to_owned();
+        self.read(move |connection| {
+            let ids: Vec<RunId> = connection
+                .prepare_cached("SELECT id FROM runs ORDER BY id DESC LIMIT ?")?
+                .query_map([limit as i64], |row| row.get(0))?
+                .collect::<Result<_, _>>()?;
+            let mut runs = Vec::new();
+            for id in ids {
+                runs.extend(run_with_tally(connection, &path, id)?);
+            }
+            Ok(runs)
+        })
+    }
+
+    /// One run; `None` if there is none of that ID.
+    pub fn run(&self, id: RunId) -> Reply<Option<Run>> {
+        let path = self.path().to_owned();
+        self.read(move |connection| run_with_tally(connection, &path, id))
+    }
+}
+
+/// One run with its counts; `None` if there is none of that ID. One whose process is dead is shown as such.
+pub(super) fn run_with_tally(connection: &Connection, path: &std::path::Path, id: RunId) -> JobResult<Option<Run>> {
+    let found = connection
+        .prepare_cached(
+            "SELECT r.id, r.state, t.name, r.operator, r.uid, r.host, r.reason, r.query, r.started_at, r.ended_at,
+               r.new_since_plan, r.stopped, r.stopped_data
+             FROM runs r JOIN targets t ON t.id = r.target_id WHERE r.id = ?",
+        )?
+        .query_row([id], run)
+        .optional()?;
+    let Some(mut run) = found else { return Ok(None) };
+    if run.state == RunState::Running && !RunLock::is_held(path, id) {
+        run.state = RunState::Died;
+    }
+    if run.state == RunState::Running {
+        run.wanted = read_wish(connection, id)?.map(|wish| wish.wanted);
+    }
+    run.tally = tally(connection, id)?;
+    Ok(Some(run))
+}
+
+fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
+    Ok(Run {
+        id: row.get(0)?,
+        state: row.get(1)?,
+        target: row.get(2)?,
+        operator: Operator { name: row.get(3)?, uid: row.get(4)?, host: row.get(5)? },
+        reason: row.get(6)?,
+        query: row.get(7)?,
+        started_at: row.get(8)?,
+        ended_at: row.get(9)?,
+        new_since_plan: row.get::<_, i64>(10)? as u64,
+        stopped: stops(row, 11)?,
+        wanted: None,
+        tally: Tally::default(),
+    })
+}
+
+/// Reads `stopped, stopped_data` from the column at `at` on.
+pub(super) fn stops(row: &Row<'_>, at: usize) -> rusqlite::Result<Stops> {
+    Ok(Stops::read(row.get_ref(at)?.as_str_or_null()?, &json(row, at + 1)?))
+}
+
+/// What belongs to stops, as JSON; `None` without any.
+pub(super) fn stops_data(stops: &Stops) -> Option<String> {
+    (!stops.is_empty()).then(|| serde_json::Value::Object(stops.data()).to_string())
+}
+
+/// Reads `reason, reason_data` from the column at `at` on.
+pub(super) fn reason(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Reason>> {
+    let Some(code) = row.get_ref(at)?.as_str_or_null()? else { return Ok(None) };
+    Ok(Reason::read(code, &json(row, at + 1)?))
+}
+
+fn json(row: &Row<'_>, at: usize) -> rusqlite::Result<serde_json::Value> {
+    let text = row.get_ref(at)?.as_str_or_null()?;
+    Ok(text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default())
+}
+
+fn tally(connection: &Connection, run: RunId) -> JobResult<Tally> {
+    let mut tally = Tally::default();
+    let mut statement = connection
+        .prepare_cached("SELECT coalesce(outcome, 'unsent'), count(*) FROM run_items WHERE run_id = ? GROUP BY 1")?;
+    let mut rows = statement.query([run])?;
+    while let Some(row) = rows.next()? {
+        tally.add(row.get(0)?, row.get::<_, i64>(1)? as u64);
+    }
+    Ok(tally)
+}
+
+/// A run that is not known to have ended, or that still has writes in hand.
+struct Suspect {
+    run: RunId,
+    lock: Option<FileId>,
+    running: bool,
+    options: String,
+}
+
+/// How long after its intent a request of a run can still be under way: what its options allow, and how long an intent may
+/// wait before its request leaves.
+fn patience(options: &str) -> Duration {
+    const INTENT: Duration = Duration::from_secs(15);
+    const UNSAID: Duration = Duration::from_mins(5);
+    let options: serde_json::Value = serde_json::from_str(options).unwrap_or_default();
+    options["request_ms"].as_u64().map_or(UNSAID, Duration::from_millis).saturating_add(INTENT)
+}
+
+/// Recovers every run whose lock is free: only such a run is dead, whatever the clock says.
+fn recover(connection: &Connection, path: &std::path::Path, now: Timestamp) -> JobResult<Vec<RunId>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, lock_dev, lock_ino, state = 'running', options FROM runs
+         WHERE state = 'running' OR lock_lost_at IS NOT NULL",
+    )?;
+    let suspects: Vec<Suspect> = statement
+        .query_map([], |row| {
+            let made = row.get::<_, Option<i64>>(1)?.zip(row.get::<_, Option<i64>>(2)?);
+            let lock = made.map(|(dev, ino)| (dev.cast_unsigned(), ino.cast_unsigned()));
+            Ok(Suspect { run: row.get(0)?, lock, running: row.get(3)?, options: row.get(4)? })
+        })?
+        .collect::<Result<_, _>>()?;
+    let mut dead = Vec::new();
+    for Suspect { run, lock, running, options } in suspects {
+        match if running { RunLock::look(path, run, lock)? } else { LockState::Lost } {
+            LockState::Held => continue,
+            // The lock file stays until this is committed: without it nobody could tell that the run is dead.
+            LockState::Free => {
+                take_back(connection, run, None, now)?;
+            }
+            // Its process may live. It sends nothing more, since every intent looks at the state that is set here; but
+            // what it has in flight has to be waited for, or the same key would be in flight twice.
+            LockState::Lost => {
+                let left = take_back(connection, run, Some(now.minus(patience(&options))), now)?;
+                connection
+                    .prepare_cached("UPDATE runs SET lock_lost_at = ? WHERE id = ?")?
+                    .execute(((left > 0).then_some(now), run))?;
+            }
+        }
+        if running {
+            connection
+                .prepare_cached("UPDATE runs SET state = 'died', ended_at = ? WHERE id = ?")?
+                .execute((now, run))?;
+            dead.push(run);
+        }
+    }
+    Ok(dead)
+}
+
+/// Gives back the claims of a run that sends nothing more. Claims whose intent is newer than `before`, if that is given,
+/// are left. Gives how many were left.
+fn take_back(connection: &Connection, run: RunId, before: Option<Timestamp>, now: Timestamp) -> JobResult<usize> {
+    // Claim and intent, and outcome and release, are one transaction each: what it holds has no outcome in its plan yet.
+    let mut statement = connection.prepare_cached(
+        "SELECT w.id FROM run_items i JOIN writes w ON w.id = i.write_id
+         WHERE i.run_id = ?1 AND i.outcome IS NULL AND w.run_id = ?1",
+    )?;
+    let claimed: Vec<WriteId> = statement.query_map([run], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut left = 0;
+    for id in claimed {
+        // A row that can't be read is left as it is, and keeps nothing else from going on.
+        let stands = match load_standing(connection, id) {
+            Err(error) if row_error(&error).is_some() => None,
+            other => other?,
+        };
+        let (open_intent, last) = connection
+            .prepare_cached(
+                "SELECT (SELECT started_at FROM attempts WHERE write_id = ?1 AND run_id = ?2 AND ended_at IS NULL),
+                   (SELECT outcome FROM attempts WHERE write_id = ?1 AND run_id = ?2 AND ended_at IS NOT NULL
+                    ORDER BY n DESC LIMIT 1)",
+            )?
+            .query_row((id, run), |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let (holder, standing) = (stands.and_then(|stands| stands.run), stands.map(|stands| stands.standing));
+        let unanswered = went_unanswered(connection, run, id)?;
+        let facts = Claimed { run, holder, standing, open_intent, last, unanswered };
+        let Some(changes) = recovery::take_back(&facts, before) else {
+            left += 1;
+            continue;
+        };
+        let nowhere = Stands::default();
+        let stands = stands.as_ref().unwrap_or(&nowhere);
+        Applying { write: id, stands, run: Some(run), seq: None, now }.apply(connection, &changes)?;
+    }
+    Ok(left)
+}
+
+/// The attempts of a write, in order.
+pub(super) fn attempts_of(connection: &Connection, write: WriteId) -> JobResult<Vec<Attempt>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT a.n, a.run_id, a.started_at, a.ended_at, a.status, a.error_code, a.error_message, a.correlation_id,
+           a.outcome, a.cached, a.latency_ms, a.revision, a.rejected_records, {ANSWER_COLUMNS}
+         FROM attempts a LEFT JOIN answer_bodies b ON b.id = a.answer_id WHERE a.write_id = ? ORDER BY a.n"
+    ))?;
+    let rows = statement.query_map([write], |row| {
+        let (answer, transport) = answer(row, 13)?;
+        Ok(Attempt {
+            write,
+            n: row.get(0)?,
+            run: row.get(1)?,
+            started_at: row.get(2)?,
+            ended_at: row.get(3)?,
+            status: row.get(4)?,
+            error_code: row.get(5)?,
+            error_message: row.get(6)?,
+            correlation_id: row.get(7)?,
+            outcome: row.get(8)?,
+            cached: row.get(9)?,
+            latency_ms: row.get(10)?,
+            revision: row.get(11)?,
+            rejected: row
+                .get::<_, Option<String>>(12)?
+                .and_then(|named| serde_json::from_str(&named).ok())
+                .unwrap_or_default(),
+            answer,
+            transport,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

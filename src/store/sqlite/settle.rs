@@ -1,0 +1,220 @@
+//! What operators do to writes: resolve, discard, reopen, purge. Each is logged with who, when and why.
+
+use std::collections::HashSet;
+
+use rusqlite::{Connection, Row};
+
+use super::actions::{By, log};
+use super::answers::{bodies_of, forget_unless_used};
+use super::apply::Applying;
+use super::error::{JobResult, row_error};
+use super::lanes::{MATE, facts_of, mate};
+use super::runs::{stops, stops_data};
+use super::seals::load_standing;
+use super::worker::Reply;
+use super::{Store, clock};
+use crate::domain::action::{Action, Settling};
+use crate::domain::identity::{Identity, Sha};
+use crate::domain::ids::{RunId, WriteId};
+use crate::domain::rules::lane::LaneFacts;
+use crate::domain::rules::purge::{PurgeFacts, may_purge};
+use crate::domain::rules::settle::{SettleRefusal, settle};
+use crate::domain::stop::{Stop, Stops};
+use crate::domain::time::Timestamp;
+
+/// What became of some writes that someone wanted to settle.
+#[derive(Debug, Default)]
+pub struct Settled {
+    /// Those that changed.
+    pub done: Vec<WriteId>,
+    /// Those that did not, with why.
+    pub refused: Vec<(WriteId, SettleRefusal)>,
+}
+
+/// What a step of a purge did.
+#[derive(Debug, Clone, Copy)]
+pub struct Purged {
+    /// How many writes were deleted.
+    pub count: usize,
+    /// The next step looks at writes below this one; `None` if this was the last step.
+    pub below: Option<WriteId>,
+}
+
+/// Writes that are looked at in one step of a purge.
+const STEP: usize = 500;
+
+impl Store {
+    /// How many writes a purge of what was settled before `before` would delete: batches after their parts.
+    pub fn purgeable(&self, before: Timestamp) -> Reply<u64> {
+        self.read(move |connection| {
+            let (mut goes, mut below) = (HashSet::new(), None);
+            loop {
+                let candidates = candidates(connection, before, below, STEP)?;
+                let Some(last) = candidates.last() else { break };
+                below = Some(last.id);
+                for candidate in candidates {
+                    let facts = PurgeFacts { has_parts: false, ..candidate.facts(connection)? };
+                    if may_purge(&facts, before) {
+                        goes.insert(candidate.id);
+                    }
+                }
+            }
+            // A batch stays with any of its parts; what it was split from stays with it.
+            let mut statement = connection.prepare("SELECT id, parent_id FROM writes WHERE parent_id IS NOT NULL")?;
+            let parts: Vec<(WriteId, WriteId)> =
+                statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+            while parts.iter().filter(|(part, batch)| !goes.contains(part) && goes.remove(batch)).count() > 0 {}
+            Ok(goes.len() as u64)
+        })
+    }
+
+    /// Settles each of these writes by hand, or takes that back; those whose state does not allow it are left as they are.
+    pub fn settle(&self, ids: Vec<WriteId>, how: Settling, by: By) -> Reply<Settled> {
+        self.write_alone(move |connection| {
+            let mut settled = Settled::default();
+            for &id in &ids {
+                match settle_one(connection, id, how, &by)? {
+                    None => settled.done.push(id),
+                    Some(why) => settled.refused.push((id, why)),
+                }
+            }
+            Ok(settled)
+        })
+    }
+
+    /// A step of deleting what was settled before `before`, for good; `below` is where the step before ended. Tombstones
+    /// keep the identities.
+    pub fn purge(&self, before: Timestamp, below: Option<WriteId>, now: Timestamp) -> Reply<Purged> {
+        self.write_alone(move |connection| {
+            // What is deleted is overwritten on disk, too.
+            connection.execute_batch("PRAGMA secure_delete = ON")?;
+            let purged = purge_step(connection, before, below, now);
+            connection.execute_batch("PRAGMA secure_delete = OFF")?;
+            purged
+        })
+    }
+}
+
+/// A settled write that a purge looks at, newest ID first: parts before the batches that they were split from.
+struct Candidate {
+    id: WriteId,
+    tombstone: [u8; 16],
+    facts: PurgeFacts,
+}
+
+impl Candidate {
+    /// What the rule wants to know; its lanes and parts are looked up now.
+    fn facts(&self, connection: &Connection) -> JobResult<PurgeFacts> {
+        let has_parts = connection
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM writes WHERE parent_id = ?)")?
+            .query_row([self.id], |row| row.get(0))?;
+        Ok(PurgeFacts { lane: facts_of(connection, self.id)?, has_parts, ..self.facts })
+    }
+}
+
+fn candidates(
+    connection: &Connection,
+    before: Timestamp,
+    below: Option<WriteId>,
+    most: usize,
+) -> JobResult<Vec<Candidate>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {MATE}, x.settled_at, t.name, x.method, x.path, coalesce(x.parent_key, x.key), x.content_hash
+         FROM writes x JOIN targets t ON t.id = x.target_id
+         WHERE x.id < ? AND x.settled_at < ? ORDER BY x.id DESC LIMIT ?"
+    ))?;
+    let candidate = |row: &Row<'_>| -> rusqlite::Result<Option<Candidate>> {
+        let (turn, Some(place)) = mate(row)? else { return Ok(None) };
+        let identity = Identity {
+            target: row.get_ref(8)?.as_str().unwrap_or_default(),
+            method: row.get_ref(9)?.as_str().unwrap_or_default(),
+            path: row.get_ref(10)?.as_str().unwrap_or_default(),
+            key: row.get_ref(11)?.as_str().unwrap_or_default(),
+            content: row.get::<_, Sha>(12)?,
+        };
+        let lane = LaneFacts::default();
+        let facts = PurgeFacts { place, settled_at: row.get(7)?, turn, lane, has_parts: false };
+        Ok(Some(Candidate { id: turn.id, tombstone: identity.tombstone(), facts }))
+    };
+    let below = below.map_or(i64::MAX, |id| id.0);
+    let mut rows = statement.query((below, before, most as i64))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        // One that can't be read is left for whoever looks into it.
+        match candidate(row) {
+            Ok(candidate) => found.extend(candidate),
+            Err(error) if row_error(&error).is_some() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(found)
+}
+
+fn purge_step(connection: &Connection, before: Timestamp, below: Option<WriteId>, now: Timestamp) -> JobResult<Purged> {
+    let candidates = candidates(connection, before, below, STEP)?;
+    let below = candidates.last().map(|last| last.id);
+    let mut count = 0;
+    for candidate in candidates {
+        if may_purge(&candidate.facts(connection)?, before) {
+            delete(connection, candidate.id, candidate.tombstone, now)?;
+            count += 1;
+        }
+    }
+    Ok(Purged { count, below })
+}
+
+fn delete(connection: &Connection, id: WriteId, tombstone: [u8; 16], now: Timestamp) -> JobResult<()> {
+    connection
+        .prepare_cached("INSERT OR IGNORE INTO tombstones (identity, purged_at) VALUES (?, ?)")?
+        .execute((tombstone, now))?;
+    forget_in_runs(connection, id)?;
+    let bodies = bodies_of(connection, id)?;
+    connection.prepare_cached("DELETE FROM writes WHERE id = ?")?.execute([id])?;
+    bodies.into_iter().try_for_each(|body| forget_unless_used(connection, body))
+}
+
+/// What an answer said goes with its write.
+fn forget_in_runs(connection: &Connection, id: WriteId) -> JobResult<()> {
+    connection
+        .prepare_cached(
+            "UPDATE run_items SET reason_data = json_remove(reason_data, '$.words') WHERE write_id = ? AND reason_data IS NOT NULL",
+        )?
+        .execute([id])?;
+    let mut statement = connection.prepare_cached(
+        "SELECT id, stopped, stopped_data FROM runs
+         WHERE stopped IS NOT NULL AND id IN (SELECT run_id FROM run_items WHERE write_id = ?)",
+    )?;
+    let runs: Vec<(RunId, Stops)> =
+        statement.query_map([id], |row| Ok((row.get(0)?, stops(row, 1)?)))?.collect::<Result<_, _>>()?;
+    for (run, stopped) in runs {
+        let is_worded = stopped.0.iter().any(|stop| matches!(stop, Stop::Worded { .. }));
+        let forgotten =
+            if is_worded { Some(Stops(vec![Stop::Worded { words: String::new() }])) } else { stopped.forget(id) };
+        if let Some(stopped) = forgotten {
+            connection
+                .prepare_cached("UPDATE runs SET stopped_data = ? WHERE id = ?")?
+                .execute((stops_data(&stopped), run))?;
+        }
+    }
+    Ok(())
+}
+
+/// `None` when it was done, else why not.
+fn settle_one(connection: &Connection, id: WriteId, how: Settling, by: &By) -> JobResult<Option<SettleRefusal>> {
+    let stands = match load_standing(connection, id) {
+        Ok(Some(stands)) => stands,
+        Ok(None) => return Ok(Some(SettleRefusal::NoSuchWrite)),
+        Err(error) => {
+            return row_error(&error).map_or(Err(error.into()), |why| Ok(Some(SettleRefusal::Damaged(why))));
+        }
+    };
+    let (after, changes) = match settle(stands.standing, stands.run, how) {
+        Ok(settled) => settled,
+        Err(why) => return Ok(Some(why)),
+    };
+    clock::tick(connection, by.at)?;
+    Applying { write: id, stands: &stands, run: None, seq: None, now: by.at }.apply(connection, &changes)?;
+    let (from, to) = (stands.standing.state(), after.state());
+    log(connection, Some(id), &Action::Settle { how, from, to }, by)?;
+    Ok(None)
+}

@@ -1,0 +1,432 @@
+//! Looking at writes: pages by key, one write whole, its history.
+
+use std::time::Duration;
+
+use rusqlite::types::Value as SqlValue;
+use rusqlite::{Connection, OptionalExtension, params_from_iter};
+
+use super::error::{JobResult, row_error};
+use super::lanes::{LaneCache, Looking};
+use super::rows::{WRITE_COLUMNS, write};
+use super::sql_filter::Where;
+use super::worker::Reply;
+use super::{Store, actions, answers, clock, runs, seals};
+use crate::domain::attempt::Attempt;
+use crate::domain::evidence::CapturedFailure;
+use crate::domain::filter::Filter;
+use crate::domain::hazard::{Hazard, hazards};
+use crate::domain::ids::WriteId;
+use crate::domain::key::IdempotencyKey;
+use crate::domain::lane::{Neighbour, Turn};
+use crate::domain::reason::Damage;
+use crate::domain::run::{LogEntry, Operator};
+use crate::domain::state::State;
+use crate::domain::time::Timestamp;
+use crate::domain::transfer::Parent;
+use crate::domain::write::{FailedWrite, WriteView};
+
+/// What a list is sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// The ID: the order of arrival.
+    Id,
+    /// First attempt, else failure, else arrival.
+    Time,
+    /// The failure type.
+    Type,
+    /// The HTTP status.
+    Status,
+    /// How often it was captured.
+    Occurrences,
+    /// How often dlq sent it.
+    Attempts,
+}
+
+/// A sort and its direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Order {
+    /// By what.
+    pub sort: Sort,
+    /// Whether the highest come first.
+    pub descending: bool,
+}
+
+/// Where a page ended, and the next one begins.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cursor {
+    value: SqlValue,
+    id: i64,
+}
+
+impl Cursor {
+    /// The place of a write in an order.
+    pub fn of(write: &FailedWrite, order: Order) -> Self {
+        let number = |n: i64| SqlValue::Integer(n);
+        let value = match order.sort {
+            Sort::Id => number(write.id.0),
+            Sort::Time => number(write.turn.at.millis()),
+            Sort::Type => SqlValue::Text(write.failure.failure_type.name().to_owned()),
+            Sort::Status => number(write.failure.status.unwrap_or(0).into()),
+            Sort::Occurrences => number(write.occurrences),
+            Sort::Attempts => number(write.attempts),
+        };
+        Self { value, id: write.id.0 }
+    }
+
+    /// Just before a write: a page after this begins with it.
+    pub fn just_before(write: &FailedWrite, order: Order) -> Self {
+        let mut cursor = Self::of(write, order);
+        let step = if order.descending { 1 } else { -1 };
+        cursor.id += step;
+        if order.sort == Sort::Id {
+            cursor.value = SqlValue::Integer(cursor.id);
+        }
+        cursor
+    }
+}
+
+/// Which page is wanted.
+#[derive(Debug, Clone)]
+pub struct PageRequest {
+    /// What has to hold.
+    pub filter: Filter,
+    /// In which order.
+    pub order: Order,
+    /// Where the page before ended; `None` for the first.
+    pub after: Option<Cursor>,
+    /// Whether the page that ends there is wanted instead, or without a place the last one.
+    pub backward: bool,
+    /// The most writes.
+    pub limit: usize,
+    /// Whether their bodies are wanted.
+    pub bodies: bool,
+    /// What is known of lanes: the same one for all pages of a listing.
+    pub lanes: LaneCache,
+}
+
+/// Some writes, and where to go on.
+#[derive(Debug)]
+pub struct Page {
+    /// The writes.
+    pub writes: Vec<WriteView>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<Cursor>,
+    /// Writes of this page that can't be read, and why.
+    pub damaged: Vec<(WriteId, Damage)>,
+}
+
+/// Something that happened to a write.
+#[derive(Debug)]
+pub enum HistoryEntry {
+    /// A request.
+    Attempt(Attempt),
+    /// An operator's action.
+    Action(LogEntry),
+}
+
+impl HistoryEntry {
+    /// When.
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Self::Attempt(attempt) => attempt.started_at,
+            Self::Action(entry) => entry.at,
+        }
+    }
+}
+
+impl Store {
+    /// A page of the writes that match, hazards included.
+    pub fn page(
+        &self,
+        request: PageRequest,
+        window: impl Fn(&str) -> Duration + Send + 'static,
+        now: Timestamp,
+    ) -> Reply<Page> {
+        let PageRequest { filter, order, after, backward, limit, bodies, lanes } = request;
+        let order = Order { descending: order.descending != backward, ..order };
+        self.read(move |connection| {
+            let mut page = Page { writes: Vec::new(), next: after, damaged: Vec::new() };
+            let looking = Looking { cache: &lanes, window: &window, clock: clock::read(connection, now)? };
+            // Hazards are looked at here, so a page may take several reads.
+            loop {
+                let wanted = limit - page.writes.len() - page.damaged.len();
+                let Found { writes, next, damaged } =
+                    read_page(connection, &filter, order, page.next.take(), wanted.max(1), now)?;
+                page.next = next;
+                page.damaged.extend(damaged);
+                for row in writes {
+                    let view = view(connection, row, bodies, &looking)?;
+                    if hazards_match(&filter, &view.hazards) {
+                        page.writes.push(view);
+                    }
+                }
+                if page.next.is_none() || page.writes.len() + page.damaged.len() >= limit {
+                    if backward {
+                        page.writes.reverse();
+                    }
+                    return Ok(page);
+                }
+            }
+        })
+    }
+
+    /// One write with its body and hazards; `None` if there is none of that ID.
+    pub fn write_view(
+        &self,
+        id: WriteId,
+        window: impl Fn(&str) -> Duration + Send + 'static,
+        now: Timestamp,
+    ) -> Reply<Option<WriteView>> {
+        self.read(move |connection| {
+            let Some(row) = load(connection, id)? else { return Ok(None) };
+            let cache = LaneCache::default();
+            let looking = Looking { cache: &cache, window: &window, clock: clock::read(connection, now)? };
+            Ok(Some(view(connection, row, true, &looking)?))
+        })
+    }
+
+    /// The other writes of its lanes, oldest first: at most twenty of them.
+    pub fn lane_mates(&self, id: WriteId) -> Reply<Vec<Neighbour>> {
+        self.read(move |connection| {
+            let Some(write) = load(connection, id)? else { return Ok(Vec::new()) };
+            let mut statement = connection.prepare_cached(
+                "SELECT DISTINCT x.id, x.state, x.order_at, coalesce(x.order_id, x.id) FROM lanes l
+                   JOIN lanes m ON m.hash = l.hash AND m.write_id <> l.write_id JOIN writes x ON x.id = m.write_id
+                 WHERE l.write_id = ? ORDER BY 3, 4, 1 LIMIT 20",
+            )?;
+            let mates = statement.query_map([id], |row| {
+                let turn = Turn { id: row.get(0)?, at: row.get(2)?, arrival: row.get(3)? };
+                Ok(Neighbour { id: turn.id, state: row.get(1)?, older: turn < write.turn })
+            })?;
+            Ok(mates.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// The event that was captured instead of a request, where that is all there is.
+    pub fn evidence(&self, id: WriteId) -> Reply<Option<Vec<u8>>> {
+        self.read(move |connection| {
+            Ok(connection
+                .prepare_cached("SELECT evidence FROM revisions WHERE write_id = ? AND revision = 0")?
+                .query_row([id], |row| row.get(0))
+                .optional()?
+                .flatten())
+        })
+    }
+
+    /// All that happened to a write, oldest first.
+    pub fn history(&self, id: WriteId) -> Reply<Vec<HistoryEntry>> {
+        self.read(move |connection| {
+            let mut entries: Vec<HistoryEntry> =
+                runs::attempts_of(connection, id)?.into_iter().map(HistoryEntry::Attempt).collect();
+            let mut statement = connection.prepare_cached(
+                "SELECT at, operator, uid, host, reason, action, data, detail FROM operator_log
+                 WHERE write_id = ? ORDER BY id",
+            )?;
+            let actions = statement.query_map([id], |row| {
+                Ok(HistoryEntry::Action(LogEntry {
+                    at: row.get(0)?,
+                    operator: Operator { name: row.get(1)?, uid: row.get(2)?, host: row.get(3)? },
+                    reason: row.get(4)?,
+                    action: actions::action(row, 5)?,
+                    write: Some(id),
+                }))
+            })?;
+            for action in actions {
+                entries.push(action?);
+            }
+            entries.sort_by_key(HistoryEntry::at);
+            Ok(entries)
+        })
+    }
+
+    /// The failure that a write came in with: attempt 0.
+    pub fn captured(&self, id: WriteId) -> Reply<CapturedFailure> {
+        self.read(move |connection| answers::captured(connection, id))
+    }
+
+    /// What is wrong with a write's row, if anything; also `None` if there is no write of that ID.
+    pub fn damage(&self, id: WriteId) -> Reply<Option<Damage>> {
+        self.read(move |connection| match seals::load_checked(connection, id) {
+            Ok(Some(checked)) if !checked.sound => Ok(Some(Damage::Seal)),
+            Ok(_) => Ok(None),
+            Err(error) => error.of_row().map_or(Err(error), |why| Ok(Some(why))),
+        })
+    }
+
+    /// Writes whose state is none: no query finds them.
+    pub fn without_state(&self) -> Reply<Vec<(WriteId, Damage)>> {
+        self.read(stateless)
+    }
+
+    /// What identifies a batch for its parts in an export; `None` if there is no write of that ID.
+    pub fn as_parent(&self, id: WriteId) -> Reply<Option<Parent>> {
+        self.read(move |connection| {
+            Ok(connection
+                .prepare_cached(
+                    "SELECT method, path, coalesce(parent_key, key), content_hash FROM writes WHERE id = ?",
+                )?
+                .query_row([id], |row| {
+                    let key = IdempotencyKey::from_stored(row.get(2)?);
+                    Ok(Parent { method: row.get(0)?, path: row.get(1)?, key, content: row.get(3)? })
+                })
+                .optional()?)
+        })
+    }
+
+    /// The last attempt of a write; `None` if it was never sent.
+    pub fn last_attempt(&self, id: WriteId) -> Reply<Option<Attempt>> {
+        self.read(move |connection| Ok(runs::attempts_of(connection, id)?.pop()))
+    }
+
+    /// The IDs of all writes that match, in order of ID.
+    pub fn matching_ids(
+        &self,
+        filter: &Filter,
+        window: impl Fn(&str) -> Duration + Send + 'static,
+        now: Timestamp,
+    ) -> Reply<Vec<WriteId>> {
+        let filter = filter.clone();
+        self.read(move |connection| ids_matching(connection, &filter, &window, now))
+    }
+
+    /// The names of record fields that were seen.
+    pub fn record_fields(&self) -> Reply<Vec<String>> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT name FROM record_fields ORDER BY name")?;
+            let rows = statement.query_map([], |row| row.get(0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+}
+
+/// Writes whose state is none, with what is wrong.
+pub(super) fn stateless(connection: &Connection) -> JobResult<Vec<(WriteId, Damage)>> {
+    let names = State::ALL.map(|state| format!("'{}'", state.name())).join(", ");
+    let sql = format!("SELECT id FROM writes WHERE state NOT IN ({names})");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, Damage::column("state"))))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn hazards_match(filter: &Filter, hazards: &[Hazard]) -> bool {
+    filter.hazard_terms().all(|(any, negated)| hazards.iter().any(|h| any.contains(h)) != negated)
+}
+
+/// The IDs of all writes that match, hazards included.
+pub(super) fn ids_matching(
+    connection: &Connection,
+    filter: &Filter,
+    window: &impl Fn(&str) -> Duration,
+    now: Timestamp,
+) -> JobResult<Vec<WriteId>> {
+    let clause = Where::new(filter, now);
+    let sql =
+        format!("SELECT w.id FROM writes w JOIN targets t ON t.id = w.target_id WHERE {} ORDER BY w.id", clause.sql);
+    let mut statement = connection.prepare(&sql)?;
+    let mut ids: Vec<WriteId> =
+        statement.query_map(params_from_iter(clause.params), |row| row.get(0))?.collect::<Result<_, _>>()?;
+    if filter.hazard_terms().next().is_some() {
+        let mut kept = Vec::new();
+        let cache = LaneCache::default();
+        let looking = Looking { cache: &cache, window, clock: clock::read(connection, now)? };
+        for id in ids {
+            let row = match load(connection, id) {
+                Ok(Some(row)) => row,
+                Ok(None) => continue,
+                // What can't be read has no hazards that anyone knows.
+                Err(error) if error.of_row().is_some() => continue,
+                Err(error) => return Err(error),
+            };
+            if hazards_match(filter, &view(connection, row, false, &looking)?.hazards) {
+                kept.push(id);
+            }
+        }
+        ids = kept;
+    }
+    Ok(ids)
+}
+
+/// What was read of a page.
+#[derive(Default)]
+struct Found {
+    writes: Vec<FailedWrite>,
+    next: Option<Cursor>,
+    damaged: Vec<(WriteId, Damage)>,
+}
+
+fn read_page(
+    connection: &Connection,
+    filter: &Filter,
+    order: Order,
+    after: Option<Cursor>,
+    limit: usize,
+    now: Timestamp,
+) -> JobResult<Found> {
+    let column = match order.sort {
+        Sort::Id => "w.id",
+        Sort::Time => "w.order_at",
+        Sort::Type => "w.failure_type",
+        Sort::Status => "coalesce(w.status, 0)",
+        Sort::Occurrences => "w.occurrences",
+        Sort::Attempts => "w.attempts",
+    };
+    let (direction, beyond) = if order.descending { ("DESC", "<") } else { ("ASC", ">") };
+    let mut clause = Where::new(filter, now);
+    if let Some(cursor) = after {
+        clause.and(&format!("({column}, w.id) {beyond} (?, ?)"), [cursor.value, SqlValue::Integer(cursor.id)]);
+    }
+    clause.params.push(SqlValue::Integer(limit as i64));
+    let sql = format!(
+        "SELECT {WRITE_COLUMNS}, w.request_seal, w.seal, {column} FROM writes w JOIN targets t ON t.id = w.target_id
+         WHERE {} ORDER BY {column} {direction}, w.id {direction} LIMIT ?",
+        clause.sql
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let sort_column = statement.column_count() - 1;
+    let mut rows = statement.query(params_from_iter(clause.params))?;
+    let (mut found, mut count) = (Found::default(), 0);
+    let mut last = None;
+    while let Some(row) = rows.next()? {
+        count += 1;
+        let id: WriteId = row.get(0)?;
+        last = Some(Cursor { value: row.get(sort_column)?, id: id.0 });
+        match write(row) {
+            Ok(write) if seals::is_sound(connection, &write, seals::kept(row)?)? => found.writes.push(write),
+            Ok(_) => found.damaged.push((id, Damage::Seal)),
+            Err(error) => match row_error(&error) {
+                Some(why) => found.damaged.push((id, why)),
+                None => return Err(error.into()),
+            },
+        }
+    }
+    found.next = last.filter(|_| count >= limit);
+    Ok(found)
+}
+
+/// One write without its body; `None` if there is none of that ID.
+pub(super) fn load(connection: &Connection, id: WriteId) -> JobResult<Option<FailedWrite>> {
+    // Not a join: SQLite would compile that anew whenever its parameter changes.
+    let columns = WRITE_COLUMNS.replace("t.name", "(SELECT name FROM targets WHERE id = w.target_id)");
+    let sql = format!("SELECT {columns} FROM writes w WHERE w.id = ?");
+    Ok(connection.prepare_cached(&sql)?.query_row([id], write).optional()?)
+}
+
+/// The body of a write's current revision.
+pub(super) fn load_body(connection: &Connection, id: WriteId, revision: i64) -> JobResult<Option<Vec<u8>>> {
+    Ok(connection
+        .prepare_cached("SELECT body FROM revisions WHERE write_id = ? AND revision = ?")?
+        .query_row((id, revision), |row| row.get(0))
+        .optional()?
+        .flatten())
+}
+
+fn view(connection: &Connection, mut write: FailedWrite, body: bool, looking: &Looking<'_>) -> JobResult<WriteView> {
+    looking.at_lanes_of(connection, &mut write)?;
+    let body = if body { load_body(connection, write.id, write.revision)? } else { None };
+    let hazards = if write.standing.state().is_open() {
+        hazards(&write.facts(), (looking.window)(&write.target), looking.clock)
+    } else {
+        Vec::new()
+    };
+    Ok(WriteView { write, hazards, body })
+}
