@@ -29,24 +29,27 @@ BEGIN
   SELECT RAISE (ABORT, 'the captured failure was not kept');
 END;
 
--- Bodies of answers: the same one is stored once.
+-- Answers as they came. One row an attempt that was answered, or that the network lost.
+CREATE TABLE answers (
+  write_id INTEGER NOT NULL REFERENCES writes (id) ON DELETE CASCADE,
+  n        INTEGER NOT NULL,                            -- the attempt's number
+  body_id  INTEGER,                                     -- in answer_bodies; NULL without an answer
+  headers  TEXT CHECK (json_valid(headers)),            -- JSON pairs, without secret ones
+  phase    TEXT CHECK (phase IN ('resolve', 'connect', 'tls', 'send', 'wait', 'read')),  -- where the network lost it
+  error    TEXT CHECK (phase IS NOT NULL OR error IS NULL),
+  PRIMARY KEY (write_id, n)
+) STRICT, WITHOUT ROWID;
+
+-- Their bodies: the same one is stored once. One that no answer refers to any more is deleted at the end of a purge.
 CREATE TABLE answer_bodies (
   id     INTEGER PRIMARY KEY,
   hash   INTEGER NOT NULL,                              -- the first 8 bytes of the SHA-256, to find it by
   sha256 BLOB NOT NULL CHECK (length(sha256) = 32),     -- of all that came
   length INTEGER CHECK (length >= 0),                   -- of the whole body; NULL if it broke off
-  kept   BLOB NOT NULL CHECK (length(kept) <= 32768)    -- the first 16 KiB, without secrets
+  kept   BLOB NOT NULL                                  -- the first 16 KiB, without secrets
 ) STRICT;
 
 CREATE INDEX answer_bodies_by_hash ON answer_bodies (hash);
-
-ALTER TABLE attempts ADD COLUMN answer_id INTEGER REFERENCES answer_bodies (id);  -- NULL: there was no answer, or none was kept
-ALTER TABLE attempts ADD COLUMN answer_headers TEXT CHECK (json_valid(answer_headers));  -- JSON pairs, without secret ones
-ALTER TABLE attempts ADD COLUMN transport_phase TEXT
-  CHECK (transport_phase IN ('resolve', 'connect', 'tls', 'send', 'wait', 'read'));
-ALTER TABLE attempts ADD COLUMN transport_error TEXT CHECK (transport_phase IS NOT NULL OR transport_error IS NULL);
-
-CREATE INDEX attempts_by_answer ON attempts (answer_id) WHERE answer_id IS NOT NULL;
 
 -- What each run was asked to send; NULL where an older version kept only the text of it, which can mean two things.
 ALTER TABLE runs ADD COLUMN selection TEXT CHECK (json_valid(selection));

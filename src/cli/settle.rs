@@ -145,6 +145,7 @@ fn purge_all(store: &Store, before: Timestamp, now: Timestamp) -> anyhow::Result
         }
         total += in_pass;
         if in_pass == 0 {
+            store.end_purge().wait()?;
             return Ok(total);
         }
     }

@@ -3,7 +3,7 @@
 
 use crate::domain::ids::WriteId;
 use crate::domain::lane::Turn;
-use crate::domain::state::{Place, Resolution, State};
+use crate::domain::state::{Event, Place, Resolution, Standing};
 
 /// What the other writes of a write's lanes come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -12,6 +12,8 @@ pub struct LaneFacts {
     pub in_flight: Option<WriteId>,
     /// The oldest open one.
     pub oldest_open: Option<Turn>,
+    /// The oldest settled one that someone may take back.
+    pub oldest_reopenable: Option<Turn>,
     /// The latest one that the API has.
     pub latest_accepted: Option<Turn>,
 }
@@ -28,6 +30,9 @@ impl LaneFacts {
         if is_open(place) {
             self.oldest_open = Some(self.oldest_open.map_or(turn, |oldest| oldest.min(turn)));
         }
+        if place.is_some_and(is_reopenable) {
+            self.oldest_reopenable = Some(self.oldest_reopenable.map_or(turn, |oldest| oldest.min(turn)));
+        }
         if place.is_some_and(is_accepted) {
             self.latest_accepted = self.latest_accepted.max(Some(turn));
         }
@@ -36,6 +41,11 @@ impl LaneFacts {
     /// Whether an older write of the lane is open: it must go first.
     pub fn blocks(&self, turn: Turn) -> bool {
         self.oldest_open.is_some_and(|oldest| oldest < turn)
+    }
+
+    /// Whether an older write of the lane may go out one day: it is open, or someone may take back that it was settled.
+    pub fn may_be_followed_by(&self, turn: Turn) -> bool {
+        self.oldest_open.into_iter().chain(self.oldest_reopenable).any(|oldest| oldest < turn)
     }
 
     /// Whether the API has a newer write of the lane: this one would turn it back.
@@ -52,6 +62,12 @@ pub fn is_open(place: MatePlace) -> bool {
     })
 }
 
+/// Whether someone may take back that a write was settled.
+pub fn is_reopenable(place: Place) -> bool {
+    let standing = Standing { place, ambiguous_since: None };
+    [Event::Reopen, Event::Unsplit].into_iter().any(|event| standing.after(event).is_ok())
+}
+
 /// Whether the API has a write: it accepted it, or someone found it there. The records of a split batch are in its parts.
 pub fn is_accepted(place: Place) -> bool {
     match place {
@@ -62,10 +78,6 @@ pub fn is_accepted(place: Place) -> bool {
         | Place::Discarded { .. } => false,
     }
 }
-
-/// The states of writes that are open, or that the API may have: what a store has to read of a lane.
-pub const STATES_THAT_MATTER: [State; 5] =
-    [State::Pending, State::Replaying, State::Unknown, State::Replayed, State::Resolved];
 
 #[cfg(test)]
 mod tests {
@@ -83,7 +95,8 @@ mod tests {
         let mut facts = LaneFacts::default();
         facts.add(turn(5, 9), Some(Place::Discarded { was }));
         facts.add(turn(5, 8), Some(Place::Resolved { was, how: Resolution::Split }));
-        assert_eq!(facts, LaneFacts::default(), "given up, or gone on in its parts");
+        let nothing = LaneFacts { oldest_reopenable: Some(turn(5, 8)), ..LaneFacts::default() };
+        assert_eq!(facts, nothing, "given up, or gone on in its parts: only someone who takes that back changes it");
         facts.add(turn(5, 2), Some(Place::Open(was)));
         facts.add(turn(7, 1), Some(Place::Replayed));
         assert!(facts.blocks(turn(5, 3)) && !facts.blocks(turn(5, 1)) && !facts.blocks(turn(4, 9)));

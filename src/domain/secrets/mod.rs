@@ -96,10 +96,18 @@ impl Scrubber {
         self.without_known(body)
     }
 
-    /// The headers of an answer: secret ones are left out, and the values that this process knows are blanked.
-    pub fn headers(&self, headers: Vec<(String, String)>) -> Vec<(String, String)> {
-        let kept = headers.into_iter().filter(|(name, _)| !is_secret(name));
-        kept.map(|(name, value)| (name, self.text(&value).into_owned())).collect()
+    /// The headers of an answer: secret ones are left out, the values that this process knows are blanked, and so are
+    /// logins and keys in URLs. All else is kept as it came.
+    pub fn headers(&self, mut headers: Vec<(String, String)>) -> Vec<(String, String)> {
+        headers.retain(|(name, _)| !is_secret(name));
+        for (_, value) in &mut headers {
+            if value.contains("://") {
+                *value = self.text(value).into_owned();
+            } else if let Cow::Owned(clean) = self.without_known(value.as_bytes()) {
+                *value = String::from_utf8_lossy(&clean).into_owned();
+            }
+        }
+        headers
     }
 
     /// Whether a path has a secret in it. It can't be kept: it would be sent again.

@@ -3,13 +3,14 @@
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::error::JobResult;
-use super::rows::headers;
+use super::rows::{headers, headers_json};
+use crate::domain::attempt::AttemptEnd;
 use crate::domain::evidence::{CapturedFailure, KeptAnswer, Lost};
 use crate::domain::ids::WriteId;
 use crate::domain::write::Failure;
 
 /// Stores a body, unless it is there. Gives its ID.
-pub(super) fn keep(connection: &Connection, answer: &KeptAnswer) -> JobResult<i64> {
+fn keep(connection: &Connection, answer: &KeptAnswer) -> JobResult<i64> {
     let length = answer.length.map(|length| i64::try_from(length).unwrap_or(i64::MAX));
     let hash = hash_of(answer);
     let found = connection
@@ -31,9 +32,34 @@ fn hash_of(answer: &KeptAnswer) -> i64 {
     i64::from_le_bytes(first)
 }
 
-/// The columns that [`answer`] reads, of `attempts a` and, on the left, `answer_bodies b`.
-pub(super) const ANSWER_COLUMNS: &str =
-    "b.id, a.status, a.answer_headers, b.kept, b.length, b.sha256, a.transport_phase, a.transport_error";
+/// Records what came back for an attempt; nothing if nothing did.
+pub(super) fn record(connection: &Connection, write: WriteId, n: i64, end: &AttemptEnd) -> JobResult<()> {
+    let (answer, lost) = (end.answer.as_ref(), end.transport.as_ref());
+    if answer.is_none() && lost.is_none() {
+        return Ok(());
+    }
+    let body = answer.map(|answer| keep(connection, answer)).transpose()?;
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO answers (write_id, n, body_id, headers, phase, error) VALUES (?, ?, ?, ?, ?, ?)",
+        )?
+        .execute((
+            write,
+            n,
+            body,
+            answer.map(|answer| headers_json(&answer.headers)),
+            lost.map(|lost| lost.phase),
+            lost.map(|lost| lost.why.as_str()),
+        ))?;
+    Ok(())
+}
+
+/// The columns that [`answer`] reads, of `attempts a` and, on the left, `answers w` and `answer_bodies b`.
+pub(super) const ANSWER_COLUMNS: &str = "b.id, a.status, w.headers, b.kept, b.length, b.sha256, w.phase, w.error";
+
+/// The tables that those are in.
+pub(super) const ANSWER_TABLES: &str = "attempts a LEFT JOIN answers w ON w.write_id = a.write_id AND w.n = a.n
+     LEFT JOIN answer_bodies b ON b.id = w.body_id";
 
 /// Reads [`ANSWER_COLUMNS`] from the column at `at` on.
 pub(super) fn answer(row: &Row<'_>, at: usize) -> rusqlite::Result<(Option<KeptAnswer>, Option<Lost>)> {
@@ -54,22 +80,10 @@ pub(super) fn answer(row: &Row<'_>, at: usize) -> rusqlite::Result<(Option<KeptA
     Ok((answer, lost))
 }
 
-/// The bodies that answered a write's attempts.
-pub(super) fn bodies_of(connection: &Connection, write: WriteId) -> JobResult<Vec<i64>> {
-    let mut statement = connection
-        .prepare_cached("SELECT DISTINCT answer_id FROM attempts WHERE write_id = ? AND answer_id IS NOT NULL")?;
-    let bodies = statement.query_map([write], |row| row.get(0))?;
-    Ok(bodies.collect::<Result<_, _>>()?)
-}
-
-/// Deletes a body that answered no attempt any more.
-pub(super) fn forget_unless_used(connection: &Connection, body: i64) -> JobResult<()> {
-    connection
-        .prepare_cached(
-            "DELETE FROM answer_bodies WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM attempts WHERE answer_id = ?1)",
-        )?
-        .execute([body])?;
-    Ok(())
+/// Deletes the bodies that no answer refers to any more. Gives how many those were.
+pub(super) fn forget_unused(connection: &Connection) -> JobResult<usize> {
+    let sql = "DELETE FROM answer_bodies WHERE id NOT IN (SELECT body_id FROM answers WHERE body_id IS NOT NULL)";
+    Ok(connection.execute(sql, [])?)
 }
 
 /// The failure that a write came in with.

@@ -11,7 +11,7 @@ use super::seals::{Stands, load_standing, resealed};
 use super::writes::load;
 use crate::domain::action::Action;
 use crate::domain::fingerprint::fingerprint;
-use crate::domain::ids::{RunId, TargetId, WriteId};
+use crate::domain::ids::{GroupId, RunId, TargetId, WriteId};
 use crate::domain::key::IdempotencyKey;
 use crate::domain::outcome::{AttemptOutcome, Outcome};
 use crate::domain::reason::Reason;
@@ -29,6 +29,8 @@ pub(super) struct Applying<'a> {
     pub(super) run: Option<RunId>,
     pub(super) seq: Option<usize>,
     pub(super) now: Timestamp,
+    /// Its revision and group, where something may be sent.
+    pub(super) sends: Option<(i64, GroupId)>,
 }
 
 impl Applying<'_> {
@@ -166,19 +168,16 @@ impl Applying<'_> {
 
     /// Records an attempt. It is counted in its write already.
     fn intend(&self, connection: &Connection, n: i64) -> JobResult<()> {
+        let (revision, group) = self.sends.unzip();
         connection
-            .prepare_cached(
-                "INSERT INTO attempts (write_id, n, run_id, revision, started_at)
-                 SELECT id, ?2, ?3, revision, ?4 FROM writes WHERE id = ?1",
-            )?
-            .execute((self.write, n, self.run, self.now))?;
+            .prepare_cached("INSERT INTO attempts (write_id, n, run_id, revision, started_at) VALUES (?, ?, ?, ?, ?)")?
+            .execute((self.write, n, self.run, revision, self.now))?;
         // To the second: a group of many writes need not be written for each.
         connection
             .prepare_cached(
-                "UPDATE groups SET last_replayed = ?1 WHERE id = (SELECT group_id FROM writes WHERE id = ?2)
-                   AND coalesce(last_replayed, 0) < ?1 - 1000",
+                "UPDATE groups SET last_replayed = ?1 WHERE id = ?2 AND coalesce(last_replayed, 0) < ?1 - 1000",
             )?
-            .execute((self.now, self.write))?;
+            .execute((self.now, group))?;
         Ok(())
     }
 

@@ -262,7 +262,7 @@ fn in_parts(connection: &Connection, id: WriteId, captured: &Captured) -> JobRes
 fn apply(connection: &Connection, id: WriteId, captured: &Captured, changes: &[Change]) -> JobResult<()> {
     let nowhere = Stands::default();
     let now = captured.captured_at;
-    Applying { write: id, stands: &nowhere, run: None, seq: None, now }.apply(connection, changes)
+    Applying { write: id, stands: &nowhere, run: None, seq: None, now, sends: None }.apply(connection, changes)
 }
 
 fn known(connection: &Connection, id: WriteId) -> JobResult<rules::Known> {

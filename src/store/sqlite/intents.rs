@@ -1,5 +1,6 @@
 //! Intents: what is committed before a request leaves. The facts are read here, the rule decides.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,9 +13,10 @@ use super::locks::RunLock;
 use super::seals::{Checked, load_checked};
 use super::worker::Reply;
 use super::writes::load_body;
-use super::{Store, StoreError, clock, targets};
+use super::{Store, StoreError, answers, clock, targets};
 use crate::domain::cached::{Earlier, Said};
 use crate::domain::clock::Clock;
+use crate::domain::evidence::CapturedFailure;
 use crate::domain::hazard::Hazard;
 use crate::domain::identity::Sha;
 use crate::domain::ids::{RunId, WriteId};
@@ -98,7 +100,11 @@ impl Store {
                 attempts: write.attempts,
                 turn: write.turn,
                 facts: write.facts(),
-                lane: if write.lane.is_some() { facts_of(connection, id)? } else { LaneFacts::default() },
+                lane: if write.lane.is_some() {
+                    facts_of(connection, id, &HashSet::new())?
+                } else {
+                    LaneFacts::default()
+                },
                 gate: targets::gate(connection, write.target_id)?,
             };
             let decision = may_send(&facts, &terms, step, clock);
@@ -106,7 +112,14 @@ impl Store {
                 Claim::Send(changes) | Claim::Closed(_, changes) | Claim::NoToken(_, changes) => changes.as_slice(),
                 Claim::Skip(_) | Claim::Refuse(_) | Claim::Moved | Claim::Fenced => &[],
             };
-            let applying = Applying { write: id, stands: &stands, run: Some(run), seq: None, now: clock.wall };
+            let applying = Applying {
+                write: id,
+                stands: &stands,
+                run: Some(run),
+                seq: None,
+                now: clock.wall,
+                sends: Some((write.revision, write.group)),
+            };
             // What is told to a later attempt has to be read before it is one of the earlier.
             let sendable = match (&decision, step) {
                 (Claim::Send(changes), Step::First) => {
@@ -164,7 +177,8 @@ fn sendable(connection: &Connection, write: FailedWrite, body: Vec<u8>, changes:
 }
 
 fn earlier_answers(connection: &Connection, write: &FailedWrite) -> JobResult<Vec<Earlier>> {
-    let captured = super::answers::captured(connection, write.id)?;
+    // No answer has taken its place yet if there was none.
+    let captured = if write.attempts > 0 { answers::captured(connection, write.id)? } else { CapturedFailure::Current };
     let captured = captured.or_current(&write.failure).and_then(|failure| {
         Some(Earlier {
             correlation_id: failure.correlation_id.clone()?,

@@ -1,6 +1,6 @@
 //! What lanes say of their writes, looked up once a lane: reading a list stays linear, however long its lanes are.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -59,7 +59,8 @@ impl Looking<'_> {
                 known.lanes.insert(hash, lane);
                 lane
             };
-            let facts = LaneFacts { in_flight: None, oldest_open: lane.blocking, latest_accepted: lane.accepted };
+            let facts =
+                LaneFacts { oldest_open: lane.blocking, latest_accepted: lane.accepted, ..LaneFacts::default() };
             write.superseded |= facts.supersedes(write.turn);
             write.lane_blocked |= facts.blocks(write.turn);
         }
@@ -132,8 +133,8 @@ pub(super) fn mate(row: &Row<'_>) -> rusqlite::Result<(Turn, MatePlace)> {
     }
 }
 
-/// What the other writes of a write's lanes say of it.
-pub(super) fn facts_of(connection: &Connection, id: WriteId) -> JobResult<LaneFacts> {
+/// What the other writes of a write's lanes say of it, once some are gone.
+pub(super) fn facts_of(connection: &Connection, id: WriteId, gone: &HashSet<WriteId>) -> JobResult<LaneFacts> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {MATE} FROM lanes l JOIN writes x ON x.id = l.write_id
          WHERE l.hash IN (SELECT hash FROM lanes WHERE write_id = ?1) AND l.write_id <> ?1"
@@ -142,7 +143,9 @@ pub(super) fn facts_of(connection: &Connection, id: WriteId) -> JobResult<LaneFa
     let mut facts = LaneFacts::default();
     while let Some(row) = rows.next()? {
         let (turn, place) = mate(row)?;
-        facts.add(turn, place);
+        if !gone.contains(&turn.id) {
+            facts.add(turn, place);
+        }
     }
     Ok(facts)
 }

@@ -2,13 +2,11 @@
 
 use rusqlite::{Connection, params};
 
-use super::answers::keep;
 use super::apply::Applying;
 use super::error::JobResult;
-use super::rows::headers_json;
 use super::seals::load_standing;
 use super::worker::Reply;
-use super::{Store, StoreError};
+use super::{Store, StoreError, answers};
 use crate::domain::attempt::AttemptEnd;
 use crate::domain::ids::{RunId, WriteId};
 use crate::domain::outcome::{AttemptOutcome, Outcome};
@@ -44,7 +42,8 @@ impl Store {
             };
             let facts = InHand { run, holder: stands.run, standing: stands.standing, unanswered };
             let recorded = record(&facts, &end, sent_at, then.clone());
-            let applying = Applying { write: id, stands: &stands, run: Some(run), seq: Some(seq), now: end.at };
+            let applying =
+                Applying { write: id, stands: &stands, run: Some(run), seq: Some(seq), now: end.at, sends: None };
             applying.apply(connection, &recorded.changes)?;
             Ok(recorded)
         })
@@ -72,8 +71,14 @@ impl Store {
             let unanswered = went_unanswered(connection, run, id)?;
             let facts = InHand { run, holder: stands.run, standing: stands.standing, unanswered };
             let recorded = let_go(&facts, outcome, reason.clone());
-            let applying =
-                Applying { write: id, stands: &stands, run: Some(run), seq: Some(seq), now: Timestamp::now() };
+            let applying = Applying {
+                write: id,
+                stands: &stands,
+                run: Some(run),
+                seq: Some(seq),
+                now: Timestamp::now(),
+                sends: None,
+            };
             applying.apply(connection, &recorded.changes)?;
             Ok(recorded)
         })
@@ -90,13 +95,12 @@ pub(super) fn went_unanswered(connection: &Connection, run: RunId, id: WriteId) 
 }
 
 fn record_end(connection: &Connection, id: WriteId, n: i64, end: &AttemptEnd) -> JobResult<()> {
-    let (failure, answer, lost) = (end.failure.as_ref(), end.answer.as_ref(), end.transport.as_ref());
-    let body = answer.map(|answer| keep(connection, answer)).transpose()?;
+    let failure = end.failure.as_ref();
     connection
         .prepare_cached(
             "UPDATE attempts SET ended_at = ?, outcome = ?, status = ?, error_code = ?, error_message = ?,
-               correlation_id = ?, cached = ?, latency_ms = ?, answer_sha256 = ?, rejected_records = ?, answer_id = ?,
-               answer_headers = ?, transport_phase = ?, transport_error = ? WHERE write_id = ? AND n = ?",
+               correlation_id = ?, cached = ?, latency_ms = ?, answer_sha256 = ?, rejected_records = ?
+             WHERE write_id = ? AND n = ?",
         )?
         .execute(params![
             end.at,
@@ -109,12 +113,8 @@ fn record_end(connection: &Connection, id: WriteId, n: i64, end: &AttemptEnd) ->
             end.latency_ms,
             end.answer_sha(),
             (end.outcome == AttemptOutcome::Partial).then(|| format!("{:?}", end.rejected)),
-            body,
-            answer.map(|answer| headers_json(&answer.headers)),
-            lost.map(|lost| lost.phase),
-            lost.map(|lost| lost.why.as_str()),
             id,
             n,
         ])?;
-    Ok(())
+    answers::record(connection, id, n, end)
 }

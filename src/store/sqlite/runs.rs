@@ -5,7 +5,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::actions::By;
-use super::answers::{ANSWER_COLUMNS, answer};
+use super::answers::{ANSWER_COLUMNS, ANSWER_TABLES, answer};
 use super::apply::{Applying, reason_data};
 use super::control::read_wish;
 use super::error::{JobResult, row_error};
@@ -382,7 +382,7 @@ fn take_back(connection: &Connection, run: RunId, before: Option<Timestamp>, now
         };
         let nowhere = Stands::default();
         let stands = stands.as_ref().unwrap_or(&nowhere);
-        Applying { write: id, stands, run: Some(run), seq: None, now }.apply(connection, &changes)?;
+        Applying { write: id, stands, run: Some(run), seq: None, now, sends: None }.apply(connection, &changes)?;
     }
     Ok(left)
 }
@@ -392,7 +392,7 @@ pub(super) fn attempts_of(connection: &Connection, write: WriteId) -> JobResult<
     let mut statement = connection.prepare_cached(&format!(
         "SELECT a.n, a.run_id, a.started_at, a.ended_at, a.status, a.error_code, a.error_message, a.correlation_id,
            a.outcome, a.cached, a.latency_ms, a.revision, a.rejected_records, {ANSWER_COLUMNS}
-         FROM attempts a LEFT JOIN answer_bodies b ON b.id = a.answer_id WHERE a.write_id = ? ORDER BY a.n"
+         FROM {ANSWER_TABLES} WHERE a.write_id = ? ORDER BY a.n"
     ))?;
     let rows = statement.query_map([write], |row| {
         let (answer, transport) = answer(row, 13)?;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, Row};
 
 use super::actions::{By, log};
-use super::answers::{bodies_of, forget_unless_used};
+use super::answers::forget_unused;
 use super::apply::Applying;
 use super::error::{JobResult, row_error};
 use super::lanes::{MATE, facts_of, mate};
@@ -47,24 +47,26 @@ impl Store {
     /// How many writes a purge of what was settled before `before` would delete: batches after their parts.
     pub fn purgeable(&self, before: Timestamp) -> Reply<u64> {
         self.read(move |connection| {
-            let (mut goes, mut below) = (HashSet::new(), None);
+            // What a purge would delete, pass after pass: what waits for something that goes first goes after it.
+            let mut goes: HashSet<WriteId> = HashSet::new();
             loop {
-                let candidates = candidates(connection, before, below, STEP)?;
-                let Some(last) = candidates.last() else { break };
-                below = Some(last.id);
-                for candidate in candidates {
-                    let facts = PurgeFacts { has_parts: false, ..candidate.facts(connection)? };
-                    if may_purge(&facts, before) {
-                        goes.insert(candidate.id);
+                let (mut found, mut below) = (0, None);
+                loop {
+                    let candidates = candidates(connection, before, below, STEP)?;
+                    let Some(last) = candidates.last() else { break };
+                    below = Some(last.id);
+                    for candidate in candidates {
+                        let is_news = !goes.contains(&candidate.id);
+                        if is_news && may_purge(&candidate.facts(connection, &goes)?, before) {
+                            goes.insert(candidate.id);
+                            found += 1;
+                        }
                     }
                 }
+                if found == 0 {
+                    return Ok(goes.len() as u64);
+                }
             }
-            // A batch stays with any of its parts; what it was split from stays with it.
-            let mut statement = connection.prepare("SELECT id, parent_id FROM writes WHERE parent_id IS NOT NULL")?;
-            let parts: Vec<(WriteId, WriteId)> =
-                statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
-            while parts.iter().filter(|(part, batch)| !goes.contains(part) && goes.remove(batch)).count() > 0 {}
-            Ok(goes.len() as u64)
         })
     }
 
@@ -86,13 +88,22 @@ impl Store {
     /// keep the identities.
     pub fn purge(&self, before: Timestamp, below: Option<WriteId>, now: Timestamp) -> Reply<Purged> {
         self.write_alone(move |connection| {
-            // What is deleted is overwritten on disk, too.
-            connection.execute_batch("PRAGMA secure_delete = ON")?;
-            let purged = purge_step(connection, before, below, now);
-            connection.execute_batch("PRAGMA secure_delete = OFF")?;
-            purged
+            overwriting(connection, |connection| purge_step(connection, before, below, now))
         })
     }
+
+    /// The end of a purge: deletes the answers' bodies that went with its writes.
+    pub fn end_purge(&self) -> Reply<()> {
+        self.write_alone(move |connection| overwriting(connection, forget_unused).map(|_| ()))
+    }
+}
+
+/// Overwrites on disk what a job deletes, and what it deletes only.
+fn overwriting<T>(connection: &Connection, job: impl FnOnce(&Connection) -> JobResult<T>) -> JobResult<T> {
+    connection.execute_batch("PRAGMA secure_delete = ON")?;
+    let done = job(connection);
+    connection.execute_batch("PRAGMA secure_delete = OFF")?;
+    done
 }
 
 /// A settled write that a purge looks at, newest ID first: parts before the batches that they were split from.
@@ -103,12 +114,12 @@ struct Candidate {
 }
 
 impl Candidate {
-    /// What the rule wants to know; its lanes and parts are looked up now.
-    fn facts(&self, connection: &Connection) -> JobResult<PurgeFacts> {
-        let has_parts = connection
-            .prepare_cached("SELECT EXISTS (SELECT 1 FROM writes WHERE parent_id = ?)")?
-            .query_row([self.id], |row| row.get(0))?;
-        Ok(PurgeFacts { lane: facts_of(connection, self.id)?, has_parts, ..self.facts })
+    /// What the rule wants to know, once others are gone; its lanes and parts are looked up now.
+    fn facts(&self, connection: &Connection, gone: &HashSet<WriteId>) -> JobResult<PurgeFacts> {
+        let mut parts = connection.prepare_cached("SELECT id FROM writes WHERE parent_id = ?")?;
+        let parts: Vec<WriteId> = parts.query_map([self.id], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let has_parts = parts.iter().any(|part| !gone.contains(part));
+        Ok(PurgeFacts { lane: facts_of(connection, self.id, gone)?, has_parts, ..self.facts })
     }
 }
 
@@ -153,9 +164,9 @@ fn candidates(
 fn purge_step(connection: &Connection, before: Timestamp, below: Option<WriteId>, now: Timestamp) -> JobResult<Purged> {
     let candidates = candidates(connection, before, below, STEP)?;
     let below = candidates.last().map(|last| last.id);
-    let mut count = 0;
+    let (mut count, nobody) = (0, HashSet::new());
     for candidate in candidates {
-        if may_purge(&candidate.facts(connection)?, before) {
+        if may_purge(&candidate.facts(connection, &nobody)?, before) {
             delete(connection, candidate.id, candidate.tombstone, now)?;
             count += 1;
         }
@@ -168,9 +179,8 @@ fn delete(connection: &Connection, id: WriteId, tombstone: [u8; 16], now: Timest
         .prepare_cached("INSERT OR IGNORE INTO tombstones (identity, purged_at) VALUES (?, ?)")?
         .execute((tombstone, now))?;
     forget_in_runs(connection, id)?;
-    let bodies = bodies_of(connection, id)?;
     connection.prepare_cached("DELETE FROM writes WHERE id = ?")?.execute([id])?;
-    bodies.into_iter().try_for_each(|body| forget_unless_used(connection, body))
+    Ok(())
 }
 
 /// What an answer said goes with its write.
@@ -213,7 +223,8 @@ fn settle_one(connection: &Connection, id: WriteId, how: Settling, by: &By) -> J
         Err(why) => return Ok(Some(why)),
     };
     clock::tick(connection, by.at)?;
-    Applying { write: id, stands: &stands, run: None, seq: None, now: by.at }.apply(connection, &changes)?;
+    Applying { write: id, stands: &stands, run: None, seq: None, now: by.at, sends: None }
+        .apply(connection, &changes)?;
     let (from, to) = (stands.standing.state(), after.state());
     log(connection, Some(id), &Action::Settle { how, from, to }, by)?;
     Ok(None)

@@ -64,9 +64,10 @@ impl Where {
             Test::Anywhere(text) => self.compare(
                 "text_contains(w.error_message, ?) OR body_contains((SELECT r.body FROM revisions r \
                  WHERE r.write_id = w.id AND r.revision = w.revision), ?) \
-                 OR w.attempts > 0 AND EXISTS (SELECT 1 FROM attempts a \
-                   LEFT JOIN answer_bodies b ON b.id = a.answer_id WHERE a.write_id = w.id \
-                   AND (text_contains(a.error_message, ?) OR body_contains(b.kept, ?))) \
+                 OR w.attempts > 0 AND (EXISTS (SELECT 1 FROM attempts a \
+                   WHERE a.write_id = w.id AND text_contains(a.error_message, ?)) \
+                   OR EXISTS (SELECT 1 FROM answers s JOIN answer_bodies b ON b.id = s.body_id \
+                   WHERE s.write_id = w.id AND body_contains(b.kept, ?))) \
                  OR EXISTS (SELECT 1 FROM captured_failures f WHERE f.write_id = w.id \
                    AND text_contains(f.error_message, ?))",
                 [text.clone(), text.clone(), text.clone(), text.clone(), text.clone()],

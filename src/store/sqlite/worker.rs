@@ -111,8 +111,9 @@ impl Writer {
     pub(super) fn start(connection: Connection, path: &Path) -> Self {
         let (sender, receiver) = channel();
         let owned = path.to_owned();
-        let thread = std::thread::spawn(move || write_loop(&connection, &receiver, &owned));
-        Self { sender: Some(sender), thread: Some(thread), path: path.into() }
+        let named = std::thread::Builder::new().name("dlq-store".to_owned());
+        let thread = named.spawn(move || write_loop(&connection, &receiver, &owned)).ok();
+        Self { sender: Some(sender), thread, path: path.into() }
     }
 
     /// Runs a job in a transaction that it may share with others. Its reply comes after the commit.

@@ -12,6 +12,7 @@ use crate::domain::ids::WriteId;
 use crate::domain::key::{IdempotencyKey, KeyOrigin, captured_window_start};
 use crate::domain::lane::Turn;
 use crate::domain::rules::edit::{EditFacts, may_edit, may_undo};
+use crate::domain::rules::lane::is_accepted;
 use crate::domain::rules::purge::{PurgeFacts, may_purge};
 use crate::domain::rules::repeat::{Again, Known, doubt, repeat};
 use crate::domain::rules::settle::settle;
@@ -221,6 +222,9 @@ impl World {
             if may_purge(&facts, before) {
                 if write.standing.state().is_open() {
                     self.broken.push(format!("write {id} was purged while open"));
+                }
+                if is_accepted(write.standing.place) {
+                    self.purged_accepted.push((write.lane, write.turn, WriteId(self.next_id)));
                 }
                 self.purged.insert(write.key.to_string());
                 self.memory.writes.remove(&id);

@@ -8,6 +8,7 @@ use super::world::{Ends, Flight, Run, World, write_of};
 use crate::domain::attempt::AttemptEnd;
 use crate::domain::identity::Sha;
 use crate::domain::ids::{RunId, WriteId};
+use crate::domain::lane::Turn;
 use crate::domain::outcome::{AttemptOutcome, Outcome};
 use crate::domain::reason::{Reason, SkipReason};
 use crate::domain::rules::Change;
@@ -77,7 +78,7 @@ impl World {
         let facts = self.memory.claim_facts(write, run_id, planned);
         match may_send(&facts, &terms, asking, clock) {
             Claim::Send(changes) => {
-                self.check_sending(id, asking);
+                self.check_sending(id, asking, planned);
                 if self.memory.apply(id, Some(run_id), &changes, clock.wall) {
                     self.reach("new key");
                 }
@@ -217,7 +218,7 @@ impl World {
     }
 
     /// Looked at when a request leaves, before its claim is applied.
-    pub(super) fn check_sending(&mut self, id: WriteId, asking: Asking) {
+    pub(super) fn check_sending(&mut self, id: WriteId, asking: Asking, planned: Sha) {
         let write = write_of(&self.memory, id).clone();
         let mut broken = Vec::new();
         let is_out = |flight: &Flight| flight.write == id && flight.answered.is_none();
@@ -235,6 +236,15 @@ impl World {
                 broken.push(format!("write {id} would turn back {}, which is newer", mate.id));
             }
         }
+        let knew = |before: &WriteId| id < *before;
+        let purged =
+            |(lane, turn, before): &(u8, Turn, WriteId)| *lane == write.lane && *turn > write.turn && knew(before);
+        if self.purged_accepted.iter().any(purged) {
+            broken.push(format!("write {id} would turn back one that is newer, and was purged"));
+        }
+        if write.body() != planned {
+            broken.push(format!("write {id} is sent with another body than its plan showed"));
+        }
         if is_flying {
             broken.push(format!("write {id} is sent twice at once"));
         }
@@ -248,7 +258,8 @@ impl World {
     pub(super) fn die(&mut self, run: usize) {
         self.runs[run].alive = false;
         self.runs[run].kept.clear();
-        for flight in std::mem::take(&mut self.runs[run].flying) {
+        let flying = std::mem::take(&mut self.runs[run].flying);
+        for flight in flying.into_iter().filter(|flight| flight.answered.is_none()) {
             let applied = (self.now.millis() / 1000 + flight.write.0) % 2 == 0;
             self.request(&flight, Ends::NoAnswer { applied });
         }
@@ -257,13 +268,29 @@ impl World {
     /// The lock file is gone, and the process is stopped: what it has in flight is answered, and nobody hears it yet.
     pub(super) fn lose_lock(&mut self, run: u8, applied: bool) {
         let Some(run) = self.pick_run(run).filter(|&run| self.runs[run].alive) else { return };
+        // How long it has to be waited for is counted by the clock: a lock that is lost while that jumps is one fault too
+        // many.
+        let is_right = self.runs[run].flying.iter().all(|flight| flight.sent_at == flight.left);
+        if !self.behind.is_zero() || !is_right {
+            return;
+        }
         self.runs[run].lost = true;
+        self.runs[run].applied = applied;
         self.runs[run].kept.clear();
-        for n in 0..self.runs[run].flying.len() {
-            let flight = self.runs[run].flying[n].clone();
-            let how = if applied { Ends::Accepted } else { Ends::NoAnswer { applied } };
-            let answered = flight.answered.unwrap_or_else(|| self.request(&flight, how));
-            self.runs[run].flying[n].answered = Some(answered);
+    }
+
+    /// What a stopped process has in flight is over within a minute, whether or not it ever hears of it.
+    pub(super) fn end_what_is_overdue(&mut self) {
+        for run in 0..self.runs.len() {
+            for n in 0..self.runs[run].flying.len() {
+                let flight = self.runs[run].flying[n].clone();
+                let is_over = self.now.since(flight.left) > Duration::from_mins(1);
+                if self.runs[run].lost && is_over && flight.answered.is_none() {
+                    let applied = self.runs[run].applied;
+                    let how = if applied { Ends::Accepted } else { Ends::NoAnswer { applied } };
+                    self.runs[run].flying[n].answered = Some(self.request(&flight, how));
+                }
+            }
         }
     }
 
@@ -275,7 +302,7 @@ impl World {
             }
             let (now, id) = (self.tick().wall, RunId(self.runs[run].id));
             // Nobody knows whether the process of a lost lock lives: what it sent may be under way for so long.
-            let before = lost.then(|| now.minus(Duration::from_mins(1)));
+            let before = lost.then(|| now.minus(Duration::from_mins(2)));
             self.runs[run].running = false;
             let held: Vec<WriteId> =
                 self.memory.writes.values().filter(|w| w.holder == Some(id)).map(|w| w.id).collect();

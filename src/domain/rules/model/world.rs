@@ -10,6 +10,7 @@ use crate::domain::action::Settling;
 use crate::domain::clock::Clock;
 use crate::domain::identity::Sha;
 use crate::domain::ids::WriteId;
+use crate::domain::lane::Turn;
 use crate::domain::outcome::AttemptOutcome;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
@@ -46,6 +47,8 @@ pub(super) struct Run {
     pub(super) alive: bool,
     /// Someone has taken its lock file away.
     pub(super) lost: bool,
+    /// Whether the API accepted what it had in flight then.
+    pub(super) applied: bool,
     /// The file says that it runs.
     pub(super) running: bool,
     pub(super) new_key: bool,
@@ -68,6 +71,8 @@ pub(super) struct World {
     pub(super) next_id: i64,
     pub(super) next_record: u64,
     pub(super) purged: BTreeSet<String>,
+    /// The lanes and places of purged writes that the API has, and the ID that the next write got then.
+    pub(super) purged_accepted: Vec<(u8, Turn, WriteId)>,
     /// Broken promises.
     pub(super) broken: Vec<String>,
     pub(super) reached: BTreeMap<&'static str, u32>,
@@ -87,6 +92,7 @@ impl Default for World {
             next_id: 1,
             next_record: 0,
             purged: BTreeSet::new(),
+            purged_accepted: Vec::new(),
             broken: Vec::new(),
             reached: BTreeMap::new(),
         }
@@ -120,6 +126,7 @@ impl World {
 
     pub(super) fn go(&mut self, step: &Step) {
         self.now = self.now.plus(Duration::from_secs(1));
+        self.end_what_is_overdue();
         if self.now >= self.behind_until {
             self.behind = Duration::ZERO;
         }
@@ -147,10 +154,13 @@ impl World {
             Step::Unsplit { write } => self.unsplit(write),
             Step::Purge { age_h } => self.purge(age_h),
             Step::Wait { minutes } => self.now = self.now.plus(Duration::from_mins(minutes.into())),
+            Step::ClockBack { .. } if self.runs.iter().any(|run| run.lost && !run.flying.is_empty()) => {}
             Step::ClockBack { hours } => {
+                // dlq was at work when the clock was set back. One that stays back until it has caught up looks right
+                // again: nobody could tell.
+                self.tick();
                 let off = Duration::from_hours(hours.into());
-                // A clock that is back for as long as it was set back by looks right again: nobody could tell.
-                (self.behind, self.behind_until) = (off, self.now.plus(off.saturating_sub(Duration::from_mins(2))));
+                (self.behind, self.behind_until) = (off, self.newest.plus(off).minus(Duration::from_mins(2)));
             }
             Step::ClockRight => self.behind = Duration::ZERO,
         }
