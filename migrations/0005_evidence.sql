@@ -34,7 +34,7 @@ CREATE TABLE answers (
   write_id INTEGER NOT NULL REFERENCES writes (id) ON DELETE CASCADE,
   n        INTEGER NOT NULL,                            -- the attempt's number
   body_id  INTEGER,                                     -- in answer_bodies; NULL without an answer
-  headers  TEXT CHECK (json_valid(headers)),            -- JSON pairs, without secret ones
+  headers  TEXT,                                        -- a line each, `name:value`, without secret ones
   phase    TEXT CHECK (phase IN ('resolve', 'connect', 'tls', 'send', 'wait', 'read')),  -- where the network lost it
   error    TEXT CHECK (phase IS NOT NULL OR error IS NULL),
   PRIMARY KEY (write_id, n)

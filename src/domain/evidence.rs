@@ -11,14 +11,53 @@ pub const MOST_KEPT: usize = 16 << 10;
 pub struct KeptAnswer {
     /// The HTTP status.
     pub status: u16,
-    /// Names in lower case, and values; secret ones are left out.
-    pub headers: Vec<(String, String)>,
+    /// Its headers; secret ones are left out.
+    pub headers: Headers,
     /// The body, up to [`MOST_KEPT`] bytes of it.
     pub body: Vec<u8>,
     /// The length of the whole body in bytes; `None` if it broke off.
     pub length: Option<u64>,
     /// The SHA-256 of all that came of the body.
     pub sha256: Sha,
+}
+
+/// The headers of an answer: in one piece, since they are handed from thread to thread with each answer.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Headers(String);
+
+impl Headers {
+    /// Adds a header, its name in lower case. A value that spans lines, which HTTP doesn't allow, is put on one.
+    pub fn push(&mut self, name: &str, value: &str) {
+        self.0.push_str(name);
+        self.0.push(':');
+        self.0.extend(value.chars().map(|c| if matches!(c, '\n' | '\r') { ' ' } else { c }));
+        self.0.push('\n');
+    }
+
+    /// A line each, `name:value`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// From such lines.
+    pub fn from_stored(lines: String) -> Self {
+        Self(lines)
+    }
+
+    /// Names and values, in the order in which they came.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.lines().filter_map(|line| line.split_once(':'))
+    }
+}
+
+impl<N: AsRef<str>, V: AsRef<str>> FromIterator<(N, V)> for Headers {
+    fn from_iter<T: IntoIterator<Item = (N, V)>>(pairs: T) -> Self {
+        let mut headers = Self::default();
+        for (name, value) in pairs {
+            headers.push(name.as_ref(), value.as_ref());
+        }
+        headers
+    }
 }
 
 /// A request's stage when it failed.

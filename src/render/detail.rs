@@ -255,7 +255,7 @@ pub fn answers(subject: &Subject<'_>, paint: Palette) -> String {
             continue;
         };
         let _ = writeln!(out, "  HTTP {}", answer.status);
-        for (name, value) in &answer.headers {
+        for (name, value) in answer.headers.iter() {
             let _ = writeln!(out, "  {name}: {}", terminal(value));
         }
         let kept = answer.body.len() as u64;

@@ -307,7 +307,7 @@ struct CapturedJson {
 #[derive(Serialize)]
 struct AnswerJson<'a> {
     status: u16,
-    headers: &'a [(String, String)],
+    headers: Vec<(&'a str, &'a str)>,
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -351,7 +351,7 @@ fn answer(answer: &KeptAnswer) -> AnswerJson<'_> {
     let (body, body_base64) = body_fields(&answer.body);
     AnswerJson {
         status: answer.status,
-        headers: &answer.headers,
+        headers: answer.headers.iter().collect(),
         body,
         body_base64,
         body_bytes: answer.length,

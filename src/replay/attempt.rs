@@ -221,7 +221,7 @@ fn answered(answer: Answer, latency_ms: i64, scrubber: &Scrubber) -> AttemptEnd 
         transport: answer.lost.map(|lost| scrubbed(&lost, scrubber)),
         answer: Some(Arc::new(KeptAnswer {
             status: answer.status,
-            headers: scrubber.headers(answer.headers),
+            headers: scrubber.headers(&answer.headers),
             length: (answer.extent == Extent::Whole).then_some(answer.body.len() as u64),
             sha256: Sha::of(&answer.body),
             body: kept(&answer.body, scrubber),

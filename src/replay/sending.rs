@@ -174,7 +174,8 @@ impl<T: Transport> Sender<T> {
             let attempting = Attempting { run: self.run, seq, write: id, n, sent_at: at };
             let recorded = self.store.record_attempt(attempting, attempted.end.clone(), then).await?;
             let status = attempted.end.status;
-            ended.last = Some(attempted.end.clone());
+            // What came back is on record; whoever is told of it needs its words only.
+            ended.last = Some(AttemptEnd { answer: None, ..attempted.end.clone() });
             (ended.outcome, ended.state) = (recorded.outcome.unwrap_or(outcome), recorded.state);
             ended.reason = reason;
             if !retry {
@@ -186,13 +187,14 @@ impl<T: Transport> Sender<T> {
             }
             let end = Box::new(attempted.end);
             let _ = self.events.send(Event::Retry { id, attempt: ended.attempts, end, wait });
-            let why = match self.wait_for_permit(wait).await {
+            // Apart: few writes are tried again, and all would carry the room for that.
+            let why = match Box::pin(self.wait_for_permit(wait)).await {
                 None => NotSent::Stopped,
                 Some(next) => {
                     // The permit stands for its slot from here on.
                     self.keeping.fetch_sub(1, Ordering::Relaxed);
                     ended.keeps_slot = false;
-                    match self.intend(Step::Retry, planned, next).await? {
+                    match Box::pin(self.intend(Step::Retry, planned, next)).await? {
                         Ready::Go { n: next_n, at: next_at, asked_at: next_asked, permit: next, .. } => {
                             (n, at, asked_at, permit) = (next_n, next_at, next_asked, next);
                             continue;
@@ -202,7 +204,7 @@ impl<T: Transport> Sender<T> {
                 }
             };
             let reason = Reason::Attempt(LastAttempt { given_up: Some(why.again()), ..last });
-            let recorded = self.store.let_go(self.run, id, seq, outcome, reason.clone()).await?;
+            let recorded = Box::pin(self.store.let_go(self.run, id, seq, outcome, reason.clone())).await?;
             let outcome = recorded.outcome.unwrap_or(outcome);
             return Ok(Ended {
                 outcome,
@@ -232,7 +234,7 @@ impl<T: Transport> Sender<T> {
                 Ok(Intent::Skip(skip)) => break Ok(Ready::Not(NotSent::Skip(skip))),
                 Ok(Intent::Refuse(hazard)) => break Ok(Ready::Not(NotSent::Refuse(hazard))),
                 Ok(wait @ (Intent::Closed(_) | Intent::NoToken(_))) => {
-                    match self.wait_for_target(permit, &wait).await {
+                    match Box::pin(self.wait_for_target(permit, &wait)).await {
                         Some(again) => permit = again,
                         None => return Ok(Ready::Not(NotSent::Stopped)),
                     }

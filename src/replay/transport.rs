@@ -1,7 +1,7 @@
 //! The way out: one request, and whether it surely did not leave.
 
 use crate::domain::answer::Extent;
-use crate::domain::evidence::Lost;
+use crate::domain::evidence::{Headers, Lost};
 
 /// A request, ready to leave.
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ pub struct Answer {
     /// Whether a header says that this is the cached answer to an earlier request.
     pub replayed: bool,
     /// All headers, names in lower case, as they came.
-    pub headers: Vec<(String, String)>,
+    pub headers: Headers,
     /// The body, at most some MiB of it.
     pub body: Vec<u8>,
     /// How much of the body this is.

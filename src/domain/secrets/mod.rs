@@ -6,6 +6,8 @@ mod text;
 
 use std::borrow::Cow;
 
+use super::evidence::Headers;
+
 /// Names of headers and settings whose values are never kept, lower-case.
 const SECRET: [&str; 12] = [
     "authorization",
@@ -98,16 +100,16 @@ impl Scrubber {
 
     /// The headers of an answer: secret ones are left out, the values that this process knows are blanked, and so are
     /// logins and keys in URLs. All else is kept as it came.
-    pub fn headers(&self, mut headers: Vec<(String, String)>) -> Vec<(String, String)> {
-        headers.retain(|(name, _)| !is_secret(name));
-        for (_, value) in &mut headers {
+    pub fn headers(&self, headers: &Headers) -> Headers {
+        let mut kept = Headers::default();
+        for (name, value) in headers.iter().filter(|(name, _)| !is_secret(name)) {
             if value.contains("://") {
-                *value = self.text(value).into_owned();
-            } else if let Cow::Owned(clean) = self.without_known(value.as_bytes()) {
-                *value = String::from_utf8_lossy(&clean).into_owned();
+                kept.push(name, &self.text(value));
+            } else {
+                kept.push(name, &String::from_utf8_lossy(&self.without_known(value.as_bytes())));
             }
         }
-        headers
+        kept
     }
 
     /// Whether a path has a secret in it. It can't be kept: it would be sent again.

@@ -84,7 +84,8 @@ impl Connector {
         }
         // The phase in which the time ran out.
         let phase = Mutex::new(Phase::Resolve);
-        match timeout(self.timeout, self.connect(url, &phase)).await {
+        // Apart: few requests need a new connection, and all would carry the room for making one.
+        match timeout(self.timeout, Box::pin(self.connect(url, &phase))).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(why)) => Err(Lost::new(get(&phase), why)),
             Err(_) => {

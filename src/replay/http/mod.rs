@@ -170,7 +170,7 @@ async fn read(response: Response<Incoming>, until: Instant, limit: Duration) -> 
         headers: parts
             .headers
             .iter()
-            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
             .collect(),
         body: Vec::new(),
         extent: Extent::BrokenOff,

@@ -3,55 +3,44 @@
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::error::JobResult;
-use super::rows::{headers, headers_json};
 use crate::domain::attempt::AttemptEnd;
-use crate::domain::evidence::{CapturedFailure, KeptAnswer, Lost};
+use crate::domain::evidence::{CapturedFailure, Headers, KeptAnswer, Lost};
 use crate::domain::ids::WriteId;
 use crate::domain::write::Failure;
 
-/// Stores a body, unless it is there. Gives its ID.
-fn keep(connection: &Connection, answer: &KeptAnswer) -> JobResult<i64> {
-    let length = answer.length.map(|length| i64::try_from(length).unwrap_or(i64::MAX));
+/// Records what came back for an attempt; nothing if nothing did.
+pub(super) fn record(connection: &Connection, write: WriteId, n: i64, end: &AttemptEnd) -> JobResult<()> {
+    let lost = end.transport.as_ref();
+    let (phase, error) = (lost.map(|lost| lost.phase), lost.map(|lost| lost.why.as_str()));
+    let Some(answer) = &end.answer else {
+        if lost.is_some() {
+            connection
+                .prepare_cached("INSERT OR REPLACE INTO answers (write_id, n, phase, error) VALUES (?, ?, ?, ?)")?
+                .execute((write, n, phase, error))?;
+        }
+        return Ok(());
+    };
     let hash = hash_of(answer);
-    let found = connection
-        .prepare_cached("SELECT id FROM answer_bodies WHERE hash = ? AND sha256 = ? AND length IS ?")?
-        .query_row((hash, answer.sha256, length), |row| row.get(0))
-        .optional()?;
-    if let Some(id) = found {
-        return Ok(id);
+    let length = answer.length.map(|length| i64::try_from(length).unwrap_or(i64::MAX));
+    // With the body that is there already, if it is.
+    let mut insert = connection.prepare_cached(
+        "INSERT OR REPLACE INTO answers (write_id, n, body_id, headers, phase, error)
+         SELECT ?, ?, id, ?, ?, ? FROM answer_bodies WHERE hash = ? AND sha256 = ? AND length IS ?",
+    )?;
+    let params = (write, n, answer.headers.as_str(), phase, error, hash, answer.sha256, length);
+    if insert.execute(params)? == 0 {
+        connection
+            .prepare_cached("INSERT INTO answer_bodies (hash, sha256, length, kept) VALUES (?, ?, ?, ?)")?
+            .execute((hash, answer.sha256, length, &answer.body))?;
+        insert.execute(params)?;
     }
-    connection
-        .prepare_cached("INSERT INTO answer_bodies (hash, sha256, length, kept) VALUES (?, ?, ?, ?)")?
-        .execute((hash, answer.sha256, length, &answer.body))?;
-    Ok(connection.last_insert_rowid())
+    Ok(())
 }
 
 fn hash_of(answer: &KeptAnswer) -> i64 {
     let mut first = [0; 8];
     first.copy_from_slice(&answer.sha256.0[..8]);
     i64::from_le_bytes(first)
-}
-
-/// Records what came back for an attempt; nothing if nothing did.
-pub(super) fn record(connection: &Connection, write: WriteId, n: i64, end: &AttemptEnd) -> JobResult<()> {
-    let (answer, lost) = (end.answer.as_ref(), end.transport.as_ref());
-    if answer.is_none() && lost.is_none() {
-        return Ok(());
-    }
-    let body = answer.map(|answer| keep(connection, answer)).transpose()?;
-    connection
-        .prepare_cached(
-            "INSERT OR REPLACE INTO answers (write_id, n, body_id, headers, phase, error) VALUES (?, ?, ?, ?, ?, ?)",
-        )?
-        .execute((
-            write,
-            n,
-            body,
-            answer.map(|answer| headers_json(&answer.headers)),
-            lost.map(|lost| lost.phase),
-            lost.map(|lost| lost.why.as_str()),
-        ))?;
-    Ok(())
 }
 
 /// The columns that [`answer`] reads, of `attempts a` and, on the left, `answers w` and `answer_bodies b`.
@@ -66,7 +55,7 @@ pub(super) fn answer(row: &Row<'_>, at: usize) -> rusqlite::Result<(Option<KeptA
     let answer = match (row.get::<_, Option<i64>>(at)?, row.get::<_, Option<u16>>(at + 1)?) {
         (Some(_), Some(status)) => Some(KeptAnswer {
             status,
-            headers: headers(row, at + 2)?,
+            headers: Headers::from_stored(row.get::<_, Option<String>>(at + 2)?.unwrap_or_default()),
             body: row.get(at + 3)?,
             length: row.get::<_, Option<i64>>(at + 4)?.map(i64::unsigned_abs),
             sha256: row.get(at + 5)?,

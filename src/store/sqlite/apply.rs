@@ -29,8 +29,8 @@ pub(super) struct Applying<'a> {
     pub(super) run: Option<RunId>,
     pub(super) seq: Option<usize>,
     pub(super) now: Timestamp,
-    /// Its revision and group, where something may be sent.
-    pub(super) sends: Option<(i64, GroupId)>,
+    /// Its revision, and its group if that has to be told that something is sent; where something may be.
+    pub(super) sends: Option<(i64, Option<GroupId>)>,
 }
 
 impl Applying<'_> {
@@ -172,12 +172,11 @@ impl Applying<'_> {
         connection
             .prepare_cached("INSERT INTO attempts (write_id, n, run_id, revision, started_at) VALUES (?, ?, ?, ?, ?)")?
             .execute((self.write, n, self.run, revision, self.now))?;
-        // To the second: a group of many writes need not be written for each.
-        connection
-            .prepare_cached(
-                "UPDATE groups SET last_replayed = ?1 WHERE id = ?2 AND coalesce(last_replayed, 0) < ?1 - 1000",
-            )?
-            .execute((self.now, group))?;
+        if let Some(group) = group.flatten() {
+            connection
+                .prepare_cached("UPDATE groups SET last_replayed = max(coalesce(last_replayed, 0), ?) WHERE id = ?")?
+                .execute((self.now, group))?;
+        }
         Ok(())
     }
 

@@ -1,10 +1,10 @@
 //! Intents: what is committed before a request leaves. The facts are read here, the rule decides.
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
 use super::apply::Applying;
 use super::error::JobResult;
@@ -19,7 +19,7 @@ use crate::domain::clock::Clock;
 use crate::domain::evidence::CapturedFailure;
 use crate::domain::hazard::Hazard;
 use crate::domain::identity::Sha;
-use crate::domain::ids::{RunId, WriteId};
+use crate::domain::ids::{GroupId, RunId, WriteId};
 use crate::domain::key::KeyOrigin;
 use crate::domain::reason::{Damage, SkipReason};
 use crate::domain::rules::Change;
@@ -74,6 +74,7 @@ impl Store {
         step: Step,
         terms: Terms,
     ) -> Reply<Intent> {
+        let replayed = Arc::clone(&self.replayed);
         self.write(move |connection| {
             lock.check()?;
             let clock = check_fence(connection, run)?;
@@ -118,7 +119,7 @@ impl Store {
                 run: Some(run),
                 seq: None,
                 now: clock.wall,
-                sends: Some((write.revision, write.group)),
+                sends: Some((write.revision, to_be_told(&replayed, write.group, clock.wall))),
             };
             // What is told to a later attempt has to be read before it is one of the earlier.
             let sendable = match (&decision, step) {
@@ -145,13 +146,24 @@ impl Store {
     }
 }
 
+/// The group, unless it was told within the last second that something of it is sent: a group of many writes need not be
+/// written for each.
+fn to_be_told(replayed: &Mutex<HashMap<GroupId, Timestamp>>, group: GroupId, now: Timestamp) -> Option<GroupId> {
+    let mut replayed = replayed.lock().unwrap_or_else(PoisonError::into_inner);
+    let last = replayed.get(&group).copied();
+    let is_due = last.is_none_or(|last| now > last.plus(Duration::from_secs(1)) || now < last);
+    is_due.then(|| {
+        replayed.insert(group, now);
+        group
+    })
+}
+
 /// A run that was ended by anyone must not send anything more. Gives the time.
 fn check_fence(connection: &Connection, run: RunId) -> JobResult<Clock> {
-    let state: Option<String> = connection
-        .prepare_cached("SELECT state FROM runs WHERE id = ?")?
-        .query_row([run], |row| row.get(0))
-        .optional()?;
-    if state.as_deref() != Some("running") {
+    let running: bool = connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM runs WHERE id = ? AND state = 'running')")?
+        .query_row([run], |row| row.get(0))?;
+    if !running {
         return Err(StoreError::Fenced(run).into());
     }
     clock::tick(connection, Timestamp::now())

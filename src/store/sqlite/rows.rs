@@ -252,16 +252,11 @@ pub(super) fn save_standing(
 
 /// Headers as they are kept: a JSON array of pairs.
 pub(super) fn headers_text(headers: &[(String, String)]) -> Option<String> {
-    (!headers.is_empty()).then(|| headers_json(headers))
-}
-
-/// The same of an answer, which may have none.
-pub(super) fn headers_json(headers: &[(String, String)]) -> String {
-    serde_json::to_string(headers).unwrap_or_else(|_| "[]".to_owned())
+    if headers.is_empty() { None } else { serde_json::to_string(headers).ok() }
 }
 
 /// Headers as [`headers_text`] writes them.
-pub(super) fn headers(row: &Row<'_>, at: usize) -> rusqlite::Result<Vec<(String, String)>> {
+fn headers(row: &Row<'_>, at: usize) -> rusqlite::Result<Vec<(String, String)>> {
     let Some(text) = row.get_ref(at)?.as_str_or_null()? else { return Ok(Vec::new()) };
     serde_json::from_str(text)
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Text, Box::new(error)))
