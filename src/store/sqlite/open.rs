@@ -212,7 +212,15 @@ fn readers_for(path: &Path, busy_timeout: Duration) -> Result<Vec<Connection>> {
             | StoreError::ReadOnly(_)),
         ) => {
             let other = if log == 0 { open(Way::AsItIs, READERS) } else { open(Way::Alone, 1) };
-            other.map_err(|_| error)
+            // What is wrong with the file itself says more than that a way to it is closed.
+            other.map_err(|other| match other {
+                StoreError::Older { .. }
+                | StoreError::Newer { .. }
+                | StoreError::Foreign(_)
+                | StoreError::Checksum(_)
+                | StoreError::Missing(_) => other,
+                _ => error,
+            })
         }
         other => other,
     }
