@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -38,12 +39,21 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
-/// The parts that a file names after `crate::`.
-fn imports(text: &str) -> Vec<String> {
-    text.lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .flat_map(|line| line.split("crate::").skip(1))
-        .map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect())
+/// The parts that a file names after `crate::`, and those that it reaches by going up with `super::`.
+fn imports(file: &Path) -> Vec<String> {
+    let text = fs::read_to_string(file).unwrap();
+    let below = file.strip_prefix(root()).unwrap();
+    // `src/tui/app.rs` is two modules deep, `src/tui/mod.rs` one.
+    let depth = below.components().count() - usize::from(below.ends_with("mod.rs"));
+    let first = |rest: &str| -> String { rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect() };
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines
+        .flat_map(|line| {
+            let named = line.split("crate::").skip(1).map(first);
+            let up: String = "super::".repeat(depth);
+            let climbed = line.split(up.as_str()).skip(1).map(|rest| first(rest.trim_start_matches("super::")));
+            named.chain(climbed).collect::<Vec<_>>()
+        })
         .collect()
 }
 
@@ -52,7 +62,7 @@ fn imports_go_one_way() {
     let mut wrong = Vec::new();
     for (part, allowed) in MAY_IMPORT {
         for file in sources(&root().join(part)) {
-            for import in imports(&fs::read_to_string(&file).unwrap()) {
+            for import in imports(&file) {
                 if import != *part && !allowed.contains(&import.as_str()) {
                     wrong.push(format!("{} imports {import}", file.display()));
                 }
@@ -84,6 +94,117 @@ fn sql_stands_in_the_store_only() {
         }
         let text = fs::read_to_string(&file).unwrap();
         assert!(!text.contains("rusqlite"), "{} knows SQLite", file.display());
+    }
+}
+
+/// The modules of a part that a module imports by name, itself left out.
+fn imported_modules(module: &str, modules: &BTreeMap<String, PathBuf>) -> BTreeSet<String> {
+    let text = fs::read_to_string(&modules[module]).unwrap();
+    let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let here: Vec<&str> = module.split("::").collect();
+    let mut found = BTreeSet::new();
+    for statement in text.split("\nuse ").skip(1) {
+        let statement = statement.split(';').next().unwrap_or_default().replace(['\n', ' '], "");
+        let (prefix, names) = statement.split_once('{').unwrap_or((&statement, ""));
+        for name in names.trim_end_matches('}').split(',') {
+            let whole = format!("{prefix}{name}");
+            let mut parts: Vec<&str> = whole.split("::").collect();
+            let climbs = parts.iter().take_while(|part| **part == "super").count();
+            let path = match parts.first() {
+                Some(&"crate") => parts.split_off(1),
+                _ if climbs > 0 => {
+                    let mut path = here[..here.len() - climbs].to_vec();
+                    path.extend(&parts[climbs..]);
+                    path
+                }
+                _ => continue,
+            };
+            let longest = (1..=path.len()).rev().map(|n| path[..n].join("::")).find(|path| modules.contains_key(path));
+            // What a folder says of itself is no import of one of its files.
+            found.extend(longest.filter(|other| other != module && !module.starts_with(&format!("{other}::"))));
+        }
+    }
+    found
+}
+
+/// Two files that need each other are one idea in two places.
+#[test]
+fn no_two_files_need_each_other() {
+    let parts = ["domain", "query", "store", "render", "config", "sandbox", "capture", "replay", "repair"];
+    let mut found = 0;
+    for part in parts {
+        let modules: BTreeMap<String, PathBuf> = sources(&root().join(part))
+            .into_iter()
+            .map(|file| {
+                let path = file.strip_prefix(root()).unwrap().with_extension("");
+                let names: Vec<String> = path.iter().map(|name| name.to_string_lossy().into_owned()).collect();
+                (names.join("::").trim_end_matches("::mod").to_owned(), file)
+            })
+            .collect();
+        let needs: BTreeMap<&str, BTreeSet<String>> =
+            modules.keys().map(|module| (module.as_str(), imported_modules(module, &modules))).collect();
+        for start in needs.keys() {
+            let (mut left, mut seen) = (vec![(*start).to_owned()], BTreeSet::new());
+            while let Some(module) = left.pop() {
+                for next in &needs[module.as_str()] {
+                    assert_ne!(next, start, "{start} needs itself, by way of {module}");
+                    if seen.insert(next.clone()) {
+                        left.push(next.clone());
+                    }
+                }
+            }
+        }
+        found += needs.values().map(BTreeSet::len).sum::<usize>();
+    }
+    assert!(found > 200, "only {found} imports were found: they are read wrongly");
+}
+
+/// A rule is a function of its arguments: facts and a time in, a decision and changes out.
+#[test]
+fn rules_have_no_clock_no_io_and_no_database() {
+    const FORBIDDEN: [&str; 8] =
+        ["Timestamp::now", "SystemTime", "Instant", "std::fs", "std::env", "Connection", "SELECT ", "fastrand"];
+    for file in sources(&root().join("domain/rules")) {
+        if file.components().any(|part| part.as_os_str() == "model") {
+            continue;
+        }
+        let text = fs::read_to_string(&file).unwrap();
+        for word in FORBIDDEN {
+            assert!(!text.contains(word), "{} has {word}", file.display());
+        }
+    }
+}
+
+/// `claim` is what a reader has to trust: it stays readable on one page.
+#[test]
+fn the_rule_of_a_claim_fits_on_one_page() {
+    let text = fs::read_to_string(root().join("domain/rules/claim.rs")).unwrap();
+    let begins = text.lines().position(|line| line.starts_with("pub fn may_send(")).unwrap();
+    let length = text.lines().skip(begins).position(|line| line == "}").unwrap() + 1;
+    assert!(length <= 75, "may_send has {length} lines");
+}
+
+/// The face of the store speaks domain types: a backend beside SQLite needs nothing of SQLite.
+#[test]
+fn the_store_face_has_no_word_of_sqlite() {
+    for name in ["mod.rs", "files.rs"] {
+        let text = fs::read_to_string(root().join("store").join(name)).unwrap();
+        assert!(!text.contains("rusqlite"), "store/{name}");
+    }
+}
+
+/// Facts are worded in `render/` alone: nothing else takes a sentence apart.
+#[test]
+fn nothing_parses_a_sentence() {
+    const SENTENCES: [&str; 4] = ["contains(\"canary", "maybe-cached until", "(rest of run", "contains(\"stopped"];
+    for file in sources(&root()) {
+        if file.starts_with(root().join("render")) || file.components().any(|part| part.as_os_str() == "tests") {
+            continue;
+        }
+        let text = fs::read_to_string(&file).unwrap();
+        for sentence in SENTENCES {
+            assert!(!text.contains(sentence), "{} looks for {sentence:?}", file.display());
+        }
     }
 }
 

@@ -4,11 +4,11 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crate::domain::filter::Filter;
 use crate::domain::ids::WriteId;
 use crate::domain::reason::Damage;
+use crate::domain::target::Windows;
 use crate::domain::time::Timestamp;
 use crate::render::export::{Beside, export};
 use crate::store::{LaneCache, Order, PageRequest, Sort, Store, StoreError};
@@ -58,7 +58,7 @@ const PAGE: usize = 200;
 pub fn to_new_file(
     store: &Store,
     filter: &Filter,
-    windows: &(impl Fn(&str) -> Duration + Send + Clone + 'static),
+    windows: &Windows,
     path: &Path,
     goes_on: &mut dyn FnMut(u64) -> bool,
 ) -> Result<u64, ExportError> {
@@ -85,7 +85,7 @@ pub fn new_file(path: &Path) -> Result<File, ExportError> {
 pub fn to_writer(
     store: &Store,
     filter: &Filter,
-    windows: &(impl Fn(&str) -> Duration + Send + Clone + 'static),
+    windows: &Windows,
     out: &mut dyn Write,
     goes_on: &mut dyn FnMut(u64) -> bool,
 ) -> Result<u64, ExportError> {

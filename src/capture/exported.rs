@@ -3,13 +3,13 @@
 use super::binding::Binding;
 use super::fields::{filled, time};
 use crate::domain::evidence::CapturedFailure;
+use crate::domain::failure::Failure;
 use crate::domain::failure_type::FailureType;
 use crate::domain::identity::Sha;
 use crate::domain::json::{Node, Number, Value};
 use crate::domain::key::IdempotencyKey;
 use crate::domain::state::{Place, Resolution, State, Waiting};
 use crate::domain::transfer::{Exported, Parent};
-use crate::domain::write::Failure;
 
 /// What an export says of a write; `None` for any other line, or where exports are not trusted.
 pub(super) fn exported(node: &Node<'_>, binding: &Binding) -> Result<Option<Exported>, String> {

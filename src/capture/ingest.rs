@@ -12,9 +12,9 @@ use super::binding::Binding;
 use super::input::{Input, InputError, Line, total_size};
 use super::rejects::{Rejects, unwrap};
 use super::shapes::read_line;
+use crate::domain::body::BodyOrigin;
 use crate::domain::endpoint::{EndpointOrigin, is_upsert};
 use crate::domain::json;
-use crate::domain::write::BodyOrigin;
 use crate::store::{IngestCache, Ingested, Prepared, RefusedLine, Reply, Store, StoreError, room_in_words};
 
 /// What to read, and how.

@@ -16,6 +16,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use crate::domain::identity::Sha;
 use crate::domain::json::{self, Node};
 use crate::domain::secrets::Scrubber;
+use crate::store::{NO_FOLLOW, beside};
 
 /// Where rejects go.
 pub(super) struct Rejects {
@@ -169,7 +170,7 @@ fn replace(path: &Path, own: Own) -> std::io::Result<()> {
         drop(file);
         return append(path, own.remains, &mut Seen::default());
     }
-    let new = beside(path);
+    let new = beside(path, ".new");
     // Only who holds the lock makes this file: one that is there was left by a kill, or planted.
     match std::fs::remove_file(&new) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
@@ -216,9 +217,6 @@ fn locked(path: &Path) -> std::io::Result<File> {
     }
 }
 
-#[expect(clippy::cast_possible_wrap, reason = "a small flag")]
-const NO_FOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
-
 /// Reads on from where it was read to. Gives whether the file ends with a line end; `None` if it is empty.
 fn read_from(mut file: &File, seen: &mut Seen) -> std::io::Result<Option<bool>> {
     file.seek(SeekFrom::Start(seen.upto))?;
@@ -240,12 +238,6 @@ fn read_from(mut file: &File, seen: &mut Seen) -> std::io::Result<Option<bool>> 
 fn is_device(path: &Path) -> bool {
     let regular = std::fs::metadata(path).map_or(true, |found| found.is_file());
     !regular || path.starts_with("/dev") || path.starts_with("/proc/self/fd")
-}
-
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    PathBuf::from(name)
 }
 
 fn fingerprint(raw: &[u8]) -> Fingerprint {

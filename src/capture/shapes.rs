@@ -8,14 +8,16 @@ use super::fields::{filled, flag, id, status, text, time};
 use super::headers::Headers;
 use crate::domain::answer::captured_is_definite;
 use crate::domain::api_error::ApiError;
+use crate::domain::body::BodyOrigin;
 use crate::domain::endpoint::{EndpointOrigin, EndpointPath};
+use crate::domain::failure::Failure;
 use crate::domain::failure_type::{FailureType, classify};
 use crate::domain::json::{self, MAX_DEPTH, Node, Value};
 use crate::domain::key::{IdempotencyKey, KeyOrigin};
 use crate::domain::lane::lanes_of;
 use crate::domain::secrets::Scrubber;
 use crate::domain::stable_key::{stable_key_of, uuid_of};
-use crate::domain::write::{BodyOrigin, Captured, Failure};
+use crate::domain::write::Captured;
 
 /// What a line calls the request that failed.
 struct Request {

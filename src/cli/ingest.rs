@@ -1,7 +1,6 @@
 //! `dlq ingest`: failures in, with a progress bar on a terminal.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,7 +14,7 @@ use crate::domain::endpoint::{ASSUMED_PATH, EndpointPath};
 use crate::domain::time::Timestamp;
 use crate::render::count::thousands;
 use crate::replay::ExitCode;
-use crate::store::By;
+use crate::store::{By, beside};
 
 pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
     for file in args.files.iter().filter(|file| *file != "-") {
@@ -172,12 +171,6 @@ fn are(n: u64) -> String {
 
 fn lines(n: u64) -> String {
     format!("{} {}", thousands(n), if n == 1 { "line" } else { "lines" })
-}
-
-fn beside(path: &std::path::Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }
 
 fn progress_bar(context: &Context) -> ProgressBar {

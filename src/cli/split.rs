@@ -9,16 +9,14 @@ use crate::domain::time::Timestamp;
 use crate::render::count::writes;
 use crate::render::json;
 use crate::replay::ExitCode;
-use crate::store::By;
-use crate::store::Which;
+use crate::store::{By, Which};
 
 pub(super) fn split(context: &Context, args: &Split) -> anyhow::Result<ExitCode> {
     let store = context.change()?;
-    let (id, config) = (WriteId(args.id), context.config.clone());
-    let rule = move |target: &str| config.target(target).batch;
+    let id = WriteId(args.id);
     let by = By::new(&context.operator, Timestamp::now()).because(args.reason.as_deref());
     let which = if args.rejected { Which::Rejected } else { Which::All { size: args.size } };
-    let children = store.split(id, rule, which, by).wait()?;
+    let children = store.split(id, context.config.batch_rules(), which, by).wait()?;
     let mut out = Out::new();
     if context.global.json {
         for child in &children {

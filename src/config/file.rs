@@ -8,8 +8,9 @@ use serde::Deserialize;
 
 use crate::domain::batch::BatchRule;
 use crate::domain::endpoint::{BaseUrl, EndpointPath};
+use crate::domain::key::DEFAULT_WINDOW;
 use crate::domain::secrets::is_secret;
-use crate::domain::target::{TargetSettings, TokenSource};
+use crate::domain::target::{BatchRules, TargetSettings, TokenSource, Windows};
 use crate::domain::time::parse_length;
 
 /// What the config says.
@@ -139,9 +140,13 @@ impl Config {
     }
 
     /// How long each target remembers a key.
-    pub fn windows(&self) -> impl Fn(&str) -> Duration + Send + Clone + 'static {
-        let windows: BTreeMap<String, Duration> = self.targets.iter().map(|(n, t)| (n.clone(), t.window)).collect();
-        move |name: &str| windows.get(name).copied().unwrap_or(crate::domain::key::DEFAULT_WINDOW)
+    pub fn windows(&self) -> Windows {
+        Windows::new(self.targets.iter().map(|(name, target)| (name.clone(), target.window)), DEFAULT_WINDOW)
+    }
+
+    /// What each target promises about a batch that it refuses.
+    pub fn batch_rules(&self) -> BatchRules {
+        BatchRules::new(self.targets.iter().map(|(name, target)| (name.clone(), target.batch)), BatchRule::default())
     }
 }
 
@@ -233,8 +238,8 @@ mod tests {
         .unwrap();
         let target = config.target("production");
         assert!(target.confirm && target.headers == ["x-tenant"]);
-        assert_eq!(config.windows()("production"), Duration::from_hours(48));
-        assert_eq!(config.windows()("other"), Duration::from_hours(24));
+        assert_eq!(config.windows().of("production"), Duration::from_hours(48));
+        assert_eq!(config.windows().of("other"), Duration::from_hours(24));
         for (text, part) in [
             ("[targets.a]\nwindow = '2'", "targets.a.window"),
             ("[targets.a]\nbase_url = 'x'", "targets.a.base_url"),

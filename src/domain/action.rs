@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::ids::{RunId, WriteId};
 use super::reason::Data;
-use super::run::Wanted;
+use super::run::{Operator, Wanted};
 use super::state::{Event, State};
 use super::time::Timestamp;
 
@@ -243,6 +243,21 @@ impl Action {
             _ => return None,
         })
     }
+}
+
+/// What someone did to a write, or to the file.
+#[derive(Debug, Clone)]
+pub struct LogEntry {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub operator: Operator,
+    /// What.
+    pub action: Action,
+    /// To which write; `None` when it was about the whole file.
+    pub write: Option<WriteId>,
+    /// Why, in the operator's words.
+    pub reason: Option<String>,
 }
 
 #[cfg(test)]

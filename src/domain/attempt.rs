@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::evidence::{KeptAnswer, Lost};
+use super::failure::Failure;
 use super::identity::Sha;
 use super::ids::{RunId, WriteId};
 use super::outcome::AttemptOutcome;
 use super::time::Timestamp;
-use super::write::Failure;
 
 /// One HTTP request for a write.
 #[derive(Debug, Clone)]

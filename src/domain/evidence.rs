@@ -1,7 +1,7 @@
 //! Evidence: what came in, and what came back for each request. Kept as it came, never overwritten.
 
+use super::failure::Failure;
 use super::identity::Sha;
-use super::write::Failure;
 
 /// The most bytes of an answer's body that are kept, 16 KiB.
 pub const MOST_KEPT: usize = 16 << 10;

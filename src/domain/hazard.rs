@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use super::body::BodyOrigin;
 use super::clock::Clock;
 use super::endpoint::EndpointOrigin;
 use super::key::{KeyOrigin, inside_window};
 use super::time::Timestamp;
-use super::write::BodyOrigin;
 
 macro_rules! hazards {
     ($($(#[doc = $doc:literal])* $variant:ident = $name:literal, refuses $refuses:literal;)*) => {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::failure::Failure;
 use super::ids::{GroupId, RunId, WriteId};
-use super::write::Failure;
 
 /// Something that happened in a run and stops nothing.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,7 +1,6 @@
-//! Runs and log entries: what was done, by whom, when and why.
+//! Runs: who sends, why, and what someone wants of it.
 
-use super::action::Action;
-use super::ids::{RunId, WriteId};
+use super::ids::RunId;
 use super::outcome::Tally;
 use super::stop::Stops;
 use super::time::Timestamp;
@@ -117,19 +116,4 @@ impl Wanted {
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Go, Self::Pause, Self::Stop].into_iter().find(|w| w.name() == name)
     }
-}
-
-/// What someone did to a write, or to the file.
-#[derive(Debug, Clone)]
-pub struct LogEntry {
-    /// When.
-    pub at: Timestamp,
-    /// Who.
-    pub operator: Operator,
-    /// What.
-    pub action: Action,
-    /// To which write; `None` when it was about the whole file.
-    pub write: Option<WriteId>,
-    /// Why, in the operator's words.
-    pub reason: Option<String>,
 }

@@ -1,5 +1,6 @@
 //! Targets: named APIs to send to, and how each wants to be treated.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::batch::BatchRule;
@@ -78,6 +79,31 @@ impl TargetSettings {
         }
     }
 }
+
+/// Something that each target has, by its name.
+#[derive(Debug, Clone)]
+pub struct PerTarget<T> {
+    named: BTreeMap<String, T>,
+    others: T,
+}
+
+impl<T: Copy> PerTarget<T> {
+    /// With what the named targets have, and what any other has.
+    pub fn new(named: impl IntoIterator<Item = (String, T)>, others: T) -> Self {
+        Self { named: named.into_iter().collect(), others }
+    }
+
+    /// What the target of that name has.
+    pub fn of(&self, name: &str) -> T {
+        self.named.get(name).copied().unwrap_or(self.others)
+    }
+}
+
+/// How long each target remembers a key.
+pub type Windows = PerTarget<Duration>;
+
+/// What each target promises about a batch that it refuses.
+pub type BatchRules = PerTarget<BatchRule>;
 
 /// A target as the file knows it.
 #[derive(Debug, Clone)]

@@ -1,7 +1,8 @@
 //! A write: as it came in, and as it is kept.
 
+use super::body::BodyOrigin;
 use super::endpoint::{EndpointOrigin, EndpointPath, is_upsert};
-use super::failure_type::FailureType;
+use super::failure::Failure;
 use super::hazard::{Facts, Hazard};
 use super::identity::{Identity, Sha, content_hash};
 use super::ids::{GroupId, RunId, TargetId, WriteId};
@@ -10,50 +11,6 @@ use super::lane::{Lane, Turn};
 use super::state::Standing;
 use super::time::Timestamp;
 use super::transfer::Exported;
-
-/// How a body came to be known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BodyOrigin {
-    /// The exact bytes stood in the captured line.
-    Captured,
-    /// Put together again from the record, as Python's `requests` had sent it.
-    Rebuilt,
-    /// Only the event was captured.
-    Missing,
-}
-
-impl BodyOrigin {
-    /// The name used everywhere.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Captured => "captured",
-            Self::Rebuilt => "rebuilt",
-            Self::Missing => "missing",
-        }
-    }
-
-    /// From its name.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Captured, Self::Rebuilt, Self::Missing].into_iter().find(|o| o.name() == name)
-    }
-}
-
-/// What went wrong, as last judged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// What has to be done about it.
-    pub failure_type: FailureType,
-    /// The HTTP status, if there was one.
-    pub status: Option<u16>,
-    /// The API's error code.
-    pub code: Option<String>,
-    /// The API's message.
-    pub message: Option<String>,
-    /// The API's details, as JSON text.
-    pub details: Option<String>,
-    /// The request's correlation ID.
-    pub correlation_id: Option<String>,
-}
 
 /// A failure as it came in: all that is known of it before the store gives it an ID.
 #[derive(Debug, Clone)]

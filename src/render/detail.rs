@@ -12,6 +12,7 @@ use crate::domain::batch::{named_records, records_in};
 use crate::domain::escape::terminal;
 use crate::domain::evidence::CapturedFailure;
 use crate::domain::explain::explain;
+use crate::domain::failure::Failure;
 use crate::domain::hazard::Hazard;
 use crate::domain::json::{self, Node, Value};
 use crate::domain::key::inside_window;
@@ -19,7 +20,7 @@ use crate::domain::lane::Neighbour;
 use crate::domain::outcome::AttemptOutcome;
 use crate::domain::state::State;
 use crate::domain::time::{Timestamp, human_length};
-use crate::domain::write::{FailedWrite, Failure, WriteView};
+use crate::domain::write::{FailedWrite, WriteView};
 
 /// Bodies longer than this are cut on the page; `--json` has them whole.
 const MOST_LINES: usize = 60;

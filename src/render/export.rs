@@ -10,12 +10,13 @@ use crate::domain::answer::captured_is_definite;
 use crate::domain::attempt::Attempt;
 use crate::domain::escape::json_line;
 use crate::domain::evidence::CapturedFailure;
+use crate::domain::failure::Failure;
 use crate::domain::key::{IdempotencyKey, KeyOrigin};
 use crate::domain::outcome::AttemptOutcome;
 use crate::domain::state::{Place, State};
 use crate::domain::time::Timestamp;
 use crate::domain::transfer::Parent;
-use crate::domain::write::{FailedWrite, Failure, WriteView};
+use crate::domain::write::{FailedWrite, WriteView};
 
 /// What an export says besides the write itself.
 #[derive(Debug, Default)]

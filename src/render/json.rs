@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::words;
+use crate::domain::action::LogEntry;
 use crate::domain::answer::captured_outcome;
 use crate::domain::attempt::Attempt;
 use crate::domain::batch::Child;
@@ -21,7 +22,7 @@ use crate::domain::key::{IdempotencyKey, KeyWindows};
 use crate::domain::outcome::{AttemptOutcome, Outcome, Tally};
 use crate::domain::reason::Data;
 use crate::domain::rules::settle::SettleRefusal;
-use crate::domain::run::{LogEntry, Run, Wish};
+use crate::domain::run::{Run, Wish};
 use crate::domain::state::State;
 use crate::domain::stop::Stops;
 use crate::domain::time::Timestamp;
@@ -100,7 +101,7 @@ pub fn write(view: &WriteView) -> String {
         lane: write.lane.as_deref(),
         body,
         body_base64,
-        body_sha256: (write.body_origin != crate::domain::write::BodyOrigin::Missing)
+        body_sha256: (write.body_origin != crate::domain::body::BodyOrigin::Missing)
             .then(|| write.body_sha256.to_string()),
         body_origin: write.body_origin.name(),
         revision: write.revision,

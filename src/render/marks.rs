@@ -1,8 +1,8 @@
 //! Which values of a body an error names.
 
 use crate::domain::batch::named_records;
+use crate::domain::failure::Failure;
 use crate::domain::fingerprint::{named_field, without_indexes};
-use crate::domain::write::Failure;
 
 /// What an error names of a body.
 #[derive(Debug, Clone, Default)]

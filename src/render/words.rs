@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::domain::action::{Action, Settling};
 use crate::domain::attempt::{Attempt, AttemptEnd};
+use crate::domain::failure::Failure;
 use crate::domain::hazard::Hazard;
 use crate::domain::notice::Notice;
 use crate::domain::outcome::AttemptOutcome;
@@ -11,7 +12,6 @@ use crate::domain::reason::{GivenUp, Reason, SkipReason};
 use crate::domain::rules::settle::SettleRefusal;
 use crate::domain::stop::{Blame, Stop, Stops};
 use crate::domain::time::human_length;
-use crate::domain::write::Failure;
 
 use super::count::{thousands, writes};
 

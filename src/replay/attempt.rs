@@ -11,6 +11,7 @@ use crate::domain::answer::{Extent, Verdict, judge, judges_data};
 use crate::domain::attempt::AttemptEnd;
 use crate::domain::cached::{self, Earlier, Said};
 use crate::domain::evidence::{KeptAnswer, Lost, MOST_KEPT};
+use crate::domain::failure::Failure;
 use crate::domain::failure_type::{FailureType, classify};
 use crate::domain::fingerprint::fingerprint;
 use crate::domain::identity::Sha;
@@ -18,7 +19,6 @@ use crate::domain::key::inside_window;
 use crate::domain::outcome::{AttemptOutcome, Outcome};
 use crate::domain::secrets::Scrubber;
 use crate::domain::time::Timestamp;
-use crate::domain::write::Failure;
 use crate::store::Sendable;
 
 /// What a request came to.

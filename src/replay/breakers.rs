@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::domain::failure::Failure;
 use crate::domain::ids::{GroupId, WriteId};
 use crate::domain::stop::{Blame, Stop};
-use crate::domain::write::Failure;
 
 /// A kind of failure: its code, and its message without the variables.
 pub type Kind = (Option<String>, String);

@@ -94,13 +94,13 @@ fn send_first(send: &mut Vec<PlannedWrite>, is_urgent: impl Fn(&PlannedWrite) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::body::BodyOrigin;
     use crate::domain::endpoint::EndpointOrigin;
     use crate::domain::hazard::Facts;
     use crate::domain::identity::Sha;
     use crate::domain::ids::{GroupId, WriteId};
     use crate::domain::key::KeyOrigin;
     use crate::domain::time::Timestamp;
-    use crate::domain::write::BodyOrigin;
 
     fn turn(id: i64) -> Turn {
         Turn { at: Timestamp::from_millis(id), arrival: WriteId(id), id: WriteId(id) }

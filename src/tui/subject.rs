@@ -4,6 +4,7 @@
 use super::actions::{Action, Needs, Place};
 use super::app::App;
 use super::state::run::RunScreen;
+use crate::domain::body::BodyOrigin;
 use crate::domain::filter::{Filter, NumberField, Range, Test};
 use crate::domain::group::Group;
 use crate::domain::ids::WriteId;
@@ -11,7 +12,7 @@ use crate::domain::outcome::{Outcome, Tally};
 use crate::domain::run::{Run, RunState};
 use crate::domain::selection::Selection;
 use crate::domain::state::State;
-use crate::domain::write::{BodyOrigin, WriteView};
+use crate::domain::write::WriteView;
 use crate::render::count::{outcomes, thousands};
 
 /// Writes that an action is about.

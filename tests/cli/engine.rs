@@ -18,7 +18,7 @@ use dlq::domain::outcome::Outcome;
 use dlq::domain::plan::Plan;
 use dlq::domain::reason::Reason;
 use dlq::domain::selection::Selection;
-use dlq::domain::target::TargetSettings;
+use dlq::domain::target::{TargetSettings, Windows};
 use dlq::domain::time::Timestamp;
 use dlq::replay::{
     Answer, Event, ExitCode, Outgoing, PaceSettings, PlanTerms, Replay, Report, RunOptions, Sent, Transport, build_plan,
@@ -116,9 +116,12 @@ impl Bench {
     }
 
     fn plan(&self) -> Plan {
-        let window = |_: &str| Duration::from_hours(24);
         let now = Timestamp::now();
-        let data = self.store.plan_data(&Filter::default(), None, window, now).wait().unwrap();
+        let data = self
+            .store
+            .plan_data(&Filter::default(), None, Windows::new([], Duration::from_hours(24)), now)
+            .wait()
+            .unwrap();
         let (window, length) = (Duration::from_hours(24), Duration::ZERO);
         let terms = PlanTerms { allowed: &[], window, new_key: self.options.new_key, length, clock: data.clock };
         build_plan(data.candidates, &data.mates, &terms)

@@ -15,7 +15,7 @@ fn scripted(answers: Vec<Vec<u8>>) -> String {
     std::thread::spawn(move || {
         for answer in answers {
             let (mut stream, _) = listener.accept().unwrap();
-            let mut request = [0; 65536];
+            let mut request = vec![0; 65536];
             let _ = stream.read(&mut request).unwrap();
             let _ = stream.write_all(&answer);
         }

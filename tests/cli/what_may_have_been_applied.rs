@@ -152,8 +152,11 @@ fn an_edit_goes_through_an_export_with_what_was_captured() {
     let edited = br#"{"record":{"order_id":"ord_1"}}"#;
     {
         let store = Store::open(&world.db(), OpenOptions::default()).unwrap();
-        let view =
-            store.write_view(WriteId(1), |_| std::time::Duration::ZERO, Timestamp::now()).wait().unwrap().unwrap();
+        let view = store
+            .write_view(WriteId(1), dlq::domain::target::Windows::new([], std::time::Duration::ZERO), Timestamp::now())
+            .wait()
+            .unwrap()
+            .unwrap();
         let me = Operator { name: "ana".into(), uid: 1, host: "h".into() };
         let sha = view.write.body_sha256;
         let now = Timestamp::now();
@@ -168,7 +171,13 @@ fn an_edit_goes_through_an_export_with_what_was_captured() {
         assert_eq!(store.revisions(WriteId(1)).wait().unwrap().len(), 3);
         assert_eq!(
             Sha::of(edited),
-            store.write_view(WriteId(1), |_| std::time::Duration::ZERO, now).wait().unwrap().unwrap().write.body_sha256
+            store
+                .write_view(WriteId(1), dlq::domain::target::Windows::new([], std::time::Duration::ZERO), now)
+                .wait()
+                .unwrap()
+                .unwrap()
+                .write
+                .body_sha256
         );
     }
     let exported = world.ok(&["export", "-q"]);

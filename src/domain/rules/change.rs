@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::domain::endpoint::EndpointOrigin;
+use crate::domain::failure::Failure;
 use crate::domain::ids::RunId;
 use crate::domain::key::IdempotencyKey;
 use crate::domain::outcome::Outcome;
 use crate::domain::reason::Reason;
 use crate::domain::state::Standing;
 use crate::domain::time::Timestamp;
-use crate::domain::write::Failure;
 
 /// One change, of the write that was decided on unless it says otherwise.
 #[derive(Debug, Clone, PartialEq)]

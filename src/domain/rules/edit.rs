@@ -1,9 +1,9 @@
 //! Edits: which bodies may be changed, and which changes taken back.
 
+use crate::domain::body::BodyOrigin;
 use crate::domain::identity::Sha;
 use crate::domain::reason::Damage;
 use crate::domain::state::{Event, NotAllowed, Standing};
-use crate::domain::write::BodyOrigin;
 
 /// What has to be known of a write.
 #[derive(Debug, Clone, Copy)]

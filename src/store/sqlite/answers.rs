@@ -3,10 +3,10 @@
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::error::JobResult;
-use crate::domain::attempt::AttemptEnd;
+use crate::domain::attempt::{Attempt, AttemptEnd};
 use crate::domain::evidence::{CapturedFailure, Headers, KeptAnswer, Lost};
+use crate::domain::failure::Failure;
 use crate::domain::ids::WriteId;
-use crate::domain::write::Failure;
 
 /// Records what came back for an attempt; nothing if nothing did.
 pub(super) fn record(connection: &Connection, write: WriteId, n: i64, end: &AttemptEnd) -> JobResult<()> {
@@ -44,14 +44,14 @@ fn hash_of(answer: &KeptAnswer) -> i64 {
 }
 
 /// The columns that [`answer`] reads, of `attempts a` and, on the left, `answers w` and `answer_bodies b`.
-pub(super) const ANSWER_COLUMNS: &str = "b.id, a.status, w.headers, b.kept, b.length, b.sha256, w.phase, w.error";
+const ANSWER_COLUMNS: &str = "b.id, a.status, w.headers, b.kept, b.length, b.sha256, w.phase, w.error";
 
 /// The tables that those are in.
-pub(super) const ANSWER_TABLES: &str = "attempts a LEFT JOIN answers w ON w.write_id = a.write_id AND w.n = a.n
+const ANSWER_TABLES: &str = "attempts a LEFT JOIN answers w ON w.write_id = a.write_id AND w.n = a.n
      LEFT JOIN answer_bodies b ON b.id = w.body_id";
 
 /// Reads [`ANSWER_COLUMNS`] from the column at `at` on.
-pub(super) fn answer(row: &Row<'_>, at: usize) -> rusqlite::Result<(Option<KeptAnswer>, Option<Lost>)> {
+fn answer(row: &Row<'_>, at: usize) -> rusqlite::Result<(Option<KeptAnswer>, Option<Lost>)> {
     let answer = match (row.get::<_, Option<i64>>(at)?, row.get::<_, Option<u16>>(at + 1)?) {
         (Some(_), Some(status)) => Some(KeptAnswer {
             status,
@@ -130,4 +130,38 @@ pub(super) fn restore_captured(connection: &Connection, write: WriteId, captured
             failure.and_then(|f| f.correlation_id.as_deref()),
         ))?;
     Ok(())
+}
+
+/// The attempts of a write, in order.
+pub(super) fn attempts_of(connection: &Connection, write: WriteId) -> JobResult<Vec<Attempt>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT a.n, a.run_id, a.started_at, a.ended_at, a.status, a.error_code, a.error_message, a.correlation_id,
+           a.outcome, a.cached, a.latency_ms, a.revision, a.rejected_records, {ANSWER_COLUMNS}
+         FROM {ANSWER_TABLES} WHERE a.write_id = ? ORDER BY a.n"
+    ))?;
+    let rows = statement.query_map([write], |row| {
+        let (answer, transport) = answer(row, 13)?;
+        Ok(Attempt {
+            write,
+            n: row.get(0)?,
+            run: row.get(1)?,
+            started_at: row.get(2)?,
+            ended_at: row.get(3)?,
+            status: row.get(4)?,
+            error_code: row.get(5)?,
+            error_message: row.get(6)?,
+            correlation_id: row.get(7)?,
+            outcome: row.get(8)?,
+            cached: row.get(9)?,
+            latency_ms: row.get(10)?,
+            revision: row.get(11)?,
+            rejected: row
+                .get::<_, Option<String>>(12)?
+                .and_then(|named| serde_json::from_str(&named).ok())
+                .unwrap_or_default(),
+            answer,
+            transport,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -5,11 +5,12 @@ use rusqlite::Connection;
 use super::actions::{By, log};
 use super::answers::keep_captured;
 use super::error::JobResult;
-use super::ingest::ensure_group;
-use super::rows::{hold_and_count, save_standing};
+use super::groups::ensure_group;
 use super::seals::{Stands, load_standing, resealed};
+use super::standing::{hold_and_count, save_standing};
 use super::writes::load;
 use crate::domain::action::Action;
+use crate::domain::failure::Failure;
 use crate::domain::fingerprint::fingerprint;
 use crate::domain::ids::{GroupId, RunId, TargetId, WriteId};
 use crate::domain::key::IdempotencyKey;
@@ -18,7 +19,6 @@ use crate::domain::reason::Reason;
 use crate::domain::rules::Change;
 use crate::domain::run::Operator;
 use crate::domain::time::Timestamp;
-use crate::domain::write::Failure;
 
 /// The write that changes are applied to, and on whose behalf.
 pub(super) struct Applying<'a> {

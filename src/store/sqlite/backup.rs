@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
+use super::connect::reader;
 use super::error::{JobError, JobResult};
-use super::open::{beside, reader};
 use super::worker::Reply;
 use super::{Store, StoreError, migrate};
+use crate::store::files::{NO_FOLLOW, beside};
 
 /// What a copy holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +94,7 @@ struct Partial {
 impl Partial {
     fn make(path: &Path) -> std::io::Result<Self> {
         let mut options = OpenOptions::new();
-        options.read(true).write(true).custom_flags(super::locks::NO_FOLLOW);
+        options.read(true).write(true).custom_flags(NO_FOLLOW);
         match options.open(path) {
             Err(e) if e.kind() == ErrorKind::NotFound => {}
             Err(e) => return Err(e),

@@ -7,8 +7,8 @@ use std::path::Path;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
+use super::connect::writer;
 use super::error::JobResult;
-use super::open::writer;
 use super::worker::Reply;
 use super::{Store, StoreError, clock, disk, seals, targets};
 use crate::domain::failure_type::FailureType;

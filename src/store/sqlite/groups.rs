@@ -1,7 +1,5 @@
 //! Groups and counts, from the tables that the triggers keep: never by counting writes.
 
-use std::time::Duration;
-
 use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, OptionalExtension};
 
@@ -9,11 +7,13 @@ use super::error::JobResult;
 use super::sql_filter::Where;
 use super::worker::Reply;
 use super::{Store, clock};
+use crate::domain::failure_type::FailureType;
 use crate::domain::filter::Filter;
 use crate::domain::group::Group;
 use crate::domain::ids::{GroupId, TargetId, WriteId};
 use crate::domain::key::KeyWindows;
 use crate::domain::state::State;
+use crate::domain::target::Windows;
 use crate::domain::time::Timestamp;
 
 /// What `stats` counts by.
@@ -94,12 +94,7 @@ impl Store {
     }
 
     /// The key windows of open appends that may have been applied; of one target if it is named.
-    pub fn key_windows(
-        &self,
-        window: impl Fn(&str) -> Duration + Send + 'static,
-        target: Option<&str>,
-        now: Timestamp,
-    ) -> Reply<KeyWindows> {
+    pub fn key_windows(&self, lengths: Windows, target: Option<&str>, now: Timestamp) -> Reply<KeyWindows> {
         const MATTERS: &str = "ambiguous_since IS NOT NULL AND settled_at IS NULL
             AND operation <> 'upsert' AND operation <> 'upsert-batch'";
         let target = target.map(str::to_owned);
@@ -110,7 +105,7 @@ impl Store {
             let targets: Vec<(TargetId, String)> =
                 statement.query_map([target], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
             for (id, name) in targets {
-                let length = window(&name);
+                let length = lengths.of(&name);
                 let began = now.minus(length);
                 let first: Option<(WriteId, Timestamp)> = connection
                     .prepare_cached(&format!(
@@ -199,4 +194,28 @@ fn example(connection: &Connection, group: GroupId, open: bool) -> JobResult<Opt
     let state = if open { "AND state IN ('pending', 'replaying', 'unknown')" } else { "" };
     let sql = format!("SELECT min(id) FROM (SELECT id FROM writes WHERE group_id = ? {state} ORDER BY id LIMIT 1)");
     Ok(connection.prepare_cached(&sql)?.query_row([group], |row| row.get(0))?)
+}
+
+/// Target, object, type, code and message.
+pub(super) type GroupKey = (TargetId, String, FailureType, String, String);
+
+/// The group of that cause, made if it is new.
+pub(super) fn ensure_group(connection: &Connection, key: &GroupKey, seen: Timestamp) -> JobResult<GroupId> {
+    let (target, object, failure_type, code, message) = key;
+    let found = connection
+        .prepare_cached(
+            "SELECT id FROM groups WHERE target_id = ? AND failure_type = ? AND object = ? AND error_code = ? AND message = ?",
+        )?
+        .query_row((target, failure_type, object, code, message), |row| row.get(0))
+        .optional()?;
+    if let Some(id) = found {
+        return Ok(id);
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO groups (target_id, failure_type, object, error_code, message, first_seen, last_seen)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
+        )?
+        .execute((target, failure_type, object, code, message, seen))?;
+    Ok(GroupId(connection.last_insert_rowid()))
 }

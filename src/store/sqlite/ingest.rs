@@ -7,12 +7,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::apply::Applying;
 use super::error::JobResult;
+use super::groups::{GroupKey, ensure_group};
 use super::rows::headers_text;
 use super::seals::{self, Stands};
 use super::transfer::{Beside, beside, place_in_batch, restore, waiting_parts};
 use super::worker::Reply;
 use super::{Store, clock, targets};
-use crate::domain::failure_type::FailureType;
+use crate::domain::body::BodyOrigin;
 use crate::domain::fingerprint::fingerprint;
 use crate::domain::identity::{Sha, key_range};
 use crate::domain::ids::{GroupId, TargetId, WriteId};
@@ -20,9 +21,8 @@ use crate::domain::lane;
 use crate::domain::rules::{Change, repeat as rules};
 use crate::domain::seal::{Sealed, standing_seal};
 use crate::domain::state::{Place, Resolution, Standing, State};
-use crate::domain::time::Timestamp;
 use crate::domain::transfer::{BatchIsHere, settles_elsewhere};
-use crate::domain::write::{BodyOrigin, Captured};
+use crate::domain::write::Captured;
 
 /// A failure with all that can be worked out before the store is asked: hashes and the group's message.
 #[derive(Debug)]
@@ -97,9 +97,6 @@ struct Cache {
     groups: HashMap<GroupKey, GroupId>,
     fields: HashSet<String>,
 }
-
-/// Target, object, type, code and message.
-type GroupKey = (TargetId, String, FailureType, String, String);
 
 /// A flood of different messages or field names must not fill the memory.
 const CACHED_GROUPS: usize = 10_000;
@@ -311,27 +308,6 @@ fn group(connection: &Connection, target: TargetId, prepared: &Prepared, cache: 
     }
     cache.groups.insert(key, id);
     Ok(id)
-}
-
-/// The group of that cause, made if it is new.
-pub(super) fn ensure_group(connection: &Connection, key: &GroupKey, seen: Timestamp) -> JobResult<GroupId> {
-    let (target, object, failure_type, code, message) = key;
-    let found = connection
-        .prepare_cached(
-            "SELECT id FROM groups WHERE target_id = ? AND failure_type = ? AND object = ? AND error_code = ? AND message = ?",
-        )?
-        .query_row((target, failure_type, object, code, message), |row| row.get(0))
-        .optional()?;
-    if let Some(id) = found {
-        return Ok(id);
-    }
-    connection
-        .prepare_cached(
-            "INSERT INTO groups (target_id, failure_type, object, error_code, message, first_seen, last_seen)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
-        )?
-        .execute((target, failure_type, object, code, message, seen))?;
-    Ok(GroupId(connection.last_insert_rowid()))
 }
 
 fn insert(

@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use rusqlite::{Connection, Row};
 
@@ -14,6 +13,7 @@ use crate::domain::hazard::{Facts, hazards};
 use crate::domain::ids::WriteId;
 use crate::domain::lane::Turn;
 use crate::domain::rules::lane::{LaneFacts, MatePlace, is_accepted, is_open};
+use crate::domain::target::Windows;
 use crate::domain::time::Timestamp;
 use crate::domain::write::FailedWrite;
 
@@ -40,7 +40,7 @@ struct Lane {
 /// How hazards are looked at.
 pub(super) struct Looking<'a> {
     pub(super) cache: &'a LaneCache,
-    pub(super) window: &'a dyn Fn(&str) -> Duration,
+    pub(super) windows: &'a Windows,
     pub(super) clock: Clock,
 }
 
@@ -80,7 +80,7 @@ impl Looking<'_> {
                 continue;
             };
             let facts = Facts { superseded: is_superseded(connection, turn, known)?, ..facts };
-            if hazards(&facts, (self.window)(&target), self.clock).iter().any(|hazard| hazard.refuses()) {
+            if hazards(&facts, self.windows.of(&target), self.clock).iter().any(|hazard| hazard.refuses()) {
                 blocking = Some(turn);
             }
         }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::StoreError;
 use crate::domain::ids::RunId;
+use crate::store::files::{NO_FOLLOW, beside};
 
 /// What names a file whatever it is called: its device and inode.
 pub(super) type FileId = (u64, u64);
@@ -126,9 +127,6 @@ impl RunLock {
     }
 }
 
-#[expect(clippy::cast_possible_wrap, reason = "a small flag")]
-pub(super) const NO_FOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
-
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).mode(0o600).custom_flags(NO_FOLLOW);
@@ -145,7 +143,5 @@ pub(super) fn holder(db: &Path, run: RunId) -> String {
 }
 
 fn lock_path(db: &Path, run: RunId) -> PathBuf {
-    let mut name = db.as_os_str().to_owned();
-    name.push(format!("-run-{run}.lock"));
-    PathBuf::from(name)
+    beside(db, &format!("-run-{run}.lock"))
 }

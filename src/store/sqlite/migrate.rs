@@ -1,13 +1,14 @@
 //! Migrations: each applied once, in a transaction, and checked by its checksum ever after.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 
+use super::connect::OpenOptions;
 use super::error::JobResult;
 use super::locks::RunLock;
-use super::open::OpenOptions;
+use super::upgrading::Upgrading;
 use super::{Result, StoreError};
 use crate::domain::identity::Sha;
 
@@ -50,30 +51,6 @@ pub(super) fn check_some(connection: &Connection, path: &Path) -> Result<()> {
         return Err(StoreError::Missing(path.to_owned()));
     }
     checksums(connection).map_err(at)?.map_or(Ok(()), |name| Err(StoreError::Checksum(name)))
-}
-
-/// What is told while a file is brought up to date.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Upgrading {
-    /// It begins.
-    Began {
-        /// The file.
-        path: PathBuf,
-        /// Its schema.
-        from: i64,
-        /// The schema that it gets.
-        to: i64,
-    },
-    /// It goes on; told every two seconds.
-    GoesOn {
-        /// Since when.
-        elapsed: Duration,
-    },
-    /// It is done, and on disk.
-    Done {
-        /// How long it took.
-        elapsed: Duration,
-    },
 }
 
 /// How often a long upgrade is told.

@@ -3,41 +3,23 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
 use super::backup::{self, Copied};
+use super::connect::{OpenOptions, Way, connect, set_up_writer, several};
 use super::error::JobResult;
 use super::locks::RunLock;
-use super::migrate::{self, Upgrading};
+use super::migrate;
 use super::worker::{Readers, Reply, Writer};
-use super::{Result, StoreError, disk, functions};
+use super::{Result, StoreError, disk};
 use crate::domain::ids::GroupId;
 use crate::domain::time::Timestamp;
-
-/// How to open a file.
-#[derive(Debug, Clone, Copy)]
-pub struct OpenOptions {
-    /// Whether a missing file is made.
-    pub create: bool,
-    /// Whether anything will be written. If so, runs whose process died are recovered first.
-    pub write: bool,
-    /// How long to wait for another process that holds the file.
-    pub busy_timeout: Duration,
-    /// Is told when a file of an older version is brought up to date, and how that goes.
-    pub told: Option<fn(Upgrading)>,
-}
-
-impl Default for OpenOptions {
-    fn default() -> Self {
-        Self { create: false, write: true, busy_timeout: Duration::from_secs(10), told: None }
-    }
-}
+use crate::store::files::beside;
 
 /// An open file.
 pub struct Store {
@@ -49,8 +31,6 @@ pub struct Store {
     pub(super) replayed: Arc<Mutex<HashMap<GroupId, Timestamp>>>,
 }
 
-/// Pages between checkpoints, about 200 MB: loading stays fast, and the log stays bounded.
-const AUTOCHECKPOINT: u32 = 50_000;
 const READERS: usize = 3;
 
 impl Store {
@@ -165,36 +145,6 @@ fn upgrade_for_reader(path: &Path, options: &OpenOptions, older: StoreError) -> 
     }
 }
 
-/// How a connection is opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    ToWrite,
-    ToRead,
-    /// Without its log: nobody can write, and all of the log is in the file.
-    AsItIs,
-    /// With the log's index in memory instead of a file beside it, which no other process may be using.
-    Alone,
-}
-
-fn connect(path: &Path, way: Way, busy_timeout: Duration) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
-        | match way {
-            Way::ToWrite | Way::Alone => OpenFlags::SQLITE_OPEN_READ_WRITE,
-            Way::ToRead => OpenFlags::SQLITE_OPEN_READ_ONLY,
-            Way::AsItIs => OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
-        };
-    let connection = match way {
-        Way::AsItIs => Connection::open_with_flags(uri(path), flags)?,
-        _ => Connection::open_with_flags(path, flags)?,
-    };
-    connection.busy_timeout(busy_timeout)?;
-    connection.set_prepared_statement_cache_capacity(64);
-    if way == Way::Alone {
-        connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON;")?;
-    }
-    Ok(connection)
-}
-
 /// Connections that read, checked. A full disk or a read-only one has no room for the index of the log that SQLite keeps
 /// beside the file: then there are ways without it.
 fn readers_for(path: &Path, busy_timeout: Duration) -> Result<Vec<Connection>> {
@@ -224,60 +174,6 @@ fn readers_for(path: &Path, busy_timeout: Duration) -> Result<Vec<Connection>> {
         }
         other => other,
     }
-}
-
-fn several(path: &Path, way: Way, count: usize, busy_timeout: Duration) -> rusqlite::Result<Vec<Connection>> {
-    let one = |_| {
-        let reader = connect(path, way, busy_timeout)?;
-        functions::register(&reader)?;
-        Ok(reader)
-    };
-    (0..count).map(one).collect()
-}
-
-/// The path as a URI that says that the file does not change.
-fn uri(path: &Path) -> String {
-    let mut uri = "file:".to_owned();
-    for byte in path.as_os_str().as_bytes() {
-        match byte {
-            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => uri.push(char::from(*byte)),
-            _ => uri.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    uri + "?immutable=1"
-}
-
-/// A file beside another one.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
-/// Another connection that writes, set up as the writer's.
-pub(super) fn writer(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = connect(path, Way::ToWrite, Duration::ZERO)?;
-    set_up_writer(&connection)?;
-    Ok(connection)
-}
-
-/// Another connection that reads.
-pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
-    connect(path, Way::ToRead, Duration::ZERO)
-}
-
-fn set_up_writer(connection: &Connection) -> rusqlite::Result<()> {
-    // The names that CHECK looks for are those of Rust enums, and `doctor` looks for them too; to look at each change of a
-    // write would cost as much as the change.
-    connection.execute_batch(&format!(
-        "PRAGMA synchronous = FULL;
-         PRAGMA foreign_keys = ON;
-         PRAGMA ignore_check_constraints = ON;
-         PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT};
-         PRAGMA journal_size_limit = 67108864;
-         PRAGMA temp_store = MEMORY;
-         PRAGMA cache_size = -32768;"
-    ))
 }
 
 /// The path with its directory resolved; the file is made, mode 0600, if it may be.

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::open::reader;
+use super::connect::reader;
 use super::worker::Reply;
 use super::{Result, Store, StoreError};
 use crate::domain::arrivals::Arrivals;

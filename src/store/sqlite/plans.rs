@@ -26,6 +26,7 @@ use crate::domain::rules::lane::{LaneFacts, is_open};
 use crate::domain::run::RunState;
 use crate::domain::selection::Selection;
 use crate::domain::state::State;
+use crate::domain::target::Windows;
 use crate::domain::time::Timestamp;
 
 /// All that a plan is made from.
@@ -51,7 +52,7 @@ impl Store {
         &self,
         filter: &Filter,
         limit: Option<usize>,
-        window: impl Fn(&str) -> Duration + Send + 'static,
+        windows: Windows,
         now: Timestamp,
     ) -> Reply<PlanData> {
         let filter = filter.clone().and(Test::State(State::REPLAYABLE.to_vec()));
@@ -61,7 +62,7 @@ impl Store {
             data.damaged = stateless(&snapshot)?;
             matching(&snapshot, &filter, now, &mut data)?;
             if filter.hazard_terms().next().is_some() {
-                let kept: HashSet<WriteId> = ids_matching(&snapshot, &filter, &window, now)?.into_iter().collect();
+                let kept: HashSet<WriteId> = ids_matching(&snapshot, &filter, &windows, now)?.into_iter().collect();
                 data.candidates.retain(|c| kept.contains(&c.id));
             }
             data.candidates.truncate(limit.unwrap_or(usize::MAX));

@@ -1,12 +1,13 @@
 //! Rows and domain values: how each is read from and written to SQLite, in one place.
 
+use rusqlite::Row;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
-use rusqlite::{Connection, Row};
 
 use super::error::named;
-use super::seals::Stands;
+use crate::domain::body::BodyOrigin;
 use crate::domain::endpoint::{EndpointOrigin, EndpointPath};
 use crate::domain::evidence::Phase;
+use crate::domain::failure::Failure;
 use crate::domain::failure_type::FailureType;
 use crate::domain::identity::Sha;
 use crate::domain::ids::{GroupId, RunId, TargetId, WriteId};
@@ -17,7 +18,7 @@ use crate::domain::run::{RunState, Wanted};
 use crate::domain::seal::Seal;
 use crate::domain::state::{Place, Resolution, Standing, State, Waiting};
 use crate::domain::time::Timestamp;
-use crate::domain::write::{BodyOrigin, FailedWrite, Failure};
+use crate::domain::write::FailedWrite;
 
 macro_rules! by_name {
     ($($type:ty),*) => { $(
@@ -198,56 +199,6 @@ pub(super) fn standing(row: &Row<'_>, at: usize) -> rusqlite::Result<Standing> {
         return Err(wrong(at + 2, "resolution"));
     }
     Ok(Standing { place, ambiguous_since: row.get(at + 3)? })
-}
-
-/// Records that a run takes a write, and counts the attempt that it intends.
-pub(super) fn hold_and_count(
-    connection: &Connection,
-    id: WriteId,
-    before: &Stands,
-    standing: &Standing,
-    run: Option<RunId>,
-) -> rusqlite::Result<()> {
-    let was = if let Place::Replaying { was } = standing.place { Some(was.state()) } else { None };
-    connection
-        .prepare_cached(
-            "UPDATE writes SET state = ?, was = ?, run_id = ?, attempts = attempts + 1, seal = coalesce(?, seal) WHERE id = ?",
-        )?
-        .execute((standing.state(), was, run, before.seal_for(standing, run), id))?;
-    Ok(())
-}
-
-/// Records where a write stands, with the run that has it in hand, if one has.
-pub(super) fn save_standing(
-    connection: &Connection,
-    id: WriteId,
-    before: &Stands,
-    standing: &Standing,
-    run: Option<RunId>,
-    now: Timestamp,
-) -> rusqlite::Result<()> {
-    let (was, how) = match standing.place {
-        Place::Open(_) | Place::Replayed => (None, None),
-        Place::Replaying { was } | Place::Discarded { was } => (Some(was.state()), None),
-        Place::Resolved { was, how } => (Some(was.state()), Some(how)),
-    };
-    let settled_at = (!standing.state().is_open()).then_some(now);
-    connection
-        .prepare_cached(
-            "UPDATE writes SET state = ?, was = ?, resolution = ?, ambiguous_since = ?, run_id = ?, settled_at = ?,
-               seal = coalesce(?, seal) WHERE id = ?",
-        )?
-        .execute((
-            standing.state(),
-            was,
-            how,
-            standing.ambiguous_since,
-            run,
-            settled_at,
-            before.seal_for(standing, run),
-            id,
-        ))?;
-    Ok(())
 }
 
 /// Headers as they are kept: a JSON array of pairs.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::actions::By;
-use super::answers::{ANSWER_COLUMNS, ANSWER_TABLES, answer};
 use super::apply::{Applying, reason_data};
 use super::control::read_wish;
 use super::error::{JobResult, row_error};
@@ -14,7 +13,6 @@ use super::outcomes::went_unanswered;
 use super::seals::{Stands, load_standing};
 use super::worker::Reply;
 use super::{Store, StoreError, clock, targets};
-use crate::domain::attempt::Attempt;
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::hazard::Hazard;
 use crate::domain::identity::Sha;
@@ -385,38 +383,4 @@ fn take_back(connection: &Connection, run: RunId, before: Option<Timestamp>, now
         Applying { write: id, stands, run: Some(run), seq: None, now, sends: None }.apply(connection, &changes)?;
     }
     Ok(left)
-}
-
-/// The attempts of a write, in order.
-pub(super) fn attempts_of(connection: &Connection, write: WriteId) -> JobResult<Vec<Attempt>> {
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT a.n, a.run_id, a.started_at, a.ended_at, a.status, a.error_code, a.error_message, a.correlation_id,
-           a.outcome, a.cached, a.latency_ms, a.revision, a.rejected_records, {ANSWER_COLUMNS}
-         FROM {ANSWER_TABLES} WHERE a.write_id = ? ORDER BY a.n"
-    ))?;
-    let rows = statement.query_map([write], |row| {
-        let (answer, transport) = answer(row, 13)?;
-        Ok(Attempt {
-            write,
-            n: row.get(0)?,
-            run: row.get(1)?,
-            started_at: row.get(2)?,
-            ended_at: row.get(3)?,
-            status: row.get(4)?,
-            error_code: row.get(5)?,
-            error_message: row.get(6)?,
-            correlation_id: row.get(7)?,
-            outcome: row.get(8)?,
-            cached: row.get(9)?,
-            latency_ms: row.get(10)?,
-            revision: row.get(11)?,
-            rejected: row
-                .get::<_, Option<String>>(12)?
-                .and_then(|named| serde_json::from_str(&named).ok())
-                .unwrap_or_default(),
-            answer,
-            transport,
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -5,14 +5,15 @@ use rusqlite::Connection;
 use super::actions::{By, log};
 use super::error::JobResult;
 use super::ingest::{IngestCache, Prepared, Taken, take_in};
-use super::rows::save_standing;
 use super::seals::{Checked, load_checked, load_standing};
+use super::standing::save_standing;
 use super::transfer::place_in_batch;
 use super::worker::Reply;
 use super::writes::load_body;
 use super::{Store, StoreError};
 use crate::domain::action::Action;
-use crate::domain::batch::{BatchRule, Child, Part, SplitError, for_part, named_records, split};
+use crate::domain::batch::{Child, Part, SplitError, for_part, named_records, split};
+use crate::domain::failure::Failure;
 use crate::domain::identity::Sha;
 use crate::domain::ids::WriteId;
 use crate::domain::json;
@@ -22,7 +23,8 @@ use crate::domain::outcome::AttemptOutcome;
 use crate::domain::rules::split::{PartFacts, UnsplitRefusal, may_split, rejected_in_part, unsplit};
 use crate::domain::stable_key::part_key;
 use crate::domain::state::Event;
-use crate::domain::write::{Captured, FailedWrite, Failure};
+use crate::domain::target::BatchRules;
+use crate::domain::write::{Captured, FailedWrite};
 
 /// Which records of a batch become writes of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,13 +40,7 @@ pub enum Which {
 
 impl Store {
     /// Splits a batch into writes of their own. Refused where records could be applied twice by it.
-    pub fn split(
-        &self,
-        id: WriteId,
-        rule: impl Fn(&str) -> BatchRule + Send + 'static,
-        which: Which,
-        by: By,
-    ) -> Reply<Vec<Child>> {
+    pub fn split(&self, id: WriteId, rules: BatchRules, which: Which, by: By) -> Reply<Vec<Child>> {
         self.write_alone(move |connection| {
             let (Some(checked), Some(found)) = (load_checked(connection, id)?, load_standing(connection, id)?) else {
                 return Err(StoreError::NoSuchWrite(id).into());
@@ -62,7 +58,7 @@ impl Store {
                     let named = named_records(failure.message.as_deref().unwrap_or(""), failure.details.as_deref());
                     let parts = split(&body, &named, size).map_err(cant)?;
                     let ambiguous = parent.standing.ambiguous_since.is_some();
-                    may_split(parent.path.operation(), ambiguous, rule(&parent.target)).map_err(cant)?;
+                    may_split(parent.path.operation(), ambiguous, rules.of(&parent.target)).map_err(cant)?;
                     let of = parts.iter().map(|part| part.count).sum();
                     (parts, of)
                 }

@@ -1,7 +1,5 @@
 //! Looking at writes: pages by key, one write whole, its history.
 
-use std::time::Duration;
-
 use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
@@ -10,7 +8,8 @@ use super::lanes::{LaneCache, Looking};
 use super::rows::{WRITE_COLUMNS, write};
 use super::sql_filter::Where;
 use super::worker::Reply;
-use super::{Store, actions, answers, clock, runs, seals};
+use super::{Store, actions, answers, clock, seals};
+use crate::domain::action::LogEntry;
 use crate::domain::attempt::Attempt;
 use crate::domain::evidence::CapturedFailure;
 use crate::domain::filter::Filter;
@@ -19,8 +18,9 @@ use crate::domain::ids::WriteId;
 use crate::domain::key::IdempotencyKey;
 use crate::domain::lane::{Neighbour, Turn};
 use crate::domain::reason::Damage;
-use crate::domain::run::{LogEntry, Operator};
+use crate::domain::run::Operator;
 use crate::domain::state::State;
+use crate::domain::target::Windows;
 use crate::domain::time::Timestamp;
 use crate::domain::transfer::Parent;
 use crate::domain::write::{FailedWrite, WriteView};
@@ -54,18 +54,40 @@ pub struct Order {
 /// Where a page ended, and the next one begins.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cursor {
-    value: SqlValue,
+    value: Place,
     id: i64,
+}
+
+/// A value of the column that a list is sorted by.
+#[derive(Debug, Clone, PartialEq)]
+enum Place {
+    Number(i64),
+    Text(String),
+}
+
+impl From<Place> for SqlValue {
+    fn from(place: Place) -> Self {
+        match place {
+            Place::Number(n) => Self::Integer(n),
+            Place::Text(text) => Self::Text(text),
+        }
+    }
+}
+
+impl rusqlite::types::FromSql for Place {
+    fn column_result(value: rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Self> {
+        value.as_i64().map(Self::Number).or_else(|_| value.as_str().map(|text| Self::Text(text.to_owned())))
+    }
 }
 
 impl Cursor {
     /// The place of a write in an order.
     pub fn of(write: &FailedWrite, order: Order) -> Self {
-        let number = |n: i64| SqlValue::Integer(n);
+        let number = Place::Number;
         let value = match order.sort {
             Sort::Id => number(write.id.0),
             Sort::Time => number(write.turn.at.millis()),
-            Sort::Type => SqlValue::Text(write.failure.failure_type.name().to_owned()),
+            Sort::Type => Place::Text(write.failure.failure_type.name().to_owned()),
             Sort::Status => number(write.failure.status.unwrap_or(0).into()),
             Sort::Occurrences => number(write.occurrences),
             Sort::Attempts => number(write.attempts),
@@ -79,7 +101,7 @@ impl Cursor {
         let step = if order.descending { 1 } else { -1 };
         cursor.id += step;
         if order.sort == Sort::Id {
-            cursor.value = SqlValue::Integer(cursor.id);
+            cursor.value = Place::Number(cursor.id);
         }
         cursor
     }
@@ -136,17 +158,12 @@ impl HistoryEntry {
 
 impl Store {
     /// A page of the writes that match, hazards included.
-    pub fn page(
-        &self,
-        request: PageRequest,
-        window: impl Fn(&str) -> Duration + Send + 'static,
-        now: Timestamp,
-    ) -> Reply<Page> {
+    pub fn page(&self, request: PageRequest, windows: Windows, now: Timestamp) -> Reply<Page> {
         let PageRequest { filter, order, after, backward, limit, bodies, lanes } = request;
         let order = Order { descending: order.descending != backward, ..order };
         self.read(move |connection| {
             let mut page = Page { writes: Vec::new(), next: after, damaged: Vec::new() };
-            let looking = Looking { cache: &lanes, window: &window, clock: clock::read(connection, now)? };
+            let looking = Looking { cache: &lanes, windows: &windows, clock: clock::read(connection, now)? };
             // Hazards are looked at here, so a page may take several reads.
             loop {
                 let wanted = limit - page.writes.len() - page.damaged.len();
@@ -171,16 +188,11 @@ impl Store {
     }
 
     /// One write with its body and hazards; `None` if there is none of that ID.
-    pub fn write_view(
-        &self,
-        id: WriteId,
-        window: impl Fn(&str) -> Duration + Send + 'static,
-        now: Timestamp,
-    ) -> Reply<Option<WriteView>> {
+    pub fn write_view(&self, id: WriteId, windows: Windows, now: Timestamp) -> Reply<Option<WriteView>> {
         self.read(move |connection| {
             let Some(row) = load(connection, id)? else { return Ok(None) };
             let cache = LaneCache::default();
-            let looking = Looking { cache: &cache, window: &window, clock: clock::read(connection, now)? };
+            let looking = Looking { cache: &cache, windows: &windows, clock: clock::read(connection, now)? };
             Ok(Some(view(connection, row, true, &looking)?))
         })
     }
@@ -217,7 +229,7 @@ impl Store {
     pub fn history(&self, id: WriteId) -> Reply<Vec<HistoryEntry>> {
         self.read(move |connection| {
             let mut entries: Vec<HistoryEntry> =
-                runs::attempts_of(connection, id)?.into_iter().map(HistoryEntry::Attempt).collect();
+                answers::attempts_of(connection, id)?.into_iter().map(HistoryEntry::Attempt).collect();
             let mut statement = connection.prepare_cached(
                 "SELECT at, operator, uid, host, reason, action, data, detail FROM operator_log
                  WHERE write_id = ? ORDER BY id",
@@ -275,18 +287,13 @@ impl Store {
 
     /// The last attempt of a write; `None` if it was never sent.
     pub fn last_attempt(&self, id: WriteId) -> Reply<Option<Attempt>> {
-        self.read(move |connection| Ok(runs::attempts_of(connection, id)?.pop()))
+        self.read(move |connection| Ok(answers::attempts_of(connection, id)?.pop()))
     }
 
     /// The IDs of all writes that match, in order of ID.
-    pub fn matching_ids(
-        &self,
-        filter: &Filter,
-        window: impl Fn(&str) -> Duration + Send + 'static,
-        now: Timestamp,
-    ) -> Reply<Vec<WriteId>> {
+    pub fn matching_ids(&self, filter: &Filter, windows: Windows, now: Timestamp) -> Reply<Vec<WriteId>> {
         let filter = filter.clone();
-        self.read(move |connection| ids_matching(connection, &filter, &window, now))
+        self.read(move |connection| ids_matching(connection, &filter, &windows, now))
     }
 
     /// The names of record fields that were seen.
@@ -316,7 +323,7 @@ fn hazards_match(filter: &Filter, hazards: &[Hazard]) -> bool {
 pub(super) fn ids_matching(
     connection: &Connection,
     filter: &Filter,
-    window: &impl Fn(&str) -> Duration,
+    windows: &Windows,
     now: Timestamp,
 ) -> JobResult<Vec<WriteId>> {
     let clause = Where::new(filter, now);
@@ -328,7 +335,7 @@ pub(super) fn ids_matching(
     if filter.hazard_terms().next().is_some() {
         let mut kept = Vec::new();
         let cache = LaneCache::default();
-        let looking = Looking { cache: &cache, window, clock: clock::read(connection, now)? };
+        let looking = Looking { cache: &cache, windows, clock: clock::read(connection, now)? };
         for id in ids {
             let row = match load(connection, id) {
                 Ok(Some(row)) => row,
@@ -373,7 +380,7 @@ fn read_page(
     let (direction, beyond) = if order.descending { ("DESC", "<") } else { ("ASC", ">") };
     let mut clause = Where::new(filter, now);
     if let Some(cursor) = after {
-        clause.and(&format!("({column}, w.id) {beyond} (?, ?)"), [cursor.value, SqlValue::Integer(cursor.id)]);
+        clause.and(&format!("({column}, w.id) {beyond} (?, ?)"), [cursor.value.into(), SqlValue::Integer(cursor.id)]);
     }
     clause.params.push(SqlValue::Integer(limit as i64));
     let sql = format!(
@@ -424,7 +431,7 @@ fn view(connection: &Connection, mut write: FailedWrite, body: bool, looking: &L
     looking.at_lanes_of(connection, &mut write)?;
     let body = if body { load_body(connection, write.id, write.revision)? } else { None };
     let hazards = if write.standing.state().is_open() {
-        hazards(&write.facts(), (looking.window)(&write.target), looking.clock)
+        hazards(&write.facts(), looking.windows.of(&write.target), looking.clock)
     } else {
         Vec::new()
     };

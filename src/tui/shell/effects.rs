@@ -243,7 +243,7 @@ impl World {
             neighbours: store.lane_mates(id).await?,
             revisions: store.revisions(id).await?,
             evidence: if view.body.is_none() { store.evidence(id).await? } else { None },
-            window: windows(&view.write.target),
+            window: windows.of(&view.write.target),
             base_url: target.and_then(|target| target.base_url).map(|base| base.to_string()),
             captured: store.captured(id).await?,
             history,

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use crate::domain::action::Action;
+use crate::domain::action::LogEntry;
 use crate::domain::arrivals::{Arrivals, hour_of};
 use crate::domain::attempt::{Attempt, AttemptEnd};
+use crate::domain::body::BodyOrigin;
 use crate::domain::endpoint::{BaseUrl, EndpointOrigin, EndpointPath};
 use crate::domain::evidence::CapturedFailure;
+use crate::domain::failure::Failure;
 use crate::domain::failure_type::FailureType;
 use crate::domain::group::Group;
 use crate::domain::hazard::Hazard;
@@ -17,12 +20,12 @@ use crate::domain::lane::Turn;
 use crate::domain::outcome::{AttemptOutcome, Outcome, Tally};
 use crate::domain::plan::{Plan, PlannedWrite};
 use crate::domain::revision::Revision;
-use crate::domain::run::{LogEntry, Operator, Run, RunState};
+use crate::domain::run::{Operator, Run, RunState};
 use crate::domain::state::Standing;
 use crate::domain::stop::{Blame, Stop, Stops};
 use crate::domain::target::{KnownTarget, TargetSettings};
 use crate::domain::time::Timestamp;
-use crate::domain::write::{BodyOrigin, FailedWrite, Failure, WriteView};
+use crate::domain::write::{FailedWrite, WriteView};
 use crate::replay::{PaceSettings, Prepared, SendOptions};
 use crate::store::{Count, HistoryEntry};
 use crate::tui::msg::{Detail, Overview};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::api::Records;
+use crate::domain::body::BodyOrigin;
 use crate::domain::endpoint::EndpointOrigin;
 use crate::domain::hazard::Facts;
 use crate::domain::identity::Sha;
@@ -16,7 +17,6 @@ use crate::domain::rules::lane::LaneFacts;
 use crate::domain::state::Standing;
 use crate::domain::target::Gate;
 use crate::domain::time::Timestamp;
-use crate::domain::write::BodyOrigin;
 
 #[derive(Debug, Clone)]
 pub(super) struct Write {

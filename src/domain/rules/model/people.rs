@@ -7,6 +7,7 @@ use super::memory::Write;
 use super::world::{World, write_of};
 use crate::domain::action::Settling;
 use crate::domain::batch::BatchRule;
+use crate::domain::body::BodyOrigin;
 use crate::domain::endpoint::EndpointOrigin;
 use crate::domain::ids::WriteId;
 use crate::domain::key::{IdempotencyKey, KeyOrigin, captured_window_start};
@@ -18,7 +19,6 @@ use crate::domain::rules::repeat::{Again, Known, doubt, repeat};
 use crate::domain::rules::settle::settle;
 use crate::domain::rules::split::{PartFacts, may_split, unsplit};
 use crate::domain::state::{Event, Standing};
-use crate::domain::write::BodyOrigin;
 
 impl World {
     pub(super) fn ingest(&mut self, step: &Step) {
