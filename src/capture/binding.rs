@@ -30,11 +30,11 @@ pub struct Binding {
     pub match_key: Option<String>,
     /// `--source`, for lines that name none.
     pub source: Option<String>,
-    /// Who takes lines in that an export wrote: those keep what they were. Without anyone such lines are failures like others.
+    /// The one who takes lines in that an export wrote: those keep what they were. Without anyone such lines are failures like others.
     pub exports: Option<Operator>,
     /// Blanks secrets in what is kept.
     pub scrubber: Scrubber,
-    /// When the lines came in.
+    /// The time when the lines came in.
     pub now: Timestamp,
 }
 

@@ -13,7 +13,7 @@ use crate::domain::time::Timestamp;
 use crate::render::export::{Beside, export};
 use crate::store::{LaneCache, Order, PageRequest, Sort, Store, StoreError};
 
-/// Why an export broke off.
+/// The reason why an export broke off.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// The file is there already.

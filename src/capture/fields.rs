@@ -40,7 +40,7 @@ pub(super) fn time(node: &Node<'_>, name: &str) -> Result<Option<Timestamp>, Str
     Timestamp::parse(&shown).map(Some).ok_or_else(|| format!("{name}: {shown:?} is not a time (RFC 3339)"))
 }
 
-/// Whether something is so.
+/// Reads a flag.
 pub(super) fn flag(node: &Node<'_>, name: &str) -> Result<Option<bool>, String> {
     match node.get_present(name).map(Node::raw_text) {
         None => Ok(None),

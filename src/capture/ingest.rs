@@ -62,7 +62,7 @@ pub struct Progress {
     pub summary: Summary,
 }
 
-/// Why an ingest stopped early. What was committed stays; running it again goes on from there.
+/// The reason why an ingest stopped early. What was committed stays; running it again goes on from there.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
     /// An input can't be opened; nothing was read.

@@ -12,7 +12,7 @@ pub const DEFAULT_MAX_LINE: usize = 16 << 20;
 const KEPT_WHOLE: usize = 32 << 20;
 const KEPT_START: usize = 64 << 10;
 
-/// Why an input can't be read on.
+/// The reason why an input can't be read on.
 #[derive(Debug, thiserror::Error)]
 #[error("{name}: {why}")]
 pub struct InputError {
@@ -80,7 +80,7 @@ impl Input {
         Ok(Some(lines).filter(|lines| !lines.is_empty()))
     }
 
-    /// Whether a whole line was read already.
+    /// Returns true if a whole line was read already.
     fn has_line(&self) -> bool {
         match &self.source {
             Source::Read(reader) => memchr::memchr(b'\n', reader.buffer()).is_some(),

@@ -45,7 +45,7 @@ pub(super) struct Global {
     /// Where that API is [or EXPERITURE_BASE_URL]; the file remembers it from its first use
     #[arg(long, global = true, value_name = "URL", value_parser = base_url)]
     pub(super) base_url: Option<BaseUrl>,
-    /// Who does this, for the record [default: the login]
+    /// The operator, for the record [default: the login]
     #[arg(long, global = true, value_name = "NAME")]
     pub(super) operator: Option<String>,
     /// Print NDJSON: one object a line, nothing else on stdout
@@ -62,7 +62,7 @@ pub(super) struct Global {
     pub(super) verbose: bool,
 }
 
-/// When to use colour.
+/// The moments when colour is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Color {
     /// On a terminal, unless `NO_COLOR` is set.

@@ -30,9 +30,9 @@ pub(super) struct Context {
     pub(super) global: Global,
     pub(super) config: Config,
     pub(super) operator: Operator,
-    /// Whether the base URL comes from the environment: then it may be meant for another command.
+    /// True if the base URL comes from the environment: then it may be meant for another command.
     base_url_is_ambient: bool,
-    /// Why the config was not read, where a command goes on without it.
+    /// The reason why the config was not read, where a command goes on without it.
     pub(super) wrong_config: Option<String>,
 }
 

@@ -18,7 +18,7 @@ impl Out {
         Self { stdout: BufWriter::with_capacity(64 << 10, io::stdout()), closed: false }
     }
 
-    /// Whether nobody reads any more: then there is no point in finding more to print.
+    /// Returns true if nobody reads any more: then there is no point in finding more to print.
     pub(super) fn is_closed(&self) -> bool {
         self.closed
     }
@@ -79,7 +79,7 @@ pub(super) fn question(text: &str) {
     }
 }
 
-/// Whether there is someone to ask.
+/// Returns true if there is someone to ask.
 pub(super) fn terminal_is_there() -> bool {
     io::stdin().is_terminal()
 }
@@ -91,7 +91,7 @@ pub(super) fn read_answer() -> io::Result<String> {
     Ok(answer.trim().to_owned())
 }
 
-/// Whether an answer is a yes.
+/// Returns true if an answer is a yes.
 pub(super) fn is_yes(answer: &str) -> bool {
     matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes")
 }

@@ -41,7 +41,7 @@ pub(super) struct Telling {
 pub(super) struct Told {
     /// Lines on writes that failed, are unknown or were refused: the first of them.
     pub(super) troubles: Vec<String>,
-    /// Whether stdout could not be written.
+    /// The error, if stdout could not be written.
     pub(super) broken: Option<std::io::Error>,
 }
 

@@ -12,7 +12,7 @@ use crate::tui::keymap::Keymap;
 use crate::tui::theme::{Theme, Tier};
 use crate::tui::{Settings, run as run_ui};
 
-/// Whether there is a terminal to draw on and to read keys from.
+/// Returns true if there is a terminal to draw on and to read keys from.
 pub(super) fn is_possible() -> bool {
     std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
 }

@@ -31,7 +31,7 @@ pub struct Config {
 pub struct UiSettings {
     /// `auto`, `dark`, `light`, `16` or `none`.
     pub theme: Option<String>,
-    /// Whether the mouse is heeded; if nothing is said, unless the session came over ssh.
+    /// True if the mouse is heeded; if nothing is said, unless the session came over ssh.
     pub mouse: Option<bool>,
     /// Keys for actions, by their names.
     #[serde(default)]
@@ -41,7 +41,7 @@ pub struct UiSettings {
     pub filters: BTreeMap<String, String>,
 }
 
-/// Why the config can't be used.
+/// The reason why the config can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// It can't be read.

@@ -8,7 +8,7 @@ use crate::domain::target::{TargetSettings, TokenSource};
 /// Where the token of the target comes from that a command is about, unless its settings say otherwise.
 pub const TOKEN_VARIABLE: &str = "EXPERITURE_API_KEY";
 
-/// Why a token can't be had.
+/// The reason why a token can't be had.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     /// The environment variable is not set.

@@ -88,7 +88,7 @@ struct Reader {
     partly: Option<String>,
     otherwise: Option<String>,
     rejected: Vec<usize>,
-    /// Whether something was rejected that is not named.
+    /// True if something was rejected that is not named.
     unnamed: bool,
     /// The largest count of rejected records.
     count: f64,
@@ -220,7 +220,7 @@ fn number(node: &Node<'_>) -> Option<f64> {
     }
 }
 
-/// Whether an `error`, a list of errors or a count says that there is none.
+/// Returns true if an `error`, a list of errors or a count says that there is none.
 fn is_nothing(node: &Node<'_>) -> bool {
     match &node.value {
         Value::Null | Value::Bool(false) => true,
@@ -235,7 +235,7 @@ fn is_nothing(node: &Node<'_>) -> bool {
     }
 }
 
-/// Whether a flag says no, in any spelling. `null` says nothing.
+/// Returns true if a flag says no, in any spelling. `null` says nothing.
 fn is_false(node: &Node<'_>) -> bool {
     match &node.value {
         Value::Null => false,

@@ -40,7 +40,7 @@ pub enum Action {
         batch: WriteId,
         /// Into how many writes.
         parts: u64,
-        /// Whether only the records that an answer had rejected.
+        /// True if only the records that an answer had rejected.
         rejected: bool,
     },
     /// Made a write of a batch's records.
@@ -72,7 +72,7 @@ pub enum Action {
     Steer {
         /// The run.
         run: RunId,
-        /// Whether it is to send.
+        /// The demand: send, pause or stop.
         wanted: Option<Wanted>,
         /// Requests per second; 0 for no limit.
         rate: Option<f64>,

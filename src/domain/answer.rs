@@ -72,7 +72,7 @@ fn in_words(status: u16, what: &str, body: &[u8]) -> String {
     if summary.is_empty() { format!("HTTP {status}: {what}") } else { format!("HTTP {status}: {what}: {summary}") }
 }
 
-/// Whether a *captured* failure is definite: the API surely did not apply the write. An error code stands for the
+/// Returns true if a *captured* failure is definite: the API surely did not apply the write. An error code stands for the
 /// envelope; without a status only codes that always mean a refusal count.
 pub fn captured_is_definite(status: Option<u16>, code: Option<&str>) -> bool {
     let code = code.unwrap_or("");
@@ -95,7 +95,7 @@ pub fn captured_outcome(status: Option<u16>, code: Option<&str>) -> AttemptOutco
     }
 }
 
-/// Whether an answer with this status judged the write's data, so that its type, code and group follow it. A 401 or 503
+/// Returns true if an answer with this status judged the write's data, so that its type, code and group follow it. A 401 or 503
 /// met on the way says nothing about the data.
 pub fn judges_data(status: u16) -> bool {
     matches!(status, 400 | 404 | 413 | 422)

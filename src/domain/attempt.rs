@@ -19,9 +19,9 @@ pub struct Attempt {
     pub n: i64,
     /// The run that made it.
     pub run: RunId,
-    /// When its intent was recorded, just before it was sent.
+    /// The time when its intent was recorded, just before it was sent.
     pub started_at: Timestamp,
-    /// When its outcome was known; `None` while it is under way, or if its run died.
+    /// The time when its outcome was known; `None` while it is under way, or if its run died.
     pub ended_at: Option<Timestamp>,
     /// The HTTP status.
     pub status: Option<u16>,
@@ -33,7 +33,7 @@ pub struct Attempt {
     pub correlation_id: Option<String>,
     /// How it ended; `None` while it is under way, or if its run died.
     pub outcome: Option<AttemptOutcome>,
-    /// Whether the answer came from the API's idempotency cache.
+    /// True if the answer came from the API's idempotency cache.
     pub cached: bool,
     /// From sending to the answer's end, in milliseconds.
     pub latency_ms: Option<i64>,
@@ -60,7 +60,7 @@ pub struct AttemptEnd {
     pub status: Option<u16>,
     /// The answer's correlation ID.
     pub correlation_id: Option<String>,
-    /// Whether the answer came from the API's idempotency cache.
+    /// True if the answer came from the API's idempotency cache.
     pub cached: bool,
     /// The answer, also one that broke off; `None` without one.
     pub answer: Option<Arc<KeptAnswer>>,

@@ -27,7 +27,7 @@ impl BatchRule {
     }
 }
 
-/// Why a write can't be split.
+/// The reason why a write can't be split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SplitError {
     /// Its body has no array of records.
@@ -66,7 +66,7 @@ pub struct Part {
     pub first: usize,
     /// How many records it has.
     pub count: usize,
-    /// Whether the refusal named its record.
+    /// True if the refusal named its record.
     pub named: bool,
     /// The batch's bytes, with these records alone.
     pub body: Vec<u8>,
@@ -81,7 +81,7 @@ pub struct Child {
     pub first: usize,
     /// How many records it has.
     pub count: usize,
-    /// Whether the refusal named its record.
+    /// True if the refusal named its record.
     pub named: bool,
 }
 

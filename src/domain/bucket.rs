@@ -8,7 +8,7 @@ const GRAIN: Duration = Duration::from_millis(2);
 /// A bucket, on any clock that only its user knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Bucket {
-    /// When the next token is there.
+    /// The time when the next token is there.
     next: Duration,
 }
 
@@ -18,7 +18,7 @@ impl Bucket {
         Self { next }
     }
 
-    /// When the next token is there.
+    /// Returns the time when the next token is there.
     pub fn next(&self) -> Duration {
         self.next
     }

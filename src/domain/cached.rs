@@ -22,7 +22,7 @@ pub enum Said {
     Failure([Option<String>; 3]),
 }
 
-/// Whether an answer may be a repetition of an earlier one: the same correlation ID with the same status and the same words.
+/// Returns true if an answer may be a repetition of an earlier one: the same correlation ID with the same status and the same words.
 /// What any busy server says (408, 429, 5xx) is never taken for one. It is one only if no other write's answer carried
 /// that ID, which someone else has to look up: some gateways give all their answers the same.
 pub fn repeats(

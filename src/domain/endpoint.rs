@@ -38,7 +38,7 @@ pub const ASSUMED_MATCH_KEY: &str = "email";
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EndpointPath(String);
 
-/// Why a path or URL can't be an endpoint.
+/// The reason why a path or URL can't be an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
     /// Nothing there.
@@ -140,7 +140,7 @@ impl std::fmt::Display for EndpointPath {
     }
 }
 
-/// Whether sending the write twice leaves one record: true for upserts only.
+/// Returns true if sending the write twice leaves one record: true for upserts only.
 pub fn is_upsert(operation: &str) -> bool {
     matches!(operation, "upsert" | "upsert-batch")
 }
@@ -149,7 +149,7 @@ pub fn is_upsert(operation: &str) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl(Url);
 
-/// Why a text is no base URL.
+/// The reason why a text is no base URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a base URL: {why}")]
 pub struct BaseUrlError {

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Whether a character can change how the text around it is shown without being seen itself.
+/// Returns true if a character can change how the text around it is shown without being seen itself.
 pub fn is_hostile(c: char) -> bool {
     c.is_control()
         || matches!(c,

@@ -7,7 +7,7 @@ use super::failure_type::FailureType;
 pub struct Explanation {
     /// What happened, in a sentence.
     pub meaning: &'static str,
-    /// Whether sending the same bytes again can succeed by itself.
+    /// True if sending the same bytes again can succeed by itself.
     pub retryable: bool,
     /// What to do next.
     pub next: &'static str,

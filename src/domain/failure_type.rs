@@ -2,7 +2,7 @@
 
 use super::api_error::ApiError;
 
-/// Why a write failed, by what has to be done about it.
+/// The reason why a write failed, by what has to be done about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum FailureType {
     /// Goes away by itself: retry.

@@ -16,7 +16,7 @@ pub struct Filter {
 /// A condition, or its opposite.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Term {
-    /// Whether it must not hold.
+    /// True if it must not hold.
     pub negated: bool,
     /// What is looked at.
     pub test: Test,
@@ -124,12 +124,12 @@ impl Filter {
         self
     }
 
-    /// Whether it only says what must not hold, so that it selects almost everything.
+    /// Returns true if it only says what must not hold, so that it selects almost everything.
     pub fn only_negates(&self) -> bool {
         !self.terms.is_empty() && self.terms.iter().all(|term| term.negated)
     }
 
-    /// Whether it says which states it wants.
+    /// Returns true if it says which states it wants.
     pub fn names_states(&self) -> bool {
         self.terms.iter().any(|t| matches!(t.test, Test::State(_)))
     }

@@ -93,7 +93,7 @@ fn is_plain_word(text: &str, failure_type: FailureType) -> bool {
         || matches!(lower.as_str(), "error" | "schema" | "field" | "validation")
 }
 
-/// Whether `text` is the field: its whole path or its last segment.
+/// Returns true if `text` is the field: its whole path or its last segment.
 fn names(field: &str, text: &str) -> bool {
     let text = without_indexes(text);
     text == field || field.rsplit('.').next() == Some(text.as_str())

@@ -27,7 +27,7 @@ pub struct Group {
     pub first_seen: Timestamp,
     /// The latest failure.
     pub last_seen: Timestamp,
-    /// When one of its writes was last sent by dlq.
+    /// The time when one of its writes was last sent by dlq.
     pub last_replayed: Option<Timestamp>,
     /// One of its writes: an open one if there is one.
     pub example_id: Option<WriteId>,

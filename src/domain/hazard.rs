@@ -25,7 +25,7 @@ macro_rules! hazards {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// Whether a write with it is not sent unless `--allow` names it.
+            /// Returns true if a write with it is not sent unless `--allow` names it.
             pub fn refuses(self) -> bool {
                 match self { $(Self::$variant => $refuses,)* }
             }
@@ -78,23 +78,23 @@ pub struct Facts {
     pub endpoint_origin: EndpointOrigin,
     /// How its body is known.
     pub body_origin: BodyOrigin,
-    /// Whether applying it twice leaves one record.
+    /// True if applying it twice leaves one record.
     pub upsert: bool,
     /// How its key is known.
     pub key_origin: KeyOrigin,
-    /// When the earliest request that may have been applied was sent.
+    /// The time when the earliest request that may have been applied was sent.
     pub ambiguous_since: Option<Timestamp>,
-    /// Whether the captured failure itself was ambiguous.
+    /// True if the captured failure itself was ambiguous.
     pub captured_ambiguous: bool,
-    /// When an edit made its current body.
+    /// The time when an edit made its current body.
     pub edited_at: Option<Timestamp>,
-    /// Whether another write carries its key.
+    /// True if another write carries its key.
     pub key_reused: bool,
     /// Its place in time.
     pub order_at: Timestamp,
-    /// Whether a later write of its lane was accepted.
+    /// True if a later write of its lane was accepted.
     pub superseded: bool,
-    /// Whether an older open write of its lane will not be sent before it.
+    /// True if an older open write of its lane will not be sent before it.
     pub lane_blocked: bool,
 }
 

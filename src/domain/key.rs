@@ -15,7 +15,7 @@ pub const DEFAULT_WINDOW: Duration = Duration::from_hours(24);
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey(String);
 
-/// Why a text can't be a key.
+/// The reason why a text can't be a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// Something that a header value can't hold as it is.
@@ -87,7 +87,7 @@ impl KeyOrigin {
     }
 }
 
-/// Whether a key that was first sent at `ambiguous_since` still protects at `now`.
+/// Returns true if a key that was first sent at `ambiguous_since` still protects at `now`.
 pub fn inside_window(ambiguous_since: Timestamp, window: Duration, now: Timestamp) -> bool {
     now < ambiguous_since.plus(window)
 }
@@ -106,7 +106,7 @@ impl KeyWindows {
     pub const MOST_COUNTED: u64 = 10_000;
 }
 
-/// When the window of an ambiguous *captured* failure began: its first attempt, else ten minutes before it failed (the
+/// Returns the time when the window of an ambiguous *captured* failure began: its first attempt, else ten minutes before it failed (the
 /// longest that the guide's own retries take), else at the epoch, which is long over.
 pub fn captured_window_start(first_attempt_at: Option<Timestamp>, failed_at: Option<Timestamp>) -> Timestamp {
     first_attempt_at.or_else(|| failed_at.map(|t| t.minus(Duration::from_mins(10)))).unwrap_or(Timestamp::EPOCH)

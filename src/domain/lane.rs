@@ -35,7 +35,7 @@ pub struct Neighbour {
     pub id: WriteId,
     /// Its state.
     pub state: State,
-    /// Whether it comes first.
+    /// True if it comes first.
     pub older: bool,
 }
 

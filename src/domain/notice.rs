@@ -40,7 +40,7 @@ pub enum Notice {
         write: WriteId,
         /// How it failed.
         failure: Box<Failure>,
-        /// Whether the answer came from the API's idempotency cache.
+        /// True if the answer came from the API's idempotency cache.
         cached: bool,
     },
     /// Someone set the pace.

@@ -25,7 +25,7 @@ pub struct Candidate {
     pub content: Sha,
     /// Its lanes; none for a lane of its own.
     pub lanes: Vec<i64>,
-    /// Whether it was settled since a first plan showed it. It is not sent: its claim says what became of it.
+    /// True if it was settled since a first plan showed it. It is not sent: its claim says what became of it.
     pub settled: bool,
 }
 
@@ -55,9 +55,9 @@ pub struct PlannedWrite {
     pub lanes: Vec<i64>,
     /// All its hazards when the plan was made.
     pub hazards: Vec<Hazard>,
-    /// When the API forgets its key, if that matters: of an append that may have been applied.
+    /// The time when the API forgets its key, if that matters: of an append that may have been applied.
     pub window_ends: Option<Timestamp>,
-    /// Whether it was settled since a first plan showed it: it will be skipped.
+    /// True if it was settled since a first plan showed it: it will be skipped.
     pub settled: bool,
 }
 

@@ -11,7 +11,7 @@ use super::time::Timestamp;
 /// What belongs to a reason, as JSON.
 pub type Data = Map<String, Value>;
 
-/// Why a write of a plan ended as it did, unless it was accepted.
+/// The reason why a write of a plan ended as it did, unless it was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
     /// By its last request in the run.
@@ -46,11 +46,11 @@ pub struct LastAttempt {
     pub outcome: AttemptOutcome,
     /// Until when the same refusal may have come from the API's cache.
     pub maybe_cached_until: Option<Timestamp>,
-    /// Why it was not tried again, where it would have been.
+    /// The reason why it was not tried again, where it would have been.
     pub given_up: Option<GivenUp>,
 }
 
-/// Why a write that failed was not tried again although its failure may pass.
+/// The reason why a write that failed was not tried again although its failure may pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GivenUp {
     /// The run was stopped.
@@ -63,7 +63,7 @@ pub enum GivenUp {
     Skipped(SkipReason),
 }
 
-/// Why a claim finds nothing to send.
+/// The reason why a claim finds nothing to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SkipReason {
     /// Its state allows no claim.

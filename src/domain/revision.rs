@@ -9,9 +9,9 @@ pub struct Revision {
     pub number: i64,
     /// The bytes; `None` when only evidence was captured.
     pub body: Option<Vec<u8>>,
-    /// When it was made; `None` for the captured one.
+    /// The time when it was made; `None` for the captured one.
     pub made_at: Option<Timestamp>,
-    /// Who made it.
+    /// The one who made it.
     pub operator: Option<String>,
     /// Why, in the operator's words.
     pub reason: Option<String>,

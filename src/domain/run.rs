@@ -5,7 +5,7 @@ use super::outcome::Tally;
 use super::stop::Stops;
 use super::time::Timestamp;
 
-/// Who does something.
+/// The person or service that does something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operator {
     /// The login, or what `--operator` says.
@@ -58,15 +58,15 @@ pub struct Run {
     pub state: RunState,
     /// The target's name.
     pub target: String,
-    /// Who started it.
+    /// The one who started it.
     pub operator: Operator,
     /// Why, in the operator's words.
     pub reason: Option<String>,
     /// What was selected, as it would be typed after `dlq replay`.
     pub query: String,
-    /// When it began.
+    /// The time when it began.
     pub started_at: Timestamp,
-    /// When it ended.
+    /// The time when it ended.
     pub ended_at: Option<Timestamp>,
     /// How its writes ended. Those without an outcome yet count as `unsent`.
     pub tally: Tally,
@@ -81,17 +81,17 @@ pub struct Run {
 /// What someone wants of a run that is under way.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Wish {
-    /// Whether it is to send.
+    /// The demand: send, pause or stop.
     pub wanted: Wanted,
     /// Requests per second: `None` as it was started, 0 without a limit.
     pub rate: Option<f64>,
     /// The most requests out at once: `None` as it was started.
     pub concurrency: Option<usize>,
-    /// Who said so last.
+    /// The one who said so last.
     pub operator: String,
 }
 
-/// Whether a run is to send.
+/// A demand on a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
     /// Send.

@@ -7,7 +7,7 @@ use super::ids::WriteId;
 use super::json::{self, Node, PythonError, ScanError};
 use super::key::IdempotencyKey;
 
-/// Why a text has no stable key.
+/// The reason why a text has no stable key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StableKeyError {
     /// Not JSON.

@@ -47,7 +47,7 @@ impl State {
         Self::ALL.into_iter().find(|s| s.name() == name)
     }
 
-    /// Whether someone still has to do something.
+    /// Returns true if someone still has to do something.
     pub fn is_open(self) -> bool {
         Self::OPEN.contains(&self)
     }
@@ -136,7 +136,7 @@ pub enum Place {
 pub struct Standing {
     /// Its state, and what that remembers.
     pub place: Place,
-    /// When the earliest request that may have been applied was sent. Kept by settled writes too, for a `reopen`.
+    /// The time when the earliest request that may have been applied was sent. Kept by settled writes too, for a `reopen`.
     pub ambiguous_since: Option<Timestamp>,
 }
 
@@ -149,12 +149,12 @@ pub enum Event {
     Release,
     /// An attempt got an answer that leaves it open whether the write was applied.
     Unclear {
-        /// When that attempt was sent.
+        /// The time when that attempt was sent.
         sent_at: Timestamp,
     },
     /// An attempt got no answer (or its run died before one was recorded).
     NoAnswer {
-        /// When that attempt was sent.
+        /// The time when that attempt was sent.
         sent_at: Timestamp,
     },
     /// The API accepted it, in time or late.
@@ -242,7 +242,7 @@ impl Standing {
         Self { ambiguous_since: Some(self.ambiguous_since.map_or(sent_at, |since| since.min(sent_at))), ..self }
     }
 
-    /// Whether it may be purged: settled writes only.
+    /// Returns true if it may be purged: settled writes only.
     pub fn is_purgeable(&self) -> bool {
         !self.state().is_open()
     }

@@ -75,7 +75,7 @@ pub struct Blame {
     pub message: Option<String>,
     /// The answer's correlation ID.
     pub correlation_id: Option<String>,
-    /// Whether the answer came from the API's idempotency cache.
+    /// True if the answer came from the API's idempotency cache.
     pub cached: bool,
     /// How many writes were not sent because of it.
     pub never_sent: u64,
@@ -128,7 +128,7 @@ impl Stop {
         }
     }
 
-    /// Whether it stopped the whole run.
+    /// Returns true if it stopped the whole run.
     pub fn is_of_run(&self) -> bool {
         !matches!(self, Self::EndpointForbidden { .. } | Self::CanaryFailed { .. } | Self::FailuresInARow { .. })
     }
@@ -223,7 +223,7 @@ impl Stop {
 pub struct Stops(pub Vec<Stop>);
 
 impl Stops {
-    /// Whether nothing was stopped.
+    /// Returns true if nothing was stopped.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

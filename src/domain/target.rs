@@ -39,7 +39,7 @@ pub struct TargetSettings {
     pub match_key: Option<String>,
     /// Captured headers that are sent again, lower-case, besides Content-Type.
     pub headers: Vec<String>,
-    /// Whether its name has to be typed before a replay.
+    /// True if its name has to be typed before a replay.
     pub confirm: bool,
     /// How long to wait for an answer, once there is a connection.
     pub timeout: Duration,
@@ -47,7 +47,7 @@ pub struct TargetSettings {
     pub connect_timeout: Duration,
     /// The unit of the backoff between retries: the guide's second.
     pub backoff: Duration,
-    /// Whether the environment's proxy settings apply.
+    /// True if the environment's proxy settings apply.
     pub proxy: bool,
     /// What it promises about a batch that it refuses.
     pub batch: BatchRule,
@@ -129,7 +129,7 @@ pub struct Gate {
     pub opens_at: Option<Timestamp>,
     /// For how long it asked that; `None` if nobody kept it.
     pub asked: Option<Duration>,
-    /// When the next token of `--rate` is there: since 1970.
+    /// The time when the next token of `--rate` is there: since 1970.
     pub next_token: Option<Duration>,
 }
 

@@ -13,7 +13,7 @@ use super::time::Timestamp;
 pub struct Exported {
     /// Where it stood.
     pub place: Place,
-    /// When it was settled.
+    /// The time when it was settled.
     pub settled_at: Option<Timestamp>,
     /// Into how many writes it was split.
     pub parts: Option<i64>,
@@ -23,7 +23,7 @@ pub struct Exported {
     pub captured: CapturedFailure,
     /// Its last attempt, as JSON text: for the record.
     pub last_attempt: Option<String>,
-    /// Who takes it in.
+    /// The one who takes it in.
     pub by: Operator,
 }
 
@@ -47,7 +47,7 @@ impl Parent {
     }
 }
 
-/// Why a part of a batch can't be taken in.
+/// The reason why a part of a batch can't be taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "it is a part of a batch that is write {batch} here, which is {state} and was not split here: both would be sent. Split that one here, or settle it first"
@@ -59,7 +59,7 @@ pub struct BatchIsHere {
     pub state: State,
 }
 
-/// Whether a part may come in beside its batch: only if that one went on in its parts here, too.
+/// Checks that a part may come in beside its batch: only if that one went on in its parts here, too.
 pub fn may_stand_beside(batch: WriteId, standing: &Standing) -> Result<(), BatchIsHere> {
     match standing.place {
         Place::Resolved { how: Resolution::Split, .. } => Ok(()),
@@ -67,7 +67,7 @@ pub fn may_stand_beside(batch: WriteId, standing: &Standing) -> Result<(), Batch
     }
 }
 
-/// Whether a line says of an open write that it is settled. It stays open: what was done in another file is for someone to
+/// Returns true if a line says of an open write that it is settled. It stays open: what was done in another file is for someone to
 /// look at.
 pub fn settles_elsewhere(here: State, line: Option<&Exported>) -> bool {
     let settled =

@@ -43,17 +43,17 @@ pub struct Captured {
     pub exported: Option<Box<Exported>>,
     /// What went wrong.
     pub failure: Failure,
-    /// Whether the API may have applied it.
+    /// True if the API may have applied it.
     pub ambiguous: bool,
     /// Overrides when the ambiguity began: what an export says of attempts that this file did not make.
     pub ambiguous_since: Option<Timestamp>,
-    /// When it was first tried.
+    /// The time when it was first tried.
     pub first_attempt_at: Option<Timestamp>,
-    /// When it failed.
+    /// The time when it failed.
     pub failed_at: Option<Timestamp>,
-    /// When it came in.
+    /// The time when it came in.
     pub captured_at: Timestamp,
-    /// Who published it.
+    /// The service that published it.
     pub source: Option<String>,
     /// The lanes of its records.
     pub lanes: Vec<Lane>,
@@ -76,7 +76,7 @@ impl Captured {
         }
     }
 
-    /// When its key window began, if it is ambiguous.
+    /// Returns the time when its key window began, if it is ambiguous.
     pub fn window_start(&self) -> Option<Timestamp> {
         let captured = self.ambiguous.then(|| captured_window_start(self.first_attempt_at, self.failed_at));
         // A clock that is ahead must not make a window longer: nothing began after it failed, or after it came in.
@@ -92,7 +92,7 @@ impl Captured {
         self.first_attempt_at.or(self.failed_at).map_or(self.captured_at, |at| at.min(self.captured_at))
     }
 
-    /// Whether its producer says that it happened later than it came in: a clock that is ahead, or a zone left out.
+    /// Returns true if its producer says that it happened later than it came in: a clock that is ahead, or a zone left out.
     pub fn is_from_the_future(&self) -> bool {
         self.first_attempt_at.max(self.failed_at).is_some_and(|at| at.since(self.captured_at) > FUTURE)
     }
@@ -127,13 +127,13 @@ pub struct FailedWrite {
     pub failure: Failure,
     /// Its group.
     pub group: GroupId,
-    /// Whether the captured failure itself was ambiguous.
+    /// True if the captured failure itself was ambiguous.
     pub captured_ambiguous: bool,
-    /// When it was first tried.
+    /// The time when it was first tried.
     pub first_attempt_at: Option<Timestamp>,
-    /// When it failed.
+    /// The time when it failed.
     pub failed_at: Option<Timestamp>,
-    /// When it came in.
+    /// The time when it came in.
     pub captured_at: Timestamp,
     /// Its place in its lane and in a plan.
     pub turn: Turn,
@@ -143,7 +143,7 @@ pub struct FailedWrite {
     pub attempts: i64,
     /// The body's current version.
     pub revision: i64,
-    /// When an edit made the current body.
+    /// The time when an edit made the current body.
     pub edited_at: Option<Timestamp>,
     /// The SHA-256 of the current body.
     pub body_sha256: Sha,
@@ -155,19 +155,19 @@ pub struct FailedWrite {
     pub lane: Option<String>,
     /// The run that has it in hand.
     pub run: Option<RunId>,
-    /// Whether another write carries its key.
+    /// True if another write carries its key.
     pub key_reused: bool,
-    /// Whether a later write of its lane was accepted.
+    /// True if a later write of its lane was accepted.
     pub superseded: bool,
-    /// Whether an older open write of its lane could not be sent now.
+    /// True if an older open write of its lane could not be sent now.
     pub lane_blocked: bool,
     /// The batch that it was split from.
     pub parent: Option<WriteId>,
     /// Into how many writes it was split.
     pub parts: Option<i64>,
-    /// Who published it.
+    /// The service that published it.
     pub source: Option<String>,
-    /// When it was settled.
+    /// The time when it was settled.
     pub settled_at: Option<Timestamp>,
 }
 

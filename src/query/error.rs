@@ -4,7 +4,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::domain::escape;
 
-/// Why a query can't be read.
+/// The reason why a query can't be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryError {
     /// The whole query.

@@ -324,7 +324,7 @@ pub fn attempts(attempts: &[Attempt]) -> Section {
     Section { title: "Attempts", entries }
 }
 
-/// When what happened.
+/// Returns the times of a write's life.
 pub fn times(write: &FailedWrite, now: Timestamp) -> Section {
     let mut section = Section::new("Times (UTC)");
     for (label, at) in [

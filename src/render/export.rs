@@ -31,7 +31,7 @@ pub struct Beside {
     pub last_attempt: Option<Attempt>,
     /// The failure that it came in with.
     pub captured_failure: CapturedFailure,
-    /// When the request was intended that is under way for it.
+    /// The time when the request was intended that is under way for it.
     pub in_flight_since: Option<Timestamp>,
 }
 

@@ -244,7 +244,7 @@ pub struct ReplayLine {
     pub error_message: Option<String>,
     /// The correlation ID of the last attempt.
     pub correlation_id: Option<String>,
-    /// Whether the answer came from the API's idempotency cache.
+    /// True if the answer came from the API's idempotency cache.
     pub cached: bool,
     /// The attempts of this run.
     pub attempts: u32,

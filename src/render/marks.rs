@@ -21,7 +21,7 @@ impl Marks {
         Self { field: named_field(failure.failure_type, message, details), records: named_records(message, details) }
     }
 
-    /// Whether the value at a path (`records[2].email`) is named: in a batch only those of the records that are named.
+    /// Returns true if the value at a path (`records[2].email`) is named: in a batch only those of the records that are named.
     pub fn has(&self, path: &str) -> bool {
         let in_named = match named_records(path, None).as_slice() {
             [record] if path.starts_with("records[") && !self.records.is_empty() => self.records.contains(record),

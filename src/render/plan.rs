@@ -17,7 +17,7 @@ pub struct PlanPage<'a> {
     pub target: &'a str,
     /// Where it is, if that is known.
     pub base_url: Option<&'a BaseUrl>,
-    /// Whether each write gets a new key.
+    /// True if each write gets a new key.
     pub new_key: bool,
     /// How long the run is expected to take.
     pub length: Duration,
@@ -83,7 +83,7 @@ fn expected(length: Duration) -> String {
     if length < Duration::from_secs(1) { "under a second".to_owned() } else { human_length(length) }
 }
 
-/// When the first key window of what will be sent ends, and what goes first because of that.
+/// Says when the first key window of what will be sent ends, and what goes first because of that.
 fn windows(plan: &Plan, length: Duration, now: Timestamp) -> String {
     let inside = plan.send.iter().filter_map(|w| Some((w.window_ends.filter(|ends| *ends > now)?, w.id)));
     let Some((ends, id)) = inside.min() else { return String::new() };

@@ -1,6 +1,6 @@
 //! The few colours of the command line, by role. Nothing is said by colour alone.
 
-/// Whether text is coloured.
+/// True if text is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Palette(pub bool);
 

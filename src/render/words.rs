@@ -36,7 +36,7 @@ fn answer(status: Option<u16>, code: Option<&str>, message: Option<&str>, cached
     text
 }
 
-/// Why a write ended as it did in its run; `last` is its last attempt there.
+/// Returns the reason why a write ended as it did in its run; `last` is its last attempt there.
 pub fn reason(reason: &Reason, last: Option<&AttemptEnd>) -> String {
     match reason {
         Reason::Attempt(attempt) => {
@@ -233,7 +233,7 @@ fn records(first: usize, count: usize) -> String {
     if count == 1 { format!("record {first}") } else { format!("records {first} to {}", first + count - 1) }
 }
 
-/// Why a write was not settled.
+/// Returns the reason why a write was not settled.
 pub fn settle_refusal(refusal: SettleRefusal) -> String {
     match refusal {
         SettleRefusal::NoSuchWrite => "there is no such write".to_owned(),

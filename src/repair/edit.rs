@@ -11,7 +11,7 @@ pub enum Outcome {
     Changed(Vec<u8>),
 }
 
-/// Why what came back can't be a body.
+/// The reason why an edited text can't be a body.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EditError {
     /// It is no JSON any more.

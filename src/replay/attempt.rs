@@ -32,9 +32,9 @@ pub(super) struct Attempted {
     pub(super) limits: Option<RateLimit>,
     /// How long the API wants this write to wait.
     pub(super) asked: Duration,
-    /// Whether a header says that the answer comes from the API's cache.
+    /// True if a header says that the answer comes from the API's cache.
     replayed: bool,
-    /// Whether it looks like an earlier answer again. It is one if no other write's answer carried its correlation ID.
+    /// True if it looks like an earlier answer again. It is one if no other write's answer carried its correlation ID.
     pub(super) repeats: bool,
 }
 

@@ -19,7 +19,7 @@ pub struct Over {
     pub group: GroupId,
     /// Its path.
     pub endpoint: Arc<str>,
-    /// Whether it was the canary.
+    /// True if it was the canary.
     pub canary: bool,
     /// How it failed; `None` if it was accepted.
     pub failed: Option<Failed>,
@@ -82,7 +82,7 @@ impl Breakers {
         }
     }
 
-    /// Whether a write failed in another way than its group did before, and no other write of it has yet.
+    /// Returns true if a write failed in another way than its group did before, and no other write of it has yet.
     pub fn is_new(&mut self, over: &Over) -> bool {
         let Some(failed) = &over.failed else { return false };
         failed.kind != failed.group_kind && self.seen.insert((over.group, failed.kind.clone()))

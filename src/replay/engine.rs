@@ -40,10 +40,10 @@ pub struct Replay<T> {
     maybe_cached: Option<MaybeCached>,
     cached: u64,
     damaged: Vec<(WriteId, Damage)>,
-    /// Whether connections failed when that was last looked at.
+    /// True if connections failed when that was last looked at.
     tripped: bool,
     stopped: Stops,
-    /// Whether the run stopped itself, and whether a stop from outside kept a write from being sent.
+    /// True if the run stopped itself, and if a stop from outside kept a write from being sent.
     stopped_itself: bool,
     cut_short: bool,
     /// Who stopped it from another terminal.
@@ -460,7 +460,7 @@ fn damage(reason: Option<&Reason>) -> Option<Damage> {
     }
 }
 
-/// Whether a write that was skipped still waits: then its lane must not go on without it.
+/// Returns true if a write that was skipped still waits: then its lane must not go on without it.
 async fn is_still_open(store: &Store, id: WriteId) -> Result<bool, StoreError> {
     Ok(store.state_of(id).await?.is_some_and(State::is_open))
 }

@@ -37,11 +37,11 @@ pub struct RunOptions {
     pub max_attempts: u32,
     /// How many writes of a group may fail in a row before the group is stopped.
     pub max_failures: u32,
-    /// Whether each write goes out under a new key.
+    /// True if each write goes out under a new key.
     pub new_key: bool,
-    /// Whether other runs may be sending to the target.
+    /// True if other runs may be sending to the target.
     pub alongside: bool,
-    /// Who starts it.
+    /// The one who starts it.
     pub operator: Operator,
     /// Why, in the operator's words.
     pub reason: Option<String>,

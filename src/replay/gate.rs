@@ -79,7 +79,7 @@ impl Gate {
         asked
     }
 
-    /// Whether people should be told that nothing is sent for so long: if it is long, and they don't know yet.
+    /// Returns true if people should be told that nothing is sent for so long: if it is long, and they don't know yet.
     pub(super) fn is_news(&self, length: Duration) -> bool {
         let until = self.began.elapsed().saturating_add(length);
         let mut told = self.told_until.lock().unwrap_or_else(PoisonError::into_inner);
@@ -110,7 +110,7 @@ impl Gate {
         self.pace().settings()
     }
 
-    /// Whether connections fail, so that single writes are tried only.
+    /// Returns true if connections fail, so that single writes are tried only.
     pub(super) fn is_tripped(&self) -> bool {
         self.pace().is_tripped()
     }

@@ -25,9 +25,9 @@ pub struct RunTerms {
     pub max_attempts: u32,
     /// How many writes of a group may fail in a row before the group is stopped.
     pub max_failures: u32,
-    /// Whether other runs may be sending to the target.
+    /// True if other runs may be sending to the target.
     pub alongside: bool,
-    /// Why it is started, in the operator's words.
+    /// The reason why it is started, in the operator's words.
     pub reason: Option<String>,
     /// What it was asked to send.
     pub selection: Selection,
@@ -50,13 +50,13 @@ pub struct Launch {
     pub prepared: Prepared,
     /// How it goes.
     pub terms: RunTerms,
-    /// Who starts it.
+    /// The one who starts it.
     pub operator: Operator,
     /// The target's token; `None` if it wants none.
     pub token: Option<String>,
 }
 
-/// Why a run did not begin. Nothing was sent.
+/// The reason why a run did not begin. Nothing was sent.
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
     /// Nobody has said where the target is.

@@ -33,7 +33,7 @@ pub struct Permit {
     probe: bool,
 }
 
-/// Why no request may leave now.
+/// The reason why no request may leave now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
     /// Not before then.
@@ -150,12 +150,12 @@ impl Pace {
         self.out
     }
 
-    /// Whether connections have failed so often that the run should be given up.
+    /// Returns true if connections have failed so often that the run should be given up.
     pub fn is_unreachable(&self) -> bool {
         matches!(self.circuit, Circuit::Open { failed_probes, .. } if failed_probes >= PROBES_TO_GIVE_UP)
     }
 
-    /// Whether connections fail, so that single writes are tried only.
+    /// Returns true if connections fail, so that single writes are tried only.
     pub fn is_tripped(&self) -> bool {
         matches!(self.circuit, Circuit::Open { .. })
     }

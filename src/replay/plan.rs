@@ -17,7 +17,7 @@ pub struct PlanTerms<'a> {
     pub allowed: &'a [Hazard],
     /// The target's key window.
     pub window: Duration,
-    /// Whether each write gets a new key.
+    /// True if each write gets a new key.
     pub new_key: bool,
     /// How long the run is expected to take.
     pub length: Duration,

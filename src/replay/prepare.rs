@@ -26,7 +26,7 @@ pub struct SendOptions {
     pub pace: PaceSettings,
     /// Hazards that are overridden.
     pub allowed: Vec<Hazard>,
-    /// Whether each write gets a new key.
+    /// True if each write gets a new key.
     pub new_key: bool,
 }
 

@@ -31,7 +31,7 @@ pub enum ExitCode {
 pub struct MaybeCached {
     /// How many.
     pub count: u64,
-    /// When the last of their keys is forgotten.
+    /// The time when the last of their keys is forgotten.
     pub until: Timestamp,
 }
 

@@ -116,7 +116,7 @@ impl Schedule {
         Some(index)
     }
 
-    /// Whether a write may go now.
+    /// Returns true if a write may go now.
     pub fn has_next(&self) -> bool {
         self.next().is_some()
     }
@@ -137,7 +137,7 @@ impl Schedule {
         (0..self.writes.len()).filter(|&i| self.writes[i].status == Status::InFlight).collect()
     }
 
-    /// Whether the write that is in flight is a canary.
+    /// Returns true if the write that is in flight is a canary.
     pub fn is_canary(&self, index: usize) -> bool {
         self.canary_in_flight == Some(index)
     }

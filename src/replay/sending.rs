@@ -40,11 +40,11 @@ pub(super) struct Ended {
     pub(super) last: Option<AttemptEnd>,
     pub(super) attempts: u32,
     pub(super) revision: i64,
-    /// Whether a stop kept it from being tried (again).
+    /// True if a stop kept it from being tried (again).
     pub(super) cut: bool,
     /// What kind its group is of, and what kind its last failure was.
     pub(super) kinds: Option<(Kind, Kind)>,
-    /// Whether it is still counted in [`Sender::keeping`].
+    /// True if it is still counted in [`Sender::keeping`].
     pub(super) keeps_slot: bool,
 }
 
@@ -84,7 +84,7 @@ enum Ready {
     Not(NotSent),
 }
 
-/// Why there is no intent.
+/// The reason why there is no intent.
 #[derive(Debug, Clone, Copy)]
 enum NotSent {
     Skip(SkipReason),
@@ -102,7 +102,7 @@ impl NotSent {
         }
     }
 
-    /// Why a write is not tried again.
+    /// Returns the reason why a write is not tried again.
     fn again(self) -> GivenUp {
         match self {
             Self::Skip(skip) => GivenUp::Skipped(skip),

@@ -31,7 +31,7 @@ pub struct Answer {
     pub remaining: Option<String>,
     /// `X-RateLimit-Reset`.
     pub reset: Option<String>,
-    /// Whether a header says that this is the cached answer to an earlier request.
+    /// True if a header says that this is the cached answer to an earlier request.
     pub replayed: bool,
     /// All headers, names in lower case, as they came.
     pub headers: Headers,

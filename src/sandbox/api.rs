@@ -23,9 +23,9 @@ pub struct Settings {
     pub forbidden: BTreeSet<String>,
     /// How long a key is remembered.
     pub window: Duration,
-    /// Whether refusals are remembered too.
+    /// True if refusals are remembered too.
     pub cache_errors: bool,
-    /// Whether cached answers say so in a header.
+    /// True if cached answers say so in a header.
     pub mark_replays: bool,
     /// Writes per second; `None` for no limit.
     pub rate: Option<f64>,

@@ -1,4 +1,4 @@
-//! Where writes are kept. Its face speaks domain types only; what is SQLite's is in [`sqlite`].
+//! Where writes are kept. Its face speaks domain types only; what is SQLite's is in `sqlite`.
 
 mod files;
 mod sqlite;

@@ -42,9 +42,9 @@ pub struct Setup {
     pub keymap: Keymap,
     /// The colours.
     pub theme: Theme,
-    /// Whether the mouse is heeded.
+    /// True if the mouse is heeded.
     pub mouse: bool,
-    /// Whether this is the demo.
+    /// True if this is the demo.
     pub is_demo: bool,
 }
 
@@ -122,7 +122,7 @@ pub struct App {
     pub groups: Vec<Group>,
     /// The cursor among those that are shown.
     pub groups_scroll: Scroll,
-    /// Whether they were read.
+    /// True if they were read.
     pub has_groups: bool,
     /// The writes.
     pub writes: Window,
@@ -132,7 +132,7 @@ pub struct App {
     pub filter: FilterLine,
     /// How many those are.
     pub count: Option<i64>,
-    /// Whether a question for writes is open.
+    /// True if a question for writes is open.
     pub is_loading: bool,
     /// What is marked.
     pub marks: Marks,
@@ -167,9 +167,9 @@ pub struct App {
     pub share: u16,
     /// The demo's guide.
     pub guide: Option<Guide>,
-    /// Whether it is over when the run is.
+    /// True if it is over when the run is.
     pub quits_after_run: bool,
-    /// Whether the screen is to be drawn anew.
+    /// True if the screen is to be drawn anew.
     pub is_dirty: bool,
     pub(super) page_ticket: Ticket,
     pub(super) count_ticket: Ticket,
@@ -320,7 +320,7 @@ impl App {
         self.places.first().copied().unwrap_or(Place::Groups)
     }
 
-    /// Whether the detail is on the screen, beside the list or over it.
+    /// Returns true if the detail is on the screen, beside the list or over it.
     pub fn shows_detail(&self) -> bool {
         let list = matches!(self.place(), Place::Writes) && Layout::is_wide(self.size.0);
         self.place() == Place::Detail || list && self.detail.id.is_some()
@@ -335,7 +335,7 @@ impl App {
         self.run.as_mut().filter(|run| run.is_own()).or(self.parked.as_mut())
     }
 
-    /// Whether a run of this process is under way.
+    /// Returns true if a run of this process is under way.
     pub fn is_sending(&self) -> bool {
         self.own().is_some_and(RunScreen::is_under_way)
     }

@@ -15,7 +15,7 @@ use crate::tui::state::plan::Purpose;
 /// What the guide has to remember.
 #[derive(Debug, Default)]
 pub struct Guide {
-    /// Whether the schema has the missing field.
+    /// True if the schema has the missing field.
     pub is_fixed: bool,
     /// What the API's ledger says after a replay.
     pub verdict: Option<String>,

@@ -78,7 +78,7 @@ impl Chord {
         self.code
     }
 
-    /// Whether Ctrl is held.
+    /// Returns true if Ctrl is held.
     pub fn has_ctrl(self) -> bool {
         self.modifiers.contains(KeyModifiers::CONTROL)
     }

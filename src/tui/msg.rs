@@ -105,7 +105,7 @@ pub struct Job {
     pub total: Option<u64>,
 }
 
-/// Why the file is not open.
+/// The reason why the file is not open.
 #[derive(Debug, Clone)]
 pub enum Closed {
     /// There is none.
@@ -119,7 +119,7 @@ pub enum Closed {
 pub struct Overview {
     /// The numbers by failure type.
     pub counts: Vec<Count>,
-    /// When the failures of the last day came.
+    /// The hours in which the failures of the last day came.
     pub arrivals: Vec<Arrivals>,
     /// The targets.
     pub targets: Vec<KnownTarget>,
@@ -138,7 +138,7 @@ pub struct Rows {
     pub part: Part,
     /// The writes.
     pub writes: Vec<WriteView>,
-    /// Whether there are more beyond, in the direction that was asked for.
+    /// True if there are more beyond, in the direction that was asked for.
     pub more: bool,
 }
 
@@ -209,7 +209,7 @@ pub struct Terms {
     pub allowed: Vec<Hazard>,
     /// Requests per second, and the most of them out at once.
     pub pace: PaceSettings,
-    /// Whether each write gets a new key.
+    /// True if each write gets a new key.
     pub new_key: bool,
     /// The most writes.
     pub limit: Option<usize>,

@@ -110,7 +110,7 @@ impl App {
         }
     }
 
-    /// Whether an action can be done now; if not, why.
+    /// Returns the reason why an action can't be done now; `None` if it can.
     pub fn why_not(&self, action: Action) -> Option<&'static str> {
         self.why_not_in(self.place(), action)
     }
@@ -146,7 +146,7 @@ impl App {
     }
 }
 
-/// Whether anything of a plan was not accepted.
+/// Returns true if anything of a plan was not accepted.
 fn has_left(tally: &Tally) -> bool {
     tally.planned() > tally.get(Outcome::Accepted)
 }

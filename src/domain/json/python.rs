@@ -6,7 +6,7 @@ use super::number::{float, float_repr, int_repr};
 use super::text::code_points;
 use super::{JsonStr, Node, Number, Value};
 
-/// Why Python could not have written a value.
+/// The reason why Python could not have written a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PythonError {
     /// An integer that `CPython` refuses to read.

@@ -42,7 +42,7 @@ pub enum Number<'a> {
     NonFinite(&'a str),
 }
 
-/// Why a text is not JSON, and where.
+/// The reason why a text is not JSON, and where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} at byte {at}")]
 pub struct ScanError {
@@ -337,7 +337,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Whether this is an object.
+    /// Returns true if this is an object.
     pub fn is_object(&self) -> bool {
         matches!(self.value, Value::Object(_))
     }
@@ -355,7 +355,7 @@ impl<'a> Node<'a> {
         std::str::from_utf8(self.raw).unwrap_or_default()
     }
 
-    /// Whether every number in it is one that JSON knows (`NaN` and `Infinity` are Python's own).
+    /// Returns true if every number in it is one that JSON knows (`NaN` and `Infinity` are Python's own).
     pub fn is_strict(&self) -> bool {
         match &self.value {
             Value::Number(Number::NonFinite(_)) => false,

@@ -65,12 +65,12 @@ impl<'a> JsonStr<'a> {
         }
     }
 
-    /// Whether the decoded string is exactly `text`.
+    /// Returns true if the decoded string is exactly `text`.
     pub fn is(&self, text: &str) -> bool {
         if self.escaped { self.decode() == text.as_bytes() } else { self.raw == text }
     }
 
-    /// Whether a lone surrogate stands in it: such a string has no UTF-8 form.
+    /// Returns true if a lone surrogate stands in it: such a string has no UTF-8 form.
     pub fn has_lone_surrogate(&self) -> bool {
         self.escaped && std::str::from_utf8(&self.decode()).is_err()
     }

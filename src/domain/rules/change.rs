@@ -45,7 +45,7 @@ pub enum Change {
     AmbiguousSince {
         /// The earliest that is known.
         since: Timestamp,
-        /// Whether a captured request is among those.
+        /// True if a captured request is among those.
         captured: bool,
     },
     /// Its failure was captured again, later than before.

@@ -28,7 +28,7 @@ pub struct Terms {
     pub window: Duration,
     /// Requests per second, of all runs together that send to the target at a rate; `None` for no limit.
     pub rate: Option<f64>,
-    /// Whether each write gets a new key first. Only what was definitely refused may.
+    /// True if each write gets a new key first. Only what was definitely refused may.
     pub new_key: bool,
     /// The base URL that the run sends to.
     pub base_url: Arc<str>,
@@ -74,7 +74,7 @@ pub struct ClaimFacts {
     pub gate: Gate,
 }
 
-/// Whether a request may leave.
+/// The decision on a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Claim {
     /// It may, once these changes are committed.

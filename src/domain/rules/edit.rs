@@ -20,7 +20,7 @@ pub struct EditFacts {
     pub revision: i64,
 }
 
-/// Why a body was not edited, or an edit not taken back.
+/// The reason why a body was not edited, or an edit not taken back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EditRefusal {
     /// There is no such write.

@@ -38,23 +38,23 @@ impl LaneFacts {
         }
     }
 
-    /// Whether an older write of the lane is open: it must go first.
+    /// Returns true if an older write of the lane is open: it must go first.
     pub fn blocks(&self, turn: Turn) -> bool {
         self.oldest_open.is_some_and(|oldest| oldest < turn)
     }
 
-    /// Whether an older write of the lane may go out one day: it is open, or someone may take back that it was settled.
+    /// Returns true if an older write of the lane may go out one day: it is open, or someone may take back that it was settled.
     pub fn may_be_followed_by(&self, turn: Turn) -> bool {
         self.oldest_open.into_iter().chain(self.oldest_reopenable).any(|oldest| oldest < turn)
     }
 
-    /// Whether the API has a newer write of the lane: this one would turn it back.
+    /// Returns true if the API has a newer write of the lane: this one would turn it back.
     pub fn supersedes(&self, turn: Turn) -> bool {
         self.latest_accepted.is_some_and(|latest| latest > turn)
     }
 }
 
-/// Whether someone still has to do something about a write. Of one that can't be read nobody knows: the careful side.
+/// Returns true if someone still has to do something about a write. Of one that can't be read nobody knows: the careful side.
 pub fn is_open(place: MatePlace) -> bool {
     place.is_none_or(|place| match place {
         Place::Open(_) | Place::Replaying { .. } => true,
@@ -62,13 +62,13 @@ pub fn is_open(place: MatePlace) -> bool {
     })
 }
 
-/// Whether someone may take back that a write was settled.
+/// Returns true if someone may take back that a write was settled.
 pub fn is_reopenable(place: Place) -> bool {
     let standing = Standing { place, ambiguous_since: None };
     [Event::Reopen, Event::Unsplit].into_iter().any(|event| standing.after(event).is_ok())
 }
 
-/// Whether the API has a write: it accepted it, or someone found it there. The records of a split batch are in its parts.
+/// Returns true if the API has a write: it accepted it, or someone found it there. The records of a split batch are in its parts.
 pub fn is_accepted(place: Place) -> bool {
     match place {
         Place::Replayed | Place::Resolved { how: Resolution::ByHand | Resolution::Producer, .. } => true,

@@ -18,7 +18,7 @@ pub struct InHand {
     pub holder: Option<RunId>,
     /// Where it stands.
     pub standing: Standing,
-    /// Whether an earlier request of the run for it went unanswered.
+    /// True if an earlier request of the run for it went unanswered.
     pub unanswered: bool,
 }
 

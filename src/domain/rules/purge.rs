@@ -10,17 +10,17 @@ use crate::domain::time::Timestamp;
 pub struct PurgeFacts {
     /// Where it stands.
     pub place: Place,
-    /// When it was settled.
+    /// The time when it was settled.
     pub settled_at: Option<Timestamp>,
     /// Its place in its lanes.
     pub turn: Turn,
     /// What its lanes say of it.
     pub lane: LaneFacts,
-    /// Whether parts of it are there, if it was split. They go first: a batch that comes again has to find them.
+    /// True if parts of it are there, if it was split. They go first: a batch that comes again has to find them.
     pub has_parts: bool,
 }
 
-/// Whether a write may be deleted: it was settled before then, has no parts, and is not what keeps an older write of its
+/// Returns true if a write may be deleted: it was settled before then, has no parts, and is not what keeps an older write of its
 /// lane from going out (superseded), now or once that is reopened.
 pub fn may_purge(facts: &PurgeFacts, before: Timestamp) -> bool {
     let is_settled = match facts.place {

@@ -17,11 +17,11 @@ pub struct Claimed {
     pub holder: Option<RunId>,
     /// Where it stands; `None` if its row can't be read. Then the row is left as it is.
     pub standing: Option<Standing>,
-    /// When the request was intended of which no outcome is recorded.
+    /// The time when the request was intended of which no outcome is recorded.
     pub open_intent: Option<Timestamp>,
     /// How the run's last request for it ended, if one did.
     pub last: Option<AttemptOutcome>,
-    /// Whether one of the run's requests for it went unanswered.
+    /// True if one of the run's requests for it went unanswered.
     pub unanswered: bool,
 }
 

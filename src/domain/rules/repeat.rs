@@ -14,11 +14,11 @@ pub struct Known {
     pub endpoint_origin: EndpointOrigin,
     /// The newest failure that was seen of it.
     pub last_failed_at: Option<Timestamp>,
-    /// When someone last found that the API didn't have it.
+    /// The time when someone last found that the API didn't have it.
     pub not_applied_at: Option<Timestamp>,
-    /// When the earliest request that may have been applied was sent.
+    /// The time when the earliest request that may have been applied was sent.
     pub ambiguous_since: Option<Timestamp>,
-    /// Whether a captured request may have been applied.
+    /// True if a captured request may have been applied.
     pub captured_ambiguous: bool,
 }
 
@@ -27,11 +27,11 @@ pub struct Known {
 pub struct Again {
     /// Its endpoint's origin.
     pub endpoint_origin: EndpointOrigin,
-    /// When it failed.
+    /// The time when it failed.
     pub failed_at: Option<Timestamp>,
-    /// Whether the captured request may have been applied.
+    /// True if the captured request may have been applied.
     pub ambiguous: bool,
-    /// When a request was sent, at the earliest, that may have been applied.
+    /// The time when a request was sent, at the earliest, that may have been applied.
     pub window_start: Option<Timestamp>,
 }
 

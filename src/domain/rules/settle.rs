@@ -8,7 +8,7 @@ use crate::domain::ids::RunId;
 use crate::domain::reason::{Damage, Data};
 use crate::domain::state::{NotAllowed, Standing};
 
-/// Why a write was not settled.
+/// The reason why a write was not settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SettleRefusal {
     /// It isn't there.

@@ -6,7 +6,7 @@ use crate::domain::ids::WriteId;
 use crate::domain::state::{Event, NotAllowed, Standing, State};
 use crate::domain::time::Timestamp;
 
-/// Whether a batch that was definitely refused, as far as that is known, may be split.
+/// Checks that a batch that was definitely refused, as far as that is known, may be split.
 pub fn may_split(operation: &str, ambiguous: bool, rule: BatchRule) -> Result<(), SplitError> {
     if ambiguous {
         return Err(SplitError::Ambiguous);
@@ -43,7 +43,7 @@ pub struct PartFacts {
     pub ambiguous_since: Option<Timestamp>,
 }
 
-/// Why a split can't be taken back.
+/// The reason why a split can't be taken back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UnsplitRefusal {
     /// The batch's state does not allow it.

@@ -44,7 +44,7 @@ pub const REMOVED: &str = "(removed)";
 /// Shorter values that this process knows are not looked for: they would be found everywhere.
 const SHORTEST_KNOWN: usize = 12;
 
-/// Whether a header's or setting's value is never kept.
+/// Returns true if a header's or setting's value is never kept.
 pub fn is_secret(name: &str) -> bool {
     let spelled = name.trim();
     let name = spelled.to_ascii_lowercase();
@@ -112,7 +112,7 @@ impl Scrubber {
         kept
     }
 
-    /// Whether a path has a secret in it. It can't be kept: it would be sent again.
+    /// Returns true if a path has a secret in it. It can't be kept: it would be sent again.
     pub fn is_in_path(&self, path: &str) -> bool {
         self.text(path) != path
     }

@@ -23,13 +23,13 @@ use crate::domain::time::human_length;
 const IDLE: Duration = Duration::from_secs(15);
 /// How long a kept connection may take to be ready for the next request.
 const READY: Duration = Duration::from_millis(100);
-/// When an address has not answered for so long, the next one is tried beside it.
+/// An address has so long to answer before the next one is tried beside it.
 const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 
 /// A connection; closed when it is dropped.
 pub(super) struct Connection {
     pub(super) sender: SendRequest<Whole>,
-    /// Whether a request was answered over it before.
+    /// True if a request was answered over it before.
     pub(super) reused: bool,
     driver: AbortHandle,
 }

@@ -40,7 +40,7 @@ pub struct HttpTransport {
     timeout: Duration,
 }
 
-/// Why no client can be made.
+/// The reason why no client can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
     /// The token can't stand in a header.

@@ -11,7 +11,7 @@ use crate::domain::ids::WriteId;
 use crate::domain::run::Operator;
 use crate::domain::time::Timestamp;
 
-/// Who does something, why and when.
+/// An operator who does something, with the reason and the time.
 #[derive(Debug, Clone)]
 pub struct By {
     /// The operator.

@@ -12,9 +12,9 @@ use super::upgrading::Upgrading;
 /// How to open a file.
 #[derive(Debug, Clone, Copy)]
 pub struct OpenOptions {
-    /// Whether a missing file is made.
+    /// True if a missing file is made.
     pub create: bool,
-    /// Whether anything will be written. If so, runs whose process died are recovered first.
+    /// True if anything will be written. If so, runs whose process died are recovered first.
     pub write: bool,
     /// How long to wait for another process that holds the file.
     pub busy_timeout: Duration,

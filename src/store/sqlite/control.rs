@@ -14,7 +14,7 @@ use crate::domain::run::{RunState, Wanted, Wish};
 /// A change of what is wanted; what is `None` stays as it is.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct WishChange {
-    /// Whether the run is to send.
+    /// The demand: send, pause or stop.
     pub wanted: Option<Wanted>,
     /// Requests per second; 0 for no limit.
     pub rate: Option<f64>,

@@ -12,7 +12,7 @@ use crate::domain::rules::edit::EditRefusal;
 use crate::domain::rules::split::UnsplitRefusal;
 use crate::domain::state::NotAllowed;
 
-/// Why a call to the store failed. Whatever it says, what was committed before is safe.
+/// The reason why a call to the store failed. Whatever it says, what was committed before is safe.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// There is no file.
@@ -126,7 +126,7 @@ pub enum StoreError {
     NotAllowed {
         /// The write.
         id: i64,
-        /// Why not.
+        /// The reason.
         why: NotAllowed,
     },
     /// The target is bound to another URL.
@@ -148,7 +148,7 @@ pub enum StoreError {
     RunInTheWay {
         /// That run.
         run: RunId,
-        /// Who started it.
+        /// The one who started it.
         operator: String,
         /// Where.
         host: String,

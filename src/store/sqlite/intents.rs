@@ -37,7 +37,7 @@ pub struct Sendable {
     pub body: Vec<u8>,
     /// Its earlier answers, the captured one among them.
     pub earlier: Vec<Earlier>,
-    /// When it was first definitely refused under the key that it is sent with.
+    /// The time when it was first definitely refused under the key that it is sent with.
     pub refused_since: Option<Timestamp>,
 }
 
@@ -48,7 +48,7 @@ pub enum Intent {
     Go {
         /// The attempt's number among the write's attempts.
         n: i64,
-        /// When the intent was made; the key window is counted from here if the attempt turns out ambiguous.
+        /// The time when the intent was made; the key window is counted from here if the attempt turns out ambiguous.
         at: Timestamp,
         /// What to send; `None` for a retry, which has it already.
         sendable: Option<Box<Sendable>>,
@@ -214,7 +214,7 @@ fn earlier_answers(connection: &Connection, write: &FailedWrite) -> JobResult<Ve
     Ok(earlier)
 }
 
-/// When it was first definitely refused under its key: by the captured answer if that key was on the wire then, else by
+/// Returns the time when it was first definitely refused under its key: by the captured answer if that key was on the wire then, else by
 /// the first answer to dlq.
 fn refused_since(connection: &Connection, write: &FailedWrite, rekeyed: bool) -> JobResult<Option<Timestamp>> {
     if rekeyed {

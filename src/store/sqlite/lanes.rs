@@ -24,7 +24,7 @@ pub struct LaneCache(Arc<Mutex<Known>>);
 #[derive(Debug, Default)]
 struct Known {
     lanes: HashMap<i64, Lane>,
-    /// When the latest accepted write of a lane had its turn.
+    /// The turn of the latest accepted write of each lane.
     accepted: HashMap<i64, Option<Turn>>,
 }
 
@@ -192,7 +192,7 @@ fn facts_of_mate(connection: &Connection, turn: Turn) -> JobResult<Option<(Facts
     }
 }
 
-/// Whether the API has a newer write of one of its lanes.
+/// Returns true if the API has a newer write of one of its lanes.
 fn is_superseded(connection: &Connection, turn: Turn, known: &mut Known) -> JobResult<bool> {
     for hash in hashes_of(connection, turn.id)? {
         let latest = match known.accepted.get(&hash) {

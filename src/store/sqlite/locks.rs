@@ -91,7 +91,7 @@ impl RunLock {
         }
     }
 
-    /// Whether a run's lock is held; looks without taking it for longer than an instant, and makes no file.
+    /// Returns true if a run's lock is held; looks without taking it for longer than an instant, and makes no file.
     pub(super) fn is_held(db: &Path, run: RunId) -> bool {
         let Ok(file) = OpenOptions::new().read(true).custom_flags(NO_FOLLOW).open(lock_path(db, run)) else {
             return false;

@@ -27,7 +27,7 @@ pub struct Store {
     // Closed first: the last connection to go moves the log into the file, and only the writer's may do that.
     readers: Readers,
     writer: Option<Writer>,
-    /// When it was last recorded that a group was replayed: that is exact to the second only.
+    /// The time when it was last recorded that a group was replayed: that is exact to the second only.
     pub(super) replayed: Arc<Mutex<HashMap<GroupId, Timestamp>>>,
 }
 

@@ -25,7 +25,7 @@ pub struct Attempting {
     pub write: WriteId,
     /// The attempt's number among the write's attempts.
     pub n: i64,
-    /// When its intent was made.
+    /// The time when its intent was made.
     pub sent_at: Timestamp,
 }
 

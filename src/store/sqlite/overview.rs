@@ -16,7 +16,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Whether the file was changed, by this process or another, since the last call; true at first.
+    /// Returns true if the file was changed, by this process or another, since the last call; true at first.
     pub fn has_changed(&mut self) -> bool {
         // An error is a change too: whoever looks next will meet it, and say so.
         let version = self.connection.query_row("PRAGMA data_version", [], |row| row.get(0)).unwrap_or(self.seen + 1);

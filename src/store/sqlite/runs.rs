@@ -33,7 +33,7 @@ pub struct NewRun {
     pub target: String,
     /// Where the run sends to: the target is bound to it, if it is not bound yet.
     pub base_url: BaseUrl,
-    /// Who starts it.
+    /// The one who starts it.
     pub operator: Operator,
     /// Why, in the operator's words.
     pub reason: Option<String>,
@@ -41,7 +41,7 @@ pub struct NewRun {
     pub selection: Selection,
     /// How it sends, as JSON.
     pub options: String,
-    /// Whether other runs may be sending to the target.
+    /// True if other runs may be sending to the target.
     pub alongside: bool,
     /// The plan: what will be sent, in order.
     pub send: Vec<(WriteId, Sha)>,

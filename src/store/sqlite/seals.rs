@@ -17,7 +17,7 @@ pub(super) struct Checked {
     pub(super) write: FailedWrite,
     /// The seal of its request, as it should be.
     pub(super) request: Seal,
-    /// Whether the row is as the last change left it.
+    /// True if the row is as the last change left it.
     pub(super) sound: bool,
 }
 
@@ -81,7 +81,7 @@ pub(super) fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
     Ok((row.get(WRITE_COLUMN_COUNT)?, row.get(WRITE_COLUMN_COUNT + 1)?))
 }
 
-/// Whether a row is as the last change left it.
+/// Returns true if a row is as the last change left it.
 pub(super) fn is_sound(connection: &Connection, write: &FailedWrite, kept: Kept) -> JobResult<bool> {
     let request = request_seal(connection, write)?;
     Ok(kept == (Some(request), Some(standing_seal(request, &write.standing, write.run))))

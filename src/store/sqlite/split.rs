@@ -159,7 +159,7 @@ fn ambiguous_attempts(connection: &Connection, id: WriteId) -> JobResult<Vec<Opt
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Why a part was not applied, unless the refusal names its record.
+/// Returns the reason why a part was not applied, unless the refusal names its record.
 fn reason_of(which: Which, part: &Part, another: bool) -> Option<&'static str> {
     match (which, part.named, another) {
         (Which::Rejected, ..) => Some("applied without it"),

@@ -7,7 +7,7 @@ use crate::domain::filter::{BodyMatch, Filter, NumberField, Range, Term, Test, T
 use crate::domain::identity::key_range;
 use crate::domain::time::Timestamp;
 
-/// Whether a range holds a single number.
+/// Returns true if a range holds a single number.
 fn is_one(range: &Range) -> bool {
     range.min.is_some() && range.min == range.max
 }

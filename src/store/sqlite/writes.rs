@@ -47,7 +47,7 @@ pub enum Sort {
 pub struct Order {
     /// By what.
     pub sort: Sort,
-    /// Whether the highest come first.
+    /// True if the highest come first.
     pub descending: bool,
 }
 
@@ -116,11 +116,11 @@ pub struct PageRequest {
     pub order: Order,
     /// Where the page before ended; `None` for the first.
     pub after: Option<Cursor>,
-    /// Whether the page that ends there is wanted instead, or without a place the last one.
+    /// True if the page that ends there is wanted instead, or without a place the last one.
     pub backward: bool,
     /// The most writes.
     pub limit: usize,
-    /// Whether their bodies are wanted.
+    /// True if their bodies are wanted.
     pub bodies: bool,
     /// What is known of lanes: the same one for all pages of a listing.
     pub lanes: LaneCache,

@@ -27,7 +27,7 @@ pub(super) fn copy(screen: &mut Screen, what: &str, text: &str, tokens: &[String
     }
 }
 
-/// Whether a program of the system took it.
+/// Returns true if a program of the system took it.
 fn to_system(text: &str, tokens: &[String]) -> bool {
     let has = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let programs: &[&[&str]] = if has("WAYLAND_DISPLAY") {

@@ -52,7 +52,7 @@ struct World {
     settings: Settings,
     store: Mutex<Option<Arc<Store>>>,
     heard: Sender<Heard>,
-    /// Whether the job that is under way is to end.
+    /// True if the job that is under way is to end.
     gives_up: AtomicBool,
 }
 

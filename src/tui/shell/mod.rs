@@ -29,7 +29,7 @@ pub struct Settings {
     pub path: PathBuf,
     /// How each target wants to be treated.
     pub config: Config,
-    /// Who is at the keyboard.
+    /// The one who is at the keyboard.
     pub operator: Operator,
     /// Where the target is, if the command line says so.
     pub base_url: Option<BaseUrl>,

@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::Heard;
 use crate::tui::msg::Msg;
 
-/// Whether something else has the terminal for a while.
+/// True if something else has the terminal for a while.
 pub(super) static TERMINAL_IS_LENT: AtomicBool = AtomicBool::new(false);
 
 /// Tells of SIGTERM, SIGHUP and SIGINT (a key in raw mode, but others may send it), and of SIGCONT.

@@ -32,7 +32,7 @@ pub struct Ask {
     pub notes: Vec<String>,
     /// The answer.
     pub input: Input,
-    /// Why the last answer was none.
+    /// The reason why the last answer was none.
     pub error: Option<String>,
 }
 

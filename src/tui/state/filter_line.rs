@@ -55,7 +55,7 @@ impl States {
 pub struct FilterLine {
     /// What is typed.
     pub input: Input,
-    /// Whether it is being typed.
+    /// True if it is being typed.
     pub is_typing: bool,
     /// What was typed before it was opened, for Esc.
     before: String,
@@ -65,7 +65,7 @@ pub struct FilterLine {
     pub types: Vec<FailureType>,
     /// The states that are shown, unless the line names some.
     pub states: States,
-    /// Whether it does.
+    /// True if the query itself says which states it wants.
     pub names_states: bool,
     /// What was used before, the newest last.
     pub history: Vec<String>,
@@ -181,7 +181,7 @@ impl FilterLine {
         self.error = None;
     }
 
-    /// Whether it lets all open writes through.
+    /// Returns true if it lets all open writes through.
     pub fn is_clear(&self) -> bool {
         self.text().trim().is_empty() && self.types.is_empty() && self.states == States::Open
     }

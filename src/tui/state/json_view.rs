@@ -18,7 +18,7 @@ pub struct Line {
     pub pieces: Vec<(Role, String)>,
     /// The value's path, if it can be folded.
     pub fold: Option<String>,
-    /// Whether the error names it.
+    /// True if the error names it.
     pub is_named: bool,
 }
 

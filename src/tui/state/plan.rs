@@ -39,7 +39,7 @@ pub struct PlanScreen {
     pub reason: Option<String>,
     /// The plan, once it is made.
     pub prepared: Option<Arc<Prepared>>,
-    /// Why there is none.
+    /// The reason why there is none.
     pub error: Option<String>,
     /// The question that is open.
     pub ticket: Ticket,

@@ -36,23 +36,23 @@ pub struct RunScreen {
     pub trouble: Option<String>,
     /// Where the log stands.
     pub scroll: Scroll,
-    /// Whether the log follows what happens.
+    /// True if the log follows what happens.
     pub is_following: bool,
     /// How many were over when, of late.
     pace: VecDeque<(i64, u64)>,
     /// What was asked of it.
     pub asked: PaceSettings,
-    /// Whether it was asked to pause.
+    /// True if it was asked to pause.
     pub is_paused: bool,
-    /// Whether it was asked to stop.
+    /// True if it was asked to stop.
     pub is_stopping: bool,
-    /// When it began.
+    /// The time when it began.
     pub began: Option<Timestamp>,
-    /// When it was over.
+    /// The time when it was over.
     pub ended: Option<Timestamp>,
     /// How it ended.
     pub report: Option<Box<Report>>,
-    /// Why it could not begin, or broke.
+    /// The reason why it could not begin, or broke.
     pub error: Option<String>,
     /// The write that is tried, and how it ended.
     pub trial: Option<WriteId>,
@@ -76,12 +76,12 @@ impl RunScreen {
         screen
     }
 
-    /// Whether this process sends it.
+    /// Returns true if this process sends it.
     pub fn is_own(&self) -> bool {
         self.prepared.is_some()
     }
 
-    /// Whether it is under way.
+    /// Returns true if it is under way.
     pub fn is_under_way(&self) -> bool {
         match &self.known {
             Some(run) if !self.is_own() => run.state == RunState::Running,

@@ -18,13 +18,13 @@ pub struct Window {
     pub rows: Vec<WriteView>,
     /// The cursor.
     pub scroll: Scroll,
-    /// Whether the first row is the first of the list.
+    /// True if the first row is the first of the list.
     pub has_first: bool,
-    /// Whether the last row is the last of the list.
+    /// True if the last row is the last of the list.
     pub has_last: bool,
-    /// Whether rows were read at all.
+    /// True if rows were read at all.
     pub is_loaded: bool,
-    /// Whether the cursor goes to the first row as soon as that is read.
+    /// True if the cursor goes to the first row as soon as that is read.
     goes_first: bool,
 }
 

@@ -91,7 +91,7 @@ pub const CODE_SCHEMA: &str = "CDP_ETL.VALIDATION.REQUEST_SCHEMA";
 const BODY: &[u8] =
     br#"{"record":{"email":"ana@example.org","loyalty_tier":"gold","tags":["vip","store"]},"matchKey":"email"}"#;
 
-/// When the tests take place.
+/// The time at which the tests take place.
 pub fn now() -> Timestamp {
     Timestamp::parse("2026-03-02T08:30:00Z").unwrap()
 }

@@ -38,12 +38,12 @@ pub const LEAST: (u16, u16) = (40, 10);
 const WIDE: u16 = 120;
 
 impl Layout {
-    /// Whether list and detail fit side by side.
+    /// Returns true if list and detail fit side by side.
     pub fn is_wide(width: u16) -> bool {
         width >= WIDE
     }
 
-    /// Whether nothing fits.
+    /// Returns true if nothing fits.
     pub fn is_too_small(size: (u16, u16)) -> bool {
         size.0 < LEAST.0 || size.1 < LEAST.1
     }

@@ -33,7 +33,7 @@ impl Api {
         true
     }
 
-    /// Whether any of these records was applied.
+    /// Returns true if any of these records was applied.
     pub(super) fn has_any(&self, records: Records) -> bool {
         records.into_iter().any(|record| self.applied.contains_key(&record))
     }

@@ -32,9 +32,9 @@ pub(super) struct Flight {
     pub(super) n: usize,
     pub(super) sent_at: Timestamp,
     pub(super) key: String,
-    /// When it left, in truth: the API takes it in then.
+    /// The time when it left, in truth: the API takes it in then.
     pub(super) left: Timestamp,
-    /// Whether the API had any of its records when it left.
+    /// True if the API had any of its records when it left.
     pub(super) had: bool,
     /// What the API answered, where its process has not got round to recording that.
     pub(super) answered: Option<AttemptOutcome>,
@@ -47,7 +47,7 @@ pub(super) struct Run {
     pub(super) alive: bool,
     /// Someone has taken its lock file away.
     pub(super) lost: bool,
-    /// Whether the API accepted what it had in flight then.
+    /// True if the API accepted what it had in flight then.
     pub(super) applied: bool,
     /// The file says that it runs.
     pub(super) running: bool,
