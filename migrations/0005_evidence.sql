@@ -20,7 +20,8 @@ END;
 
 -- Older versions overwrote the failure with each answer that judged the data. What it was, nobody knows.
 INSERT INTO captured_failures (write_id)
-  SELECT DISTINCT write_id FROM attempts WHERE outcome = 'refused' AND status IN (400, 404, 413, 422);
+  SELECT DISTINCT write_id FROM attempts WHERE outcome = 'refused' AND status IN (400, 404, 413, 422)
+    AND write_id IN (SELECT id FROM writes);
 
 CREATE TRIGGER captured_failure_is_kept
   BEFORE UPDATE OF failure_type, status, error_code, error_message, error_details, correlation_id ON writes
@@ -40,7 +41,9 @@ CREATE TABLE answers (
   PRIMARY KEY (write_id, n)
 ) STRICT, WITHOUT ROWID;
 
--- Their bodies: the same one is stored once. One that no answer refers to any more is deleted at the end of a purge.
+CREATE INDEX answers_by_body ON answers (body_id) WHERE body_id IS NOT NULL;
+
+-- Their bodies: the same one is stored once, and goes with the last answer that it belongs to.
 CREATE TABLE answer_bodies (
   id     INTEGER PRIMARY KEY,
   hash   INTEGER NOT NULL,                              -- the first 8 bytes of the SHA-256, to find it by
@@ -52,15 +55,15 @@ CREATE TABLE answer_bodies (
 CREATE INDEX answer_bodies_by_hash ON answer_bodies (hash);
 
 -- What each run was asked to send; NULL where an older version kept only the text of it, which can mean two things.
-ALTER TABLE runs ADD COLUMN selection TEXT CHECK (json_valid(selection));
+ALTER TABLE runs ADD COLUMN selection TEXT CHECK (selection IS NULL OR json_valid(selection));
 UPDATE runs SET selection = json_object('words', query, 'ids', json_array(), 'all', json('false'))
   WHERE query <> 'all' AND instr(query, ' (rest of run ') = 0;
 
 -- Reasons are codes with data. What older versions recorded as a sentence is kept as `words`.
-ALTER TABLE runs ADD COLUMN stopped_data TEXT CHECK (json_valid(stopped_data));
+ALTER TABLE runs ADD COLUMN stopped_data TEXT CHECK (stopped_data IS NULL OR json_valid(stopped_data));
 UPDATE runs SET stopped_data = json_object('words', stopped), stopped = 'worded' WHERE stopped IS NOT NULL;
 
-ALTER TABLE run_items ADD COLUMN reason_data TEXT CHECK (json_valid(reason_data));
+ALTER TABLE run_items ADD COLUMN reason_data TEXT CHECK (reason_data IS NULL OR json_valid(reason_data));
 UPDATE run_items SET
   reason_data = CASE instr(reason, '; maybe-cached until ')
     WHEN 0 THEN json_object('words', reason)
@@ -83,4 +86,4 @@ UPDATE run_items SET
   WHERE reason <> '' AND outcome NOT IN ('accepted', 'refused');
 UPDATE run_items SET reason = NULL WHERE outcome = 'accepted';
 
-ALTER TABLE operator_log ADD COLUMN data TEXT CHECK (json_valid(data));  -- NULL: `detail` is what an older version recorded
+ALTER TABLE operator_log ADD COLUMN data TEXT CHECK (data IS NULL OR json_valid(data));  -- NULL: `detail` is what an older version recorded

@@ -2,6 +2,7 @@
 
 use super::binding::Binding;
 use super::fields::{filled, time};
+use crate::domain::answer::judges_data;
 use crate::domain::evidence::CapturedFailure;
 use crate::domain::failure::Failure;
 use crate::domain::failure_type::FailureType;
@@ -30,7 +31,14 @@ pub(super) fn exported(node: &Node<'_>, binding: &Binding) -> Result<Option<Expo
 
 /// The failure that the write came in with, where the line's own is a later answer's.
 fn captured(node: &Node<'_>) -> Result<CapturedFailure, String> {
-    let Some(found) = node.get_present("captured") else { return Ok(CapturedFailure::Current) };
+    let Some(found) = node.get_present("captured") else {
+        // An older version's line does not say so, but its last attempt tells: then an answer took the failure's place.
+        let last = node.get_present("last_attempt");
+        let refused = last.and_then(|last| last.get("outcome")).and_then(Node::text).as_deref() == Some("refused");
+        let status = last.and_then(|last| last.get("status")).and_then(|status| status.raw_text().parse().ok());
+        let is_lost = refused && status.is_some_and(judges_data);
+        return Ok(if is_lost { CapturedFailure::Lost } else { CapturedFailure::Current });
+    };
     if found.text().as_deref() == Some("lost") {
         return Ok(CapturedFailure::Lost);
     }

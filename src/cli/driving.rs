@@ -91,7 +91,7 @@ pub(super) fn drive(
 /// Ends a run whose engine is dead: what it had in hand goes back, and what was in flight is unknown.
 fn ended_by_fault(store: &Store, run: Option<RunId>, what: &str) -> anyhow::Error {
     let Some(run) = run else { return anyhow!("a fault inside dlq ended the run before it began: {what}") };
-    let stopped = Stops(vec![Stop::Fault { what: what.to_owned() }]);
+    let stopped = Stops::one(Stop::Fault { what: what.to_owned() });
     match store.end_run(run, RunState::Stopped, stopped, 0, Timestamp::now()).wait() {
         Ok(()) => anyhow!(
             "a fault inside dlq ended run {run}: {what}. What was in flight is unknown, nothing else was sent; once the cause \

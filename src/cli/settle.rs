@@ -130,22 +130,21 @@ pub(super) fn purge(context: &Context, args: &Purge) -> anyhow::Result<ExitCode>
     Ok(ExitCode::Ok)
 }
 
-/// Purges in steps, from the newest write down, until a whole pass finds nothing more: a batch goes after its parts.
+/// Purges in steps, from the oldest write on, until a whole pass finds nothing more: a batch goes after its parts.
 fn purge_all(store: &Store, before: Timestamp, now: Timestamp) -> anyhow::Result<u64> {
     let mut total = 0;
     loop {
-        let (mut below, mut in_pass) = (None, 0);
+        let (mut after, mut in_pass) = (None, 0);
         loop {
-            let step = store.purge(before, below, now).wait()?;
+            let step = store.purge(before, after, now).wait()?;
             in_pass += step.count as u64;
-            below = step.below;
-            if below.is_none() {
+            after = step.after;
+            if after.is_none() {
                 break;
             }
         }
         total += in_pass;
         if in_pass == 0 {
-            store.end_purge().wait()?;
             return Ok(total);
         }
     }

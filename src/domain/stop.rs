@@ -220,17 +220,39 @@ impl Stop {
 
 /// All that was stopped in a run, in the order in which it was.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Stops(pub Vec<Stop>);
+pub struct Stops {
+    /// The first of them, [`Self::MOST`] at most, and always what stopped the run itself.
+    pub list: Vec<Stop>,
+    /// The number of others.
+    pub unlisted: u64,
+}
 
 impl Stops {
+    /// A run may have thousands of groups, each with a canary that fails.
+    pub const MOST: usize = 50;
+
+    /// A single one.
+    pub fn one(stop: Stop) -> Self {
+        Self { list: vec![stop], unlisted: 0 }
+    }
+
+    /// Adds one, if only to the number of those that are not listed.
+    pub fn push(&mut self, stop: Stop) {
+        if self.list.len() < Self::MOST || stop.is_of_run() {
+            self.list.push(stop);
+        } else {
+            self.unlisted += 1;
+        }
+    }
+
     /// Returns true if nothing was stopped.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
     }
 
     /// The one that a script hears of first: what stopped the run, else the first part that was stopped.
     pub fn decisive(&self) -> Option<&Stop> {
-        self.0.iter().find(|stop| stop.is_of_run()).or(self.0.first())
+        self.list.iter().find(|stop| stop.is_of_run()).or(self.list.first())
     }
 
     /// The code of the decisive one; `None` if nothing was stopped.
@@ -241,10 +263,11 @@ impl Stops {
     /// The data of the decisive one, and the whole list as `all` if there are several.
     pub fn data(&self) -> Data {
         let mut data = self.decisive().map(Stop::data).unwrap_or_default();
-        if self.0.len() > 1 {
+        if self.list.len() > 1 {
             let all: Vec<Value> =
-                self.0.iter().map(|stop| json!({ "code": stop.code(), "data": stop.data() })).collect();
+                self.list.iter().map(|stop| json!({ "code": stop.code(), "data": stop.data() })).collect();
             data.insert("all".to_owned(), Value::Array(all));
+            data.insert("unlisted".to_owned(), json!(self.unlisted));
         }
         data
     }
@@ -256,15 +279,15 @@ impl Stops {
             Some(all) => all.iter().filter_map(|one| Stop::read(one["code"].as_str()?, &one["data"])).collect(),
             None => Stop::read(code, data).into_iter().collect(),
         };
-        Self(stops)
+        Self { list: stops, unlisted: data["unlisted"].as_u64().unwrap_or(0) }
     }
 
     /// The same without what the API said of a write; `None` if it said nothing.
     pub fn forget(&self, write: WriteId) -> Option<Self> {
-        if self.0.iter().all(|stop| stop.blame().is_none_or(|blame| blame.write != Some(write))) {
+        if self.list.iter().all(|stop| stop.blame().is_none_or(|blame| blame.write != Some(write))) {
             return None;
         }
-        let stops = self.0.iter().cloned().map(|mut stop| {
+        let stops = self.list.iter().cloned().map(|mut stop| {
             if let Stop::TokenRefused(blame)
             | Stop::EndpointForbidden { blame, .. }
             | Stop::CanaryFailed { blame, .. }
@@ -275,7 +298,7 @@ impl Stops {
             }
             stop
         });
-        Some(Self(stops.collect()))
+        Some(Self { list: stops.collect(), unlisted: self.unlisted })
     }
 }
 
@@ -313,21 +336,36 @@ mod tests {
 
     #[test]
     fn stops_are_read_back_alone_and_together() {
-        let together = Stops(all());
-        for stops in all().into_iter().map(|stop| Stops(vec![stop])).chain([together, Stops::default()]) {
+        let together = Stops { list: all(), unlisted: 0 };
+        for stops in all().into_iter().map(Stops::one).chain([together, Stops::default()]) {
             assert_eq!(Stops::read(stops.code(), &Value::Object(stops.data())), stops);
         }
-        assert_eq!(Stops(all()).code(), Some("token-refused"), "what stopped the run comes before its parts");
+        assert_eq!(
+            Stops { list: all(), unlisted: 3 }.code(),
+            Some("token-refused"),
+            "what stopped the run comes before its parts"
+        );
+    }
+
+    #[test]
+    fn a_run_of_thousands_of_groups_lists_the_first_and_counts_the_rest() {
+        let mut stops = Stops::default();
+        for group in 0..5000 {
+            stops.push(Stop::CanaryFailed { group: GroupId(group), blame: blame(group) });
+        }
+        stops.push(Stop::CutOff);
+        assert_eq!((stops.list.len(), stops.unlisted, stops.code()), (Stops::MOST + 1, 4950, Some("cut-off")));
+        assert_eq!(Stops::read(stops.code(), &Value::Object(stops.data())), stops);
     }
 
     #[test]
     fn what_the_api_said_goes_with_a_purged_write() {
-        let stops = Stops(all());
+        let stops = Stops { list: all(), unlisted: 3 };
         let forgotten = stops.forget(WriteId(8)).unwrap();
         let text = Value::Object(forgotten.data()).to_string();
         assert_eq!(text.matches("no such field").count(), 4, "three others, and the decisive one twice: {text}");
-        assert_eq!(forgotten.0[1].blame().unwrap().message, None);
-        assert_eq!(forgotten.0[1].blame().unwrap().write, Some(WriteId(8)));
+        assert_eq!(forgotten.list[1].blame().unwrap().message, None);
+        assert_eq!(forgotten.list[1].blame().unwrap().write, Some(WriteId(8)));
         assert_eq!(stops.forget(WriteId(99)), None);
     }
 }

@@ -158,9 +158,10 @@ pub fn stops(stops: &Stops) -> Option<String> {
     if stops.is_empty() {
         return None;
     }
-    let mut text = stops.0.iter().take(MOST).map(stop).collect::<Vec<_>>().join("; ");
-    if stops.0.len() > MOST {
-        text.push_str(&format!("; and {} more", stops.0.len() - MOST));
+    let mut text = stops.list.iter().take(MOST).map(stop).collect::<Vec<_>>().join("; ");
+    let more = stops.list.len().saturating_sub(MOST) as u64 + stops.unlisted;
+    if more > 0 {
+        text.push_str(&format!("; and {} more", thousands(more)));
     }
     Some(text)
 }

@@ -1,5 +1,6 @@
 //! One request and what it means: for the file, for the pace, and for whether it is tried again. Pure but for the clock.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -194,7 +195,12 @@ fn said(failure: Option<&Failure>) -> [Option<String>; 3] {
 
 fn answered(answer: Answer, latency_ms: i64, scrubber: &Scrubber) -> AttemptEnd {
     let mut rejected = Vec::new();
-    let (outcome, error) = match judge(answer.status, &answer.body, answer.extent) {
+    // What breaks off may end in the middle of a secret; what it says decides nothing.
+    let told = match answer.extent {
+        Extent::Whole => Cow::Borrowed(&answer.body),
+        Extent::BrokenOff | Extent::TooLong => Cow::Owned(scrubber.cut_body(&answer.body)),
+    };
+    let (outcome, error) = match judge(answer.status, &told, answer.extent) {
         Verdict::Accepted => (AttemptOutcome::Accepted, None),
         Verdict::Refused(error) => (AttemptOutcome::Refused, Some(error)),
         Verdict::Partial { error, rejected: named } => {
@@ -224,7 +230,7 @@ fn answered(answer: Answer, latency_ms: i64, scrubber: &Scrubber) -> AttemptEnd 
             headers: scrubber.headers(&answer.headers),
             length: (answer.extent == Extent::Whole).then_some(answer.body.len() as u64),
             sha256: Sha::of(&answer.body),
-            body: kept(&answer.body, scrubber),
+            body: kept(&told, scrubber),
         })),
         rejected,
         latency_ms,

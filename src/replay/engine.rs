@@ -144,7 +144,7 @@ impl<T: Transport> Replay<T> {
         let asked = self.stop.is_cancelled() && !self.stopped_itself && self.error.is_none();
         let left = self.schedule.stop();
         if asked && (self.cut_short || !left.is_empty()) {
-            self.stopped.0.push(Stop::Asked { by: self.stopped_by.get().cloned() });
+            self.stopped.push(Stop::Asked { by: self.stopped_by.get().cloned() });
         }
         let dropped = self.drop_writes(left).await;
         self.keep_error(dropped);
@@ -159,7 +159,7 @@ impl<T: Transport> Replay<T> {
         };
         let mut why = self.stopped.clone();
         if let Some(error) = self.error.clone() {
-            why.0.push(Stop::StoreFailed { error });
+            why.push(Stop::StoreFailed { error });
         }
         let state = if why.is_empty() { RunState::Finished } else { RunState::Stopped };
         let run = self.sender.run;
@@ -209,7 +209,7 @@ impl<T: Transport> Replay<T> {
                 () = self.stop.cancelled(), if !stopping => continue,
                 () = self.abort.cancelled() => {
                     in_flight.shutdown().await;
-                    self.stopped.0.push(Stop::CutOff);
+                    self.stopped.push(Stop::CutOff);
                     self.stopped_itself = true;
                     return self.settle_cut_off().await;
                 }
@@ -343,7 +343,7 @@ impl<T: Transport> Replay<T> {
         let stop = stop.with_never_sent(dropped.len() as u64);
         self.drop_writes(dropped).await?;
         let _ = self.events.send(Event::Stopping(stop.clone()));
-        self.stopped.0.push(stop);
+        self.stopped.push(stop);
         Ok(())
     }
 
@@ -380,7 +380,7 @@ impl<T: Transport> Replay<T> {
     fn stop_run(&mut self, stop: Stop) {
         if !self.stopped_itself {
             let _ = self.events.send(Event::Stopping(stop.clone()));
-            self.stopped.0.push(stop);
+            self.stopped.push(stop);
         }
         self.stopped_itself = true;
         self.stop.cancel();

@@ -101,7 +101,7 @@ mod tests {
             for &outcome in outcomes {
                 tally.add(outcome, 1);
             }
-            let stopped = Stops(if stopped { vec![Stop::CutOff] } else { Vec::new() });
+            let stopped = if stopped { Stops::one(Stop::CutOff) } else { Stops::default() };
             let (maybe_cached, cached, damaged, error) = (None, 0, Vec::new(), None);
             Report { run: RunId(1), tally, new_since_plan: 0, stopped, maybe_cached, cached, damaged, error }
                 .exit_code()

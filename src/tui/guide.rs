@@ -96,7 +96,7 @@ impl Guide {
         let Some(run) = app.run.as_ref().filter(|run| !run.is_under_way()) else {
             return "Every request is written to the file before it leaves: kill -9 loses nothing and sends nothing twice.".to_owned();
         };
-        let stopped = run.report.iter().flat_map(|report| &report.stopped.0);
+        let stopped = run.report.iter().flat_map(|report| &report.stopped.list);
         let mut canaries = stopped.filter(|stop| matches!(stop, Stop::CanaryFailed { .. }));
         if canaries.next().is_some() && run.tally.get(Outcome::Accepted) == 0 {
             let next =

@@ -241,6 +241,47 @@ fn doctor_shows_how_the_writer_is_set_up_and_a_purge_overwrites_what_it_deletes(
     assert!(!world.run(&["doctor"]).out.contains("writer"), "only if it is asked for");
 }
 
+#[test]
+fn a_token_is_blanked_however_an_answer_spells_it() {
+    let token = "se/cret+token=0123456789";
+    let escaped = format!(r#"{{"echo":"{}"}}"#, token.replace('/', "\\/"));
+    let cut = format!("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\necho {}", &token[..18]);
+    let mut world =
+        world(vec![answer("503 Busy", "", escaped.as_bytes()), cut.into_bytes(), answer("200 OK", "", b"{}")]);
+    world.env[1].1 = token.to_owned();
+    world.ingest(&[order(1)]);
+    assert_eq!(replay(&world, &["--all"])[0]["outcome"], "accepted");
+    let bytes = std::fs::read(world.db()).unwrap();
+    for part in ["cret+token", "se/cret", r"se\/cret"] {
+        let at = memchr::memmem::find(&bytes, part.as_bytes());
+        assert!(
+            at.is_none(),
+            "{part}: {:?}",
+            at.map(|at| String::from_utf8_lossy(&bytes[at.saturating_sub(40)..at + 40]))
+        );
+    }
+}
+
+#[test]
+fn what_an_older_export_tells_of_a_replay_is_not_taken_for_the_captured_failure() {
+    let world = World::new();
+    let mut line = order(1);
+    line["dlq"] = 1.into();
+    line["last_attempt"] = json!({ "outcome": "refused", "status": 422 });
+    world.ingest(&[line, order(2)]);
+    let shown = world.json(&["show", "1", "2", "--json"]);
+    assert_eq!((&shown[0]["captured"], &shown[1]["captured"]["status"]), (&Value::Null, &json!(422)));
+}
+
+#[test]
+fn a_purge_takes_a_long_lane_that_was_resolved_by_hand() {
+    let world = World::new();
+    world.ingest(&(0..600).map(|n| crate::world::profile(n, "one@example.org")).collect::<Vec<_>>());
+    world.ok(&["resolve", "--all", "--yes", "--applied", "--reason", "r"]);
+    let purged = world.json(&["purge", "--older-than", "0s", "--yes", "--json"]);
+    assert_eq!(purged[0]["purged"], 600);
+}
+
 fn parse(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }

@@ -249,6 +249,17 @@ fn promise_6_a_cached_refusal_is_told_and_not_tried_again() {
 }
 
 #[test]
+fn a_new_key_at_a_rate_leaves_every_row_sound() {
+    let world = World::with_api(Settings::default());
+    world.ingest(&(0..3).map(order).collect::<Vec<_>>());
+    world.api().world().storm = 1;
+    let ran = replay(&world, &["--all", "--new-key", "--rate", "500", "--reason", "r"]);
+    assert_eq!((ran.code, &ran.summary()["replayed"]), (0, &json!(3)), "the storm is retried, too: {ran:?}");
+    assert_eq!(world.writes().len(), 3);
+    assert!(world.run(&["doctor"]).out.contains("3 writes are as the last change left them"));
+}
+
+#[test]
 fn promise_6_the_same_refusal_again_is_maybe_cached() {
     // This API caches refusals and does not say so.
     let world = World::with_api(Settings { cache_errors: true, mark_replays: false, ..Settings::default() });

@@ -70,8 +70,19 @@ impl std::fmt::Debug for Scrubber {
 impl Scrubber {
     /// One that also finds these values, wherever they stand: tokens, of 12 characters or more.
     pub fn new(known: impl IntoIterator<Item = String>) -> Self {
-        let known = known.into_iter().filter(|value| value.len() >= SHORTEST_KNOWN).map(String::into_bytes);
-        Self { known: known.collect() }
+        let mut all = Vec::new();
+        for value in known.into_iter().filter(|value| value.len() >= SHORTEST_KNOWN) {
+            // Some JSON writers escape these.
+            for (plain, escaped) in
+                [("/", "\\/"), ("+", "\\u002b"), ("+", "\\u002B"), ("=", "\\u003d"), ("=", "\\u003D")]
+            {
+                if value.contains(plain) {
+                    all.push(value.replace(plain, escaped).into_bytes());
+                }
+            }
+            all.push(value.into_bytes());
+        }
+        Self { known: all }
     }
 
     /// A captured line: blanked by the names of its fields where it is JSON, by the names in its text where it is not.
@@ -96,6 +107,20 @@ impl Scrubber {
     /// The body of an answer: as it came, but for the values that this process knows.
     pub fn body<'a>(&self, body: &'a [u8]) -> Cow<'a, [u8]> {
         self.without_known(body)
+    }
+
+    /// The same of a body that broke off: a value that its end cuts is blanked, too.
+    pub fn cut_body(&self, body: &[u8]) -> Vec<u8> {
+        let mut clean = self.without_known(body).into_owned();
+        let cut = self.known.iter().filter_map(|value| {
+            let shortest = SHORTEST_KNOWN / 2;
+            (shortest..value.len()).rev().find(|&n| clean.ends_with(&value[..n]))
+        });
+        if let Some(n) = cut.max() {
+            clean.truncate(clean.len() - n);
+            clean.extend_from_slice(REMOVED.as_bytes());
+        }
+        clean
     }
 
     /// The headers of an answer: secret ones are left out, the values that this process knows are blanked, and so are

@@ -69,10 +69,22 @@ fn answer(row: &Row<'_>, at: usize) -> rusqlite::Result<(Option<KeptAnswer>, Opt
     Ok((answer, lost))
 }
 
-/// Deletes the bodies that no answer refers to any more. Gives how many those were.
-pub(super) fn forget_unused(connection: &Connection) -> JobResult<usize> {
-    let sql = "DELETE FROM answer_bodies WHERE id NOT IN (SELECT body_id FROM answers WHERE body_id IS NOT NULL)";
-    Ok(connection.execute(sql, [])?)
+/// The bodies that answered a write's attempts.
+pub(super) fn bodies_of(connection: &Connection, write: WriteId) -> JobResult<Vec<i64>> {
+    let mut statement =
+        connection.prepare_cached("SELECT DISTINCT body_id FROM answers WHERE write_id = ? AND body_id IS NOT NULL")?;
+    let bodies = statement.query_map([write], |row| row.get(0))?;
+    Ok(bodies.collect::<Result<_, _>>()?)
+}
+
+/// Deletes a body that no answer refers to any more.
+pub(super) fn forget_unless_used(connection: &Connection, body: i64) -> JobResult<()> {
+    connection
+        .prepare_cached(
+            "DELETE FROM answer_bodies WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM answers WHERE body_id = ?1)",
+        )?
+        .execute([body])?;
+    Ok(())
 }
 
 /// The failure that a write came in with.

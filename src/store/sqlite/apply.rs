@@ -29,31 +29,33 @@ pub(super) struct Applying<'a> {
     pub(super) run: Option<RunId>,
     pub(super) seq: Option<usize>,
     pub(super) now: Timestamp,
-    /// Its revision, and its group if that has to be told that something is sent; where something may be.
-    pub(super) sends: Option<(i64, Option<GroupId>)>,
+    /// Its revision and group, where something may be sent.
+    pub(super) sends: Option<(i64, GroupId)>,
 }
 
 impl Applying<'_> {
     /// Applies changes in order.
     pub(super) fn apply(&self, connection: &Connection, changes: &[Change]) -> JobResult<()> {
+        let mut stands = *self.stands;
         let mut rest = changes;
-        let reread;
-        let mut stands = self.stands;
-        if let [Change::Rekey(key), after @ ..] = rest {
-            self.rekey(connection, key)?;
-            reread = load_standing(connection, self.write)?;
-            stands = reread.as_ref().unwrap_or(stands);
-            rest = after;
+        loop {
+            match rest {
+                [] => return Ok(()),
+                // A claim and its first intent change one row, once.
+                [Change::Stand { standing, run }, Change::Intend { n }] => {
+                    hold_and_count(connection, self.write, &stands, standing, *run)?;
+                    return self.intend(connection, *n);
+                }
+                [change, after @ ..] => {
+                    self.one(connection, &stands, change)?;
+                    // What seals where it stands is the seal of its request, which has a new key.
+                    if matches!(change, Change::Rekey(_)) {
+                        stands = load_standing(connection, self.write)?.unwrap_or(stands);
+                    }
+                    rest = after;
+                }
+            }
         }
-        // A claim and its first intent change one row, once.
-        if let [Change::Stand { standing, run }, Change::Intend { n }] = rest {
-            hold_and_count(connection, self.write, stands, standing, *run)?;
-            return self.intend(connection, *n);
-        }
-        for change in rest {
-            self.one(connection, stands, change)?;
-        }
-        Ok(())
     }
 
     fn one(&self, connection: &Connection, stands: &Stands, change: &Change) -> JobResult<()> {
@@ -172,11 +174,12 @@ impl Applying<'_> {
         connection
             .prepare_cached("INSERT INTO attempts (write_id, n, run_id, revision, started_at) VALUES (?, ?, ?, ?, ?)")?
             .execute((self.write, n, self.run, revision, self.now))?;
-        if let Some(group) = group.flatten() {
-            connection
-                .prepare_cached("UPDATE groups SET last_replayed = max(coalesce(last_replayed, 0), ?) WHERE id = ?")?
-                .execute((self.now, group))?;
-        }
+        // To the second: a group of many writes need not be written for each.
+        connection
+            .prepare_cached(
+                "UPDATE groups SET last_replayed = ?1 WHERE id = ?2 AND coalesce(last_replayed, 0) < ?1 - 1000",
+            )?
+            .execute((self.now, group))?;
         Ok(())
     }
 

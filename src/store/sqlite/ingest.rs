@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::apply::Applying;
-use super::error::JobResult;
+use super::error::{JobResult, row_error};
 use super::groups::{GroupKey, ensure_group};
 use super::rows::headers_text;
 use super::seals::{self, Stands};
@@ -232,15 +232,17 @@ pub(super) fn take_in(connection: &Connection, prepared: &Prepared, cache: &Inge
 
 /// The same failure again.
 fn repeat(connection: &Connection, id: WriteId, captured: &Captured) -> JobResult<()> {
-    let changes = rules::repeat(&known(connection, id)?, &again(captured));
-    apply(connection, id, captured, &changes)?;
+    if let Some(known) = known(connection, id)? {
+        apply(connection, id, captured, &rules::repeat(&known, &again(captured)))?;
+    }
     in_parts(connection, id, captured)
 }
 
 /// What a repeat of a batch says of whether it may have been applied: of one of its parts, and of that one's own.
 fn doubt(connection: &Connection, id: WriteId, captured: &Captured) -> JobResult<()> {
-    let doubt = rules::doubt(&known(connection, id)?, &again(captured));
-    apply(connection, id, captured, doubt.as_slice())?;
+    if let Some(known) = known(connection, id)? {
+        apply(connection, id, captured, rules::doubt(&known, &again(captured)).as_slice())?;
+    }
     in_parts(connection, id, captured)
 }
 
@@ -262,8 +264,9 @@ fn apply(connection: &Connection, id: WriteId, captured: &Captured, changes: &[C
     Applying { write: id, stands: &nowhere, run: None, seq: None, now, sends: None }.apply(connection, changes)
 }
 
-fn known(connection: &Connection, id: WriteId) -> JobResult<rules::Known> {
-    Ok(connection
+/// What the rules want to know; `None` if the row can't be read: it is left as it is, and keeps nothing else out.
+fn known(connection: &Connection, id: WriteId) -> JobResult<Option<rules::Known>> {
+    let found = connection
         .prepare_cached(
             "SELECT state, endpoint_origin, last_failed_at, not_applied_at, ambiguous_since, captured_ambiguous
              FROM writes WHERE id = ?",
@@ -277,7 +280,11 @@ fn known(connection: &Connection, id: WriteId) -> JobResult<rules::Known> {
                 ambiguous_since: row.get(4)?,
                 captured_ambiguous: row.get(5)?,
             })
-        })?)
+        });
+    match found {
+        Err(error) if row_error(&error).is_some() => Ok(None),
+        other => Ok(Some(other?)),
+    }
 }
 
 fn again(captured: &Captured) -> rules::Again {

@@ -1,7 +1,7 @@
 //! Intents: what is committed before a request leaves. The facts are read here, the rule decides.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -16,10 +16,9 @@ use super::writes::load_body;
 use super::{Store, StoreError, answers, clock, targets};
 use crate::domain::cached::{Earlier, Said};
 use crate::domain::clock::Clock;
-use crate::domain::evidence::CapturedFailure;
 use crate::domain::hazard::Hazard;
 use crate::domain::identity::Sha;
-use crate::domain::ids::{GroupId, RunId, WriteId};
+use crate::domain::ids::{RunId, WriteId};
 use crate::domain::key::KeyOrigin;
 use crate::domain::reason::{Damage, SkipReason};
 use crate::domain::rules::Change;
@@ -74,7 +73,6 @@ impl Store {
         step: Step,
         terms: Terms,
     ) -> Reply<Intent> {
-        let replayed = Arc::clone(&self.replayed);
         self.write(move |connection| {
             lock.check()?;
             let clock = check_fence(connection, run)?;
@@ -119,7 +117,7 @@ impl Store {
                 run: Some(run),
                 seq: None,
                 now: clock.wall,
-                sends: Some((write.revision, to_be_told(&replayed, write.group, clock.wall))),
+                sends: Some((write.revision, write.group)),
             };
             // What is told to a later attempt has to be read before it is one of the earlier.
             let sendable = match (&decision, step) {
@@ -144,18 +142,6 @@ impl Store {
             })
         })
     }
-}
-
-/// The group, unless it was told within the last second that something of it is sent: a group of many writes need not be
-/// written for each.
-fn to_be_told(replayed: &Mutex<HashMap<GroupId, Timestamp>>, group: GroupId, now: Timestamp) -> Option<GroupId> {
-    let mut replayed = replayed.lock().unwrap_or_else(PoisonError::into_inner);
-    let last = replayed.get(&group).copied();
-    let is_due = last.is_none_or(|last| now > last.plus(Duration::from_secs(1)) || now < last);
-    is_due.then(|| {
-        replayed.insert(group, now);
-        group
-    })
 }
 
 /// A run that was ended by anyone must not send anything more. Gives the time.
@@ -189,8 +175,7 @@ fn sendable(connection: &Connection, write: FailedWrite, body: Vec<u8>, changes:
 }
 
 fn earlier_answers(connection: &Connection, write: &FailedWrite) -> JobResult<Vec<Earlier>> {
-    // No answer has taken its place yet if there was none.
-    let captured = if write.attempts > 0 { answers::captured(connection, write.id)? } else { CapturedFailure::Current };
+    let captured = answers::captured(connection, write.id)?;
     let captured = captured.or_current(&write.failure).and_then(|failure| {
         Some(Earlier {
             correlation_id: failure.correlation_id.clone()?,

@@ -85,9 +85,11 @@ pub(super) fn bring_up_to_date(connection: &mut Connection, path: &Path, options
             }
             apply(&transaction, version).map_err(|e| e.at(path))?;
             transaction.commit().map_err(at)?;
-            connection.progress_handler(0, None::<fn() -> bool>).map_err(at)?;
             tell(Upgrading::Done { elapsed: began.elapsed() });
+        } else {
+            drop(transaction);
         }
+        connection.progress_handler(0, None::<fn() -> bool>).map_err(at)?;
     }
     checksums(connection).map_err(at)?.map_or(Ok(found), |name| Err(StoreError::Checksum(name)))
 }

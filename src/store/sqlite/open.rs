@@ -1,11 +1,9 @@
 //! Opening the file: who may create it, what is refused, and how every connection is set up.
 
-use std::collections::HashMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -17,8 +15,6 @@ use super::locks::RunLock;
 use super::migrate;
 use super::worker::{Readers, Reply, Writer};
 use super::{Result, StoreError, disk};
-use crate::domain::ids::GroupId;
-use crate::domain::time::Timestamp;
 use crate::store::files::beside;
 
 /// An open file.
@@ -27,8 +23,6 @@ pub struct Store {
     // Closed first: the last connection to go moves the log into the file, and only the writer's may do that.
     readers: Readers,
     writer: Option<Writer>,
-    /// The time when it was last recorded that a group was replayed: that is exact to the second only.
-    pub(super) replayed: Arc<Mutex<HashMap<GroupId, Timestamp>>>,
 }
 
 const READERS: usize = 3;
@@ -47,14 +41,14 @@ impl Store {
                 }
                 other => other?,
             };
-            return Ok(Self { writer: None, readers: Readers::start(readers, &path), path, replayed: Arc::default() });
+            return Ok(Self { writer: None, readers: Readers::start(readers, &path), path });
         }
         let mut connection = connect(&path, Way::ToWrite, options.busy_timeout).map_err(|e| at(&e))?;
         migrate::bring_up_to_date(&mut connection, &path, &options)?;
         set_up_writer(&connection).map_err(|e| at(&e))?;
         let readers = several(&path, Way::ToRead, READERS, options.busy_timeout).map_err(|e| at(&e))?;
-        let (writer, readers) = (Some(Writer::start(connection, &path)), Readers::start(readers, &path));
-        let store = Self { writer, readers, path, replayed: Arc::default() };
+        let writer = Some(Writer::start(connection, &path));
+        let store = Self { readers: Readers::start(readers, &path), writer, path };
         for dead in store.recover_dead_runs().wait()? {
             RunLock::tidy(&store.path, dead);
         }

@@ -36,10 +36,10 @@ impl Store {
             let Attempting { run, seq, write: id, n, sent_at } = attempt;
             // Read before this attempt counts among them. An acceptance leaves nothing unknown.
             let unanswered = end.outcome != AttemptOutcome::Accepted && went_unanswered(connection, run, id)?;
-            record_end(connection, id, n, &end)?;
             let Some(stands) = load_standing(connection, id)? else {
                 return Err(StoreError::Fenced(run).into());
             };
+            record_end(connection, id, n, &end)?;
             let facts = InHand { run, holder: stands.run, standing: stands.standing, unanswered };
             let recorded = record(&facts, &end, sent_at, then.clone());
             let applying =

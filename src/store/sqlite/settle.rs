@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, Row};
 
 use super::actions::{By, log};
-use super::answers::forget_unused;
+use super::answers::{bodies_of, forget_unless_used};
 use super::apply::Applying;
 use super::error::{JobResult, row_error};
 use super::lanes::{MATE, facts_of, mate};
@@ -36,8 +36,8 @@ pub struct Settled {
 pub struct Purged {
     /// How many writes were deleted.
     pub count: usize,
-    /// The next step looks at writes below this one; `None` if this was the last step.
-    pub below: Option<WriteId>,
+    /// The next step looks at writes after this one; `None` if this was the last step.
+    pub after: Option<WriteId>,
 }
 
 /// Writes that are looked at in one step of a purge.
@@ -50,11 +50,11 @@ impl Store {
             // What a purge would delete, pass after pass: what waits for something that goes first goes after it.
             let mut goes: HashSet<WriteId> = HashSet::new();
             loop {
-                let (mut found, mut below) = (0, None);
+                let (mut found, mut after) = (0, None);
                 loop {
-                    let candidates = candidates(connection, before, below, STEP)?;
+                    let candidates = candidates(connection, before, after, STEP)?;
                     let Some(last) = candidates.last() else { break };
-                    below = Some(last.id);
+                    after = Some(last.id);
                     for candidate in candidates {
                         let is_news = !goes.contains(&candidate.id);
                         if is_news && may_purge(&candidate.facts(connection, &goes)?, before) {
@@ -84,17 +84,12 @@ impl Store {
         })
     }
 
-    /// A step of deleting what was settled before `before`, for good; `below` is where the step before ended. Tombstones
+    /// A step of deleting what was settled before `before`, for good; `after` is where the step before ended. Tombstones
     /// keep the identities.
-    pub fn purge(&self, before: Timestamp, below: Option<WriteId>, now: Timestamp) -> Reply<Purged> {
+    pub fn purge(&self, before: Timestamp, after: Option<WriteId>, now: Timestamp) -> Reply<Purged> {
         self.write_alone(move |connection| {
-            overwriting(connection, |connection| purge_step(connection, before, below, now))
+            overwriting(connection, |connection| purge_step(connection, before, after, now))
         })
-    }
-
-    /// The end of a purge: deletes the answers' bodies that went with its writes.
-    pub fn end_purge(&self) -> Reply<()> {
-        self.write_alone(move |connection| overwriting(connection, forget_unused).map(|_| ()))
     }
 }
 
@@ -106,10 +101,9 @@ fn overwriting<T>(connection: &Connection, job: impl FnOnce(&Connection) -> JobR
     done
 }
 
-/// A settled write that a purge looks at, newest ID first: parts before the batches that they were split from.
+/// A settled write that a purge looks at, oldest first: what keeps a later one of its lane goes before it.
 struct Candidate {
     id: WriteId,
-    tombstone: [u8; 16],
     facts: PurgeFacts,
 }
 
@@ -126,29 +120,21 @@ impl Candidate {
 fn candidates(
     connection: &Connection,
     before: Timestamp,
-    below: Option<WriteId>,
+    after: Option<WriteId>,
     most: usize,
 ) -> JobResult<Vec<Candidate>> {
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {MATE}, x.settled_at, t.name, x.method, x.path, coalesce(x.parent_key, x.key), x.content_hash
-         FROM writes x JOIN targets t ON t.id = x.target_id
-         WHERE x.id < ? AND x.settled_at < ? ORDER BY x.id DESC LIMIT ?"
+        "SELECT {MATE}, x.settled_at FROM writes x
+         WHERE x.id > ? AND x.settled_at < ? ORDER BY x.id LIMIT ?"
     ))?;
     let candidate = |row: &Row<'_>| -> rusqlite::Result<Option<Candidate>> {
         let (turn, Some(place)) = mate(row)? else { return Ok(None) };
-        let identity = Identity {
-            target: row.get_ref(8)?.as_str().unwrap_or_default(),
-            method: row.get_ref(9)?.as_str().unwrap_or_default(),
-            path: row.get_ref(10)?.as_str().unwrap_or_default(),
-            key: row.get_ref(11)?.as_str().unwrap_or_default(),
-            content: row.get::<_, Sha>(12)?,
-        };
         let lane = LaneFacts::default();
         let facts = PurgeFacts { place, settled_at: row.get(7)?, turn, lane, has_parts: false };
-        Ok(Some(Candidate { id: turn.id, tombstone: identity.tombstone(), facts }))
+        Ok(Some(Candidate { id: turn.id, facts }))
     };
-    let below = below.map_or(i64::MAX, |id| id.0);
-    let mut rows = statement.query((below, before, most as i64))?;
+    let after = after.map_or(0, |id| id.0);
+    let mut rows = statement.query((after, before, most as i64))?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         // One that can't be read is left for whoever looks into it.
@@ -161,26 +147,42 @@ fn candidates(
     Ok(found)
 }
 
-fn purge_step(connection: &Connection, before: Timestamp, below: Option<WriteId>, now: Timestamp) -> JobResult<Purged> {
-    let candidates = candidates(connection, before, below, STEP)?;
-    let below = candidates.last().map(|last| last.id);
+fn purge_step(connection: &Connection, before: Timestamp, after: Option<WriteId>, now: Timestamp) -> JobResult<Purged> {
+    let candidates = candidates(connection, before, after, STEP)?;
+    let after = candidates.last().map(|last| last.id);
     let (mut count, nobody) = (0, HashSet::new());
     for candidate in candidates {
         if may_purge(&candidate.facts(connection, &nobody)?, before) {
-            delete(connection, candidate.id, candidate.tombstone, now)?;
+            delete(connection, candidate.id, now)?;
             count += 1;
         }
     }
-    Ok(Purged { count, below })
+    Ok(Purged { count, after })
 }
 
-fn delete(connection: &Connection, id: WriteId, tombstone: [u8; 16], now: Timestamp) -> JobResult<()> {
+fn delete(connection: &Connection, id: WriteId, now: Timestamp) -> JobResult<()> {
+    let tombstone = connection
+        .prepare_cached(
+            "SELECT t.name, w.method, w.path, coalesce(w.parent_key, w.key), w.content_hash
+             FROM writes w JOIN targets t ON t.id = w.target_id WHERE w.id = ?",
+        )?
+        .query_row([id], |row| {
+            let identity = Identity {
+                target: row.get_ref(0)?.as_str()?,
+                method: row.get_ref(1)?.as_str()?,
+                path: row.get_ref(2)?.as_str()?,
+                key: row.get_ref(3)?.as_str()?,
+                content: row.get::<_, Sha>(4)?,
+            };
+            Ok(identity.tombstone())
+        })?;
     connection
         .prepare_cached("INSERT OR IGNORE INTO tombstones (identity, purged_at) VALUES (?, ?)")?
         .execute((tombstone, now))?;
     forget_in_runs(connection, id)?;
+    let bodies = bodies_of(connection, id)?;
     connection.prepare_cached("DELETE FROM writes WHERE id = ?")?.execute([id])?;
-    Ok(())
+    bodies.into_iter().try_for_each(|body| forget_unless_used(connection, body))
 }
 
 /// What an answer said goes with its write.
@@ -190,16 +192,19 @@ fn forget_in_runs(connection: &Connection, id: WriteId) -> JobResult<()> {
             "UPDATE run_items SET reason_data = json_remove(reason_data, '$.words') WHERE write_id = ? AND reason_data IS NOT NULL",
         )?
         .execute([id])?;
+    // Narrowed down by what such a stop looks like as JSON, or looked like as an older version's sentence.
+    let (named, shown) = (format!("\"write\":{id},"), format!("(dlq show {id})"));
     let mut statement = connection.prepare_cached(
-        "SELECT id, stopped, stopped_data FROM runs
-         WHERE stopped IS NOT NULL AND id IN (SELECT run_id FROM run_items WHERE write_id = ?)",
+        "SELECT id, stopped, stopped_data FROM runs WHERE stopped IS NOT NULL
+           AND id IN (SELECT run_id FROM run_items WHERE write_id = ?)
+           AND (instr(stopped_data, ?) > 0 OR instr(stopped_data, ?) > 0)",
     )?;
     let runs: Vec<(RunId, Stops)> =
-        statement.query_map([id], |row| Ok((row.get(0)?, stops(row, 1)?)))?.collect::<Result<_, _>>()?;
+        statement.query_map((id, named, &shown), |row| Ok((row.get(0)?, stops(row, 1)?)))?.collect::<Result<_, _>>()?;
     for (run, stopped) in runs {
-        let is_worded = stopped.0.iter().any(|stop| matches!(stop, Stop::Worded { .. }));
+        let is_worded = matches!(stopped.list.as_slice(), [Stop::Worded { .. }]);
         let forgotten =
-            if is_worded { Some(Stops(vec![Stop::Worded { words: String::new() }])) } else { stopped.forget(id) };
+            if is_worded { Some(Stops::one(Stop::Worded { words: String::new() })) } else { stopped.forget(id) };
         if let Some(stopped) = forgotten {
             connection
                 .prepare_cached("UPDATE runs SET stopped_data = ? WHERE id = ?")?

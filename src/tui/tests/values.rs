@@ -298,5 +298,5 @@ pub fn refused(status: u16, code: &str) -> AttemptEnd {
 
 fn canary_failed() -> Stops {
     let blame = Blame { write: Some(WriteId(1)), status: Some(422), ..Blame::default() };
-    Stops(vec![Stop::CanaryFailed { group: GroupId(1), blame }])
+    Stops::one(Stop::CanaryFailed { group: GroupId(1), blame })
 }
