@@ -159,6 +159,35 @@ fn no_two_files_need_each_other() {
     assert!(found > 200, "only {found} imports were found: they are read wrongly");
 }
 
+/// Another store, in another database, can be put beside the one in a file.
+#[test]
+fn the_face_of_the_store_knows_no_database() {
+    let mut faces = 0;
+    for entry in fs::read_dir(root().join("store")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() || path.ends_with("mod.rs") {
+            continue;
+        }
+        faces += 1;
+        let text = fs::read_to_string(&path).unwrap().to_lowercase();
+        for word in ["sqlite", "postgres", "select ", "connection", "pragma"] {
+            assert!(!text.contains(word), "{} has {word}", path.display());
+        }
+        let callers_clock =
+            text.lines().any(|line| line.trim_start().starts_with("fn ") && line.contains("now: timestamp"));
+        assert!(!callers_clock, "{} takes the time from its caller", path.display());
+    }
+    assert!(faces > 10, "only {faces} files");
+}
+
+/// The clock of this machine is read by the store in one place, which another clock may stand in for.
+#[test]
+fn the_store_reads_the_clock_in_one_place() {
+    let reads = |file: &PathBuf| fs::read_to_string(file).unwrap().contains("Timestamp::now");
+    let found: Vec<PathBuf> = sources(&root().join("store")).into_iter().filter(reads).collect();
+    assert_eq!(found, [root().join("store/sqlite/times.rs")]);
+}
+
 /// A rule is a function of its arguments: facts and a time in, a decision and changes out.
 #[test]
 fn rules_have_no_clock_no_io_and_no_database() {

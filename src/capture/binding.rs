@@ -1,4 +1,4 @@
-//! What a line is bound to when it comes in: its target, and what the target says of lines that name no endpoint.
+//! The binding of a line when it comes in: its target, and the target's settings for lines that name no endpoint.
 
 use std::collections::BTreeMap;
 
@@ -11,28 +11,28 @@ use crate::domain::time::Timestamp;
 /// A target, as far as an ingest needs to know it.
 #[derive(Debug, Clone)]
 pub struct TargetBinding {
-    /// What the config says.
+    /// Its settings in the config.
     pub settings: TargetSettings,
     /// Its base URL: given, from the config, or remembered by the file.
     pub base_url: Option<BaseUrl>,
 }
 
-/// What the command line and the config say of every line.
+/// The settings of the command line and the config for every line.
 #[derive(Debug, Clone)]
 pub struct Binding {
     /// `--target`: all lines go there, whatever they name.
     pub target: Option<String>,
-    /// The targets that are known; others have the defaults.
+    /// The known targets; others have the defaults.
     pub targets: BTreeMap<String, TargetBinding>,
     /// `--endpoint`, for lines that name none.
     pub endpoint: Option<EndpointPath>,
-    /// `--match-key`, for bodies that are rebuilt.
+    /// `--match-key`, for rebuilt bodies.
     pub match_key: Option<String>,
     /// `--source`, for lines that name none.
     pub source: Option<String>,
-    /// The one who takes lines in that an export wrote: those keep what they were. Without anyone such lines are failures like others.
+    /// The operator who imports lines that an export wrote, which keep what they were. `None`: such lines are failures like others.
     pub exports: Option<Operator>,
-    /// Blanks secrets in what is kept.
+    /// Blanks secrets in all that is kept.
     pub scrubber: Scrubber,
     /// The time when the lines came in.
     pub now: Timestamp,
@@ -53,7 +53,7 @@ impl Binding {
         Ok((name.to_owned(), binding))
     }
 
-    /// The endpoint of a line that names none: the flag, the config, or the guide's own.
+    /// Returns the endpoint of a line that names none: the flag, the config, or the guide's own.
     pub(super) fn endpoint_for(&self, target: &TargetBinding) -> Result<(EndpointPath, EndpointOrigin), String> {
         if let Some(path) = &self.endpoint {
             return Ok((path.clone(), EndpointOrigin::Given));
@@ -66,14 +66,14 @@ impl Binding {
         Ok((path, origin))
     }
 
-    /// The match key of a body that is rebuilt for that endpoint.
+    /// Returns the match key of a body that is rebuilt for that endpoint.
     pub(super) fn match_key_for<'a>(&'a self, target: &'a TargetBinding, origin: EndpointOrigin) -> Option<&'a str> {
         let assumed = (origin == EndpointOrigin::Assumed).then_some(ASSUMED_MATCH_KEY);
         self.match_key.as_deref().or(target.settings.match_key.as_deref()).or(assumed)
     }
 }
 
-/// A target's name is typed by people and stands in files: letters, digits, `.`, `_` and `-`, at most 64.
+/// Checks a target's name, which people type and files contain: letters, digits, `.`, `_` and `-`, at most 64.
 pub fn check_target_name(name: &str) -> Result<(), String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if (1..=64).contains(&name.len()) && name.chars().all(plain) {

@@ -1,4 +1,4 @@
-//! Writing writes out, as lines that `ingest` takes back.
+//! Exports of writes, as lines that `ingest` reads back.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, ErrorKind, Write};
@@ -9,54 +9,53 @@ use crate::domain::filter::Filter;
 use crate::domain::ids::WriteId;
 use crate::domain::reason::Damage;
 use crate::domain::target::Windows;
-use crate::domain::time::Timestamp;
 use crate::render::export::{Beside, export};
 use crate::store::{LaneCache, Order, PageRequest, Sort, Store, StoreError};
 
 /// The reason why an export broke off.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    /// The file is there already.
+    /// The file already exists.
     #[error("{0} exists already; nothing was overwritten")]
     Exists(PathBuf),
-    /// The file can't be made.
+    /// The file can't be created.
     #[error("{path}: {why}")]
     File {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         why: std::io::Error,
     },
     /// A line can't be written.
     #[error(transparent)]
     Write(#[from] std::io::Error),
-    /// Writes that can't be read, or were changed on disk. All others are there.
+    /// Some writes can't be read, or were changed on disk. All others were exported.
     #[error("{}; they were left out, the other {count} writes were exported (see dlq doctor)", named(damaged))]
     Damaged {
-        /// Those writes, with what is wrong.
+        /// Those writes, each with its damage.
         damaged: Vec<(WriteId, Damage)>,
-        /// How many others were written.
+        /// Number of the others, which were exported.
         count: u64,
     },
-    /// Someone ended it.
+    /// Someone cancelled it.
     #[error("the export was given up; the file is gone")]
     GivenUp,
-    /// The store.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// The first of some damaged writes, with what is wrong.
+/// Describes the first of some damaged writes.
 fn named(damaged: &[(WriteId, Damage)]) -> String {
     damaged.iter().take(20).map(|(id, why)| format!("write {id}: {why}")).collect::<Vec<_>>().join("; ")
 }
 
-/// Writes that are read at once.
+/// Number of writes that are read at once.
 const PAGE: usize = 200;
 
-/// Writes all that match to a new file that only its owner can read. Gives how many. Waits: not for where a runtime runs.
+/// Exports all matching writes to a new file that only its owner can read; returns how many. It blocks: not for async code.
 pub fn to_new_file(
-    store: &Store,
+    store: &dyn Store,
     filter: &Filter,
     windows: &Windows,
     path: &Path,
@@ -72,7 +71,7 @@ pub fn to_new_file(
     exported
 }
 
-/// A new file, mode 0600.
+/// Creates a new file, mode 0600.
 pub fn new_file(path: &Path) -> Result<File, ExportError> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|why| match why.kind() {
         ErrorKind::AlreadyExists => ExportError::Exists(path.to_owned()),
@@ -80,10 +79,10 @@ pub fn new_file(path: &Path) -> Result<File, ExportError> {
     })
 }
 
-/// Writes all that match, a line each, in the order of their IDs. Gives how many. `goes_on` is told how many there are so
-/// far, and can end it.
+/// Exports all matching writes, one per line, in the order of their IDs; returns how many. `goes_on` is told how many there are
+/// so far, and can end it.
 pub fn to_writer(
-    store: &Store,
+    store: &dyn Store,
     filter: &Filter,
     windows: &Windows,
     out: &mut dyn Write,
@@ -96,7 +95,7 @@ pub fn to_writer(
         let lanes = lanes.clone();
         let request =
             PageRequest { filter: filter.clone(), order, after, backward: false, limit: PAGE, bodies: true, lanes };
-        let page = store.page(request, windows.clone(), Timestamp::now()).wait()?;
+        let page = store.page(request, windows.clone()).wait()?;
         damaged.extend(page.damaged);
         for view in &page.writes {
             let id = view.write.id;

@@ -1,4 +1,4 @@
-//! Lines that `dlq export` wrote: what they say besides the failure. In any other line the same fields mean nothing.
+//! Lines that `dlq export` wrote: their facts besides the failure. In any other line the same fields mean nothing.
 
 use super::binding::Binding;
 use super::fields::{filled, time};
@@ -12,7 +12,7 @@ use crate::domain::key::IdempotencyKey;
 use crate::domain::state::{Place, Resolution, State, Waiting};
 use crate::domain::transfer::{Exported, Parent};
 
-/// What an export says of a write; `None` for any other line, or where exports are not trusted.
+/// Reads an export's facts about a write; `None` for any other line, or where exports are not trusted.
 pub(super) fn exported(node: &Node<'_>, binding: &Binding) -> Result<Option<Exported>, String> {
     let Some(by) = binding.exports.clone() else { return Ok(None) };
     if !matches!(node.get("dlq").map(|n| &n.value), Some(Value::Number(Number::Int("1")))) {
@@ -29,10 +29,10 @@ pub(super) fn exported(node: &Node<'_>, binding: &Binding) -> Result<Option<Expo
     }))
 }
 
-/// The failure that the write came in with, where the line's own is a later answer's.
+/// Reads the failure that the write came in with, if the line's own is that of a later answer.
 fn captured(node: &Node<'_>) -> Result<CapturedFailure, String> {
     let Some(found) = node.get_present("captured") else {
-        // An older version's line does not say so, but its last attempt tells: then an answer took the failure's place.
+        // A line of an older version does not say so, but its last attempt tells whether an answer took the failure's place.
         let last = node.get_present("last_attempt");
         let refused = last.and_then(|last| last.get("outcome")).and_then(Node::text).as_deref() == Some("refused");
         let status = last.and_then(|last| last.get("status")).and_then(|status| status.raw_text().parse().ok());
@@ -59,7 +59,7 @@ fn place(node: &Node<'_>) -> Result<Place, String> {
         None => State::Pending,
         Some(name) => {
             let names = State::ALL.map(State::name).join(", ");
-            State::parse(&name).ok_or_else(|| format!("state: {name:?} is none of {names}"))?
+            State::parse(&name).ok_or_else(|| format!("state: {name:?} is not one of {names}"))?
         }
     };
     let was = match filled(node, "was")?.as_deref() {
@@ -69,14 +69,14 @@ fn place(node: &Node<'_>) -> Result<Place, String> {
     };
     Ok(match state {
         State::Pending => Place::Open(Waiting::Pending),
-        // What a run had in hand may have been sent.
+        // A write that a run had in hand may have been sent.
         State::Unknown | State::Replaying => Place::Open(Waiting::Unknown),
         State::Replayed => Place::Replayed,
         State::Discarded => Place::Discarded { was },
         State::Resolved => {
             let how = filled(node, "resolution")?.unwrap_or_default();
             let how = Resolution::parse(&how)
-                .ok_or_else(|| format!("resolution: {how:?} is none of by_hand, split, producer"))?;
+                .ok_or_else(|| format!("resolution: {how:?} is not one of by_hand, split, producer"))?;
             Place::Resolved { was, how }
         }
     })

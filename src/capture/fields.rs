@@ -1,9 +1,9 @@
-//! Reading the fields of a line, each with an error that names it.
+//! Readers of a line's fields, each with an error that names the field.
 
 use crate::domain::json::{Node, Number, Value};
 use crate::domain::time::Timestamp;
 
-/// A text; `null` counts as missing.
+/// Reads a text; `null` counts as missing.
 pub(super) fn text(node: &Node<'_>, name: &str) -> Result<Option<String>, String> {
     match node.get_present(name) {
         None => Ok(None),
@@ -15,12 +15,12 @@ pub(super) fn text(node: &Node<'_>, name: &str) -> Result<Option<String>, String
     }
 }
 
-/// The same, but an empty text counts as missing too.
+/// Like [`text`], but an empty text counts as missing, too.
 pub(super) fn filled(node: &Node<'_>, name: &str) -> Result<Option<String>, String> {
     Ok(text(node, name)?.filter(|text| !text.is_empty()))
 }
 
-/// A text or a whole number, as IDs come.
+/// Reads a text or a whole number, as IDs come.
 pub(super) fn id(node: &Node<'_>, name: &str) -> Result<Option<String>, String> {
     match node.get_present(name).map(|found| &found.value) {
         Some(Value::Number(Number::Int(digits))) => Ok(Some((*digits).to_owned())),
@@ -29,7 +29,7 @@ pub(super) fn id(node: &Node<'_>, name: &str) -> Result<Option<String>, String> 
     }
 }
 
-/// A time; one that can't be read is an error.
+/// Reads a time; one that can't be parsed is an error.
 pub(super) fn time(node: &Node<'_>, name: &str) -> Result<Option<Timestamp>, String> {
     let Some(found) = node.get_present(name) else { return Ok(None) };
     let shown = match &found.value {
@@ -50,7 +50,7 @@ pub(super) fn flag(node: &Node<'_>, name: &str) -> Result<Option<bool>, String> 
     }
 }
 
-/// An HTTP status; 0 and `null` count as missing.
+/// Reads an HTTP status; 0 and `null` count as missing.
 pub(super) fn status(node: &Node<'_>, name: &str) -> Result<Option<u16>, String> {
     let Some(found) = node.get_present(name) else { return Ok(None) };
     let shown = match &found.value {

@@ -3,7 +3,7 @@
 use crate::domain::json::{Node, Value};
 use crate::domain::secrets::is_secret;
 
-/// The headers of a line: names lower-case, secret ones left out.
+/// The headers of a line: names in lower case, secret ones left out.
 #[derive(Debug, Default)]
 pub(super) struct Headers(Vec<(String, String)>);
 
@@ -37,19 +37,19 @@ impl Headers {
         }
         let text = match &value.value {
             Value::Array(values) => values.first().map_or_else(String::new, scalar),
-            // Some clients keep defaults by method beside the headers: those were not sent as they stand.
+            // Some clients keep defaults by method beside the headers; those were not sent as they are.
             Value::Null | Value::Object(_) => return,
             _ => scalar(value),
         };
         self.0.push((name, text));
     }
 
-    /// The first value under a name.
+    /// Returns the first value under a name.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
-    /// Content-Type and those that the target names: what is sent again.
+    /// Keeps the headers that are sent again: Content-Type, and those that the target names.
     pub(super) fn keep(self, named: &[String]) -> Result<Vec<(String, String)>, String> {
         let mut kept = Vec::new();
         for (name, value) in self.0 {
@@ -57,7 +57,7 @@ impl Headers {
                 continue;
             }
             if !value.bytes().all(|b| matches!(b, b' '..=b'~' | b'\t')) {
-                return Err(format!("headers: the value of {name} can't stand in a header"));
+                return Err(format!("headers: the value of {name} can't go into a header"));
             }
             kept.push((name, value));
         }

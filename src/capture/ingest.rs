@@ -1,5 +1,5 @@
-//! The ingest: read, tell apart, hash in one thread, write in the other; rejects aside. Killed at any instant and run
-//! again, it ends with the same rows.
+//! The ingest: one thread reads lines, one recognises and hashes them, and the store writes; rejects go aside. Killed at
+//! any instant and run again, it ends with the same rows.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -15,54 +15,54 @@ use super::shapes::read_line;
 use crate::domain::body::BodyOrigin;
 use crate::domain::endpoint::{EndpointOrigin, is_upsert};
 use crate::domain::json;
-use crate::store::{IngestCache, Ingested, Prepared, RefusedLine, Reply, Store, StoreError, room_in_words};
+use crate::store::{Ingested, Intake, Prepared, RefusedLine, Reply, Store, StoreError, room_in_words};
 
-/// What to read, and how.
+/// The inputs of an ingest, and how to read them.
 #[derive(Debug)]
 pub struct IngestOptions {
     /// The files; `-` is stdin.
     pub inputs: Vec<PathBuf>,
-    /// Where rejects go.
+    /// The path of the rejects file.
     pub rejects: PathBuf,
     /// The longest line, in bytes.
     pub max_line: usize,
-    /// What every line is bound to.
+    /// The binding of every line.
     pub binding: Binding,
 }
 
-/// How an ingest went.
+/// The result of an ingest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Summary {
     /// Lines that were not blank.
     pub read: u64,
     /// New writes.
     pub inserted: u64,
-    /// Writes that were known.
+    /// Writes that were already known.
     pub repeated: u64,
-    /// Lines that could not be taken in.
+    /// Lines that were rejected.
     pub rejected: u64,
-    /// Of those taken in: failures whose endpoint had to be assumed, which are not sent.
+    /// Of those ingested: failures whose endpoint had to be assumed, which are not sent.
     pub assumed: u64,
-    /// Of those taken in: failures that their producer dates later than now.
+    /// Of those ingested: failures that their producer dates later than now.
     pub from_the_future: u64,
-    /// Lines of an export that say that a write is settled which is open here.
+    /// Lines of an export that call a write settled which is open here.
     pub open_here: u64,
-    /// Of those taken in: upserts whose body was put together again without a match key.
+    /// Of those ingested: upserts whose body was rebuilt without a match key.
     pub unmatched: u64,
 }
 
-/// How far an ingest is.
+/// The progress of an ingest.
 #[derive(Debug, Clone, Copy)]
 pub struct Progress {
     /// Bytes taken from the inputs, before decompression.
     pub bytes: u64,
-    /// The inputs' size in bytes, where it is known.
+    /// The inputs' size in bytes, if it is known.
     pub total: Option<u64>,
-    /// So far.
+    /// The result so far.
     pub summary: Summary,
 }
 
-/// The reason why an ingest stopped early. What was committed stays; running it again goes on from there.
+/// The reason why an ingest stopped early. Committed lines stay; running it again continues from there.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
     /// An input can't be opened; nothing was read.
@@ -76,7 +76,7 @@ pub enum IngestError {
     Rejects {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         why: std::io::Error,
     },
     /// The store failed.
@@ -84,7 +84,7 @@ pub enum IngestError {
     Store(#[from] StoreError),
 }
 
-/// How full the disk is, where that is what is wrong.
+/// Describes the full disk, if that is the cause.
 fn full(path: &Path, why: &std::io::Error) -> String {
     let full = why.kind() == std::io::ErrorKind::StorageFull && path.is_file();
     if full { format!(": the disk is full{}", room_in_words(path)) } else { String::new() }
@@ -96,17 +96,17 @@ const BATCH_BYTES: usize = 4 << 20;
 /// Batches on their way to the writer.
 const IN_FLIGHT: usize = 2;
 
-/// What was read is committed after so long, also while more may come.
+/// Lines that were read are committed after this time, even while more may come.
 const COMMIT_AFTER: Duration = Duration::from_millis(500);
 /// Bunches of lines on their way from the thread that reads.
 const BUNCHES: usize = 8;
-/// How often a stop is looked for while nothing comes.
+/// The interval at which a stop is looked for while nothing comes.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Takes the inputs in. Once `stop` is set, what was read is taken in and committed, and no more is read. `watch` is called
-/// now and then.
+/// Ingests the inputs. Once `stop` is set, lines that were read are ingested and committed, and no more are read. `watch` is
+/// called now and then.
 pub fn ingest(
-    store: &Store,
+    store: &Arc<dyn Store>,
     options: &IngestOptions,
     stop: &Arc<AtomicBool>,
     watch: &mut dyn FnMut(Progress),
@@ -116,7 +116,7 @@ pub fn ingest(
     let scrubber = options.binding.scrubber.clone();
     let rejects = Rejects::new(&options.rejects, &options.inputs, scrubber)
         .map_err(|why| IngestError::Rejects { path: options.rejects.clone(), why })?;
-    // All inputs are opened first: a wrong name is told before anything is done.
+    // All inputs are opened first, so that a wrong name is reported before anything is done.
     let inputs = options
         .inputs
         .iter()
@@ -124,9 +124,8 @@ pub fn ingest(
         .collect::<Result<Vec<_>, _>>()
         .map_err(IngestError::Open)?;
     let mut session = Session {
-        store,
+        intake: Arc::clone(store).intake(),
         options,
-        cache: IngestCache::default(),
         rejects,
         batch: Vec::new(),
         batch_bytes: 0,
@@ -147,7 +146,7 @@ pub fn ingest(
     done.map(|()| session.summary)
 }
 
-/// Reads in a thread of its own, which ends with its inputs, or after the line in hand once `stop` is set.
+/// Reads in a thread of its own, which ends with its inputs, or after the current line once `stop` is set.
 fn read_ahead(inputs: Vec<Input>, stop: Arc<AtomicBool>) -> Receiver<Bunch> {
     let (sender, receiver) = sync_channel(BUNCHES);
     std::thread::spawn(move || {
@@ -172,23 +171,22 @@ fn read_ahead(inputs: Vec<Input>, stop: Arc<AtomicBool>) -> Receiver<Bunch> {
 }
 
 struct Session<'a> {
-    store: &'a Store,
+    intake: Box<dyn Intake>,
     options: &'a IngestOptions,
-    cache: IngestCache,
     rejects: Rejects,
     batch: Vec<Prepared>,
     batch_bytes: usize,
     in_flight: VecDeque<Reply<Ingested>>,
     summary: Summary,
-    /// Since when something waits to be committed.
+    /// The time since which something waits to be committed.
     oldest: Option<Instant>,
 }
 
-/// Lines that were read together, or why no more can be read.
+/// Lines that were read together, or the reason why no more can be read.
 type Bunch = Result<Vec<Line>, InputError>;
 
 impl Session<'_> {
-    /// Takes in all that is read. The inner error is that of an input that broke off: what came before it is kept.
+    /// Ingests all that is read. The inner error is that of an input that broke off: lines before it are kept.
     fn take_all(
         &mut self,
         bunches: &Receiver<Bunch>,
@@ -219,7 +217,7 @@ impl Session<'_> {
         }
     }
 
-    /// After an error: what was committed before it, and no more.
+    /// Counts what was committed before an error, and no more.
     fn count_what_is_kept(&mut self) {
         while let Some(reply) = self.in_flight.pop_front() {
             if let Ok(done) = reply.wait() {
@@ -277,7 +275,7 @@ impl Session<'_> {
         IngestError::Rejects { path: self.options.rejects.clone(), why }
     }
 
-    /// Sends what waits to the store, and waits until it is committed.
+    /// Sends waiting lines to the store, and waits until they are committed.
     fn commit(&mut self) -> Result<(), IngestError> {
         self.send_batch()?;
         while !self.in_flight.is_empty() {
@@ -292,7 +290,7 @@ impl Session<'_> {
         self.oldest = None;
         let batch = std::mem::take(&mut self.batch);
         if !batch.is_empty() {
-            self.in_flight.push_back(self.store.ingest(batch, &self.cache));
+            self.in_flight.push_back(self.intake.take(batch));
         }
         self.rejects.flush().map_err(|why| self.rejects_failed(why))?;
         while self.in_flight.len() > IN_FLIGHT {
@@ -314,7 +312,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// `stopped`: not everything was read, so a rejects file that is being read must stay.
+    /// Commits the rest. `stopped`: not everything was read, so a rejects file that is being read must stay.
     fn finish(&mut self, stopped: bool) -> Result<(), IngestError> {
         self.commit()?;
         let done = if stopped { self.rejects.keep() } else { self.rejects.finish() };
@@ -322,8 +320,8 @@ impl Session<'_> {
     }
 }
 
-/// The line inside a reject that is ingested again. Looked for only where a line begins like one: a failure would be
-/// scanned twice otherwise.
+/// Returns the line inside a reject that is ingested again. It is looked for only where a line begins like one: a failure
+/// would be scanned twice otherwise.
 fn inside_reject(line: &[u8]) -> Option<Vec<u8>> {
     if !line.trim_ascii_start().starts_with(b"{\"line\"") {
         return None;

@@ -6,19 +6,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The longest line that is read as a failure, in bytes, unless `--max-line` says otherwise.
+/// Longest line that is read as a failure, in bytes, unless `--max-line` says otherwise.
 pub const DEFAULT_MAX_LINE: usize = 16 << 20;
-/// A line that is too long is kept whole in the rejects up to this many bytes; of a longer one, the start.
+/// A line that is too long is kept whole in the rejects up to this many bytes; of a longer one, only the start.
 const KEPT_WHOLE: usize = 32 << 20;
 const KEPT_START: usize = 64 << 10;
 
-/// The reason why an input can't be read on.
+/// The reason why reading an input failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{name}: {why}")]
 pub struct InputError {
     /// The file, or `stdin`.
     name: String,
-    /// What the system said.
+    /// The system's error.
     why: io::Error,
 }
 
@@ -27,7 +27,7 @@ pub struct InputError {
 pub(super) struct Line {
     /// Its number in its file, from 1.
     pub(super) number: u64,
-    /// Its bytes without the line end; the start of it if it was longer than could be kept.
+    /// Its bytes without the line end; only the start if it was too long to keep.
     pub(super) bytes: Vec<u8>,
     /// Its length in bytes.
     pub(super) len: u64,
@@ -41,7 +41,7 @@ pub(super) struct Input {
 }
 
 enum Source {
-    /// Nothing was read: a pipe may have nothing yet.
+    /// Nothing was read yet: a pipe may still be empty.
     Unread(Counted<io::Take<Box<dyn Read + Send>>>),
     Read(BufReader<Box<dyn Read + Send>>),
 }
@@ -49,7 +49,7 @@ enum Source {
 const BUFFER: usize = 256 << 10;
 
 impl Input {
-    /// Opens a file, or stdin for `-`; nothing is read yet. `position` counts the bytes that are taken from it, before
+    /// Opens a file, or stdin for `-`; nothing is read yet. `position` counts the bytes taken from it, before
     /// decompression; at most `limit` of them are read.
     pub(super) fn open(path: &Path, limit: Option<u64>, position: &Arc<AtomicU64>) -> Result<Self, InputError> {
         let stdin = path == Path::new("-");
@@ -68,7 +68,7 @@ impl Input {
         Ok(Self { name, source: Source::Unread(raw), number: 0 })
     }
 
-    /// At least one line, and all others that are there without waiting; `None` at the end.
+    /// Reads at least one line, and all others that are there without waiting; `None` at the end.
     pub(super) fn next_lines(&mut self) -> Result<Option<Vec<Line>>, InputError> {
         let mut lines = Vec::new();
         while lines.is_empty() || self.has_line() {
@@ -80,7 +80,7 @@ impl Input {
         Ok(Some(lines).filter(|lines| !lines.is_empty()))
     }
 
-    /// Returns true if a whole line was read already.
+    /// Returns true if a whole line is already buffered.
     fn has_line(&self) -> bool {
         match &self.source {
             Source::Read(reader) => memchr::memchr(b'\n', reader.buffer()).is_some(),
@@ -88,7 +88,7 @@ impl Input {
         }
     }
 
-    /// The reader, once the first bytes have told what it has to decode.
+    /// Returns the reader, once the first bytes have told what it has to decode.
     fn reader(&mut self) -> io::Result<&mut BufReader<Box<dyn Read + Send>>> {
         if let Source::Unread(raw) = &mut self.source {
             let magic = first_bytes(raw)?;
@@ -109,7 +109,7 @@ impl Input {
         }
     }
 
-    /// The next line; `None` at the end.
+    /// Reads the next line; `None` at the end.
     fn next_line(&mut self) -> Result<Option<Line>, InputError> {
         let mut bytes = Vec::new();
         let mut len = 0u64;
@@ -164,8 +164,8 @@ impl Input {
     }
 }
 
-/// The first bytes: as many as it takes to tell what they begin. A pipe may give them one by one, and after the first there
-/// may be no more for a long time.
+/// Reads the first bytes: as many as it takes to tell the format. A pipe may deliver them one by one, and after the first
+/// there may be no more for a long time.
 fn first_bytes(reader: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut first = Vec::with_capacity(4);
     reader.by_ref().take(1).read_to_end(&mut first)?;
@@ -188,7 +188,7 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// The sizes of the files, for a progress bar; `None` as soon as one has none (stdin, a pipe).
+/// Returns the size of all files together, for a progress bar; `None` as soon as one has none (stdin, a pipe).
 pub(super) fn total_size(paths: &[PathBuf]) -> Option<u64> {
     paths.iter().try_fold(0, |sum, path| {
         let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;

@@ -1,4 +1,4 @@
-//! Taking failures in: lines of NDJSON, in any of the five shapes, become writes or rejects. Nothing is lost. And writing
+//! Capture: lines of NDJSON, in any of the five shapes, become writes or rejects, and nothing is lost. Its export writes
 //! them out again.
 
 mod binding;

@@ -1,8 +1,8 @@
-//! The rejects file: what could not be taken in, with the reason, kept for whoever mends it. The same line once.
+//! The rejects file: lines that could not be ingested, with the reason, kept for whoever repairs them. Each line only once.
 //!
-//! Any number of processes append to it, and one that takes it in replaces it by what remains. All of that happens under
-//! the file's own lock, and only on the file that is under its name when the lock is held: what was replaced meanwhile is
-//! opened again.
+//! Any number of processes append to it, and one that ingests it replaces it by what remains. All of that happens under
+//! the file's own lock, and only on the file that has its name while the lock is held: if it was replaced meanwhile, the
+//! new one is opened.
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
@@ -18,11 +18,11 @@ use crate::domain::json::{self, Node};
 use crate::domain::secrets::Scrubber;
 use crate::store::{NO_FOLLOW, beside};
 
-/// Where rejects go.
+/// The writer of the rejects file.
 pub(super) struct Rejects {
     path: PathBuf,
     scrubber: Scrubber,
-    /// The file that is being taken in, if the input is the rejects file itself: by the end it holds what remains.
+    /// The file that is being ingested, if the input is the rejects file itself: by the end it holds what remains.
     own: Option<Own>,
     /// Lines that were added and are not in the file yet.
     waiting: Vec<Entry>,
@@ -34,9 +34,9 @@ pub(super) struct Rejects {
 /// The rejects file as an input.
 struct Own {
     id: FileId,
-    /// How long it was when it was opened: so much of it is read.
+    /// Its length in bytes when it was opened, which is as far as it is read.
     upto: u64,
-    /// What remains of it: kept aside until all of it was read.
+    /// The entries that remain, kept aside until all of it was read.
     remains: Vec<Entry>,
 }
 
@@ -45,7 +45,7 @@ struct Entry {
     line: Vec<u8>,
 }
 
-/// What names a file whatever it is called.
+/// The identity of a file, whatever its name: device and inode.
 type FileId = (u64, u64);
 type Fingerprint = [u8; 16];
 
@@ -57,7 +57,7 @@ struct Seen {
     lines: HashSet<Fingerprint>,
 }
 
-/// As many bytes wait before they are written.
+/// The most bytes that wait before they are written.
 const MOST_WAITING: usize = 1 << 20;
 
 impl Rejects {
@@ -73,7 +73,7 @@ impl Rejects {
         Ok(Self { path: path.to_owned(), scrubber, own, waiting: Vec::new(), bytes: 0, kept: 0, seen: Seen::default() })
     }
 
-    /// Adds a reject, without its secrets. The same line stands in the file once.
+    /// Adds a reject, without its secrets. The file has the same line only once.
     pub(super) fn add(&mut self, line: u64, reason: &str, raw: &[u8]) -> std::io::Result<()> {
         let clean = self.scrubber.line(raw);
         let fingerprint = fingerprint(&clean);
@@ -91,7 +91,7 @@ impl Rejects {
         if self.bytes >= MOST_WAITING { self.flush() } else { Ok(()) }
     }
 
-    /// Writes what was added. What remains of the file that is being read is kept aside: it stays as it is until its end.
+    /// Writes the entries that were added. If the file itself is being read, they are kept aside: it stays as it is until its end.
     pub(super) fn flush(&mut self) -> std::io::Result<()> {
         self.bytes = 0;
         let waiting = std::mem::take(&mut self.waiting);
@@ -105,27 +105,27 @@ impl Rejects {
         Ok(())
     }
 
-    /// How many of those that were added are in the file.
+    /// Returns how many of the added entries are in the file.
     pub(super) fn kept(&self) -> u64 {
         self.kept
     }
 
-    /// How much of an input is to be read, in bytes: of the rejects file itself what is in it now, since others go on
+    /// Returns how many bytes of an input to read: of the rejects file itself only those in it now, since others go on
     /// appending to it.
     pub(super) fn limit_of(&self, input: &Path) -> Option<u64> {
         self.own.as_ref().filter(|own| id_of(input) == Some(own.id)).map(|own| own.upto)
     }
 
-    /// Makes it durable; when the input was this file, what remains takes its place.
+    /// Makes the file durable; if it was the input, what remains takes its place.
     pub(super) fn finish(&mut self) -> std::io::Result<()> {
         self.flush()?;
         self.own.take().map_or(Ok(()), |own| replace(&self.path, own))
     }
 
-    /// Makes it durable after only a part of the input was read: a file that is being read stays as it is.
+    /// Makes the file durable after only a part of the input was read: if it was the input, it stays as it is.
     pub(super) fn keep(&mut self) -> std::io::Result<()> {
         self.flush()?;
-        // What came from other inputs is nowhere else; what is in the file already stays there once.
+        // Entries from other inputs are nowhere else; a line that is already in the file is not added again.
         match self.own.take() {
             Some(own) if !own.remains.is_empty() => append(&self.path, own.remains, &mut self.seen),
             _ => Ok(()),
@@ -133,7 +133,7 @@ impl Rejects {
     }
 }
 
-/// Appends entries in one write, under the lock, durably. Lines that are there already are left out.
+/// Appends entries in one write, under the lock, durably. Lines that are already there are left out.
 fn append(path: &Path, entries: Vec<Entry>, seen: &mut Seen) -> std::io::Result<()> {
     if is_device(path) {
         let mut file = OpenOptions::new().append(true).open(path)?;
@@ -161,8 +161,8 @@ fn append(path: &Path, entries: Vec<Entry>, seen: &mut Seen) -> std::io::Result<
     Ok(())
 }
 
-/// Puts what remains in the file's place, with all that others appended to it since it was read. If another process has
-/// replaced it already, what remains is appended to that one.
+/// Replaces the file by what remains, with all that others appended to it since it was read. If another process has
+/// already replaced it, what remains is appended to that one.
 fn replace(path: &Path, own: Own) -> std::io::Result<()> {
     let file = locked(path)?;
     let found = file.metadata()?;
@@ -171,7 +171,7 @@ fn replace(path: &Path, own: Own) -> std::io::Result<()> {
         return append(path, own.remains, &mut Seen::default());
     }
     let new = beside(path, ".new");
-    // Only who holds the lock makes this file: one that is there was left by a kill, or planted.
+    // Only the holder of the lock makes this file: one that is there was left by a kill, or planted.
     match std::fs::remove_file(&new) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
         _ => {}
@@ -199,7 +199,7 @@ fn replace(path: &Path, own: Own) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Opens the file, makes it if it isn't there, and locks it. A symbolic link is not followed.
+/// Opens the file, creates it if it isn't there, and locks it. A symbolic link is not followed.
 fn locked(path: &Path) -> std::io::Result<File> {
     loop {
         let mut options = OpenOptions::new();
@@ -210,14 +210,14 @@ fn locked(path: &Path) -> std::io::Result<File> {
         })?;
         file.lock()?;
         let found = file.metadata()?;
-        // Whoever held the lock may have put another file in its place.
+        // A former holder of the lock may have put another file in its place.
         if id_of(path) == Some((found.dev(), found.ino())) {
             return Ok(file);
         }
     }
 }
 
-/// Reads on from where it was read to. Gives whether the file ends with a line end; `None` if it is empty.
+/// Reads on from the last position. Returns true if the file ends with a line end; `None` if it is empty.
 fn read_from(mut file: &File, seen: &mut Seen) -> std::io::Result<Option<bool>> {
     file.seek(SeekFrom::Start(seen.upto))?;
     for line in BufReader::new(file).split(b'\n') {
@@ -234,7 +234,7 @@ fn read_from(mut file: &File, seen: &mut Seen) -> std::io::Result<Option<bool>> 
     Ok(Some(last == *b"\n"))
 }
 
-/// A pipe, a terminal, or whatever stands under /dev, where nobody plants a link: there is nothing to read back or lock.
+/// Returns true for a pipe, a terminal, or anything under /dev, where nobody plants a link: nothing can be read back or locked.
 fn is_device(path: &Path) -> bool {
     let regular = std::fs::metadata(path).map_or(true, |found| found.is_file());
     !regular || path.starts_with("/dev") || path.starts_with("/proc/self/fd")
@@ -250,7 +250,7 @@ fn inner(line: &[u8]) -> Option<Vec<u8>> {
     json::scan(line).ok().as_ref().and_then(unwrap)
 }
 
-/// The line inside a reject, if this is one.
+/// Returns the line inside a reject, if this is one.
 pub(super) fn unwrap(node: &Node<'_>) -> Option<Vec<u8>> {
     node.get("line")?;
     node.get("reason")?.text()?;

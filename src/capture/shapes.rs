@@ -19,7 +19,7 @@ use crate::domain::secrets::Scrubber;
 use crate::domain::stable_key::{stable_key_of, uuid_of};
 use crate::domain::write::Captured;
 
-/// What a line calls the request that failed.
+/// The failed request, as a line describes it.
 struct Request {
     method: String,
     path: Option<String>,
@@ -34,9 +34,9 @@ enum Body {
     Missing,
 }
 
-/// Reads one line; the error says why it is a reject, in words for whoever has to mend it.
+/// Reads one line; the error says why it is rejected, for whoever has to repair it.
 pub fn read_line(line: &[u8], binding: &Binding) -> Result<Captured, String> {
-    // A body may be nested as deep as a stable key allows, and stands a few levels down.
+    // A body may be nested as deep as a stable key allows, and lies a few levels down.
     let node = json::scan_within(line, MAX_DEPTH + 4).map_err(|e| format!("not JSON: {e}"))?;
     if !node.is_object() {
         return Err("the line must be a JSON object".to_owned());
@@ -46,7 +46,7 @@ pub fn read_line(line: &[u8], binding: &Binding) -> Result<Captured, String> {
     let (path, endpoint_origin) = match &request.path {
         Some(path) if binding.scrubber.is_in_path(path) => {
             let hint = "send secrets in headers, which are never kept";
-            return Err(format!("path: a secret stands in it, and would be kept and sent again; {hint}"));
+            return Err(format!("path: it contains a secret, which would be kept and sent again; {hint}"));
         }
         Some(path) => {
             let path = EndpointPath::parse(path, bound.base_url.as_ref()).map_err(|e| format!("path: {e}"))?;
@@ -105,7 +105,7 @@ pub fn read_line(line: &[u8], binding: &Binding) -> Result<Captured, String> {
     })
 }
 
-/// A line that fits several shapes is read as the first of: request, body, event, record.
+/// Reads the request of a line. One that fits several shapes is read as the first of: request, body, event, record.
 fn request(node: &Node<'_>) -> Result<Request, String> {
     if let Some(request) = node.get_present("request") {
         if !request.is_object() {
@@ -146,8 +146,8 @@ fn captured_body(node: &Node<'_>) -> Result<Option<Vec<u8>>, String> {
     bytes(node, "body")
 }
 
-/// The exact bytes of the JSON value as it stood in the line; a string counts as its decoded text. Or those of
-/// `…_base64`.
+/// Returns the exact bytes of a field's JSON value as it stood in the line; a string counts as its decoded text. Or those
+/// of `…_base64`.
 fn bytes(node: &Node<'_>, name: &str) -> Result<Option<Vec<u8>>, String> {
     let base64_name = format!("{name}_base64");
     if let Some(body) = node.get_present(name) {
@@ -164,7 +164,7 @@ fn bytes(node: &Node<'_>, name: &str) -> Result<Option<Vec<u8>>, String> {
     decoded.map(Some).map_err(|e| format!("{base64_name}: {e}"))
 }
 
-/// The bytes that Python's `requests` sends for `json={"record": …, "matchKey": …}`.
+/// Returns the bytes that Python's `requests` sends for `json={"record": …, "matchKey": …}`.
 fn rebuild(record: Option<&Node<'_>>, match_key: Option<&str>) -> Result<Vec<u8>, String> {
     let record = record.ok_or("record: is missing")?;
     let mut body = b"{\"record\": ".to_vec();
@@ -213,7 +213,7 @@ fn failure(node: &Node<'_>, is_event: bool) -> Result<Failure, String> {
     let given = filled(node, "failure_type")?
         .map(|name| {
             let known = "transient, schema, bad_data, auth";
-            FailureType::parse(&name).ok_or_else(|| format!("failure_type: {name:?} is none of {known}"))
+            FailureType::parse(&name).ok_or_else(|| format!("failure_type: {name:?} is not one of {known}"))
         })
         .transpose()?;
     let unsaid = if is_event { FailureType::Schema } else { FailureType::BadData };
@@ -235,7 +235,7 @@ fn failure(node: &Node<'_>, is_event: bool) -> Result<Failure, String> {
     })
 }
 
-/// A failure without the secrets that its texts may repeat.
+/// Returns a failure without the secrets that its texts may repeat.
 fn scrubbed(failure: Failure, scrubber: &Scrubber) -> Failure {
     let text = |text: Option<String>| text.map(|text| scrubber.text(&text).into_owned());
     Failure {
@@ -254,7 +254,8 @@ fn status_of(response: &Node<'_>) -> Result<Option<u16>, String> {
     }
 }
 
-/// The key: as given, else the captured header, else the event's own ID, else the guide's stable key. The captured key and how it is known, and the one that is sent instead, if an export says so.
+/// Returns the captured key and its origin: as given, else the captured header, else the event's own ID, else the guide's
+/// stable key. With it, the key that is sent instead, if an export says so.
 fn keys(
     node: &Node<'_>,
     headers: &Headers,
@@ -292,7 +293,7 @@ fn keys(
     Ok((checked(&text)?, origin, None))
 }
 
-/// The stable key of the record, of the event, or of the whole body. A body that is no JSON has none in Python; the
+/// Returns the stable key of the record, of the event, or of the whole body. A body that is not JSON has none in Python; the
 /// same digest over its bytes stands in.
 fn derived_key(node: &Node<'_>, body: &[u8], body_origin: BodyOrigin) -> Result<String, String> {
     let no_key = |e: json::PythonError| format!("no key was given, and none can be derived: {e}");

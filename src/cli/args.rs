@@ -48,7 +48,7 @@ pub(super) struct Global {
     /// The operator, for the record [default: the login]
     #[arg(long, global = true, value_name = "NAME")]
     pub(super) operator: Option<String>,
-    /// Print NDJSON: one object a line, nothing else on stdout
+    /// Print NDJSON: one object per line, nothing else on stdout
     #[arg(long, global = true)]
     pub(super) json: bool,
     /// When to use colour
@@ -79,7 +79,7 @@ pub(super) enum Command {
     Ingest(Ingest),
     /// List writes, the newest first: open ones unless the query names states
     List(List),
-    /// Show writes whole, the cause first
+    /// Show writes in full, the cause first
     Show(Show),
     /// Show the groups: writes with the same cause
     Groups,
@@ -93,30 +93,30 @@ pub(super) enum Command {
     Replay(Replay),
     /// Tell what happened, by whom, and what is left
     Report(Report),
-    /// Settle writes by hand: someone looked, and the API has them or does not have them
+    /// Settle writes by hand: someone looked, and the API has them or doesn't
     Resolve(Resolve),
-    /// Give writes up
+    /// Give up on writes
     Discard(WithReason),
     /// Take back what was discarded or resolved by hand (searches settled writes)
     Reopen(WithReason),
-    /// Split a batch, so that its good records can go, or those that were rejected
+    /// Split a batch so its good records can be sent, or just the rejected ones
     Split(Split),
     /// Take a split back, as long as nothing happened to its parts
     Unsplit(Unsplit),
-    /// Delete settled writes for good; what is left only knows them when they come again
+    /// Delete settled writes for good; dlq still recognises them if they come in again
     Purge(Purge),
     /// Look at targets, or bind one to another URL
     #[command(subcommand)]
     Target(Target),
-    /// Write writes out as NDJSON that `ingest` takes back
+    /// Export writes as NDJSON that `ingest` takes back
     Export(Export),
-    /// Copy the file, also while it is in use
+    /// Copy the file, even while it is in use
     Backup(Backup),
-    /// Bring a file of an older dlq up to date, as any command does that may write it
+    /// Bring a file from an older dlq up to date, as any command that writes to it does
     Upgrade(Upgrade),
-    /// Check the file, the config, the token and the way to the target
+    /// Check the file, the config, the token and the connection to the target
     Doctor(Doctor),
-    /// Print the stable key of each JSON text on stdin, one a line
+    /// Print the stable key of each JSON text on stdin, one per line
     Key,
     /// Watch the whole story against a simulated API, on a throw-away file
     Demo(Demo),
@@ -127,19 +127,19 @@ pub(super) struct Ingest {
     /// Files to read; `-` is stdin
     #[arg(value_name = "FILE", default_value = "-")]
     pub(super) files: Vec<PathBuf>,
-    /// The endpoint of failures that name none, below the base URL
+    /// The endpoint for failures that name none, relative to the base URL
     #[arg(long, value_name = "PATH")]
     pub(super) endpoint: Option<String>,
-    /// The `matchKey` of bodies that are put together again from their record
+    /// The `matchKey` for bodies that are rebuilt from their record
     #[arg(long, value_name = "FIELD")]
     pub(super) match_key: Option<String>,
-    /// The source of failures that name none
+    /// The source for failures that name none
     #[arg(long, value_name = "NAME")]
     pub(super) source: Option<String>,
-    /// Where lines go that can't be taken in [default: beside the database]
+    /// Where to keep lines that can't be taken in [default: beside the database]
     #[arg(long, value_name = "FILE")]
     pub(super) rejects: Option<PathBuf>,
-    /// The longest line, in bytes (k and m are taken too)
+    /// The longest line, in bytes (k and m work too)
     #[arg(long, value_name = "SIZE", default_value = "16m", value_parser = size)]
     pub(super) max_line: usize,
 }
@@ -166,10 +166,10 @@ pub(super) enum Format {
 pub(super) struct List {
     #[command(flatten)]
     pub(super) query: Query,
-    /// The most writes [default: 50 in a table, else all]
+    /// Show at most N writes [default: 50 in a table, else all]
     #[arg(long, value_name = "N")]
     pub(super) limit: Option<usize>,
-    /// What to sort by: id, time, type, status, occurrences, attempts; a `-` before it turns it round
+    /// What to sort by: id, time, type, status, occurrences, attempts; a leading `-` reverses it
     #[arg(long, value_name = "FIELD", default_value = "-time", allow_hyphen_values = true, value_parser = sort)]
     pub(super) sort: crate::store::Order,
     /// How to print
@@ -218,7 +218,7 @@ pub(super) struct History {
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Runs {
-    /// The most runs
+    /// Show at most N runs
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(super) limit: usize,
     #[command(subcommand)]
@@ -239,7 +239,7 @@ pub(super) enum RunControl {
         #[arg(value_name = "RUN")]
         run: i64,
     },
-    /// Let a paused run go on
+    /// Resume a paused run
     Resume {
         /// The run
         #[arg(value_name = "RUN")]
@@ -276,7 +276,7 @@ pub(super) struct Replay {
     /// Show the plan and send nothing
     #[arg(long)]
     pub(super) dry_run: bool,
-    /// The most writes, the oldest first
+    /// Send at most N writes, the oldest first
     #[arg(long, value_name = "N")]
     pub(super) limit: Option<usize>,
     /// How many writes go first, one by one; if one fails, its group stops
@@ -301,19 +301,19 @@ pub(super) struct Replay {
     /// edited-after-ambiguous (no-body can't be sent at all)
     #[arg(long, value_name = "HAZARD,…", value_delimiter = ',', value_parser = hazard)]
     pub(super) allow: Vec<Hazard>,
-    /// Send in spite of key-expired and key-not-sent: the API may then hold a write twice
+    /// Send in spite of key-expired and key-not-sent: the API may then apply a write twice
     #[arg(long)]
     pub(super) allow_duplicates: bool,
     /// Send under new keys, past the API's cache of refusals; only what was definitely refused
     #[arg(long)]
     pub(super) new_key: bool,
-    /// Send what of a run's plan was not accepted, after looking at hazards again
+    /// Send the rest of a run's plan (whatever was not accepted), checking hazards again
     #[arg(long = "continue", value_name = "RUN", conflicts_with_all = ["query", "failure_type", "id", "all"])]
     pub(super) continues: Option<i64>,
-    /// Join in where another run sends to the same target; never the same write or lane
+    /// Send even while another run sends to the same target; never the same write or lane
     #[arg(long)]
     pub(super) alongside: bool,
-    /// Don't ask (without a terminal nothing is asked, unless the target wants to be confirmed)
+    /// Don't ask (without a terminal nothing is asked, unless the target must be confirmed)
     #[arg(short, long)]
     pub(super) yes: bool,
     /// Exit with 5 when there is nothing to send
@@ -332,7 +332,7 @@ pub(super) struct Resolve {
     /// The API has them: they are settled
     #[arg(long)]
     pub(super) applied: bool,
-    /// The API does not have them: they may be sent, also outside the key window
+    /// The API doesn't have them: they may be sent, even outside the key window
     #[arg(long)]
     pub(super) not_applied: bool,
     #[command(flatten)]
@@ -345,7 +345,7 @@ pub(super) struct Resolve {
 /// What commands ask for that settle many writes at once.
 #[derive(Debug, Args)]
 pub(super) struct Care {
-    /// All writes that it can be done to
+    /// All writes whose state allows it
     #[arg(long)]
     pub(super) all: bool,
     /// Don't ask (without a terminal nothing is asked)
@@ -410,7 +410,7 @@ pub(super) struct Backup {
 
 #[derive(Debug, Args)]
 pub(super) struct Upgrade {
-    /// Copy the file as it is to this one first
+    /// First copy the file, unchanged, to this one
     #[arg(long, value_name = "FILE")]
     pub(super) backup: Option<PathBuf>,
 }
@@ -437,10 +437,10 @@ pub(super) struct Split {
     /// The batch's ID
     #[arg(value_name = "ID")]
     pub(super) id: i64,
-    /// The most records in a part; a record that the refusal names stands alone
+    /// The most records in a part; a record that the refusal names gets its own part
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one, conflicts_with = "rejected")]
     pub(super) size: usize,
-    /// Only the records that the API rejected when it applied the others: they become writes, the rest is in
+    /// Only the records that the API rejected when it applied the rest; each becomes a write of its own
     #[arg(long)]
     pub(super) rejected: bool,
     /// Why, for the record

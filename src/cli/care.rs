@@ -10,7 +10,6 @@ use crate::domain::endpoint::BaseUrl;
 use crate::domain::filter::Test;
 use crate::domain::stable_key::stable_key;
 use crate::domain::state::State;
-use crate::domain::time::Timestamp;
 use crate::render::count::{thousands, writes};
 use crate::render::table::{Column, table};
 use crate::replay::ExitCode;
@@ -28,7 +27,7 @@ pub(super) fn target(context: &Context, args: &Target) -> anyhow::Result<ExitCod
                 return Err(Usage(hint).into());
             }
             let store = context.change()?;
-            let by = By::new(&context.operator, Timestamp::now()).because(Some(reason));
+            let by = By::new(&context.operator).because(Some(reason));
             store.rebind_target(name, base, by).wait()?;
             if !context.global.quiet && !context.global.json {
                 let mut out = Out::new();
@@ -70,17 +69,17 @@ fn target_list(context: &Context) -> anyhow::Result<ExitCode> {
 
 pub(super) fn export(context: &Context, args: &Export) -> anyhow::Result<ExitCode> {
     let store = context.look()?;
-    let filter = context.filter(&store, &args.query.query)?;
+    let filter = context.filter(&*store, &args.query.query)?;
     let filter = if filter.names_states() { filter } else { filter.and(Test::State(State::OPEN.to_vec())) };
     let mut out: Box<dyn std::io::Write> = match &args.output {
         None => Box::new(std::io::BufWriter::new(std::io::stdout())),
         Some(path) => Box::new(std::io::BufWriter::new(export::new_file(path)?)),
     };
-    let count = export::to_writer(&store, &filter, &context.config.windows(), &mut out, &mut |_| true)?;
+    let count = export::to_writer(&*store, &filter, &context.config.windows(), &mut out, &mut |_| true)?;
     out.flush()?;
     if !context.global.quiet {
         note(&format!("{} exported", writes(count)));
-        let open = store.count(&filter.and(Test::State(State::OPEN.to_vec())), Timestamp::now()).wait()?;
+        let open = store.count(&filter.and(Test::State(State::OPEN.to_vec()))).wait()?;
         if open > 0 {
             note(&both_places(open.unsigned_abs()));
         }

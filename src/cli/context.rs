@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use etcetera::BaseStrategy;
@@ -18,7 +19,7 @@ use crate::domain::target::{TargetSettings, TokenSource};
 use crate::query;
 use crate::render::style::Palette;
 use crate::replay::{ExitCode, base_url};
-use crate::store::{OpenOptions, Store, Upgrading};
+use crate::store::{self, OpenOptions, Store, Upgrading};
 
 /// A wrong command line: exit 2.
 #[derive(Debug, thiserror::Error)]
@@ -75,22 +76,22 @@ impl Context {
     }
 
     /// Opens the file to look at it only.
-    pub(super) fn look(&self) -> anyhow::Result<Store> {
+    pub(super) fn look(&self) -> anyhow::Result<Arc<dyn Store>> {
         self.open(OpenOptions { write: false, ..OpenOptions::default() })
     }
 
     /// Opens the file to change it.
-    pub(super) fn change(&self) -> anyhow::Result<Store> {
+    pub(super) fn change(&self) -> anyhow::Result<Arc<dyn Store>> {
         self.open(OpenOptions::default())
     }
 
     /// Opens the file to change it, and makes it if it isn't there.
-    pub(super) fn create(&self) -> anyhow::Result<Store> {
+    pub(super) fn create(&self) -> anyhow::Result<Arc<dyn Store>> {
         self.open(OpenOptions { create: true, ..OpenOptions::default() })
     }
 
-    fn open(&self, options: OpenOptions) -> anyhow::Result<Store> {
-        Ok(Store::open(&self.db()?, self.options(options))?)
+    fn open(&self, options: OpenOptions) -> anyhow::Result<Arc<dyn Store>> {
+        Ok(store::open(&self.db()?, self.options(options))?)
     }
 
     /// With what the config and the command line say.
@@ -105,7 +106,7 @@ impl Context {
     }
 
     /// The query's filter; of one target if `--target` names it.
-    pub(super) fn filter(&self, store: &Store, words: &[String]) -> anyhow::Result<Filter> {
+    pub(super) fn filter(&self, store: &dyn Store, words: &[String]) -> anyhow::Result<Filter> {
         Ok(self.of_target(filter_of(store, words)?))
     }
 
@@ -120,7 +121,7 @@ impl Context {
     /// is a variable that was not set, and everything has to be asked for by `--all`. `narrowed`: other options select, too.
     pub(super) fn selection(
         &self,
-        store: &Store,
+        store: &dyn Store,
         words: &[String],
         all: bool,
         narrowed: bool,
@@ -157,7 +158,8 @@ impl Context {
         }
         let filter = filter_of(store, words)?;
         if filter.only_negates() && !all && !narrowed {
-            let hint = "this query only says what must not hold, and selects all the rest: give --all beside it if that is meant";
+            let hint =
+                "this query only says what to leave out, so it selects everything else: add --all if you mean that";
             return Err(Usage(hint.to_owned()).into());
         }
         Ok(self.of_target(filter))
@@ -196,13 +198,13 @@ impl Context {
     }
 
     /// A target's base URL, if anyone said where it is.
-    pub(super) fn base_url(&self, store: &Store, target: &TargetSettings) -> anyhow::Result<Option<BaseUrl>> {
+    pub(super) fn base_url(&self, store: &dyn Store, target: &TargetSettings) -> anyhow::Result<Option<BaseUrl>> {
         let given = self.given_base_url(target)?;
         Ok(wait_for(base_url(store, target, given.as_ref()))??)
     }
 
     /// What lines are bound to when they come in.
-    pub(super) fn bindings(&self, store: &Store) -> anyhow::Result<BTreeMap<String, TargetBinding>> {
+    pub(super) fn bindings(&self, store: &dyn Store) -> anyhow::Result<BTreeMap<String, TargetBinding>> {
         let mut bindings = BTreeMap::new();
         for known in store.targets().wait()? {
             let settings = self.config.target(&known.name);
@@ -252,10 +254,10 @@ impl Context {
 }
 
 /// The filter that words mean, whatever `--target` says.
-fn filter_of(store: &Store, words: &[String]) -> anyhow::Result<Filter> {
+fn filter_of(store: &dyn Store, words: &[String]) -> anyhow::Result<Filter> {
     if let Some(option) = words.iter().find(|word| word.starts_with("--")) {
         return Err(Usage(format!(
-            "there is no option {option} here; see --help (put a text that begins so in quotes inside the query)"
+            "there is no option {option} here; see --help (to search for that text, quote it inside the query)"
         ))
         .into());
     }

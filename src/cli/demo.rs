@@ -35,7 +35,7 @@ use crate::render::style::Palette;
 use crate::render::{detail, words};
 use crate::replay::{ExitCode, Launch, PaceSettings, Report, RunTerms, SendOptions, prepare};
 use crate::sandbox::{Sandbox, Settings};
-use crate::store::{By, OpenOptions, Store};
+use crate::store::{self, By, OpenOptions, Store};
 
 /// A line on stdout, for as long as someone reads it.
 macro_rules! say {
@@ -59,7 +59,7 @@ fn tell_story(context: &Context) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let sandbox = runtime.block_on(Sandbox::start(Settings::default()))?;
     let db = directory.path().join("demo.db");
-    let store = Arc::new(Store::open(&db, OpenOptions { create: true, ..OpenOptions::default() })?);
+    let store = store::open(&db, OpenOptions { create: true, ..OpenOptions::default() })?;
     let story = Story { context, paint: context.palette(&std::io::stdout()), sandbox, store };
     let sent = runtime.block_on(story.traffic())?;
     story.capture(directory.path(), &sent)?;
@@ -72,7 +72,7 @@ struct Story<'a> {
     context: &'a Context,
     paint: Palette,
     sandbox: Sandbox,
-    store: Arc<Store>,
+    store: Arc<dyn Store>,
 }
 
 impl Story<'_> {
@@ -121,7 +121,7 @@ impl Story<'_> {
         std::fs::write(&file, lines.join("\n") + "\n")?;
         self.command("dlq ingest failures.ndjson");
         let base: BaseUrl = BaseUrl::parse(&self.sandbox.base_url())?;
-        self.store.bind_target(DEFAULT_TARGET, &base, By::new(&self.context.operator, Timestamp::now())).wait()?;
+        self.store.bind_target(DEFAULT_TARGET, &base, By::new(&self.context.operator)).wait()?;
         let options = IngestOptions {
             inputs: vec![file],
             rejects: directory.join("rejects.ndjson"),
@@ -141,7 +141,7 @@ impl Story<'_> {
     }
 
     fn understand(&self) -> anyhow::Result<()> {
-        self.chapter(3, "What is wrong? One line a cause");
+        self.chapter(3, "What is wrong? One line per cause");
         self.command("dlq groups");
         let groups = self.store.groups(None).wait()?;
         let width = Context::width().map(|w| w.saturating_sub(3));
@@ -151,7 +151,7 @@ impl Story<'_> {
         say!();
         self.command(&format!("dlq show {id}"));
         let now = Timestamp::now();
-        let view = self.store.write_view(id, self.context.config.windows(), now).wait()?;
+        let view = self.store.write_view(id, self.context.config.windows()).wait()?;
         let view = view.ok_or_else(|| anyhow::anyhow!("write {id} is gone"))?;
         let subject = detail::Subject {
             view: &view,
@@ -207,16 +207,14 @@ impl Story<'_> {
         let report = self.replay(&[FailureType::Auth, FailureType::Transient])?;
         tell(&report);
         let left = self.store.groups(None).wait()?.iter().map(|g| g.open).sum::<i64>();
-        say!("   {left} writes are left: their data is wrong, and no replay mends that.");
+        say!("   {left} writes are left: their data is wrong, and no replay fixes that.");
         let reason = "invalid addresses, reported to the web team";
         self.command(&format!("dlq discard type:bad_data --reason \"{reason}\""));
         let bad = Filter::default().and(Test::Type(vec![FailureType::BadData])).and(Test::State(State::OPEN.to_vec()));
-        let now = Timestamp::now();
-        let ids = self.store.matching_ids(&bad, self.context.config.windows(), now).wait()?;
-        let settled = self
-            .store
-            .settle(ids, Settling::Discard, By::new(&self.context.operator, now).because(Some(reason)))
-            .wait()?;
+        let _now = Timestamp::now();
+        let ids = self.store.matching_ids(&bad, self.context.config.windows()).wait()?;
+        let settled =
+            self.store.settle(ids, Settling::Discard, By::new(&self.context.operator).because(Some(reason))).wait()?;
         say!("   {} writes discarded", settled.done.len());
         let world = self.sandbox.world();
         let mut keys: Vec<&str> = world.ledger.applied.iter().map(|a| a.key.as_str()).collect();
@@ -228,7 +226,7 @@ impl Story<'_> {
 
     fn end(&self, told: bool) -> ExitCode {
         if !told {
-            say!("\n{}", self.paint.bad("The ledger does not bear the story out. Please report this."));
+            say!("\n{}", self.paint.bad("The ledger contradicts this story. Report it as a bug."));
             return ExitCode::Error;
         }
         say!("\n{}", self.paint.good("All of it checked against the API's own ledger."));
@@ -245,7 +243,7 @@ impl Story<'_> {
     fn replay(&self, types: &[FailureType]) -> anyhow::Result<Report> {
         let filter = Filter::default().and(Test::Type(types.to_vec()));
         let now = Timestamp::now();
-        let data = self.store.plan_data(&filter, None, self.context.config.windows(), now).wait()?;
+        let data = self.store.plan_data(&filter, None, self.context.config.windows()).wait()?;
         let options = SendOptions {
             target: settings(),
             base_url: Some(BaseUrl::parse(&self.sandbox.base_url())?),
@@ -253,7 +251,7 @@ impl Story<'_> {
             allowed: Vec::new(),
             new_key: false,
         };
-        let prepared = wait_for(prepare(&self.store, data, options, now))??;
+        let prepared = wait_for(prepare(&*self.store, data, options, now))??;
         let names: Vec<&str> = types.iter().map(|failure_type| failure_type.name()).collect();
         let selection = Selection::of_words(&format!("type:{}", names.join(",")));
         let terms = RunTerms { reason: Some("the demo".to_owned()), ..RunTerms::new(selection, filter) };

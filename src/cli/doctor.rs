@@ -10,7 +10,6 @@ use super::output::Out;
 use crate::config::{open_to_others, read_token, token_source};
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::target::TokenSource;
-use crate::domain::time::Timestamp;
 use crate::render::count::writes;
 use crate::render::json;
 use crate::replay::ExitCode;
@@ -52,7 +51,7 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     names.sort();
     names.dedup();
     for name in names.iter().filter(|name| context.global.target.as_ref().is_none_or(|t| t == *name)) {
-        findings.extend(check_target(context, store.as_ref(), name));
+        findings.extend(check_target(context, store.as_deref(), name));
     }
     let mut out = Out::new();
     let paint = context.palette(&std::io::stdout());
@@ -78,8 +77,7 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 fn reset_clock(context: &Context, reason: &str) -> anyhow::Result<ExitCode> {
-    let expired =
-        context.change()?.reset_clock(By::new(&context.operator, Timestamp::now()).because(Some(reason))).wait()?;
+    let expired = context.change()?.reset_clock(By::new(&context.operator).because(Some(reason))).wait()?;
     let mut out = Out::new();
     if context.global.json {
         out.line(&serde_json::json!({ "reset_clock": true, "expired": expired }).to_string())?;
@@ -94,11 +92,11 @@ fn reset_clock(context: &Context, reason: &str) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::Ok)
 }
 
-fn check_target(context: &Context, store: Option<&Store>, name: &str) -> Vec<Finding> {
+fn check_target(context: &Context, store: Option<&dyn Store>, name: &str) -> Vec<Finding> {
     let settings = context.config.target(name);
     let mut findings = vec![match read_token(&settings, context.target_name()) {
         Ok(Some(_)) => Finding::new("token", Severity::Ok, format!("{name}: present ({})", token_source(&settings))),
-        Ok(None) => Finding::new("token", Severity::Ok, format!("{name}: none is wanted")),
+        Ok(None) => Finding::new("token", Severity::Ok, format!("{name}: none needed")),
         Err(error) => Finding::new("token", Severity::Warn, format!("{name}: {error}")),
     }];
     // The URL that a replay would use, or why it would refuse.
@@ -116,7 +114,7 @@ fn check_target(context: &Context, store: Option<&Store>, name: &str) -> Vec<Fin
         Err(error) => Finding::new("target", Severity::Fail, error.to_string()),
         Ok(None) => Finding::new("target", Severity::Warn, format!("{name}: no base URL is known yet (--base-url)")),
         Ok(Some(base)) => match reach(&base) {
-            Ok(()) => Finding::new("target", Severity::Ok, format!("{name}: {base} takes connections")),
+            Ok(()) => Finding::new("target", Severity::Ok, format!("{name}: {base} can be reached")),
             Err(why) => Finding::new("target", Severity::Fail, format!("{name}: {base} can't be reached: {why}")),
         },
     });

@@ -13,7 +13,6 @@ use super::telling::{Telling, Told, stop_signal};
 use crate::domain::ids::RunId;
 use crate::domain::run::RunState;
 use crate::domain::stop::{Stop, Stops};
-use crate::domain::time::Timestamp;
 use crate::replay::{ExitCode, Launch, LaunchError, Report};
 use crate::store::{Store, StoreError};
 
@@ -32,7 +31,7 @@ const ORDERLY: Duration = Duration::from_secs(5);
 
 /// Runs a plan to its end and tells it; Ctrl-C is heeded.
 pub(super) fn drive(
-    store: Arc<Store>,
+    store: Arc<dyn Store>,
     launch: Launch,
     telling: Telling,
     stop: &CancellationToken,
@@ -74,7 +73,7 @@ pub(super) fn drive(
                 Ok(News::Ended(result)) => *result,
                 Ok(News::Panicked { .. }) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                     runtime.shutdown_background();
-                    return Err(ended_by_fault(&kept, run.get().copied(), &what));
+                    return Err(ended_by_fault(&*kept, run.get().copied(), &what));
                 }
             }
         }
@@ -89,13 +88,13 @@ pub(super) fn drive(
 }
 
 /// Ends a run whose engine is dead: what it had in hand goes back, and what was in flight is unknown.
-fn ended_by_fault(store: &Store, run: Option<RunId>, what: &str) -> anyhow::Error {
+fn ended_by_fault(store: &dyn Store, run: Option<RunId>, what: &str) -> anyhow::Error {
     let Some(run) = run else { return anyhow!("a fault inside dlq ended the run before it began: {what}") };
     let stopped = Stops::one(Stop::Fault { what: what.to_owned() });
-    match store.end_run(run, RunState::Stopped, stopped, 0, Timestamp::now()).wait() {
+    match store.end_run(run, RunState::Stopped, stopped, 0).wait() {
         Ok(()) => anyhow!(
             "a fault inside dlq ended run {run}: {what}. What was in flight is unknown, nothing else was sent; once the cause \
-             is mended: dlq replay --continue {run}"
+             is fixed: dlq replay --continue {run}"
         ),
         Err(error) => anyhow!("a fault inside dlq ended run {run}: {what}; and its end could not be recorded: {error}"),
     }
@@ -142,7 +141,7 @@ impl Signals {
                     } else {
                         stop.cancel();
                         // A thread of its own: the terminal may be gone, or not be reading.
-                        let text = "stopping: what is in flight is finished first (once more: don't wait for it)";
+                        let text = "stopping once what is in flight is finished (signal again to stop now)";
                         std::thread::spawn(move || note(text));
                     }
                 }

@@ -36,14 +36,14 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
     };
     let store = context.create()?;
     let now = Timestamp::now();
-    let rejects = args.rejects.unwrap_or_else(|| beside(store.path(), "-rejects.ndjson"));
-    for suffix in ["", "-wal", "-shm"] {
-        if same_file(&rejects, &beside(store.path(), suffix)) {
-            return Err(Usage("--rejects names the database itself".to_owned()).into());
-        }
+    let beside_it = |suffix| store.file().map(|file| beside(file, suffix));
+    let rejects = args.rejects.or_else(|| beside_it("-rejects.ndjson"));
+    let rejects = rejects.ok_or_else(|| Usage("say where rejects go: --rejects FILE".to_owned()))?;
+    if ["", "-wal", "-shm"].into_iter().filter_map(beside_it).any(|own| same_file(&rejects, &own)) {
+        return Err(Usage("--rejects names the database itself".to_owned()).into());
     }
     if let Some(base) = asked {
-        store.bind_target(context.target_name(), base, By::new(&context.operator, now)).wait()?;
+        store.bind_target(context.target_name(), base, By::new(&context.operator)).wait()?;
     }
     let options = IngestOptions {
         inputs: args.files,
@@ -51,7 +51,7 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
         max_line: args.max_line,
         binding: Binding {
             target: context.global.target.clone(),
-            targets: context.bindings(&store)?,
+            targets: context.bindings(&*store)?,
             endpoint,
             match_key: args.match_key,
             source: args.source,
@@ -92,7 +92,7 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
     // Targets that the lines named, and whose URL the config knows: this was their first use.
     for target in store.targets().wait()?.into_iter().filter(|t| t.base_url.is_none()) {
         if let Some(base) = context.config.target(&target.name).base_url {
-            store.bind_target(&target.name, &base, By::new(&context.operator, now)).wait()?;
+            store.bind_target(&target.name, &base, By::new(&context.operator)).wait()?;
         }
     }
     tell(context, &summary)?;
@@ -110,7 +110,7 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
     }
     if summary.rejected > 0 {
         note(&format!(
-            "{} rejected; kept, with the reasons, in {} (mend what is there and ingest that file)",
+            "{} rejected and kept, with reasons, in {} (fix them there, then ingest that file)",
             lines(summary.rejected),
             options.rejects.display()
         ));

@@ -27,7 +27,7 @@ const TABLE_LIMIT: usize = 50;
 
 pub(super) fn list(context: &Context, args: &List) -> anyhow::Result<ExitCode> {
     let store = context.look()?;
-    let asked = context.filter(&store, &args.query.query)?;
+    let asked = context.filter(&*store, &args.query.query)?;
     let hides = !asked.names_states();
     let filter = if hides { asked.clone().and(Test::State(State::OPEN.to_vec())) } else { asked.clone() };
     let format = if context.global.json { Format::Json } else { args.format };
@@ -40,7 +40,7 @@ pub(super) fn list(context: &Context, args: &List) -> anyhow::Result<ExitCode> {
     let shown = |record: String| if on_terminal { csv::for_terminal(&record) } else { record };
     let mut rows = Vec::new();
     let mut more = false;
-    let mut damaged = each_write(&store, context, &filter, args, limit, format == Format::Json, |view, beyond| {
+    let mut damaged = each_write(&*store, context, &filter, args, limit, format == Format::Json, |view, beyond| {
         if beyond {
             more = true;
             return Ok(());
@@ -58,7 +58,7 @@ pub(super) fn list(context: &Context, args: &List) -> anyhow::Result<ExitCode> {
     }
     out.flush()?;
     if !context.global.quiet {
-        footer(&store, &asked, hides, more, rows.is_empty() && format == Format::Table)?;
+        footer(&*store, &asked, hides, more, rows.is_empty() && format == Format::Table)?;
     }
     if args.limit.is_none() {
         damaged.extend(store.without_state().wait()?);
@@ -69,7 +69,7 @@ pub(super) fn list(context: &Context, args: &List) -> anyhow::Result<ExitCode> {
 
 /// Calls `one` for each write up to the limit, and once more with `true` if there are others. Gives what could not be read.
 fn each_write(
-    store: &Store,
+    store: &dyn Store,
     context: &Context,
     filter: &Filter,
     args: &List,
@@ -77,7 +77,7 @@ fn each_write(
     bodies: bool,
     mut one: impl FnMut(WriteView, bool) -> std::io::Result<()>,
 ) -> anyhow::Result<Vec<(WriteId, Damage)>> {
-    let now = Timestamp::now();
+    let _now = Timestamp::now();
     let (mut given, mut cursor) = (0, None);
     let (mut damaged, lanes) = (Vec::new(), LaneCache::default());
     loop {
@@ -91,7 +91,7 @@ fn each_write(
             bodies,
             lanes: lanes.clone(),
         };
-        let page = store.page(request, context.config.windows(), now).wait()?;
+        let page = store.page(request, context.config.windows()).wait()?;
         damaged.extend(page.damaged);
         for view in page.writes {
             let beyond = given == limit;
@@ -118,7 +118,7 @@ pub(super) fn refuse_damaged(damaged: &[(WriteId, Damage)]) -> anyhow::Result<()
 }
 
 /// What the table does not show, on stderr.
-fn footer(store: &Store, asked: &Filter, hides: bool, more: bool, empty: bool) -> anyhow::Result<()> {
+fn footer(store: &dyn Store, asked: &Filter, hides: bool, more: bool, empty: bool) -> anyhow::Result<()> {
     let hidden = if !hides {
         0
     } else if asked.terms.is_empty() {
@@ -127,7 +127,7 @@ fn footer(store: &Store, asked: &Filter, hides: bool, more: bool, empty: bool) -
         counts.iter().flat_map(|c| State::SETTLED.map(|state| c.by_state[state as usize])).sum()
     } else {
         let settled = asked.clone().and(Test::State(State::SETTLED.to_vec()));
-        store.count(&settled, Timestamp::now()).wait()?
+        store.count(&settled).wait()?
     };
     let mut notes = Vec::new();
     if empty {
@@ -206,12 +206,12 @@ pub(super) fn show(context: &Context, args: &Show) -> anyhow::Result<ExitCode> {
     let mut missing = Vec::new();
     for (n, id) in args.ids.iter().enumerate() {
         let id = WriteId(*id);
-        let Some(view) = store.write_view(id, context.config.windows(), now).wait()? else {
+        let Some(view) = store.write_view(id, context.config.windows()).wait()? else {
             missing.push(id.to_string());
             continue;
         };
         let captured = store.captured(id).wait()?;
-        let attempts = attempts(&store, id)?;
+        let attempts = attempts(&*store, id)?;
         if context.global.json {
             out.line(&json::shown(&view, &captured, args.attempts.then_some(&attempts)))?;
             continue;
@@ -245,11 +245,11 @@ pub(super) fn show(context: &Context, args: &Show) -> anyhow::Result<ExitCode> {
     if missing.is_empty() {
         Ok(ExitCode::Ok)
     } else {
-        anyhow::bail!("there is no write {} in {} (purged, or never there)", missing.join(", "), store.path().display())
+        anyhow::bail!("there is no write {} in {} (purged, or never there)", missing.join(", "), store.name())
     }
 }
 
-fn attempts(store: &Store, id: WriteId) -> anyhow::Result<Vec<Attempt>> {
+fn attempts(store: &dyn Store, id: WriteId) -> anyhow::Result<Vec<Attempt>> {
     let history = store.history(id).wait()?;
     let attempts = history.into_iter().filter_map(|entry| match entry {
         HistoryEntry::Attempt(attempt) => Some(attempt),
@@ -322,7 +322,7 @@ pub(super) fn stats(context: &Context, args: &Stats) -> anyhow::Result<ExitCode>
     };
     let counts = store.counts(by, context.global.target.as_deref()).wait()?;
     let now = Timestamp::now();
-    let windows = store.key_windows(context.config.windows(), context.global.target.as_deref(), now).wait()?;
+    let windows = store.key_windows(context.config.windows(), context.global.target.as_deref()).wait()?;
     let mut out = Out::new();
     if context.global.json {
         for count in &counts {
@@ -366,8 +366,8 @@ pub(super) fn stats(context: &Context, args: &Stats) -> anyhow::Result<ExitCode>
 pub(super) fn history(context: &Context, args: &History) -> anyhow::Result<ExitCode> {
     let store = context.look()?;
     let id = WriteId(args.id);
-    let Some(view) = store.write_view(id, context.config.windows(), Timestamp::now()).wait()? else {
-        anyhow::bail!("there is no write {id} in {} (purged, or never there)", store.path().display());
+    let Some(view) = store.write_view(id, context.config.windows()).wait()? else {
+        anyhow::bail!("there is no write {id} in {} (purged, or never there)", store.name());
     };
     let captured = store.captured(id).wait()?;
     let mut out = Out::new();

@@ -49,8 +49,8 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let store = context.change()?;
     let now = Timestamp::now();
     let Selected { data, filter, selection } = match args.continues {
-        Some(run) => rest_of(context, &store, RunId(run), args.limit)?,
-        None => select(context, &store, args, &ids, now)?,
+        Some(run) => rest_of(context, &*store, RunId(run), args.limit)?,
+        None => select(context, &*store, args, &ids, now)?,
     };
     let target = context.config.target(&the_target(context, &data)?);
     let mut allowed = args.allow.clone();
@@ -65,10 +65,10 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         allowed,
         new_key: args.new_key,
     };
-    let prepared = wait_for(prepare(&store, data, sending, now))??;
+    let prepared = wait_for(prepare(&*store, data, sending, now))??;
     let (page, count, damaged) = (prepared.page(now), prepared.count() as u64, prepared.damaged.clone());
     if args.dry_run {
-        let code = dry_run(context, &store, &page, &prepared.plan, args)?;
+        let code = dry_run(context, &*store, &page, &prepared.plan, args)?;
         return refuse_damaged(&damaged).map(|()| code);
     }
     if empty {
@@ -91,7 +91,7 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         note(&format!("write {id} is not sent: {why}"));
     }
     if prepared.plan.send.is_empty() {
-        let code = only_refused(context, &store, &prepared.plan)?;
+        let code = only_refused(context, &*store, &prepared.plan)?;
         return refuse_damaged(&damaged).map(|()| code);
     }
     let token = read_token(target, context.target_name())?;
@@ -127,9 +127,9 @@ fn ids(named: &[IdArg]) -> anyhow::Result<Vec<i64>> {
     Ok(ids)
 }
 
-fn select(context: &Context, store: &Store, args: &Args, ids: &[i64], now: Timestamp) -> anyhow::Result<Selected> {
+fn select(context: &Context, store: &dyn Store, args: &Args, ids: &[i64], _now: Timestamp) -> anyhow::Result<Selected> {
     let filter = filter(context, store, args, ids)?;
-    let data = store.plan_data(&filter, args.limit, context.config.windows(), now).wait()?;
+    let data = store.plan_data(&filter, args.limit, context.config.windows()).wait()?;
     let selection = Selection {
         words: args.query.query.join(" "),
         failure_type: args.failure_type,
@@ -143,7 +143,7 @@ fn select(context: &Context, store: &Store, args: &Args, ids: &[i64], now: Times
 }
 
 /// The rest of a run's plan, and the filter of what that run had selected.
-fn rest_of(context: &Context, store: &Store, run: RunId, limit: Option<usize>) -> anyhow::Result<Selected> {
+fn rest_of(context: &Context, store: &dyn Store, run: RunId, limit: Option<usize>) -> anyhow::Result<Selected> {
     let RestOfRun { mut data, selection } = store.rest_of_run(run).wait()?;
     data.candidates.truncate(limit.unwrap_or(usize::MAX));
     if let Some(named) = context.global.target.as_ref().filter(|named| !data.targets.contains(named)) {
@@ -156,7 +156,7 @@ fn rest_of(context: &Context, store: &Store, run: RunId, limit: Option<usize>) -
     Ok(Selected { data, filter, selection: Selection { continues: Some(run), limit, ..before } })
 }
 
-fn filter(context: &Context, store: &Store, args: &Args, ids: &[i64]) -> anyhow::Result<Filter> {
+fn filter(context: &Context, store: &dyn Store, args: &Args, ids: &[i64]) -> anyhow::Result<Filter> {
     let narrowed = args.failure_type.is_some() || !ids.is_empty();
     let mut filter = context.selection(store, &args.query.query, args.all, narrowed)?;
     if let Some(failure_type) = args.failure_type {
@@ -186,7 +186,7 @@ fn confirmed(context: &Context, args: &Args, target: &TargetSettings, base: &Bas
     let terminal = terminal_is_there();
     if target.confirm && !(args.yes && context.global.target.is_some()) {
         if !terminal {
-            let hint = format!("target {0} wants to be confirmed: give --yes and --target {0}", target.name);
+            let hint = format!("target {0} must be confirmed: give --yes and --target {0}", target.name);
             return Err(Usage(hint).into());
         }
         question(&format!("Send {} to {base}? Type the target's name to go on: ", writes(n)));
@@ -199,7 +199,7 @@ fn confirmed(context: &Context, args: &Args, target: &TargetSettings, base: &Bas
     Ok(is_yes(&read_answer()?))
 }
 
-fn dry_run(context: &Context, store: &Store, page: &str, plan: &Plan, args: &Args) -> anyhow::Result<ExitCode> {
+fn dry_run(context: &Context, store: &dyn Store, page: &str, plan: &Plan, args: &Args) -> anyhow::Result<ExitCode> {
     let mut tally = Tally::default();
     let settled = plan.send.iter().filter(|w| w.settled).count() as u64;
     tally.add(Outcome::Unsent, plan.send.len() as u64 - settled);
@@ -231,7 +231,7 @@ fn dry_run(context: &Context, store: &Store, page: &str, plan: &Plan, args: &Arg
 }
 
 fn unsent_line(
-    store: &Store,
+    store: &dyn Store,
     write: &PlannedWrite,
     outcome: &'static str,
     refused_by: Option<Hazard>,
@@ -267,7 +267,7 @@ fn nothing_to_do(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     Ok(if args.fail_if_empty { ExitCode::Empty } else { ExitCode::Ok })
 }
 
-fn only_refused(context: &Context, store: &Store, plan: &Plan) -> anyhow::Result<ExitCode> {
+fn only_refused(context: &Context, store: &dyn Store, plan: &Plan) -> anyhow::Result<ExitCode> {
     let mut tally = Tally::default();
     tally.add(Outcome::Refused, plan.refused.len() as u64);
     let mut out = Out::new();
@@ -286,11 +286,11 @@ fn only_refused(context: &Context, store: &Store, plan: &Plan) -> anyhow::Result
     Ok(ExitCode::Refused)
 }
 
-fn send(context: &Context, store: Store, launch: Launch) -> anyhow::Result<ExitCode> {
+fn send(context: &Context, store: Arc<dyn Store>, launch: Launch) -> anyhow::Result<ExitCode> {
     let stop = CancellationToken::new();
     let store = Arc::new(store);
     let telling = Telling {
-        store: Arc::clone(&store),
+        store: Arc::clone(&*store),
         json: context.global.json,
         verbose: context.global.verbose,
         quiet: context.global.quiet,
@@ -298,9 +298,9 @@ fn send(context: &Context, store: Store, launch: Launch) -> anyhow::Result<ExitC
         stop: stop.clone(),
     };
     let target = launch.prepared.options.target.name.clone();
-    let (ended, told) = drive(Arc::clone(&store), launch, telling, &stop)?;
+    let (ended, told) = drive(Arc::clone(&*store), launch, telling, &stop)?;
     let now = Timestamp::now();
-    let windows = store.key_windows(context.config.windows(), Some(&target), now).wait().unwrap_or_default();
+    let windows = store.key_windows(context.config.windows(), Some(&target)).wait().unwrap_or_default();
     report(context, &ended, told, &windows, now)
 }
 
@@ -344,7 +344,7 @@ fn report(
             out.line(&line)?;
         }
         if report.tally.get(Outcome::Unsent) > 0 {
-            out.line(&format!("Next, once the cause is mended: dlq replay --continue {}", report.run))?;
+            out.line(&format!("Next, once the cause is fixed: dlq replay --continue {}", report.run))?;
         }
     }
     out.flush()?;
@@ -359,7 +359,7 @@ fn maybe_cached(again: &MaybeCached) -> String {
     let what = if again.count == 1 { "1 refusal is" } else { "refusals are" };
     let count = if again.count == 1 { String::new() } else { format!("{} ", thousands(again.count)) };
     format!(
-        "{count}{what} the same as before, within the key window: maybe-cached. If the cause is mended, the API may go on \
+        "{count}{what} the same as before, within the key window: maybe-cached. If the cause is fixed, the API may go on \
          answering from its cache until {}; dlq replay --new-key gets past it.",
         again.until.to_human()
     )

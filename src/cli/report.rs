@@ -15,11 +15,11 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let now = Timestamp::now();
     let since = args.since.unwrap_or_default();
     let about = args.run.map_or(About::Since(now.minus(since)), |run| About::Run(RunId(run)));
-    let Happened { from, to, arrived, runs, actions } = store.happened(about, now).wait()?;
+    let Happened { from, to, arrived, runs, actions } = store.happened(about).wait()?;
     let target = context.global.target.as_deref();
     let mut left = store.groups(target).wait()?;
     left.retain(|group| group.open > 0);
-    let windows = store.key_windows(context.config.windows(), target, now).wait()?;
+    let windows = store.key_windows(context.config.windows(), target).wait()?;
     let report = Report { about, from, to, arrived, runs, actions, left, windows };
     let mut out = Out::new();
     if context.global.json || args.format == ReportFormat::Json {

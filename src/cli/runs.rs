@@ -7,7 +7,6 @@ use super::output::Out;
 use crate::domain::ids::RunId;
 use crate::domain::outcome::Outcome;
 use crate::domain::run::{Run, RunState, Wanted};
-use crate::domain::time::Timestamp;
 use crate::render::count::thousands;
 use crate::render::json;
 use crate::render::table::{Column, table};
@@ -34,7 +33,7 @@ fn ask(context: &Context, control: &RunControl) -> anyhow::Result<ExitCode> {
     };
     let store = context.change()?;
     let run = RunId(run);
-    let wish = store.ask_run(run, change, By::new(&context.operator, Timestamp::now())).wait()?;
+    let wish = store.ask_run(run, change, By::new(&context.operator)).wait()?;
     let mut out = Out::new();
     if context.global.json {
         out.line(&json::wish(run, &wish))?;

@@ -48,10 +48,10 @@ struct What<'a> {
 fn settle(context: &Context, query: &Query, care: &Care, what: &What<'_>) -> anyhow::Result<ExitCode> {
     let &What { how, verb, outcome, states, reason } = what;
     let store = context.change()?;
-    let filter = context.selection(&store, &query.query, care.all, false)?;
+    let filter = context.selection(&*store, &query.query, care.all, false)?;
     let filter = if filter.names_states() { filter } else { filter.and(Test::State(states.to_vec())) };
-    let by = By::new(&context.operator, Timestamp::now()).because(Some(reason));
-    let ids = store.matching_ids(&filter, context.config.windows(), by.at).wait()?;
+    let by = By::new(&context.operator).because(Some(reason));
+    let ids = store.matching_ids(&filter, context.config.windows()).wait()?;
     if !ids.is_empty() && !care.yes && terminal_is_there() {
         question(&format!("{} {}? [y/N] ", capitalised(verb), writes(ids.len() as u64)));
         if !is_yes(&read_answer()?) {
@@ -103,21 +103,17 @@ pub(super) fn purge(context: &Context, args: &Purge) -> anyhow::Result<ExitCode>
     if !args.yes && terminal_is_there() {
         let count = store.purgeable(before).wait()?;
         if count == 0 {
-            note(&format!("nothing was settled before {} UTC that can be deleted", before.to_human()));
+            note(&format!("nothing settled before {} UTC can be deleted", before.to_human()));
             return Ok(ExitCode::Ok);
         }
-        question(&format!(
-            "Delete {} for good that were settled before {} UTC? [y/N] ",
-            writes(count),
-            before.to_human()
-        ));
+        question(&format!("Delete {} settled before {} UTC for good? [y/N] ", writes(count), before.to_human()));
         if !is_yes(&read_answer()?) {
             note("nothing was deleted");
             return Ok(ExitCode::Error);
         }
     }
-    let by = By::new(&context.operator, now).because(args.reason.as_deref());
-    let purged = purge_all(&store, before, now)?;
+    let by = By::new(&context.operator).because(args.reason.as_deref());
+    let purged = purge_all(&*store, before, now)?;
     store.log(Action::Purge { writes: purged, before }, by).wait()?;
     let mut out = Out::new();
     if context.global.json {
@@ -131,12 +127,12 @@ pub(super) fn purge(context: &Context, args: &Purge) -> anyhow::Result<ExitCode>
 }
 
 /// Purges in steps, from the oldest write on, until a whole pass finds nothing more: a batch goes after its parts.
-fn purge_all(store: &Store, before: Timestamp, now: Timestamp) -> anyhow::Result<u64> {
+fn purge_all(store: &dyn Store, before: Timestamp, _now: Timestamp) -> anyhow::Result<u64> {
     let mut total = 0;
     loop {
         let (mut after, mut in_pass) = (None, 0);
         loop {
-            let step = store.purge(before, after, now).wait()?;
+            let step = store.purge(before, after).wait()?;
             in_pass += step.count as u64;
             after = step.after;
             if after.is_none() {

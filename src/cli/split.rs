@@ -5,17 +5,16 @@ use super::context::Context;
 use super::output::Out;
 use crate::domain::batch::Child;
 use crate::domain::ids::WriteId;
-use crate::domain::time::Timestamp;
 use crate::render::count::writes;
 use crate::render::json;
 use crate::replay::ExitCode;
-use crate::store::{By, Which};
+use crate::store::{By, SplitWhich};
 
 pub(super) fn split(context: &Context, args: &Split) -> anyhow::Result<ExitCode> {
     let store = context.change()?;
     let id = WriteId(args.id);
-    let by = By::new(&context.operator, Timestamp::now()).because(args.reason.as_deref());
-    let which = if args.rejected { Which::Rejected } else { Which::All { size: args.size } };
+    let by = By::new(&context.operator).because(args.reason.as_deref());
+    let which = if args.rejected { SplitWhich::Rejected } else { SplitWhich::All { size: args.size } };
     let children = store.split(id, context.config.batch_rules(), which, by).wait()?;
     let mut out = Out::new();
     if context.global.json {
@@ -56,8 +55,7 @@ fn ids<'a>(children: impl Iterator<Item = &'a Child>) -> String {
 pub(super) fn unsplit(context: &Context, args: &Unsplit) -> anyhow::Result<ExitCode> {
     let store = context.change()?;
     let id = WriteId(args.id);
-    let gone =
-        store.unsplit(id, By::new(&context.operator, Timestamp::now()).because(args.reason.as_deref())).wait()?;
+    let gone = store.unsplit(id, By::new(&context.operator).because(args.reason.as_deref())).wait()?;
     let mut out = Out::new();
     if context.global.json {
         out.line(&json::unsplit(id, gone))?;

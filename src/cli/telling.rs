@@ -23,7 +23,7 @@ use crate::store::Store;
 /// What is told, and how.
 pub(super) struct Telling {
     /// Looks up what the engine did not touch.
-    pub(super) store: Arc<Store>,
+    pub(super) store: Arc<dyn Store>,
     /// NDJSON on stdout.
     pub(super) json: bool,
     /// Every attempt on stderr.

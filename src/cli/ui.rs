@@ -6,7 +6,7 @@ use super::args::Color;
 use super::context::{Context, Usage};
 use super::output::note;
 use crate::replay::ExitCode;
-use crate::store::{OpenOptions, Store};
+use crate::store::{self, OpenOptions};
 use crate::tui::app::Setup;
 use crate::tui::keymap::Keymap;
 use crate::tui::theme::{Theme, Tier};
@@ -21,7 +21,7 @@ pub(super) fn run(context: &Context) -> anyhow::Result<ExitCode> {
     let path = context.db()?;
     // Before there is a screen: on a large file it takes its time, and whoever waits wants to know for what.
     if path.exists() {
-        Store::upgrade(&path, None, context.options(OpenOptions::default())).ok();
+        store::upgrade(&path, None, context.options(OpenOptions::default())).ok();
     }
     let settings = Settings {
         setup: setup(context, path.display().to_string())?,
@@ -45,7 +45,7 @@ pub(super) fn setup(context: &Context, path: String) -> anyhow::Result<Setup> {
         None | Some("auto") => None,
         Some(name) => Some(
             Tier::parse(name)
-                .ok_or_else(|| wrong(format!("ui.theme: {name:?} is none of {}", Tier::NAMES.join(", "))))?,
+                .ok_or_else(|| wrong(format!("ui.theme: {name:?} is not one of {}", Tier::NAMES.join(", "))))?,
         ),
     };
     let variable = |name: &str| std::env::var(name).ok();

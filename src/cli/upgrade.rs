@@ -7,12 +7,12 @@ use crate::domain::escape::terminal;
 use crate::domain::time::human_length;
 use crate::render::count::{thousands, writes};
 use crate::replay::ExitCode;
-use crate::store::{OpenOptions, Store, Upgraded, Upgrading};
+use crate::store::{self, OpenOptions, Upgraded, Upgrading};
 
 pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let path = context.db()?;
     let options = context.options(OpenOptions::default());
-    let Upgraded { from, to, copied } = Store::upgrade(&path, args.backup.as_deref(), options)?;
+    let Upgraded { from, to, copied } = store::upgrade(&path, args.backup.as_deref(), options)?;
     let mut out = Out::new();
     let file = path.display();
     if context.global.json {

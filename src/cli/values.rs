@@ -18,14 +18,14 @@ pub(super) fn base_url(text: &str) -> Result<BaseUrl, String> {
 pub(super) fn failure_type(text: &str) -> Result<FailureType, String> {
     FailureType::parse(text).ok_or_else(|| {
         let names = FailureType::ALL.map(FailureType::name);
-        format!("there are {}", names.join(", "))
+        format!("one of {}", names.join(", "))
     })
 }
 
 pub(super) fn hazard(text: &str) -> Result<Hazard, String> {
     Hazard::parse(text).filter(|h| h.refuses()).ok_or_else(|| {
         let names: Vec<&str> = Hazard::ALL.iter().filter(|h| h.refuses()).map(|h| h.name()).collect();
-        format!("hazards that refuse are {}", names.join(", "))
+        format!("one of {}", names.join(", "))
     })
 }
 
@@ -106,7 +106,7 @@ pub(super) fn sort(text: &str) -> Result<crate::store::Order, String> {
         "attempts" => Sort::Attempts,
         _ => {
             return Err(
-                "one of id, time, type, status, occurrences, attempts, with a - before it to turn it round".to_owned()
+                "one of id, time, type, status, occurrences, attempts, with a leading - to reverse it".to_owned()
             );
         }
     };

@@ -1,4 +1,4 @@
-//! The TOML file. Every setting has a default; a name that isn't known is an error, not a silence.
+//! The TOML file. Every setting has a default; an unknown name is an error.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,14 +13,14 @@ use crate::domain::secrets::is_secret;
 use crate::domain::target::{BatchRules, TargetSettings, TokenSource, Windows};
 use crate::domain::time::parse_length;
 
-/// What the config says.
+/// The config, as read from its file.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
-    /// Where the database is.
+    /// The path of the database.
     pub db: Option<PathBuf>,
-    /// How long to wait for another process that holds the database.
+    /// Time to wait for another process that holds the database.
     pub busy_timeout: Option<Duration>,
-    /// How the terminal UI looks and what its keys mean.
+    /// The look and the keys of the terminal UI.
     pub ui: UiSettings,
     targets: BTreeMap<String, TargetSettings>,
 }
@@ -31,7 +31,7 @@ pub struct Config {
 pub struct UiSettings {
     /// `auto`, `dark`, `light`, `16` or `none`.
     pub theme: Option<String>,
-    /// True if the mouse is heeded; if nothing is said, unless the session came over ssh.
+    /// True if the mouse is used; if not set, unless the session came over ssh.
     pub mouse: Option<bool>,
     /// Keys for actions, by their names.
     #[serde(default)]
@@ -44,15 +44,15 @@ pub struct UiSettings {
 /// The reason why the config can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// It can't be read.
+    /// The file can't be read.
     #[error("config {path}: {why}")]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         why: std::io::Error,
     },
-    /// It is not what it should be.
+    /// The file is not a valid config.
     #[error("config {path}: {why}")]
     Wrong {
         /// The file.
@@ -104,7 +104,7 @@ impl Config {
         Self::parse(&text).map_err(|why| ConfigError::Wrong { path: path.to_owned(), why })
     }
 
-    /// Reads a text; an error says where and what.
+    /// Parses the text of a config; an error names the place and the cause.
     pub fn parse(text: &str) -> Result<Self, String> {
         let file: File = toml::from_str(text).map_err(|e| e.to_string())?;
         let mut config = Self {
@@ -120,17 +120,17 @@ impl Config {
         Ok(config)
     }
 
-    /// How a target wants to be treated; one that isn't mentioned gets the defaults.
+    /// Returns a target's settings; one that isn't mentioned gets the defaults.
     pub fn target(&self, name: &str) -> TargetSettings {
         self.targets.get(name).cloned().unwrap_or_else(|| TargetSettings::new(name))
     }
 
-    /// The targets that are mentioned.
+    /// Returns the targets that are mentioned.
     pub fn targets(&self) -> impl Iterator<Item = &TargetSettings> {
         self.targets.values()
     }
 
-    /// The environment variables that hold tokens.
+    /// Returns the environment variables that hold tokens.
     pub fn token_variables(&self) -> Vec<String> {
         let named = self.targets.values().filter_map(|target| match &target.token {
             TokenSource::Env(variable) => Some(variable.clone()),
@@ -139,12 +139,12 @@ impl Config {
         named.chain([super::TOKEN_VARIABLE.to_owned()]).collect()
     }
 
-    /// How long each target remembers a key.
+    /// Returns the time for which each target remembers a key.
     pub fn windows(&self) -> Windows {
         Windows::new(self.targets.iter().map(|(name, target)| (name.clone(), target.window)), DEFAULT_WINDOW)
     }
 
-    /// What each target promises about a batch that it refuses.
+    /// Returns each target's promise about a batch that it refuses.
     pub fn batch_rules(&self) -> BatchRules {
         BatchRules::new(self.targets.iter().map(|(name, target)| (name.clone(), target.batch)), BatchRule::default())
     }
@@ -200,7 +200,7 @@ const NOT_SENT_AGAIN: [&str; 14] = [
     "accept-encoding",
 ];
 
-/// The name of a captured header that is sent again.
+/// Checks the name of a captured header that is to be sent again.
 fn header(text: &str) -> Result<String, String> {
     let name = text.trim().to_ascii_lowercase();
     let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
@@ -219,7 +219,8 @@ fn header(text: &str) -> Result<String, String> {
 }
 
 fn batch(text: &str) -> Result<BatchRule, String> {
-    BatchRule::parse(text).ok_or_else(|| format!("batch: {text:?} is none of \"atomic\", \"partial\" and \"unknown\""))
+    BatchRule::parse(text)
+        .ok_or_else(|| format!("batch: {text:?} is not one of \"atomic\", \"partial\" and \"unknown\""))
 }
 
 fn length(field: &str, text: &str) -> Result<Duration, String> {

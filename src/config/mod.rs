@@ -1,4 +1,4 @@
-//! The config file and the environment: how each target wants to be treated, and who is asking.
+//! The config file and the environment: the settings of each target, and who is asking.
 
 mod file;
 mod operator;

@@ -1,8 +1,8 @@
-//! Who is at the keyboard.
+//! The operator at the keyboard.
 
 use crate::domain::run::Operator;
 
-/// The operator: `name` if it was given, else the login; with the numeric user ID and the host, which can't be chosen.
+/// Returns the operator: `name` if it was given, else the login; with the numeric user ID and the host, which can't be chosen.
 pub fn current_operator(name: Option<&str>) -> Operator {
     let uid = rustix::process::getuid().as_raw();
     let login = || ["USER", "LOGNAME"].iter().find_map(|v| std::env::var(v).ok().filter(|v| !v.is_empty()));

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::target::{TargetSettings, TokenSource};
 
-/// Where the token of the target comes from that a command is about, unless its settings say otherwise.
+/// The variable with the token of the target that a command is about, unless its settings name another source.
 pub const TOKEN_VARIABLE: &str = "EXPERITURE_API_KEY";
 
-/// The reason why a token can't be had.
+/// The reason why there is no token.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     /// The environment variable is not set.
@@ -20,12 +20,12 @@ pub enum TokenError {
          [targets.{name}] of the config, or select it with --target {name}"
     )]
     NotMeant {
-        /// The target.
+        /// The target's name.
         name: String,
-        /// The target that the command is about.
+        /// The name of the target that the command is about.
         meant: String,
     },
-    /// Nothing stands where the token should.
+    /// The source of the token is empty.
     #[error("no token: {0} is empty")]
     Empty(String),
     /// The file can't be read.
@@ -33,22 +33,22 @@ pub enum TokenError {
     File {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         why: std::io::Error,
     },
-    /// Others could have read or replaced it, and the target is one that asks to be confirmed.
-    #[error("token file {path}: {open}; target {name} wants to be confirmed, so it is not used: chmod 600 {path}")]
+    /// Others could have read or replaced it, and the target asks for confirmation.
+    #[error("token file {path}: {open}; target {name} must be confirmed, so it is not used: chmod 600 {path}")]
     Open {
         /// The file.
         path: PathBuf,
-        /// Who may do what.
+        /// The access that others have.
         open: &'static str,
-        /// The target.
+        /// The target's name.
         name: String,
     },
 }
 
-/// Reads a target's token; `meant` is the target that the command is about. `None` when the target wants none.
+/// Reads a target's token; `meant` is the target that the command is about. `None` if the target takes none.
 pub fn read_token(target: &TargetSettings, meant: &str) -> Result<Option<String>, TokenError> {
     let token = match &target.token {
         TokenSource::None => return Ok(None),
@@ -73,7 +73,7 @@ fn from_variable(variable: &str) -> Result<String, TokenError> {
     std::env::var(variable).map_err(|_| TokenError::NotSet(variable.to_owned()))
 }
 
-/// What others than its owner may do with a token file, if they may do anything.
+/// Returns the access that others than its owner have to a token file, if they have any.
 pub fn open_to_others(path: &Path) -> Option<&'static str> {
     match std::fs::metadata(path).ok()?.mode() & 0o077 {
         0 => None,
@@ -82,7 +82,7 @@ pub fn open_to_others(path: &Path) -> Option<&'static str> {
     }
 }
 
-/// Where a target's token comes from, in words.
+/// Describes the source of a target's token.
 pub fn token_source(target: &TargetSettings) -> String {
     match &target.token {
         TokenSource::None => "none is wanted".to_owned(),

@@ -1,27 +1,27 @@
-//! What the body of a 2xx says against it: that nothing of the write was applied, or only a part of it.
+//! Contradictions between a 2xx and its body: nothing of the write was applied, or only a part of it.
 //!
-//! A 2xx alone is no acceptance: gateways and batch endpoints answer 200 and say in the body what went wrong. The careful
-//! side is to doubt, since a write that is wrongly called accepted is lost.
+//! A 2xx alone is not an acceptance: gateways and batch endpoints answer 200 and say in the body what went wrong. In doubt a
+//! write does not count as accepted, since a write that is wrongly called accepted is lost.
 
 use super::json::{self, Node, Number, Value};
 
-/// What a complete body says of a 2xx.
+/// The verdict of a complete body on its 2xx status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Says {
     /// Nothing that contradicts the status.
     Nothing,
-    /// It contradicts the status: in words for the log.
+    /// It contradicts the status; the text is for the log.
     Otherwise(String),
     /// Some records of a batch were applied and others were not.
     Partly {
-        /// What says so, in words for the log.
+        /// The evidence, worded for the log.
         what: String,
         /// The indexes of all rejected records, counted from 0, in order; `None` if it does not name each of them.
         rejected: Option<Vec<usize>>,
     },
 }
 
-/// Names of counts and lists of what was not applied, without `_` and `-`, lower-case.
+/// Names of counts and lists of records that were not applied, lower-case, without `_` and `-`.
 const COUNTS: [&str; 24] = [
     "rejectedrecords",
     "rejectedcount",
@@ -49,13 +49,13 @@ const COUNTS: [&str; 24] = [
     "partialfailures",
 ];
 
-/// Names of lists with one entry a record.
+/// Names of lists with one entry per record.
 const RESULTS: [&str; 3] = ["results", "responses", "items"];
 
-/// Names under which an entry says which record it is about, counted from 0.
+/// Names of the fields in which an entry says which record it is about, counted from 0.
 const INDEXES: [&str; 3] = ["index", "recordindex", "record"];
 
-/// Reads a complete body; bytes that are no JSON contradict (a page is not the API's answer), an empty body does not.
+/// Reads a complete body. Bytes that are not JSON contradict the status (a page is not the API's answer), an empty body does not.
 pub fn says(status: u16, body: &[u8]) -> Says {
     let empty = body.iter().all(u8::is_ascii_whitespace);
     let scanned = if empty { None } else { json::scan(body).ok() };
@@ -73,7 +73,7 @@ pub fn says(status: u16, body: &[u8]) -> Says {
         (Some(what), _) => {
             reader.rejected.sort_unstable();
             reader.rejected.dedup();
-            // An answer that counts more than it names leaves some that nobody knows.
+            // If an answer counts more records than it names, the others are unknown.
             let all = !reader.unnamed && !reader.rejected.is_empty() && reader.count <= reader.rejected.len() as f64;
             Says::Partly { what, rejected: all.then_some(reader.rejected) }
         }
@@ -90,7 +90,7 @@ struct Reader {
     rejected: Vec<usize>,
     /// True if something was rejected that is not named.
     unnamed: bool,
-    /// The largest count of rejected records.
+    /// Largest count of rejected records.
     count: f64,
 }
 
@@ -116,7 +116,7 @@ impl Reader {
         }
     }
 
-    /// The fields of the answer, or of its `data`. Duplicates are all looked at: whoever reads them picks another one.
+    /// Reads the fields of the answer, or of its `data`. All duplicates count, since parsers differ in which one they keep.
     fn object(&mut self, node: &Node<'_>, place: &str) {
         for (name, value) in node.fields() {
             let (shown, name) = (name.to_text(), plain(&name.to_text()));
@@ -143,7 +143,7 @@ impl Reader {
         }
     }
 
-    /// A count of what was not applied, or the list of it.
+    /// Reads a count, or a list, of records that were not applied.
     fn count(&mut self, value: &Node<'_>, what: impl Fn() -> String) {
         match &value.value {
             Value::Array(items) if !items.is_empty() => {
@@ -161,7 +161,7 @@ impl Reader {
         }
     }
 
-    /// A list with one entry a record.
+    /// Reads a list with one entry per record.
     fn results(&mut self, place: &str, items: &[Node<'_>]) {
         for (at, item) in items.iter().enumerate() {
             let failed = item.value == Value::Bool(false)
@@ -178,7 +178,7 @@ impl Reader {
         }
     }
 
-    /// The records that the entries of a list of errors name.
+    /// Collects the records that the entries of a list of errors name.
     fn name(&mut self, items: &[Node<'_>]) {
         for item in items {
             let named = match index_of(item) {
@@ -199,12 +199,12 @@ impl Reader {
     }
 }
 
-/// A field's name, however it is spelled: `rejected_records`, `rejectedRecords`, `Rejected-Records`.
+/// Normalises a field's name, however it is spelled: `rejected_records`, `rejectedRecords`, `Rejected-Records`.
 fn plain(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
 }
 
-/// The index by which an entry names its record.
+/// Returns the index of the record that an entry names.
 fn index_of(item: &Node<'_>) -> Option<usize> {
     item.fields().iter().find_map(|(name, value)| match &value.value {
         Value::Number(Number::Int(digits)) if INDEXES.contains(&plain(&name.to_text()).as_str()) => digits.parse().ok(),
@@ -249,7 +249,7 @@ fn is_false(node: &Node<'_>) -> bool {
     }
 }
 
-/// A value for the log.
+/// Shortens a value for the log.
 fn short(node: &Node<'_>) -> String {
     const MOST: usize = 80;
     let text = node.raw_text();

@@ -1,4 +1,4 @@
-//! Actions: what operators do to writes, runs, targets and the file. Facts with a name; `render` words them.
+//! Actions: what operators do to writes, runs, targets and the file. Facts with a name; `render` puts them into words.
 
 use serde_json::{Value, json};
 
@@ -8,12 +8,12 @@ use super::run::{Operator, Wanted};
 use super::state::{Event, State};
 use super::time::Timestamp;
 
-/// What someone did.
+/// An operator's action.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
-    /// Settled a write by hand, or took that back.
+    /// Settled a write by hand, or undid that.
     Settle {
-        /// Which of the four ways.
+        /// One of the four ways.
         how: Settling,
         /// Its state before.
         from: State,
@@ -27,9 +27,9 @@ pub enum Action {
         /// The new revision.
         to: i64,
     },
-    /// Took an edit back.
+    /// Undid an edit.
     UndoEdit {
-        /// The revision that was taken back.
+        /// The revision that was undone.
         from: i64,
         /// The revision that is current again.
         to: i64,
@@ -38,37 +38,37 @@ pub enum Action {
     Split {
         /// The batch.
         batch: WriteId,
-        /// Into how many writes.
+        /// Number of writes it became.
         parts: u64,
-        /// True if only the records that an answer had rejected.
+        /// True if only the records that an answer had rejected were split off.
         rejected: bool,
     },
-    /// Made a write of a batch's records.
+    /// Made a write from records of a batch.
     Part {
         /// The batch.
         batch: WriteId,
         /// The index of its first record, counted from 0.
         first: usize,
-        /// How many records it has.
+        /// Number of records.
         count: usize,
     },
-    /// Took a split back.
+    /// Undid a split.
     Unsplit {
         /// The batch.
         batch: WriteId,
-        /// How many parts went.
+        /// Number of parts that were removed.
         parts: u64,
     },
     /// Bound a target to a base URL.
     Target {
         /// Its name.
         name: String,
-        /// Where it was bound to before.
+        /// The base URL before; `None` if there was none.
         from: Option<String>,
-        /// Where it is bound to now.
+        /// The base URL now.
         to: String,
     },
-    /// Told a run that is under way what to do.
+    /// Steered a run that is under way.
     Steer {
         /// The run.
         run: RunId,
@@ -76,7 +76,7 @@ pub enum Action {
         wanted: Option<Wanted>,
         /// Requests per second; 0 for no limit.
         rate: Option<f64>,
-        /// The most requests out at once.
+        /// The most requests in flight at once.
         concurrency: Option<u64>,
     },
     /// Gave a write a new key.
@@ -86,32 +86,32 @@ pub enum Action {
         /// The key now.
         to: String,
     },
-    /// Took a write in from another file's export.
+    /// Imported a write from another file's export.
     Import {
-        /// Its state there.
+        /// Its state in that file.
         state: State,
-        /// Its last attempt there, as JSON text.
+        /// Its last attempt in that file, as JSON text.
         last_attempt: Option<String>,
     },
     /// Deleted settled writes for good.
     Purge {
-        /// How many.
+        /// Number of writes deleted.
         writes: u64,
-        /// Those that were settled before then.
+        /// Writes settled before this time were deleted.
         before: Timestamp,
     },
-    /// Took the clock's floor away.
+    /// Reset the clock's floor.
     ResetClock {
         /// The floor before.
         from: Timestamp,
         /// The floor now.
         to: Timestamp,
     },
-    /// What an older version recorded as text.
+    /// An action that an older version recorded as text.
     Worded {
         /// Its name.
         name: String,
-        /// The particulars.
+        /// The details, as text.
         words: String,
     },
 }
@@ -123,16 +123,16 @@ pub enum Settling {
     Applied,
     /// The API doesn't have it.
     NotApplied,
-    /// Nobody wants it any more.
+    /// The write is no longer wanted.
     Discard,
-    /// Taken back.
+    /// The settling is undone.
     Reopen,
 }
 
 impl Settling {
     const ALL: [Self; 4] = [Self::Applied, Self::NotApplied, Self::Discard, Self::Reopen];
 
-    /// The event of the state machine.
+    /// Returns the event of the state machine.
     pub fn event(self) -> Event {
         match self {
             Self::Applied => Event::ResolveApplied,
@@ -142,7 +142,7 @@ impl Settling {
         }
     }
 
-    /// The action's name.
+    /// Returns the action's name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Applied => "resolve --applied",
@@ -154,7 +154,7 @@ impl Settling {
 }
 
 impl Action {
-    /// The name used everywhere.
+    /// Returns the name used everywhere.
     pub fn name(&self) -> &str {
         match self {
             Self::Settle { how, .. } => how.name(),
@@ -176,7 +176,7 @@ impl Action {
         }
     }
 
-    /// What belongs to it; empty for what an older version recorded as text.
+    /// Returns the details as JSON; empty for an action that an older version recorded as text.
     pub fn data(&self) -> Data {
         let value = match self {
             Self::Settle { from, to, .. } => json!({ "from": from.name(), "to": to.name() }),
@@ -197,7 +197,7 @@ impl Action {
         if let Value::Object(data) = value { data } else { Data::new() }
     }
 
-    /// From its name and data, as a file has them. Without data, `words` are what an older version recorded.
+    /// Reads an action back from a file. If the data is missing or unknown, it keeps `words`, which an older version recorded.
     pub fn read(name: &str, data: Option<&Value>, words: &str) -> Self {
         data.and_then(|data| Self::of(name, data))
             .unwrap_or_else(|| Self::Worded { name: name.to_owned(), words: words.to_owned() })
@@ -245,18 +245,40 @@ impl Action {
     }
 }
 
-/// What someone did to a write, or to the file.
+/// An operator who does something, and the reason that was given.
+#[derive(Debug, Clone)]
+pub struct By {
+    /// The operator.
+    pub operator: Operator,
+    /// The reason, in the operator's words.
+    pub reason: Option<String>,
+}
+
+impl By {
+    /// An operator who gave no reason.
+    pub fn new(operator: &Operator) -> Self {
+        Self { operator: operator.clone(), reason: None }
+    }
+
+    /// The same operator, with a reason.
+    #[must_use]
+    pub fn because(self, reason: Option<&str>) -> Self {
+        Self { reason: reason.map(str::to_owned), ..self }
+    }
+}
+
+/// An entry of the log: an action on a write, or on the file.
 #[derive(Debug, Clone)]
 pub struct LogEntry {
-    /// When.
+    /// The time of the action.
     pub at: Timestamp,
-    /// Who.
+    /// The operator who acted.
     pub operator: Operator,
-    /// What.
+    /// The action.
     pub action: Action,
-    /// To which write; `None` when it was about the whole file.
+    /// The write that it changed; `None` if it was about the whole file.
     pub write: Option<WriteId>,
-    /// Why, in the operator's words.
+    /// The reason, in the operator's words.
     pub reason: Option<String>,
 }
 

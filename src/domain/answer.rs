@@ -1,22 +1,22 @@
-//! What an HTTP answer means: accepted, surely refused, applied in part, or none of these.
+//! The meaning of an HTTP answer: accepted, surely refused, applied in part, or none of these.
 
 use super::acceptance::{Says, says};
 use super::api_error::{ApiError, summary_of};
 use super::outcome::AttemptOutcome;
 
-/// How much of an answer's body there is.
+/// The part of an answer's body that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Extent {
     /// All of it.
     Whole,
-    /// It broke off: what came is no answer.
+    /// It broke off, so the part that arrived is not an answer.
     #[default]
     BrokenOff,
-    /// There is more than was read.
+    /// It is longer than what was read.
     TooLong,
 }
 
-/// What an answer says about the write that it answers.
+/// The verdict of an answer on the write that it answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// The API has the write.
@@ -25,14 +25,14 @@ pub enum Verdict {
     Refused(ApiError),
     /// Some records of the batch were applied, and others were not.
     Partial {
-        /// What says so. The code is empty.
+        /// The evidence. Its code is empty.
         error: ApiError,
-        /// The indexes of all rejected records, counted from 0; `None` if the answer does not name each of them.
+        /// Indexes of all rejected records, counted from 0; `None` if the answer does not name each of them.
         rejected: Option<Vec<usize>>,
     },
     /// It may have been applied. The code is empty when there was no envelope.
     Unclear(ApiError),
-    /// The answer broke off: nobody knows what it would have said.
+    /// The answer broke off, so its verdict is unknown.
     Incomplete(ApiError),
 }
 
@@ -72,8 +72,8 @@ fn in_words(status: u16, what: &str, body: &[u8]) -> String {
     if summary.is_empty() { format!("HTTP {status}: {what}") } else { format!("HTTP {status}: {what}: {summary}") }
 }
 
-/// Returns true if a *captured* failure is definite: the API surely did not apply the write. An error code stands for the
-/// envelope; without a status only codes that always mean a refusal count.
+/// Returns true if a *captured* failure is definite: the API surely did not apply the write. An error code counts as the
+/// envelope; without a status, only codes that always mean a refusal count.
 pub fn captured_is_definite(status: Option<u16>, code: Option<&str>) -> bool {
     let code = code.unwrap_or("");
     match status {
@@ -86,7 +86,7 @@ pub fn captured_is_definite(status: Option<u16>, code: Option<&str>) -> bool {
     }
 }
 
-/// How a *captured* failure ended as an attempt: refused where that is sure, else as far as its status tells.
+/// Returns the outcome of a *captured* failure as an attempt: refused where that is sure, else as far as its status tells.
 pub fn captured_outcome(status: Option<u16>, code: Option<&str>) -> AttemptOutcome {
     match status {
         _ if captured_is_definite(status, code) => AttemptOutcome::Refused,
@@ -96,7 +96,7 @@ pub fn captured_outcome(status: Option<u16>, code: Option<&str>) -> AttemptOutco
 }
 
 /// Returns true if an answer with this status judged the write's data, so that its type, code and group follow it. A 401 or 503
-/// met on the way says nothing about the data.
+/// on the way says nothing about the data.
 pub fn judges_data(status: u16) -> bool {
     matches!(status, 400 | 404 | 413 | 422)
 }

@@ -2,14 +2,14 @@
 
 use super::json::{self, Node};
 
-/// What the API said was wrong.
+/// An error as the API reported it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ApiError {
-    /// The machine-readable identifier.
+    /// The machine-readable code.
     pub code: String,
-    /// The text for people.
+    /// The message for people.
     pub message: String,
-    /// `details`, as the JSON that it was; it differs by error.
+    /// `details` as JSON text; its shape differs by error.
     pub details: Option<String>,
 }
 
@@ -23,7 +23,7 @@ impl ApiError {
         Self::from_envelope(&json::scan(body).ok()?)
     }
 
-    /// The same, from a value that was scanned already.
+    /// Reads the envelope from a value that was already scanned.
     pub fn from_envelope(envelope: &Node<'_>) -> Option<Self> {
         Self::from_error(envelope.get("error")?)
     }
@@ -42,7 +42,7 @@ impl ApiError {
     }
 }
 
-/// A line to show for a body without an envelope: the title of an HTML page, or the start of the text.
+/// Returns a line to show for a body without an envelope: the title of an HTML page, or the start of the text.
 pub fn summary_of(body: &[u8]) -> String {
     const MOST: usize = 200;
     let text = String::from_utf8_lossy(&body[..body.len().min(4096)]);

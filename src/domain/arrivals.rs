@@ -1,4 +1,4 @@
-//! When failures came: how many writes of a group failed in which hour.
+//! Arrivals: how many writes of each group failed in each hour.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use super::time::Timestamp;
 pub struct Arrivals {
     /// Hours since 1970 (UTC).
     pub hour: i64,
-    /// The group.
+    /// The group's ID.
     pub group: GroupId,
-    /// Its type.
+    /// The group's failure type.
     pub failure_type: FailureType,
-    /// How many.
+    /// Number of writes.
     pub count: u64,
 }
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// The hour that a time lies in, counted from 1970.
+/// Returns the hour that a time lies in, counted from 1970.
 pub fn hour_of(time: Timestamp) -> i64 {
     time.since(Timestamp::EPOCH).as_secs().cast_signed() / HOUR.as_secs().cast_signed()
 }

@@ -13,7 +13,7 @@ use super::time::Timestamp;
 /// One HTTP request for a write.
 #[derive(Debug, Clone)]
 pub struct Attempt {
-    /// The write.
+    /// The write that the request was for.
     pub write: WriteId,
     /// Its number among the write's attempts, from 1.
     pub n: i64,
@@ -31,30 +31,28 @@ pub struct Attempt {
     pub error_message: Option<String>,
     /// The answer's correlation ID.
     pub correlation_id: Option<String>,
-    /// How it ended; `None` while it is under way, or if its run died.
+    /// Its outcome; `None` while it is under way, or if its run died.
     pub outcome: Option<AttemptOutcome>,
     /// True if the answer came from the API's idempotency cache.
     pub cached: bool,
-    /// From sending to the answer's end, in milliseconds.
+    /// Milliseconds from sending to the end of the answer.
     pub latency_ms: Option<i64>,
-    /// The body's version that was sent.
+    /// The revision of the body that was sent.
     pub revision: i64,
-    /// The records of a batch that a partial answer says were rejected, counted from 0.
+    /// Indexes of the records of a batch that a partial answer rejected, counted from 0.
     pub rejected: Vec<usize>,
-    /// The answer as it came; `None` if there was none, or an older dlq kept none.
+    /// The answer as received; `None` if there was none, or an older dlq kept none.
     pub answer: Option<KeptAnswer>,
-    /// The network's error that left it without a whole answer.
+    /// The network error that left it without a complete answer.
     pub transport: Option<Lost>,
 }
 
-/// How an attempt ended.
+/// The end of an attempt, as it is recorded.
 #[derive(Debug, Clone)]
 pub struct AttemptEnd {
-    /// When.
-    pub at: Timestamp,
-    /// How.
+    /// Its outcome.
     pub outcome: AttemptOutcome,
-    /// What the answer said, or what went wrong on the way; `None` when it was accepted.
+    /// The failure, read from the answer or met on the way; `None` when it was accepted.
     pub failure: Option<Failure>,
     /// The HTTP status.
     pub status: Option<u16>,
@@ -62,20 +60,20 @@ pub struct AttemptEnd {
     pub correlation_id: Option<String>,
     /// True if the answer came from the API's idempotency cache.
     pub cached: bool,
-    /// The answer, also one that broke off; `None` without one.
+    /// The answer, even one that broke off; `None` without one.
     pub answer: Option<Arc<KeptAnswer>>,
-    /// The network's error that left it without a whole answer.
+    /// The network error that left it without a complete answer.
     pub transport: Option<Lost>,
-    /// The records of a batch that a partial answer says were rejected, counted from 0.
+    /// Indexes of the records of a batch that a partial answer rejected, counted from 0.
     pub rejected: Vec<usize>,
-    /// From sending to the answer's end, in milliseconds.
+    /// Milliseconds from sending to the end of the answer.
     pub latency_ms: i64,
-    /// How long the API wants nothing to be sent to the target.
+    /// Time for which the API wants nothing sent to the target.
     pub closes_target: Option<Duration>,
 }
 
 impl AttemptEnd {
-    /// The SHA-256 of the answer's body, if it came to its end.
+    /// Returns the SHA-256 of the answer's body, if the answer is complete.
     pub fn answer_sha(&self) -> Option<Sha> {
         self.answer.as_ref().filter(|_| self.outcome != AttemptOutcome::NoAnswer).map(|answer| answer.sha256)
     }

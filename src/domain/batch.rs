@@ -1,22 +1,22 @@
-//! Batches: bodies with several records, which of them a refusal names, and how one is parted.
+//! Batches: bodies with several records, which of them a refusal names, and how a batch is split.
 
 use super::ids::WriteId;
 use super::json::{self, Node};
 
-/// What a target promises about a batch that it refuses.
+/// A target's promise about a batch that it refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum BatchRule {
-    /// Nothing of it was applied.
+    /// Nothing of the batch was applied.
     Atomic,
     /// Some of its records may have been applied.
     Partial,
-    /// Nobody knows.
+    /// The target promises nothing.
     #[default]
     Unknown,
 }
 
 impl BatchRule {
-    /// From its name in the config.
+    /// Parses its name in the config.
     pub fn parse(name: &str) -> Option<Self> {
         match name {
             "atomic" => Some(Self::Atomic),
@@ -31,9 +31,9 @@ impl BatchRule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SplitError {
     /// Its body has no array of records.
-    #[error("it is no batch: its body has no array `records`")]
+    #[error("it is not a batch: its body has no `records` array")]
     NoBatch,
-    /// There is nothing to part.
+    /// It has fewer than two records.
     #[error("it has only one record")]
     OneRecord,
     /// It may have been applied.
@@ -41,15 +41,15 @@ pub enum SplitError {
         "it may have been applied: its records would be applied again under new keys. Look in the API, then resolve it with --applied or --not-applied"
     )]
     Ambiguous,
-    /// No answer says that it was applied in part, or others may have applied it too.
+    /// No answer says that it was applied in part, or other attempts may have applied the rest.
     #[error(
         "--rejected is for a batch that was applied in part: no answer says that of it, or other attempts may have applied the rest"
     )]
     NotPartial,
-    /// The answer says that records were rejected, but not which.
+    /// The answer does not name each of the rejected records.
     #[error("the answer does not name each of its records that were rejected: look in the API")]
     NoneNamed,
-    /// It is not as it was left.
+    /// Its row or body was changed on disk.
     #[error("its row or its body was changed on disk: see dlq doctor")]
     Damaged,
     /// Some of its records may have been applied.
@@ -64,7 +64,7 @@ pub enum SplitError {
 pub struct Part {
     /// The index of its first record, counted from 0.
     pub first: usize,
-    /// How many records it has.
+    /// Number of records.
     pub count: usize,
     /// True if the refusal named its record.
     pub named: bool,
@@ -72,26 +72,26 @@ pub struct Part {
     pub body: Vec<u8>,
 }
 
-/// A write that came out of a split.
+/// A write that a split created.
 #[derive(Debug, Clone)]
 pub struct Child {
-    /// Names it.
+    /// Its ID.
     pub id: WriteId,
     /// The index of its first record in the batch, counted from 0.
     pub first: usize,
-    /// How many records it has.
+    /// Number of records.
     pub count: usize,
     /// True if the refusal named its record.
     pub named: bool,
 }
 
-/// How many records a batch has; `None` if the body is none.
+/// Counts the records of a batch; returns `None` if the body is not a batch.
 pub fn records_in(body: &Node<'_>) -> Option<usize> {
     body.get("records").and_then(Node::items).map(<[_]>::len)
 }
 
-/// The indexes of the records that a refusal names as `records[2]`, counted from 0, in order. There may be more that it
-/// does not name.
+/// Returns the indexes of the records that a refusal names as `records[2]`, counted from 0, in order. There may be others
+/// that it does not name.
 pub fn named_records(message: &str, details: Option<&str>) -> Vec<usize> {
     let mut named: Vec<usize> = Vec::new();
     for text in [message, details.unwrap_or("")] {
@@ -108,8 +108,8 @@ pub fn named_records(message: &str, details: Option<&str>) -> Vec<usize> {
     named
 }
 
-/// Parts a batch: each record that was named stands alone, the others stay together up to `size`. Every byte outside the
-/// array stays as it was, and so does every record.
+/// Splits a batch: each named record stands alone, the others stay together in parts of up to `size`. Every byte outside
+/// the array stays as it was, and so does every record.
 pub fn split(body: &[u8], named: &[usize], size: usize) -> Result<Vec<Part>, SplitError> {
     let node = json::scan(body).map_err(|_| SplitError::NoBatch)?;
     let array = node.get("records").ok_or(SplitError::NoBatch)?;
@@ -133,7 +133,7 @@ pub fn split(body: &[u8], named: &[usize], size: usize) -> Result<Vec<Part>, Spl
     Ok(parts)
 }
 
-/// A text about a batch's record, for the part that has this record alone.
+/// Rewrites a text about one record of a batch for the part that has this record alone.
 pub fn for_part(text: &str, index: usize) -> String {
     text.replace(&format!("records[{index}]"), "records[0]")
 }

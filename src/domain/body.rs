@@ -1,18 +1,18 @@
-//! Bodies: how each came to be known.
+//! Bodies: where each came from.
 
-/// How a body came to be known.
+/// The origin of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyOrigin {
-    /// The exact bytes stood in the captured line.
+    /// The exact bytes were in the captured line.
     Captured,
-    /// Put together again from the record, as Python's `requests` had sent it.
+    /// Rebuilt from the record, as Python's `requests` sent it.
     Rebuilt,
     /// Only the event was captured.
     Missing,
 }
 
 impl BodyOrigin {
-    /// The name used everywhere.
+    /// Returns the name used everywhere.
     pub fn name(self) -> &'static str {
         match self {
             Self::Captured => "captured",
@@ -21,7 +21,7 @@ impl BodyOrigin {
         }
     }
 
-    /// From its name.
+    /// Parses its name.
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Captured, Self::Rebuilt, Self::Missing].into_iter().find(|o| o.name() == name)
     }

@@ -1,30 +1,30 @@
-//! A token bucket that holds one token: at most one request each interval, however long nothing was sent before.
+//! A token bucket that holds one token: at most one request per interval, however long nothing was sent before.
 
 use std::time::Duration;
 
-/// Timers wake up late by about this much; what they lose is not held against the rate.
+/// Timers wake up late by about this much, which must not lower the rate.
 const GRAIN: Duration = Duration::from_millis(2);
 
-/// A bucket, on any clock that only its user knows.
+/// A bucket. The clock is the choice of its user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Bucket {
-    /// The time when the next token is there.
+    /// The time when the next token is ready.
     next: Duration,
 }
 
 impl Bucket {
-    /// A bucket whose next token is there at `next`.
+    /// Creates a bucket whose next token is ready at `next`.
     pub fn due(next: Duration) -> Self {
         Self { next }
     }
 
-    /// Returns the time when the next token is there.
+    /// Returns the time when the next token is ready.
     pub fn next(&self) -> Duration {
         self.next
     }
 
-    /// Takes the token; an error says when there will be one. A next token that is further away than the interval (the
-    /// rate was raised, or the clock set back) is fetched nearer.
+    /// Takes the token; an error is the time of the next one. A next token further away than the interval (the rate was
+    /// raised, or the clock set back) is moved closer.
     pub fn take(&mut self, now: Duration, interval: Duration) -> Result<(), Duration> {
         let next = self.next.min(now.saturating_add(interval));
         if next > now {
@@ -36,18 +36,18 @@ impl Bucket {
         Ok(())
     }
 
-    /// Puts a token back that was not used.
+    /// Puts back a token that was not used.
     pub fn put_back(&mut self, interval: Duration) {
         self.next = self.next.saturating_sub(interval);
     }
 
-    /// Keeps the next token away until `until` at least.
+    /// Delays the next token to `until` or later.
     pub fn delay(&mut self, until: Duration) {
         self.next = self.next.max(until);
     }
 }
 
-/// The time between two tokens at `rate` a second; none for no limit. A rate is positive and finite.
+/// Returns the time between two tokens at `rate` per second; zero for no limit. A rate is positive and finite.
 pub fn interval(rate: Option<f64>) -> Duration {
     rate.map_or(Duration::ZERO, |rate| Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::MAX))
 }
@@ -84,7 +84,7 @@ mod tests {
         let mut bucket = Bucket::due(at(1.0));
         let (every, mut now, mut sent) = (interval(Some(2000.0)), at(1.0), 0);
         while now < at(2.0) {
-            // Woken each millisecond only.
+            // Woken only once per millisecond.
             while bucket.take(now, every).is_ok() {
                 sent += 1;
             }

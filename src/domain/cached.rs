@@ -1,4 +1,4 @@
-//! Answers from the API's idempotency cache, where no header says so: told by what came before.
+//! Answers from the API's idempotency cache that no header marks, recognised by earlier answers.
 
 use super::identity::Sha;
 
@@ -9,22 +9,22 @@ pub struct Earlier {
     pub correlation_id: String,
     /// Its HTTP status.
     pub status: Option<u16>,
-    /// What it said.
+    /// Its content.
     pub said: Said,
 }
 
-/// What an answer said.
+/// The content of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Said {
     /// A body with this hash.
     Body(Sha),
-    /// A captured failure, of which the body was not kept: its code, message and details.
+    /// A captured failure whose body was not kept: its code, message and details.
     Failure([Option<String>; 3]),
 }
 
-/// Returns true if an answer may be a repetition of an earlier one: the same correlation ID with the same status and the same words.
-/// What any busy server says (408, 429, 5xx) is never taken for one. It is one only if no other write's answer carried
-/// that ID, which someone else has to look up: some gateways give all their answers the same.
+/// Returns true if an answer may repeat an earlier one: same correlation ID, same status, same content. An answer that any
+/// busy server gives (408, 429, 5xx) never counts. Some gateways put the same ID on all their answers, so the caller has to
+/// check that no other write's answer carried it.
 pub fn repeats(
     status: u16,
     correlation_id: Option<&str>,

@@ -7,27 +7,27 @@ use super::time::Timestamp;
 /// Two clocks: the machine's, and the newest time that dlq itself ever wrote into the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Clock {
-    /// What the machine's clock says.
+    /// The time on the machine's clock.
     pub wall: Timestamp,
-    /// The newest time that was taken from it before: captures, attempts, runs; never a producer's.
+    /// The newest time taken from it before, by captures, attempts or runs; never a producer's.
     pub newest: Timestamp,
 }
 
-/// A clock may be this much behind without a word: other processes read it a little earlier, and time servers step it.
+/// A clock may be this much behind unnoticed: other processes read it a little earlier, and time servers step it.
 const SLACK: Duration = Duration::from_mins(1);
 
 impl Clock {
-    /// A clock without a past.
+    /// Creates a clock without a past.
     pub fn at(wall: Timestamp) -> Self {
         Self { wall, newest: wall }
     }
 
-    /// The later of both: what key windows are counted to.
+    /// Returns the later of both, up to which key windows are counted.
     pub fn latest(self) -> Timestamp {
         self.wall.max(self.newest)
     }
 
-    /// By how much the clock is behind what the file has seen, if that is more than a minute.
+    /// Returns how far the clock is behind what the file has seen, if that is more than a minute.
     pub fn behind(self) -> Option<Duration> {
         Some(self.newest.since(self.wall)).filter(|behind| *behind > SLACK)
     }

@@ -1,20 +1,20 @@
-//! Where a write goes: a path relative to the target's base URL.
+//! Endpoints: the path that a write goes to, relative to the target's base URL.
 
 use url::Url;
 
-/// How dlq came to know a write's path.
+/// The origin of a write's path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndpointOrigin {
     /// The line or `ingest --endpoint` named it.
     Given,
     /// The target's config named it.
     Config,
-    /// Nobody did: the guide's own was taken. Such a write is not sent.
+    /// Nothing named it: the guide's own is assumed. Such a write is not sent.
     Assumed,
 }
 
 impl EndpointOrigin {
-    /// The name used everywhere.
+    /// Returns the name used everywhere.
     pub fn name(self) -> &'static str {
         match self {
             Self::Given => "given",
@@ -23,7 +23,7 @@ impl EndpointOrigin {
         }
     }
 
-    /// From its name.
+    /// Parses its name.
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Given, Self::Config, Self::Assumed].into_iter().find(|o| o.name() == name)
     }
@@ -41,25 +41,25 @@ pub struct EndpointPath(String);
 /// The reason why a path or URL can't be an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
-    /// Nothing there.
+    /// The path is empty.
     #[error("the path is empty")]
     Empty,
-    /// Could leave the base URL or confuse a server.
+    /// The path could lead away from the base URL or confuse a server.
     #[error("the path has {0}, which could lead away from the target")]
     Unsafe(&'static str),
-    /// A whole URL, and nothing to cut it to.
-    #[error("an absolute URL needs the target's base URL to be cut to a path: give --base-url")]
+    /// A whole URL, without a base URL to cut it to a path.
+    #[error("an absolute URL can't be cut to a path without the target's base URL: give --base-url")]
     NeedsBase,
     /// A URL that is not below the base URL.
     #[error("the URL is not below the target's base URL {0}")]
     Elsewhere(String),
-    /// No URL at all.
+    /// Not a URL.
     #[error("not a URL: {0}")]
     NotUrl(String),
 }
 
 impl EndpointPath {
-    /// Takes a relative path, an absolute path or a whole URL; the last two are cut to what is below `base`.
+    /// Parses a relative path, an absolute path or a whole URL; the last two are cut to what is below `base`.
     pub fn parse(text: &str, base: Option<&BaseUrl>) -> Result<Self, EndpointError> {
         let text = text.trim_matches(' ');
         if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
@@ -107,24 +107,24 @@ impl EndpointPath {
         Ok(Self(query.map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"))))
     }
 
-    /// A path that was checked when it was stored.
+    /// Wraps a path that was checked when it was stored.
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }
 
-    /// The path.
+    /// Returns the path as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The object it writes to: the segment before the operation (`orders` in `records/orders/append`).
+    /// Returns the object that it writes to: the segment before the operation (`orders` in `records/orders/append`).
     pub fn object(&self) -> &str {
         let mut segments = self.plain().rsplit('/');
         let last = segments.next().unwrap_or_default();
         segments.next().unwrap_or(last)
     }
 
-    /// What it does: the last segment (`append` in `records/orders/append`).
+    /// Returns the operation: the last segment (`append` in `records/orders/append`).
     pub fn operation(&self) -> &str {
         self.plain().rsplit('/').next().unwrap_or_default()
     }
@@ -140,16 +140,16 @@ impl std::fmt::Display for EndpointPath {
     }
 }
 
-/// Returns true if sending the write twice leaves one record: true for upserts only.
+/// Returns true if sending the write twice leaves one record, as upserts do.
 pub fn is_upsert(operation: &str) -> bool {
     matches!(operation, "upsert" | "upsert-batch")
 }
 
-/// The URL that a target's endpoints are below: `http` or `https`, no user, query or fragment, no slash at its end.
+/// The URL that a target's paths are appended to: `http` or `https`, no user, query or fragment, no trailing slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl(Url);
 
-/// The reason why a text is no base URL.
+/// The reason why a text is not a base URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a base URL: {why}")]
 pub struct BaseUrlError {
@@ -158,7 +158,7 @@ pub struct BaseUrlError {
 }
 
 impl BaseUrl {
-    /// Reads and normalises a base URL.
+    /// Parses and normalises a base URL.
     pub fn parse(text: &str) -> Result<Self, BaseUrlError> {
         let fail = |why: &str| BaseUrlError { text: text.to_owned(), why: why.to_owned() };
         let mut url = Url::parse(text.trim()).map_err(|e| fail(&e.to_string()))?;
@@ -176,18 +176,18 @@ impl BaseUrl {
         Ok(Self(url))
     }
 
-    /// The normalised text.
+    /// Returns the normalised text.
     pub fn as_str(&self) -> &str {
         self.0.as_str().trim_end_matches('/')
     }
 
-    /// Its host and port, for a reachability check.
+    /// Returns its host and port, for a reachability check.
     pub fn host_and_port(&self) -> (String, u16) {
         let host = self.0.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
         (host, self.0.port_or_known_default().unwrap_or(443))
     }
 
-    /// The whole URL of an endpoint; `None` if it would not be below this base.
+    /// Returns the whole URL of an endpoint; `None` if it would not be below this base.
     pub fn join(&self, path: &EndpointPath) -> Option<Url> {
         let url = Url::parse(&format!("{}/{}", self.as_str(), path.as_str())).ok()?;
         let below = url.path().strip_prefix(self.path()).is_some_and(|rest| rest.starts_with('/'));

@@ -1,12 +1,12 @@
-//! Text from outside, made harmless: for terminals, and for a JSON line.
+//! Text from outside, made harmless for terminals and for JSON lines.
 //!
-//! Hostile are C0 and C1 controls, ESC, bidirectional and zero-width characters and tags: all that Unicode calls
+//! Hostile characters are C0 and C1 controls, ESC, bidirectional and zero-width characters and tags: all that Unicode calls
 //! control, format, line separator or paragraph separator.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Returns true if a character can change how the text around it is shown without being seen itself.
+/// Returns true if a character can change how the text around it is shown while staying invisible.
 pub fn is_hostile(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -16,7 +16,7 @@ pub fn is_hostile(c: char) -> bool {
             | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// For a terminal: hostile characters become `\n`, `\t`, `\r` or `\u{…}`.
+/// Escapes a text for a terminal: hostile characters become `\n`, `\t`, `\r` or `\u{…}`.
 pub fn terminal(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_hostile) {
         return Cow::Borrowed(text);
@@ -28,7 +28,7 @@ pub fn terminal(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// For a line of JSON: hostile characters outside ASCII (they stand in strings only) and DEL become `\u` escapes.
+/// Escapes a line of JSON: DEL and hostile characters outside ASCII (which occur only in strings) become `\u` escapes.
 pub fn json_line(line: String) -> String {
     let hostile = |c: char| c >= '\u{7f}' && is_hostile(c);
     if !line.chars().any(hostile) {

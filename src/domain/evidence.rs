@@ -1,12 +1,12 @@
-//! Evidence: what came in, and what came back for each request. Kept as it came, never overwritten.
+//! Evidence: what came in, and what came back for each request. Kept as received, never overwritten.
 
 use super::failure::Failure;
 use super::identity::Sha;
 
-/// The most bytes of an answer's body that are kept, 16 KiB.
+/// The most bytes of an answer's body that are kept: 16 KiB.
 pub const MOST_KEPT: usize = 16 << 10;
 
-/// An answer as it came, without secrets.
+/// An answer as received, without secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptAnswer {
     /// The HTTP status.
@@ -17,16 +17,16 @@ pub struct KeptAnswer {
     pub body: Vec<u8>,
     /// The length of the whole body in bytes; `None` if it broke off.
     pub length: Option<u64>,
-    /// The SHA-256 of all that came of the body.
+    /// The SHA-256 of the body, as far as it arrived.
     pub sha256: Sha,
 }
 
-/// The headers of an answer: in one piece, since they are handed from thread to thread with each answer.
+/// The headers of an answer, in one piece, since they are handed from thread to thread with each answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Headers(String);
 
 impl Headers {
-    /// Adds a header, its name in lower case. A value that spans lines, which HTTP doesn't allow, is put on one.
+    /// Adds a header, its name in lower case. A value that spans lines, which HTTP doesn't allow, is joined into one line.
     pub fn push(&mut self, name: &str, value: &str) {
         self.0.push_str(name);
         self.0.push(':');
@@ -34,17 +34,17 @@ impl Headers {
         self.0.push('\n');
     }
 
-    /// A line each, `name:value`.
+    /// Returns one line per header, `name:value`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// From such lines.
+    /// Takes such lines as they were stored.
     pub fn from_stored(lines: String) -> Self {
         Self(lines)
     }
 
-    /// Names and values, in the order in which they came.
+    /// Iterates over names and values, in the order of arrival.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.lines().filter_map(|line| line.split_once(':'))
     }
@@ -60,7 +60,7 @@ impl<N: AsRef<str>, V: AsRef<str>> FromIterator<(N, V)> for Headers {
     }
 }
 
-/// A request's stage when it failed.
+/// The stage of a request at which it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// Looking up the host's addresses.
@@ -78,10 +78,10 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// All of them, in the order of a request.
+    /// All stages, in the order of a request.
     pub const ALL: [Self; 6] = [Self::Resolve, Self::Connect, Self::Tls, Self::Send, Self::Wait, Self::Read];
 
-    /// The name used everywhere.
+    /// Returns the name used everywhere.
     pub fn name(self) -> &'static str {
         match self {
             Self::Resolve => "resolve",
@@ -93,23 +93,23 @@ impl Phase {
         }
     }
 
-    /// From its name.
+    /// Parses its name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|phase| phase.name() == name)
     }
 }
 
-/// An error of the network that left a request without a whole answer.
+/// A network error that left a request without a complete answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lost {
-    /// How far the request had come.
+    /// The stage that the request had reached.
     pub phase: Phase,
-    /// What the network or the system said.
+    /// The message of the network or the system.
     pub why: String,
 }
 
 impl Lost {
-    /// Lost in that phase.
+    /// Creates the error for a stage.
     pub fn new(phase: Phase, why: impl Into<String>) -> Self {
         Self { phase, why: why.into() }
     }
@@ -121,14 +121,14 @@ pub enum CapturedFailure {
     /// It is the one that the write's page shows: no later answer has judged the data.
     #[default]
     Current,
-    /// A later answer judged the data since.
+    /// A later answer has judged the data since; this is the failure before.
     Earlier(Box<Failure>),
     /// An older dlq overwrote it.
     Lost,
 }
 
 impl CapturedFailure {
-    /// The failure, given the write's current one; `None` if it is lost.
+    /// Returns the failure, given the write's current one; `None` if it is lost.
     pub fn or_current<'a>(&'a self, current: &'a Failure) -> Option<&'a Failure> {
         match self {
             Self::Current => Some(current),

@@ -2,14 +2,14 @@
 
 use super::failure_type::FailureType;
 
-/// What to tell someone about an error.
+/// An error explained to an operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Explanation {
-    /// What happened, in a sentence.
+    /// One sentence on what happened.
     pub meaning: &'static str,
-    /// True if sending the same bytes again can succeed by itself.
+    /// True if sending the same bytes again may succeed without a fix.
     pub retryable: bool,
-    /// What to do next.
+    /// The operator's next step.
     pub next: &'static str,
 }
 
@@ -29,7 +29,7 @@ pub fn explain(status: Option<u16>, code: Option<&str>, failure_type: FailureTyp
         (Some(429), _) => entry(
             "The token's request quota was used up.",
             true,
-            "Replay; dlq waits as long as the API asks. If it comes back, replay with less --concurrency.",
+            "Replay; dlq waits as long as the API asks. If it happens again, replay with a lower --concurrency.",
         ),
         (Some(409), _) => entry(
             "Another write to the same record was under way at the same moment.",
@@ -37,14 +37,14 @@ pub fn explain(status: Option<u16>, code: Option<&str>, failure_type: FailureTyp
             "Replay; the original key makes sure that it is applied once.",
         ),
         (Some(500), _) => entry(
-            "The API failed in a way it did not foresee.",
+            "The API hit an unexpected error.",
             true,
-            "Replay. If it stays, give the correlation ID to the API's support.",
+            "Replay. If it keeps failing, give the correlation ID to the API's support.",
         ),
         (Some(502), _) => entry("A service behind the API was not available.", true, "Replay once it is back."),
         (Some(503), _) => entry("The API is overloaded or under maintenance.", true, "Replay once it is back."),
         (Some(504 | 408), _) => entry(
-            "The API took too long and gave up; it may have applied the write all the same.",
+            "The API took too long and gave up; it may have applied the write anyway.",
             true,
             "Replay inside the key window: the original key keeps it from being applied twice.",
         ),
@@ -79,7 +79,7 @@ pub fn explain(status: Option<u16>, code: Option<&str>, failure_type: FailureTyp
             false,
             "Check the ID or path in the request; create what is missing, then replay.",
         ),
-        (Some(500..=599), _) => entry("The API or something before it failed.", true, "Replay."),
+        (Some(500..=599), _) => entry("The API, or something in front of it, failed.", true, "Replay."),
         (Some(300..=399), _) => entry(
             "The API answered with a redirect; dlq does not follow one with a write.",
             false,
@@ -91,9 +91,9 @@ pub fn explain(status: Option<u16>, code: Option<&str>, failure_type: FailureTyp
 
 fn by_type(failure_type: FailureType) -> Explanation {
     match failure_type {
-        FailureType::Transient => entry("The API failed for a while.", true, "Replay."),
+        FailureType::Transient => entry("The API failed temporarily.", true, "Replay."),
         FailureType::Schema => entry(
-            "The record and the object's schema do not agree.",
+            "The record doesn't match the object's schema.",
             false,
             "Add the missing field to the schema, then replay the group.",
         ),

@@ -2,10 +2,10 @@
 
 use super::failure_type::FailureType;
 
-/// What went wrong, as last judged.
+/// A failure, as last judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// What has to be done about it.
+    /// The failure type, which says what has to be done about it.
     pub failure_type: FailureType,
     /// The HTTP status, if there was one.
     pub status: Option<u16>,

@@ -19,7 +19,7 @@ impl FailureType {
     /// All four, in the order of the guide.
     pub const ALL: [Self; 4] = [Self::Transient, Self::Schema, Self::BadData, Self::Auth];
 
-    /// The name used everywhere: SQL, CLI, JSON and screens.
+    /// Returns the name used everywhere: SQL, CLI, JSON and screens.
     pub fn name(self) -> &'static str {
         match self {
             Self::Transient => "transient",
@@ -29,7 +29,7 @@ impl FailureType {
         }
     }
 
-    /// From its name.
+    /// Parses its name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|t| t.name() == name)
     }
@@ -41,10 +41,10 @@ impl std::fmt::Display for FailureType {
     }
 }
 
-/// The guide's classification, for any status (or none), any code (or none) and any response body.
+/// Classifies as the guide does, for any status (or none), any code (or none) and any response body.
 ///
-/// Where the guide's sample says nothing its table decides: every 5xx and 408 is transient, and without a status the
-/// code's family speaks.
+/// If the guide's sample is silent, its table decides: every 5xx and 408 is transient, and without a status the code's
+/// family decides.
 pub fn classify(status: Option<u16>, code: Option<&str>, body: &[u8]) -> FailureType {
     let envelope = ApiError::from_body(body);
     let code = code.filter(|c| !c.is_empty()).or(envelope.as_ref().map(|e| e.code.as_str())).unwrap_or("");

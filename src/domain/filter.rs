@@ -1,4 +1,4 @@
-//! Filters: what a query means. `query` reads them from text, `store` turns them into bound parameters.
+//! Filters: the meaning of a query. `query` parses them from text, `store` turns them into bound parameters.
 
 use std::time::Duration;
 
@@ -6,23 +6,23 @@ use super::failure_type::FailureType;
 use super::hazard::Hazard;
 use super::state::State;
 
-/// Conditions of which all must hold. Without any, everything matches.
+/// Conditions that must all hold. Without any, everything matches.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Filter {
     /// The conditions.
     pub terms: Vec<Term>,
 }
 
-/// A condition, or its opposite.
+/// A condition, or its negation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Term {
     /// True if it must not hold.
     pub negated: bool,
-    /// What is looked at.
+    /// The test.
     pub test: Test,
 }
 
-/// What a condition looks at. Inside one test, any of its values may match.
+/// A test of a write. Any one of its values may match.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Test {
     /// The failure type is one of these.
@@ -39,7 +39,7 @@ pub enum Test {
     Text(TextField, Vec<TextMatch>),
     /// A place in the body's JSON matches one of these.
     Body(Vec<String>, Vec<BodyMatch>),
-    /// The text stands somewhere in the body or the message.
+    /// The text occurs somewhere in the body or the message.
     Anywhere(String),
 }
 
@@ -54,9 +54,9 @@ pub enum NumberField {
     Group,
     /// A run that had it in its plan.
     Run,
-    /// How often the failure was captured.
+    /// Number of times the failure was captured.
     Occurrences,
-    /// How often dlq sent it.
+    /// Number of times dlq sent it.
     Attempts,
     /// The batch that it was split from.
     Parent,
@@ -81,7 +81,7 @@ pub enum TextField {
     CorrelationId,
     /// The target's name.
     Target,
-    /// Where it was captured.
+    /// The service that published it.
     Source,
     /// Its lane.
     Lane,
@@ -90,34 +90,34 @@ pub enum TextField {
 /// A range of whole numbers, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Range {
-    /// The least; `None` for no limit.
+    /// Lower end; `None` for no limit.
     pub min: Option<i64>,
-    /// The most; `None` for no limit.
+    /// Upper end; `None` for no limit.
     pub max: Option<i64>,
 }
 
-/// How a text is compared.
+/// A comparison of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TextMatch {
-    /// Exactly this. For codes: these trailing segments.
+    /// Equal to this; for codes, ending in these segments.
     Is(String),
-    /// This stands in it, upper and lower case alike.
+    /// Contains this, ignoring case.
     Contains(String),
 }
 
-/// How a value in a body is compared.
+/// A comparison of a value in a body.
 #[derive(Debug, Clone, PartialEq)]
 pub enum BodyMatch {
     /// A string with this text, or another value with this spelling.
     Is(String),
-    /// This stands in it, upper and lower case alike.
+    /// Contains this, ignoring case.
     Contains(String),
-    /// A number in this range; each end with whether it is included.
+    /// A number in this range; each end says whether it is included.
     Between(Option<(f64, bool)>, Option<(f64, bool)>),
 }
 
 impl Filter {
-    /// The same, and this too.
+    /// Adds a test that has to hold as well.
     #[must_use]
     pub fn and(mut self, test: Test) -> Self {
         self.terms.push(Term { negated: false, test });
@@ -129,12 +129,12 @@ impl Filter {
         !self.terms.is_empty() && self.terms.iter().all(|term| term.negated)
     }
 
-    /// Returns true if it says which states it wants.
+    /// Returns true if it tests for states.
     pub fn names_states(&self) -> bool {
         self.terms.iter().any(|t| matches!(t.test, Test::State(_)))
     }
 
-    /// The hazards that it asks for; they depend on the clock and are looked at outside SQL.
+    /// Returns the hazards that it tests for, and whether each test is negated; they depend on the clock, so SQL can't test them.
     pub fn hazard_terms(&self) -> impl Iterator<Item = (&[Hazard], bool)> {
         self.terms.iter().filter_map(|term| match &term.test {
             Test::Hazard(any) => Some((any.as_slice(), term.negated)),

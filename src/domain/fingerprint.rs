@@ -1,12 +1,12 @@
 //! Fingerprints: an error message with its variables taken out, so that failures with one cause form one group.
 //!
-//! Out go UUIDs, numbers, emails, quoted values, timestamps, array indexes and whatever the details call `value`. The
-//! field that a schema or validation error names stays: it is the cause.
+//! Taken out are UUIDs, numbers, emails, quoted values, timestamps, array indexes and whatever the details call `value`.
+//! The field that a schema or validation error names stays, since it is the cause.
 
 use super::failure_type::FailureType;
 use super::json::{self, Node};
 
-/// The field that an error names, as a path without array indexes (`records[].email`), if it names one.
+/// Returns the field that an error names, as a path without array indexes (`records[].email`), if it names one.
 pub fn named_field(failure_type: FailureType, message: &str, details: Option<&str>) -> Option<String> {
     if !matches!(failure_type, FailureType::Schema | FailureType::BadData) {
         return None;
@@ -27,8 +27,7 @@ pub fn named_field(failure_type: FailureType, message: &str, details: Option<&st
         .map(|path| without_indexes(&path))
 }
 
-/// A message's fingerprint. Total: any text gives one, and a fingerprint is its own fingerprint's equal in length or
-/// shorter only by what varied.
+/// Returns a message's fingerprint. Total: any text has one.
 pub fn fingerprint(failure_type: FailureType, message: &str, details: Option<&str>) -> String {
     let field = named_field(failure_type, message, details);
     let parsed = details.and_then(|d| json::scan(d.as_bytes()).ok());
@@ -84,7 +83,7 @@ fn is_path(text: &str) -> bool {
         && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '[' | ']' | '-' | '$'))
 }
 
-/// `error: …` and the like begin with a word that is no field.
+/// Returns true for a word that is not a field, such as the one that `error: …` begins with.
 fn is_plain_word(text: &str, failure_type: FailureType) -> bool {
     let lower = text.to_ascii_lowercase();
     failure_type == FailureType::BadData
@@ -99,7 +98,7 @@ fn names(field: &str, text: &str) -> bool {
     text == field || field.rsplit('.').next() == Some(text.as_str())
 }
 
-/// A path without the numbers of its array indexes: `records[].email`.
+/// Drops the numbers of a path's array indexes: `records[].email`.
 pub fn without_indexes(path: &str) -> String {
     let mut out = String::with_capacity(path.len());
     let mut rest = path;
@@ -112,7 +111,7 @@ pub fn without_indexes(path: &str) -> String {
     out + rest
 }
 
-/// `'phone' is a required property`, `phone must be a string`: what the sentence is about, when it is a field.
+/// Returns the subject of the sentence, if it is a field: `'phone' is a required property`, `phone must be a string`.
 fn subject(message: &str) -> Option<String> {
     const SAYS: [&str; 8] =
         ["is required", "is a required", "is missing", "is not ", "is unknown", "must ", "does not exist", "cannot be"];
@@ -125,7 +124,7 @@ fn subject(message: &str) -> Option<String> {
     (says && is_path(name) && !NO_FIELD.contains(&name.to_lowercase().as_str())).then(|| name.to_owned())
 }
 
-/// `field 'x'`, `property "x"`, `unknown field x`, `Field not found: x`.
+/// Returns the field after a word for one: `field 'x'`, `property "x"`, `unknown field x`, `Field not found: x`.
 fn after_field_word(message: &str) -> Option<String> {
     const WORDS: [&str; 6] = ["field", "fields", "property", "column", "attribute", "parameter"];
     const NO_FIELD: [&str; 12] =
@@ -153,7 +152,7 @@ fn first_quoted(message: &str) -> Option<String> {
     None
 }
 
-/// A quoted text at the start of `rest`: what is inside, and the length with its quotes. An apostrophe inside a word is
+/// Returns the quoted text at the start of `rest`, and its length with the quotes. An apostrophe inside a word is
 /// no quote.
 fn quoted(rest: &str, before: Option<char>) -> Option<(&str, usize)> {
     let open = rest.chars().next()?;

@@ -7,28 +7,28 @@ use super::time::Timestamp;
 /// A group and its counts.
 #[derive(Debug, Clone)]
 pub struct Group {
-    /// Names it.
+    /// Its ID.
     pub id: GroupId,
     /// The target's name.
     pub target: String,
-    /// The object written to.
+    /// The object that its writes go to.
     pub object: String,
-    /// What has to be done about it.
+    /// The failure type, which says what has to be done about it.
     pub failure_type: FailureType,
     /// The error code.
     pub error_code: Option<String>,
-    /// The message without its variables.
+    /// The message without its variable parts.
     pub message: String,
-    /// All its writes.
+    /// Number of its writes.
     pub count: i64,
-    /// Those that are open.
+    /// Number of those that are open.
     pub open: i64,
-    /// The earliest failure.
+    /// The time of the earliest failure.
     pub first_seen: Timestamp,
-    /// The latest failure.
+    /// The time of the latest failure.
     pub last_seen: Timestamp,
-    /// The time when one of its writes was last sent by dlq.
+    /// The time when dlq last sent one of its writes.
     pub last_replayed: Option<Timestamp>,
-    /// One of its writes: an open one if there is one.
+    /// One of its writes, an open one if there is any.
     pub example_id: Option<WriteId>,
 }

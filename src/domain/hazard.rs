@@ -17,15 +17,15 @@ macro_rules! hazards {
         }
 
         impl Hazard {
-            /// All of them, those that refuse first.
+            /// All hazards, those that refuse first.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// The name used everywhere.
+            /// Returns the name used everywhere.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// Returns true if a write with it is not sent unless `--allow` names it.
+            /// Returns true if a write with it is sent only when `--allow` names it.
             pub fn refuses(self) -> bool {
                 match self { $(Self::$variant => $refuses,)* }
             }
@@ -38,15 +38,15 @@ hazards! {
     ClockBehind = "clock-behind", refuses true;
     /// No endpoint was named.
     EndpointAssumed = "endpoint-assumed", refuses true;
-    /// There is nothing to send.
+    /// There is no body to send.
     NoBody = "no-body", refuses true;
     /// The API may have forgotten the key.
     KeyExpired = "key-expired", refuses true;
     /// The key was never on the wire.
     KeyNotSent = "key-not-sent", refuses true;
-    /// An older write to the same record is not sent.
+    /// An older open write to the same record is not sent first.
     LaneBlocked = "lane-blocked", refuses true;
-    /// A newer write to the same record is in.
+    /// The API already has a newer write to the same record.
     Superseded = "superseded", refuses true;
     /// The body was changed after it may have been applied.
     EditedAfterAmbiguous = "edited-after-ambiguous", refuses true;
@@ -54,12 +54,12 @@ hazards! {
     OutcomeUnknown = "outcome-unknown", refuses false;
     /// Another write has the same key.
     KeyReused = "key-reused", refuses false;
-    /// An old upsert.
+    /// An upsert old enough to overwrite newer values.
     MaybeStale = "maybe-stale", refuses false;
 }
 
 impl Hazard {
-    /// From its name.
+    /// Parses its name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|h| h.name() == name)
     }
@@ -71,16 +71,16 @@ impl std::fmt::Display for Hazard {
     }
 }
 
-/// All that the hazards of a write depend on, but the clock and the target's window.
+/// All that a write's hazards depend on, except the clock and the target's window.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts {
-    /// How its path is known.
+    /// Its path's origin.
     pub endpoint_origin: EndpointOrigin,
-    /// How its body is known.
+    /// Its body's origin.
     pub body_origin: BodyOrigin,
     /// True if applying it twice leaves one record.
     pub upsert: bool,
-    /// How its key is known.
+    /// Its key's origin.
     pub key_origin: KeyOrigin,
     /// The time when the earliest request that may have been applied was sent.
     pub ambiguous_since: Option<Timestamp>,
@@ -88,9 +88,9 @@ pub struct Facts {
     pub captured_ambiguous: bool,
     /// The time when an edit made its current body.
     pub edited_at: Option<Timestamp>,
-    /// True if another write carries its key.
+    /// True if another write has the same key.
     pub key_reused: bool,
-    /// Its place in time.
+    /// The time that orders it among other writes.
     pub order_at: Timestamp,
     /// True if a later write of its lane was accepted.
     pub superseded: bool,
@@ -101,7 +101,7 @@ pub struct Facts {
 /// An upsert older than this may overwrite newer values.
 const STALE: Duration = Duration::from_hours(1);
 
-/// The hazards of a write now, those that refuse first.
+/// Returns the hazards of a write now, those that refuse first.
 pub fn hazards(facts: &Facts, window: Duration, clock: Clock) -> Vec<Hazard> {
     let now = clock.latest();
     let ambiguous_append = facts.ambiguous_since.filter(|_| !facts.upsert);
@@ -115,7 +115,7 @@ pub fn hazards(facts: &Facts, window: Duration, clock: Clock) -> Vec<Hazard> {
         }
         Hazard::LaneBlocked => facts.lane_blocked,
         Hazard::Superseded => facts.superseded,
-        // What was sent after the edit was this very body.
+        // Requests sent after the edit carried this very body.
         Hazard::EditedAfterAmbiguous => {
             facts.edited_at.zip(facts.ambiguous_since).is_some_and(|(edited, since)| since <= edited)
         }
@@ -126,8 +126,8 @@ pub fn hazards(facts: &Facts, window: Duration, clock: Clock) -> Vec<Hazard> {
     Hazard::ALL.iter().copied().filter(applies).collect()
 }
 
-/// The first of a write's hazards that keeps it from being sent, unless it is allowed. A new key is no protection for
-/// what may have been applied under the old one: then that refuses too, whatever is allowed.
+/// Returns the first hazard that keeps a write from being sent, unless it is allowed. A new key does not protect a write
+/// that may have been applied under the old one, so that always refuses then, whatever is allowed.
 pub fn refusing(hazards: &[Hazard], allowed: &[Hazard], new_key: bool) -> Option<Hazard> {
     if new_key && hazards.contains(&Hazard::OutcomeUnknown) {
         return Some(Hazard::OutcomeUnknown);

@@ -9,12 +9,12 @@ use super::json;
 pub struct Sha(pub [u8; 32]);
 
 impl Sha {
-    /// Of these bytes.
+    /// Hashes bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// From 64 hexadecimal digits.
+    /// Parses 64 hexadecimal digits.
     pub fn parse(text: &str) -> Option<Self> {
         let mut bytes = [0; 32];
         if text.len() != 64 || !text.is_ascii() {
@@ -34,19 +34,19 @@ impl Sha {
 }
 
 impl std::fmt::Display for Sha {
-    /// 64 hexadecimal digits.
+    /// Writes 64 hexadecimal digits.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
-/// The hash that bodies are told apart by: of the canonical JSON, or of the bytes when they are not JSON.
+/// Returns the hash by which bodies are told apart: of the canonical JSON, or of the bytes when they are not JSON.
 pub fn content_hash(body: &[u8]) -> Sha {
     let canonical = json::scan(body).ok().and_then(|node| json::canonical(&node).ok());
     Sha::of(canonical.as_deref().unwrap_or(body))
 }
 
-/// What makes two failures the same write. Edits and new keys never change it.
+/// The facts that make two failures the same write. Edits and new keys never change them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity<'a> {
     /// The target's name.
@@ -62,14 +62,14 @@ pub struct Identity<'a> {
 }
 
 impl Identity<'_> {
-    /// 64 bits to find it by: the upper half is of the key alone, so that one index also finds the writes that share a
-    /// key. Not unique: whoever finds by it compares in full.
+    /// Returns 64 bits to look it up by: the upper half hashes the key alone, so that one index also finds the writes that
+    /// share a key. Not unique: a lookup has to compare in full.
     pub fn index_hash(&self) -> i64 {
         let rest = self.digest().word(0);
         ((u64::from(key_half(self.key)) << 32) | u64::from(rest)).cast_signed()
     }
 
-    /// 16 bytes that remember it after a purge.
+    /// Returns 16 bytes that remember it after a purge.
     pub fn tombstone(&self) -> [u8; 16] {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&self.digest().0[..16]);
@@ -87,7 +87,7 @@ impl Identity<'_> {
     }
 }
 
-/// The range of [`Identity::index_hash`] in which every write with this key lies.
+/// Returns the range of [`Identity::index_hash`] in which every write with this key lies.
 pub fn key_range(key: &str) -> std::ops::RangeInclusive<i64> {
     let low = (u64::from(key_half(key)) << 32).cast_signed();
     low..=(low | 0xffff_ffff)

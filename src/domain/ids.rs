@@ -1,4 +1,4 @@
-//! Newtypes for the numbers that name things.
+//! Newtypes for numeric IDs.
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -15,18 +15,18 @@ macro_rules! id {
 }
 
 id!(
-    /// Names a write; never used again, also after a purge.
+    /// A write's ID; never reused, even after a purge.
     WriteId
 );
 id!(
-    /// Names a run, and is its fencing token.
+    /// A run's ID, which is also its fencing token.
     RunId
 );
 id!(
-    /// Names a group.
+    /// A group's ID.
     GroupId
 );
 id!(
-    /// Names a target inside one file.
+    /// A target's ID inside one file.
     TargetId
 );

@@ -1,25 +1,25 @@
-//! Idempotency keys: what may stand in the header, where a key came from, and how long it protects.
+//! Idempotency keys: what may stand in the header, where a key came from, and how long it protects a write.
 
 use std::time::Duration;
 
 use super::ids::WriteId;
 use super::time::Timestamp;
 
-/// The longest key that is taken, in bytes; servers cap a header line at 8 KiB or more.
+/// Longest key accepted, in bytes; servers cap a header line at 8 KiB or more.
 pub const MAX_KEY_LEN: usize = 4096;
 
-/// How long the guide's API remembers a key.
+/// Time for which the guide's API remembers a key.
 pub const DEFAULT_WINDOW: Duration = Duration::from_hours(24);
 
-/// A key that can stand in an `Idempotency-Key` header unchanged.
+/// A key that an `Idempotency-Key` header can carry unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey(String);
 
 /// The reason why a text can't be a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// Something that a header value can't hold as it is.
-    #[error("the idempotency key has {0} at byte {1}: it can't stand in a header unchanged")]
+    /// A byte that a header value can't carry as it is.
+    #[error("the idempotency key has {0} at byte {1}: it can't go into a header unchanged")]
     BadByte(&'static str, usize),
     /// Longer than [`MAX_KEY_LEN`].
     #[error("the idempotency key is longer than {MAX_KEY_LEN} bytes")]
@@ -27,7 +27,7 @@ pub enum KeyError {
 }
 
 impl IdempotencyKey {
-    /// Checks a key. Spaces are allowed inside it only: at an end, HTTP would drop them.
+    /// Parses a key. Spaces are allowed only inside it: HTTP would drop them at either end.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         if text.len() > MAX_KEY_LEN {
             return Err(KeyError::TooLong);
@@ -43,12 +43,12 @@ impl IdempotencyKey {
         Ok(Self(text.to_owned()))
     }
 
-    /// A key that was checked when it was stored.
+    /// Wraps a key that was checked when it was stored.
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }
 
-    /// The key.
+    /// Returns the key as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -60,7 +60,7 @@ impl std::fmt::Display for IdempotencyKey {
     }
 }
 
-/// Where a key came from.
+/// The origin of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyOrigin {
     /// The captured failure named it: the producer had sent it.
@@ -72,7 +72,7 @@ pub enum KeyOrigin {
 }
 
 impl KeyOrigin {
-    /// The name used everywhere.
+    /// Returns the name used everywhere.
     pub fn name(self) -> &'static str {
         match self {
             Self::Given => "given",
@@ -81,7 +81,7 @@ impl KeyOrigin {
         }
     }
 
-    /// From its name.
+    /// Parses its name.
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Given, Self::EventId, Self::Derived].into_iter().find(|o| o.name() == name)
     }
@@ -92,22 +92,22 @@ pub fn inside_window(ambiguous_since: Timestamp, window: Duration, now: Timestam
     now < ambiguous_since.plus(window)
 }
 
-/// The key windows that matter: of open appends that may have been applied.
+/// The key windows that matter: those of open appends that may have been applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct KeyWindows {
-    /// The write whose window ends first of those that have not ended, and when.
+    /// Of the windows still running, the one that ends first: its write and its end.
     pub first_ends: Option<(WriteId, Timestamp)>,
-    /// How many have ended; counted to one more than [`Self::MOST_COUNTED`].
+    /// Number of windows that have ended, counted up to one more than [`Self::MOST_COUNTED`].
     pub ended: u64,
 }
 
 impl KeyWindows {
-    /// As far as they are counted.
+    /// The highest number that is counted exactly.
     pub const MOST_COUNTED: u64 = 10_000;
 }
 
-/// Returns the time when the window of an ambiguous *captured* failure began: its first attempt, else ten minutes before it failed (the
-/// longest that the guide's own retries take), else at the epoch, which is long over.
+/// Returns the start of the window of an ambiguous *captured* failure: its first attempt, else ten minutes before it failed (the
+/// longest that the guide's own retries take), else the epoch, so that the window is long over.
 pub fn captured_window_start(first_attempt_at: Option<Timestamp>, failed_at: Option<Timestamp>) -> Timestamp {
     first_attempt_at.or_else(|| failed_at.map(|t| t.minus(Duration::from_mins(10)))).unwrap_or(Timestamp::EPOCH)
 }

@@ -12,17 +12,17 @@ use super::time::Timestamp;
 pub struct Lane {
     /// The object and the value, as shown: `profiles:"ana@example.org"`.
     pub name: String,
-    /// Names the lane in the store: 64 bits of SHA-256 over target, object and value. Should two lanes ever share it,
-    /// they would only wait for each other.
+    /// The lane's ID in the store: 64 bits of SHA-256 over target, object and value. If two lanes ever shared it, they
+    /// would only wait for each other.
     pub hash: i64,
 }
 
-/// A write's place among others: by time, then by arrival. A part of a batch stands where its batch stood.
+/// A write's place in the order: by time, then by arrival. A part of a batch takes the place of its batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Turn {
-    /// First attempt, else failure, else arrival.
+    /// The time of the first attempt, else of the failure, else of arrival.
     pub at: Timestamp,
-    /// The ID that it goes by: its own, or that of the first batch that it was split from.
+    /// The ID that stands for its arrival: its own, or that of the first batch that it was split from.
     pub arrival: WriteId,
     /// Its own ID.
     pub id: WriteId,
@@ -31,15 +31,15 @@ pub struct Turn {
 /// Another write of the same lane.
 #[derive(Debug, Clone, Copy)]
 pub struct Neighbour {
-    /// Names it.
+    /// Its ID.
     pub id: WriteId,
     /// Its state.
     pub state: State,
-    /// True if it comes first.
+    /// True if it comes before the write.
     pub older: bool,
 }
 
-/// The lanes of a body: one for a record, one for each record of a batch, none without a match key (such a write is a
+/// Returns the lanes of a body: one for a record, one per record of a batch, none without a match key (such a write is a
 /// lane of its own).
 pub fn lanes_of(target: &str, object: &str, body: &Node<'_>) -> Vec<Lane> {
     let Some(match_key) = body.get("matchKey").and_then(Node::text) else { return Vec::new() };
@@ -59,7 +59,7 @@ pub fn lanes_of(target: &str, object: &str, body: &Node<'_>) -> Vec<Lane> {
     lanes
 }
 
-/// The lanes of a write as one text; `None` for a lane of its own.
+/// Joins the names of a write's lanes; `None` for a lane of its own.
 pub fn name_of(lanes: &[Lane]) -> Option<String> {
     (!lanes.is_empty()).then(|| lanes.iter().map(|l| l.name.as_str()).collect::<Vec<_>>().join(","))
 }
@@ -76,7 +76,7 @@ fn lane(target: &str, object: &str, value: &str) -> Lane {
     Lane { name: format!("{object}:{value}"), hash: i64::from_le_bytes(first) }
 }
 
-/// Canonical JSON; strings trimmed and lower-cased.
+/// Formats canonical JSON; strings are trimmed and lower-cased.
 fn canonical_value(node: &Node<'_>) -> Option<String> {
     if let Value::String(text) = &node.value
         && !JsonStr::has_lone_surrogate(text)

@@ -1,4 +1,4 @@
-//! What dlq knows, without any I/O: pure functions and plain data.
+//! The domain: pure functions and plain data, without any I/O.
 //!
 //! Time, randomness and the environment come in as arguments. Nothing here imports another part of the crate;
 //! everything else imports this. The words are those of the README's table.

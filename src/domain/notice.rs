@@ -1,67 +1,67 @@
-//! Notices: what an operator wants to hear while a run goes on. Facts; `render` words them.
+//! Notices: events of a run that its operator wants to hear of. Facts; `render` puts them into words.
 
 use std::time::Duration;
 
 use super::failure::Failure;
 use super::ids::{GroupId, RunId, WriteId};
 
-/// Something that happened in a run and stops nothing.
+/// An event in a run that stops nothing.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Notice {
-    /// Connections to the target fail: one write at a time tries it from now on.
+    /// Connections to the target fail: from now on, one write at a time probes it.
     ConnectionsFail {
-        /// Its base URL.
+        /// The target's base URL.
         url: String,
     },
-    /// Connections are made again.
+    /// Connections succeed again.
     ConnectionsBack {
-        /// Its base URL.
+        /// The target's base URL.
         url: String,
     },
-    /// The API asked that a write wait.
+    /// The API asked for a write to wait.
     AskedToWait {
-        /// The write.
+        /// The write that waits.
         write: WriteId,
         /// The answer's HTTP status.
         status: Option<u16>,
-        /// How long.
+        /// Time to wait.
         length: Duration,
     },
-    /// Nothing is sent for a while: the API asked for that, or the rate does.
+    /// Nothing is sent for a while, because the API asked for that or because of the rate.
     Closed {
-        /// How long.
+        /// Time until sending resumes.
         length: Duration,
     },
-    /// A write failed in another way than its group did before.
+    /// A write failed in a way that is new to its group.
     NewFailure {
-        /// The group.
+        /// The write's group.
         group: GroupId,
-        /// The write.
+        /// The write that failed.
         write: WriteId,
-        /// How it failed.
+        /// The failure.
         failure: Box<Failure>,
         /// True if the answer came from the API's idempotency cache.
         cached: bool,
     },
-    /// Someone set the pace.
+    /// An operator set the pace.
     PaceSet {
-        /// Who.
+        /// The operator's name.
         by: String,
         /// Requests per second; `None` for no limit.
         rate: Option<f64>,
-        /// The most requests out at once.
+        /// The most requests in flight at once.
         concurrency: usize,
     },
-    /// Someone paused the run.
+    /// An operator paused the run.
     Paused {
-        /// Who.
+        /// The operator's name.
         by: String,
-        /// The run.
+        /// The run that is paused.
         run: RunId,
     },
-    /// Someone resumed the run.
+    /// An operator resumed the run.
     Resumed {
-        /// Who.
+        /// The operator's name.
         by: String,
     },
 }

@@ -7,15 +7,15 @@ macro_rules! named {
         pub enum $type { $($(#[doc = $vdoc])* $variant,)* }
 
         impl $type {
-            /// All of them.
+            /// All values.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// The name used everywhere.
+            /// Returns the name used everywhere.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// From its name.
+            /// Parses its name.
             pub fn parse(name: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|o| o.name() == name)
             }
@@ -30,7 +30,7 @@ macro_rules! named {
 }
 
 named! {
-    /// How one HTTP request ended.
+    /// The outcome of one HTTP request.
     AttemptOutcome {
         /// The API has it.
         Accepted = "accepted",
@@ -40,15 +40,15 @@ named! {
         Partial = "partial",
         /// It was answered, and may have been applied.
         Unclear = "unclear",
-        /// It was sent, and never answered to the end.
+        /// It was sent, but its answer never came in full.
         NoAnswer = "no_answer",
-        /// No byte of it left.
+        /// No byte of it was sent.
         NotSent = "not_sent",
     }
 }
 
 named! {
-    /// How a write of a plan ended in its run.
+    /// The outcome of a planned write in its run.
     Outcome {
         /// The API has it.
         Accepted = "accepted",
@@ -67,22 +67,22 @@ named! {
     }
 }
 
-/// How many writes ended how.
+/// Counts of writes by outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally([u64; 7]);
 
 impl Tally {
-    /// One more.
+    /// Adds `count` writes with this outcome.
     pub fn add(&mut self, outcome: Outcome, count: u64) {
         self.0[outcome as usize] += count;
     }
 
-    /// How many ended so.
+    /// Returns the number of writes with this outcome.
     pub fn get(&self, outcome: Outcome) -> u64 {
         self.0[outcome as usize]
     }
 
-    /// All together.
+    /// Returns the number of all writes.
     pub fn planned(&self) -> u64 {
         self.0.iter().sum()
     }

@@ -8,24 +8,24 @@ use super::ids::{GroupId, WriteId};
 use super::lane::Turn;
 use super::time::Timestamp;
 
-/// A write that a replay might send, in the few words that a plan needs.
+/// A write that a replay might send, reduced to what a plan needs.
 #[derive(Debug, Clone)]
 pub struct Candidate {
-    /// Names it.
+    /// Its ID.
     pub id: WriteId,
-    /// Its group.
+    /// Its group's ID.
     pub group: GroupId,
-    /// Its path; the writes of one endpoint share it.
+    /// Its path, shared by the writes of one endpoint.
     pub endpoint: Arc<str>,
     /// Its place among others.
     pub turn: Turn,
-    /// What its hazards depend on. `lane_blocked` is not known yet.
+    /// The facts that its hazards depend on. `lane_blocked` is not known yet.
     pub facts: Facts,
     /// The SHA-256 of its current body.
     pub content: Sha,
     /// Its lanes; none for a lane of its own.
     pub lanes: Vec<i64>,
-    /// True if it was settled since a first plan showed it. It is not sent: its claim says what became of it.
+    /// True if it was settled since a first plan showed it. It is not sent; its claim finds out what became of it.
     pub settled: bool,
 }
 
@@ -34,28 +34,28 @@ pub struct Candidate {
 pub struct LaneMate {
     /// Its place among others.
     pub turn: Turn,
-    /// The lane.
+    /// The lane that they share.
     pub lane: i64,
 }
 
 /// A write of a plan.
 #[derive(Debug, Clone)]
 pub struct PlannedWrite {
-    /// Names it.
+    /// Its ID.
     pub id: WriteId,
-    /// Its group.
+    /// Its group's ID.
     pub group: GroupId,
-    /// Its path; the writes of one endpoint share it.
+    /// Its path, shared by the writes of one endpoint.
     pub endpoint: Arc<str>,
     /// Its place among others.
     pub turn: Turn,
-    /// The body that was shown; another one is not sent.
+    /// The body that the plan showed; no other one is sent.
     pub content: Sha,
     /// Its lanes; none for a lane of its own.
     pub lanes: Vec<i64>,
-    /// All its hazards when the plan was made.
+    /// All its hazards at the time of the plan.
     pub hazards: Vec<Hazard>,
-    /// The time when the API forgets its key, if that matters: of an append that may have been applied.
+    /// The time when the API forgets its key, where that matters: for an append that may have been applied.
     pub window_ends: Option<Timestamp>,
     /// True if it was settled since a first plan showed it: it will be skipped.
     pub settled: bool,
@@ -64,10 +64,10 @@ pub struct PlannedWrite {
 /// A frozen plan.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
-    /// What will be sent: oldest first, after what is urgent.
+    /// The writes to send: the urgent ones, then the others, oldest first.
     pub send: Vec<PlannedWrite>,
-    /// How many writes go first because a key window ends before the run is expected to.
+    /// Number of writes that go first because a key window ends before the run is expected to.
     pub urgent: usize,
-    /// What a hazard refuses, with the hazard.
+    /// The writes that a hazard refuses, each with the hazard.
     pub refused: Vec<(PlannedWrite, Hazard)>,
 }

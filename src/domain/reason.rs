@@ -1,4 +1,4 @@
-//! Reasons: why a write of a plan ended as it did in its run. Facts with a code; `render` words them.
+//! Reasons: why a write of a plan ended as it did in its run. Facts with a code; `render` puts them into words.
 
 use serde_json::{Map, Value, json};
 
@@ -8,17 +8,17 @@ use super::outcome::AttemptOutcome;
 use super::state::State;
 use super::time::Timestamp;
 
-/// What belongs to a reason, as JSON.
+/// The details of a reason, as JSON.
 pub type Data = Map<String, Value>;
 
 /// The reason why a write of a plan ended as it did, unless it was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
-    /// By its last request in the run.
+    /// Its last request in the run.
     Attempt(LastAttempt),
     /// A hazard refused it.
     Hazard(Hazard),
-    /// It is not what the plan showed any more.
+    /// It is no longer what the plan showed.
     Skipped(SkipReason),
     /// An older write of its lane did not go through. (Files of older versions don't say which.)
     LaneFailed(Option<WriteId>),
@@ -28,7 +28,7 @@ pub enum Reason {
     EndpointStopped(String),
     /// The run was stopped first.
     RunStopped,
-    /// The store failed; nothing is known.
+    /// The store failed, so nothing is known.
     StoreFailed,
     /// A sentence that an older version recorded, under the code that fits its outcome.
     Worded {
@@ -39,31 +39,31 @@ pub enum Reason {
     },
 }
 
-/// How a write's last request in the run ended.
+/// The end of a write's last request in the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LastAttempt {
     /// Its outcome, never `accepted`.
     pub outcome: AttemptOutcome,
-    /// Until when the same refusal may have come from the API's cache.
+    /// Set if the same refusal came again, perhaps from the API's cache: the time until which the API remembers the key.
     pub maybe_cached_until: Option<Timestamp>,
-    /// The reason why it was not tried again, where it would have been.
+    /// The reason why it was not retried, where a retry was due.
     pub given_up: Option<GivenUp>,
 }
 
-/// The reason why a write that failed was not tried again although its failure may pass.
+/// The reason why a failed write was not retried although its failure may pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GivenUp {
     /// The run was stopped.
     RunStopped,
     /// The run's process ended.
     RunEnded,
-    /// A hazard came up.
+    /// A hazard appeared.
     Hazard(Hazard),
     /// The write changed meanwhile.
     Skipped(SkipReason),
 }
 
-/// The reason why a claim finds nothing to send.
+/// The reason why a claim has nothing to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SkipReason {
     /// Its state allows no claim.
@@ -80,7 +80,7 @@ pub enum SkipReason {
     Damaged(Damage),
 }
 
-/// What is wrong with a write in the file.
+/// Damage to a write in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Damage {
     /// Its row does not match its seal.
@@ -89,12 +89,12 @@ pub enum Damage {
     /// Its body does not match its SHA-256.
     #[error("its body was changed on disk (its SHA-256 differs)")]
     Body,
-    /// A column has a value that no rule allows, or none where there must be one.
+    /// A column has a value that no rule allows, or lacks a value that it needs.
     #[error("its row can't be read (column {0})")]
     Column(&'static str),
 }
 
-/// The columns that a row can be damaged in, so that each can be named by a `&'static str`.
+/// The columns in which a row can be damaged, so that each has a `&'static str` for its name.
 const COLUMNS: [&str; 34] = [
     "state",
     "was",
@@ -133,12 +133,12 @@ const COLUMNS: [&str; 34] = [
 ];
 
 impl Damage {
-    /// Of the column of that name; of the row as a whole if it is none that is known.
+    /// Returns the damage of a column; one that is not known becomes `unnamed`.
     pub fn column(name: &str) -> Self {
         Self::Column(COLUMNS.iter().copied().find(|known| *known == name).unwrap_or("unnamed"))
     }
 
-    /// The part that is damaged: `seal`, `body`, or a column.
+    /// Returns the part that is damaged: `seal`, `body`, or a column.
     pub fn place(self) -> &'static str {
         match self {
             Self::Seal => "seal",
@@ -209,7 +209,7 @@ impl GivenUp {
     }
 }
 
-/// The codes of attempts that did not get through.
+/// The codes of attempts that were not accepted.
 const ATTEMPTS: [(AttemptOutcome, &str); 5] = [
     (AttemptOutcome::Refused, "api-refused"),
     (AttemptOutcome::Partial, "partial"),
@@ -219,12 +219,12 @@ const ATTEMPTS: [(AttemptOutcome, &str); 5] = [
 ];
 
 impl Reason {
-    /// By a request that ended so, and nothing else to say.
+    /// Creates the reason for a request that ended this way, without further details.
     pub fn attempt(outcome: AttemptOutcome) -> Self {
         Self::Attempt(LastAttempt { outcome, maybe_cached_until: None, given_up: None })
     }
 
-    /// Its code, in kebab-case; a hazard's is its name.
+    /// Returns its code, in kebab-case; a hazard's code is its name.
     pub fn code(&self) -> &str {
         match self {
             Self::Attempt(last) => {
@@ -241,7 +241,7 @@ impl Reason {
         }
     }
 
-    /// What belongs to it.
+    /// Returns its details.
     pub fn data(&self) -> Data {
         let mut data = Data::new();
         match self {
@@ -266,7 +266,7 @@ impl Reason {
         data
     }
 
-    /// From its code and data, as a file has them.
+    /// Reads a reason back from its code and data in a file.
     pub fn read(code: &str, data: &Value) -> Option<Self> {
         if let Some(words) = data["words"].as_str() {
             return Some(Self::Worded { code: code.to_owned(), words: words.to_owned() });

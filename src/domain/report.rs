@@ -1,4 +1,4 @@
-//! Reports: what happened in a run or a shift, by whom, and what is left. Bodies and messages with their values are left
+//! Reports: what happened in a run or a shift, by whom, and what is left. Bodies and the values in messages are left
 //! out, so that a report may be passed on.
 
 use super::failure_type::FailureType;
@@ -9,29 +9,29 @@ use super::outcome::Outcome;
 use super::run::Run;
 use super::time::Timestamp;
 
-/// What a report is about.
+/// The subject of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum About {
     /// One run.
     Run(RunId),
-    /// All that happened since.
+    /// Everything since this time.
     Since(Timestamp),
 }
 
-/// A report.
+/// A report on a run or a shift.
 #[derive(Debug)]
 pub struct Report {
-    /// What it is about.
+    /// Its subject.
     pub about: About,
-    /// From when.
+    /// The start of the time it covers.
     pub from: Timestamp,
-    /// Until when.
+    /// The end of the time it covers.
     pub to: Timestamp,
-    /// How many failures came in, by type.
+    /// Numbers of failures that came in, by type.
     pub arrived: Vec<(FailureType, i64)>,
-    /// The runs, oldest first, each with what did not go through.
+    /// The runs, oldest first, each with the writes that did not go through.
     pub runs: Vec<(Run, Vec<NotThrough>)>,
-    /// What operators did.
+    /// The actions of operators.
     pub actions: Vec<Action>,
     /// The groups with open writes, those with the most first.
     pub left: Vec<Group>,
@@ -42,37 +42,37 @@ pub struct Report {
 /// Writes of a run that did not go through, for one reason.
 #[derive(Debug, Clone)]
 pub struct NotThrough {
-    /// How they ended.
+    /// Their outcome.
     pub outcome: Outcome,
     /// Their group now; `None` if they were purged.
     pub group: Option<GroupId>,
-    /// What their group is about: the code and the message without its values.
+    /// The cause of their group: the code and the message without its values.
     pub cause: Option<String>,
-    /// How many of them had the same refusal as before, perhaps from the API's cache.
+    /// Number of them with the same refusal as before, perhaps from the API's cache.
     pub maybe_cached: i64,
     /// The hazard that refused them.
     pub hazard: Option<String>,
-    /// How many.
+    /// Number of writes.
     pub count: i64,
-    /// One of them.
+    /// The ID of one of them.
     pub example: WriteId,
-    /// The correlation ID of its last request in the run.
+    /// The correlation ID of the example's last request in the run.
     pub correlation_id: Option<String>,
 }
 
-/// The same thing done by the same operator for the same reason.
+/// One kind of action by one operator for one reason.
 #[derive(Debug, Clone)]
 pub struct Action {
-    /// What: one of them, with its particulars.
+    /// One of the actions, with its details.
     pub action: super::action::Action,
-    /// Who.
+    /// The operator's name.
     pub operator: String,
-    /// Why.
+    /// The operator's reason.
     pub reason: Option<String>,
-    /// To how many writes, or how often.
+    /// Number of writes that it changed, or of times that it was done.
     pub count: i64,
-    /// The first time.
+    /// The time of the first one.
     pub first: Timestamp,
-    /// The last time.
+    /// The time of the last one.
     pub last: Timestamp,
 }

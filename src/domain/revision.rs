@@ -11,8 +11,8 @@ pub struct Revision {
     pub body: Option<Vec<u8>>,
     /// The time when it was made; `None` for the captured one.
     pub made_at: Option<Timestamp>,
-    /// The one who made it.
+    /// The operator who made it.
     pub operator: Option<String>,
-    /// Why, in the operator's words.
+    /// The reason, in the operator's words.
     pub reason: Option<String>,
 }

@@ -1,11 +1,11 @@
-//! Runs: who sends, why, and what someone wants of it.
+//! Runs: who sends, why, and what operators want of it.
 
 use super::ids::RunId;
 use super::outcome::Tally;
 use super::stop::Stops;
 use super::time::Timestamp;
 
-/// The person or service that does something.
+/// The person or service that acts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operator {
     /// The login, or what `--operator` says.
@@ -16,7 +16,7 @@ pub struct Operator {
     pub host: String,
 }
 
-/// How a run stands.
+/// The state of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunState {
     /// It holds its lock.
@@ -25,12 +25,12 @@ pub enum RunState {
     Finished,
     /// It was stopped, by someone or by a breaker.
     Stopped,
-    /// Its process died; its claims were taken back.
+    /// Its process died; its claims were released.
     Died,
 }
 
 impl RunState {
-    /// The name used everywhere.
+    /// Returns the name used everywhere.
     pub fn name(self) -> &'static str {
         match self {
             Self::Running => "running",
@@ -40,10 +40,10 @@ impl RunState {
         }
     }
 
-    /// All of them.
+    /// All states.
     pub const ALL: [Self; 4] = [Self::Running, Self::Finished, Self::Stopped, Self::Died];
 
-    /// From its name.
+    /// Parses its name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|s| s.name() == name)
     }
@@ -52,42 +52,42 @@ impl RunState {
 /// A run.
 #[derive(Debug, Clone)]
 pub struct Run {
-    /// Names it.
+    /// Its ID.
     pub id: RunId,
-    /// How it stands.
+    /// Its state.
     pub state: RunState,
     /// The target's name.
     pub target: String,
-    /// The one who started it.
+    /// The operator who started it.
     pub operator: Operator,
-    /// Why, in the operator's words.
+    /// The reason, in the operator's words.
     pub reason: Option<String>,
-    /// What was selected, as it would be typed after `dlq replay`.
+    /// The selection, as it would be typed after `dlq replay`.
     pub query: String,
     /// The time when it began.
     pub started_at: Timestamp,
     /// The time when it ended.
     pub ended_at: Option<Timestamp>,
-    /// How its writes ended. Those without an outcome yet count as `unsent`.
+    /// The outcomes of its writes. Those without one yet count as `unsent`.
     pub tally: Tally,
-    /// Writes that matched but came in after the plan was made.
+    /// Number of writes that matched but came in after the plan was made.
     pub new_since_plan: u64,
-    /// What stopped it, or parts of it.
+    /// The causes that stopped it, or parts of it.
     pub stopped: Stops,
-    /// What someone wants of it, while it is under way.
+    /// The current demand of an operator, while it is under way.
     pub wanted: Option<Wanted>,
 }
 
-/// What someone wants of a run that is under way.
+/// An operator's wishes for a run that is under way.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Wish {
     /// The demand: send, pause or stop.
     pub wanted: Wanted,
-    /// Requests per second: `None` as it was started, 0 without a limit.
+    /// Requests per second: `None` as started, 0 for no limit.
     pub rate: Option<f64>,
-    /// The most requests out at once: `None` as it was started.
+    /// The most requests in flight at once: `None` as started.
     pub concurrency: Option<usize>,
-    /// The one who said so last.
+    /// The operator who changed it last.
     pub operator: String,
 }
 
@@ -103,7 +103,7 @@ pub enum Wanted {
 }
 
 impl Wanted {
-    /// The name used everywhere.
+    /// Returns the name used everywhere.
     pub fn name(self) -> &'static str {
         match self {
             Self::Go => "go",
@@ -112,7 +112,7 @@ impl Wanted {
         }
     }
 
-    /// From its name.
+    /// Parses its name.
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Go, Self::Pause, Self::Stop].into_iter().find(|w| w.name() == name)
     }

@@ -1,7 +1,7 @@
-//! Seals: a hash over all that makes a write's request, and over all that lets it out.
+//! Seals: hashes over all that makes up a write's request, and over all that allows it to be sent.
 //!
-//! A disk that flips a bit in a row changes no checksum that SQLite keeps. What is sent must be what was captured, so every
-//! change of a write seals it anew, every claim looks at the seal, and a write whose seal is broken is never sent.
+//! SQLite keeps no checksum that would show a flipped bit in a row. What is sent must be what was captured, so every change
+//! of a write renews its seal, every claim checks it, and a write whose seal is broken is never sent.
 
 use sha2::{Digest, Sha256};
 
@@ -16,7 +16,7 @@ use super::write::{Captured, FailedWrite};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seal(pub [u8; 16]);
 
-/// What makes the request, where it goes, and what decides whether it may go; without where it stands now.
+/// The request, its destination, and what decides whether it may be sent; without the write's current standing.
 #[derive(Debug, Clone, Copy)]
 pub struct Sealed<'a> {
     id: WriteId,
@@ -38,7 +38,7 @@ pub struct Sealed<'a> {
 }
 
 impl<'a> Sealed<'a> {
-    /// Of a write as it is kept.
+    /// Takes the parts of a stored write.
     pub fn of(write: &'a FailedWrite) -> Self {
         Self {
             id: write.id,
@@ -59,7 +59,7 @@ impl<'a> Sealed<'a> {
         }
     }
 
-    /// Of a failure that has just become a write. `lane` is the name of its lanes.
+    /// Takes the parts of a failure that has just become a write. `lane` is the name of its lanes.
     pub fn of_new(captured: &'a Captured, id: WriteId, body: super::identity::Sha, lane: Option<&'a str>) -> Self {
         Self {
             id,
@@ -80,7 +80,7 @@ impl<'a> Sealed<'a> {
         }
     }
 
-    /// Its seal, with the hashes of its lanes in any order.
+    /// Returns its seal, with the hashes of its lanes in any order.
     pub fn seal(&self, lanes: &[i64]) -> Seal {
         let mut hash = Hash::default();
         hash.number(self.id.0);
@@ -114,7 +114,7 @@ impl<'a> Sealed<'a> {
     }
 }
 
-/// The seal of a write with where it stands: over its request's seal, its state, and since when it is ambiguous.
+/// Returns the seal of a write's standing: over its request's seal, its state, the start of its ambiguity, and its run.
 pub fn standing_seal(request: Seal, standing: &Standing, run: Option<RunId>) -> Seal {
     let mut hash = Hash::default();
     hash.0.update(request.0);
@@ -131,7 +131,7 @@ pub fn standing_seal(request: Seal, standing: &Standing, run: Option<RunId>) -> 
     hash.end()
 }
 
-/// The seal of a target: its name and where it is.
+/// Returns the seal of a target: its ID, its name and its base URL.
 pub fn target_seal(id: i64, name: &str, base_url: Option<&str>) -> Seal {
     let mut hash = Hash::default();
     hash.number(id);

@@ -1,18 +1,18 @@
-//! Selections: what a run was asked to send, as facts, and as it would be typed.
+//! Selections: what a run was asked to send, as facts and as typed.
 
 use serde_json::{Value, json};
 
 use super::failure_type::FailureType;
 use super::ids::RunId;
 
-/// What a run was asked to send.
+/// The writes that a run was asked to send.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Selection {
     /// The query's words, joined by spaces; empty for none.
     pub words: String,
     /// `--type`.
     pub failure_type: Option<FailureType>,
-    /// `--id`, each of them.
+    /// All values of `--id`.
     pub ids: Vec<i64>,
     /// `--all`.
     pub all: bool,
@@ -25,12 +25,12 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// A query's words, or everything if there are none.
+    /// Selects by a query's words, or everything if there are none.
     pub fn of_words(words: &str) -> Self {
         Self { words: words.to_owned(), all: words.trim().is_empty(), ..Self::default() }
     }
 
-    /// The whole query: words, type and IDs together.
+    /// Returns the whole query: words, type and IDs together.
     pub fn query(&self) -> String {
         let mut query = self.words.clone();
         let mut add = |term: String| {
@@ -49,7 +49,7 @@ impl Selection {
         query
     }
 
-    /// As it would be typed after `dlq replay`, quoted for a shell where that is needed.
+    /// Returns what to type after `dlq replay`, quoted for a shell where needed.
     pub fn as_typed(&self) -> String {
         let mut typed = Vec::new();
         if let Some(run) = self.continues {
@@ -68,7 +68,7 @@ impl Selection {
         typed.join(" ")
     }
 
-    /// As the file keeps it.
+    /// Formats it as the file keeps it.
     pub fn to_json(&self) -> String {
         json!({
             "words": self.words, "type": self.failure_type.map(FailureType::name), "ids": self.ids, "all": self.all,
@@ -77,7 +77,7 @@ impl Selection {
         .to_string()
     }
 
-    /// From what the file keeps; `None` if it is nothing of the kind.
+    /// Reads it back from the file; `None` if the text is not a selection.
     pub fn read(text: &str) -> Option<Self> {
         let value: Value = serde_json::from_str(text).ok()?;
         Some(Self {
@@ -92,7 +92,7 @@ impl Selection {
     }
 }
 
-/// A text that a shell takes as it is: plain words, or in single quotes.
+/// Returns a text as a shell takes it: plain words as they are, anything else in single quotes.
 fn quoted(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || " _:.,/@%+=-".contains(c);
     if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }

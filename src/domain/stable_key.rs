@@ -18,17 +18,17 @@ pub enum StableKeyError {
     NotPython(#[from] PythonError),
 }
 
-/// The stable key of one JSON text, byte for byte what the guide's Python function gives for it.
+/// Returns the stable key of one JSON text, byte for byte the one that the guide's Python function returns.
 pub fn stable_key(text: &[u8]) -> Result<String, StableKeyError> {
     Ok(stable_key_of(&json::scan(text)?)?)
 }
 
-/// The stable key of a value that was scanned already.
+/// Returns the stable key of a value that was already scanned.
 pub fn stable_key_of(node: &Node<'_>) -> Result<String, PythonError> {
     Ok(uuid_of(&json::canonical(node)?))
 }
 
-/// The MD5 of any bytes in the form of a UUID: for a body that is no JSON, for which Python has no answer.
+/// Formats the MD5 of any bytes as a UUID: for a body that is not JSON, for which Python has no answer.
 pub fn uuid_of(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(36);
     for (n, byte) in Md5::digest(bytes).iter().enumerate() {
@@ -40,13 +40,13 @@ pub fn uuid_of(bytes: &[u8]) -> String {
     text
 }
 
-/// The key that takes the place of a write's key on purpose. Writes that share a key get different ones.
+/// Returns the key that replaces a write's key on request. Writes that share a key get different ones.
 pub fn new_key(of: &IdempotencyKey, write: WriteId) -> IdempotencyKey {
     IdempotencyKey::from_stored(uuid_of(format!("dlq new key {write}\n{of}").as_bytes()))
 }
 
-/// The key of a part of a batch: `count` records from the one at `first` on, counted from 0. Its body is part of it, so that
-/// another batch under the same key has other parts.
+/// Returns the key of a part of a batch: `count` records from `first` on, counted from 0. The part's body is hashed in, so that
+/// another batch under the same key has other part keys.
 pub fn part_key(of: &IdempotencyKey, first: usize, count: usize, body: Sha) -> IdempotencyKey {
     IdempotencyKey::from_stored(uuid_of(format!("dlq part {first} {count} {body}\n{of}").as_bytes()))
 }

@@ -5,7 +5,7 @@ use super::time::Timestamp;
 /// The six states, as they are named everywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum State {
-    /// Waits for someone.
+    /// Waits for someone to act.
     Pending,
     /// Claimed by a run.
     Replaying,
@@ -30,7 +30,7 @@ impl State {
     /// The states that end a write's life, until it is reopened or purged.
     pub const SETTLED: [Self; 3] = [Self::Replayed, Self::Resolved, Self::Discarded];
 
-    /// The name used everywhere.
+    /// Returns the name used everywhere.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -42,7 +42,7 @@ impl State {
         }
     }
 
-    /// From its name.
+    /// Parses its name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|s| s.name() == name)
     }
@@ -59,17 +59,17 @@ impl std::fmt::Display for State {
     }
 }
 
-/// Where an open write waits.
+/// The state in which an open write waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Waiting {
-    /// Nothing of it is in doubt but what `ambiguous_since` says.
+    /// Nothing about it is in doubt beyond `ambiguous_since`.
     Pending,
     /// A request for it went unanswered.
     Unknown,
 }
 
 impl Waiting {
-    /// The state of that name.
+    /// Returns the state of the same name.
     pub fn state(self) -> State {
         match self {
             Self::Pending => State::Pending,
@@ -78,19 +78,19 @@ impl Waiting {
     }
 }
 
-/// How a write was settled without a replay.
+/// The way a write was settled without a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resolution {
     /// `dlq resolve --applied`.
     ByHand,
-    /// Its records went on as writes of their own.
+    /// Its records became writes of their own.
     Split,
-    /// Its producer got it through.
+    /// Its producer got it accepted.
     Producer,
 }
 
 impl Resolution {
-    /// The name used everywhere.
+    /// Returns the name used everywhere.
     pub fn name(self) -> &'static str {
         match self {
             Self::ByHand => "by_hand",
@@ -99,7 +99,7 @@ impl Resolution {
         }
     }
 
-    /// From its name.
+    /// Parses its name.
     pub fn parse(name: &str) -> Option<Self> {
         [Self::ByHand, Self::Split, Self::Producer].into_iter().find(|r| r.name() == name)
     }
@@ -108,30 +108,30 @@ impl Resolution {
 /// A state with what it has to remember.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// Waits for someone.
+    /// Waits for someone to act.
     Open(Waiting),
-    /// Claimed by a run; goes back to `was` if the run lets it go.
+    /// Claimed by a run; returns to `was` if the run releases it.
     Replaying {
-        /// Where it waited.
+        /// The state in which it waited.
         was: Waiting,
     },
     /// Accepted.
     Replayed,
     /// Settled without a replay.
     Resolved {
-        /// Where it waited.
+        /// The state in which it waited.
         was: Waiting,
-        /// How it was settled.
+        /// The way it was settled.
         how: Resolution,
     },
     /// Given up.
     Discarded {
-        /// Where it waited.
+        /// The state in which it waited.
         was: Waiting,
     },
 }
 
-/// Where a write stands.
+/// A write's place in the state machine, and since when it is ambiguous.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
     /// Its state, and what that remembers.
@@ -140,14 +140,14 @@ pub struct Standing {
     pub ambiguous_since: Option<Timestamp>,
 }
 
-/// What can happen to a write.
+/// An event in a write's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// A run takes it, with its lane.
+    /// A run claims it, with its lane.
     Claim,
-    /// The run lets it go: never sent, definitely refused, or out of retries.
+    /// The run releases it: never sent, definitely refused, or out of retries.
     Release,
-    /// An attempt got an answer that leaves it open whether the write was applied.
+    /// An attempt got an answer that does not tell whether the write was applied.
     Unclear {
         /// The time when that attempt was sent.
         sent_at: Timestamp,
@@ -167,11 +167,11 @@ pub enum Event {
     Edit,
     /// Given up.
     Discard,
-    /// Taken back.
+    /// The settling is undone.
     Reopen,
-    /// Its records go on as writes of their own.
+    /// Its records become writes of their own.
     Split,
-    /// The split is taken back.
+    /// The split is undone.
     Unsplit,
     /// The producer's own success was seen.
     ProducerSuccess,
@@ -179,11 +179,11 @@ pub enum Event {
 
 /// An event that a write's place does not allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a {} write can't be {}", state.name(), event.participle())]
+#[error("it is {} and can't be {}", state.name(), event.participle())]
 pub struct NotAllowed {
-    /// Where the write stands.
+    /// The write's state.
     pub state: State,
-    /// What was to happen.
+    /// The event that was refused.
     pub event: Event,
 }
 
@@ -194,12 +194,12 @@ impl Default for Standing {
 }
 
 impl Standing {
-    /// A write that was just ingested.
+    /// Creates the standing of a write that was just ingested.
     pub fn new(ambiguous_since: Option<Timestamp>) -> Self {
         Self { place: Place::Open(Waiting::Pending), ambiguous_since }
     }
 
-    /// The state's name.
+    /// Returns the state that the place stands for.
     pub fn state(&self) -> State {
         match self.place {
             Place::Open(waiting) => waiting.state(),
@@ -210,7 +210,7 @@ impl Standing {
         }
     }
 
-    /// Where it stands after `event`; total over every place and event.
+    /// Returns the standing after `event`; total over every place and event.
     pub fn after(self, event: Event) -> Result<Self, NotAllowed> {
         use Place::{Discarded, Open, Replayed, Replaying, Resolved};
         let to = |place| Ok(Self { place, ..self });
@@ -236,7 +236,7 @@ impl Standing {
         }
     }
 
-    /// Ambiguous at least since `sent_at`; the earliest counts.
+    /// Marks it as ambiguous since `sent_at`; an earlier time stays.
     #[must_use]
     pub fn ambiguous_from(self, sent_at: Timestamp) -> Self {
         Self { ambiguous_since: Some(self.ambiguous_since.map_or(sent_at, |since| since.min(sent_at))), ..self }

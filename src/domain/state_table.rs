@@ -37,7 +37,7 @@ fn events() -> [Event; 13] {
     ]
 }
 
-/// The rows of the table: from, event, to. What is not in it is not allowed.
+/// The rows of the table: from, event, to. A pair without a row is not allowed.
 fn row(place: Place, event: Event) -> Option<&'static str> {
     let was = |w: Waiting| w.state().name();
     Some(match (place, event) {
@@ -106,5 +106,5 @@ fn reopen_gives_back_what_it_was_ambiguity_included() {
 fn nothing_edits_discards_or_purges_a_replaying_write() {
     let claimed = Standing::new(None).after(Event::Claim).unwrap();
     assert!(claimed.after(Event::Edit).is_err() && claimed.after(Event::Discard).is_err() && !claimed.is_purgeable());
-    assert_eq!(claimed.after(Event::Discard).unwrap_err().to_string(), "a replaying write can't be discarded");
+    assert_eq!(claimed.after(Event::Discard).unwrap_err().to_string(), "it is replaying and can't be discarded");
 }

@@ -1,23 +1,23 @@
-//! Stops: what ended a run, a group or an endpoint early. Facts with a code; `render` words them.
+//! Stops: what ended a run, a group or an endpoint early. Facts with a code; `render` puts them into words.
 
 use serde_json::{Value, json};
 
 use super::ids::{GroupId, WriteId};
 use super::reason::Data;
 
-/// What stopped a run, or a part of it.
+/// The cause that stopped a run, or a part of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stop {
-    /// Someone asked for it.
+    /// An operator asked for it.
     Asked {
         /// The operator, if it was asked for from another terminal.
         by: Option<String>,
     },
-    /// Someone did not wait for what was in flight.
+    /// An operator did not wait for the requests in flight.
     CutOff,
     /// No connection to the target can be made.
     Unreachable {
-        /// Its base URL.
+        /// The target's base URL.
         url: String,
     },
     /// 401: the API does not accept the token.
@@ -26,7 +26,7 @@ pub enum Stop {
     EndpointForbidden {
         /// The path below the base URL.
         path: String,
-        /// The write that met it.
+        /// The write that was answered 403.
         blame: Blame,
     },
     /// The canary of a group failed. The rest of the run goes on, unless it was the only group.
@@ -36,23 +36,23 @@ pub enum Stop {
         /// The canary.
         blame: Blame,
     },
-    /// So many writes of a group failed in a row. The rest of the run goes on.
+    /// Too many writes of a group failed in a row. The rest of the run goes on.
     FailuresInARow {
         /// The group.
         group: GroupId,
-        /// How many.
+        /// Number of failures.
         count: u32,
         /// The last of them.
         blame: Blame,
     },
     /// The store failed.
     StoreFailed {
-        /// What it said.
+        /// The store's error.
         error: String,
     },
-    /// A fault inside dlq.
+    /// A fault in dlq itself.
     Fault {
-        /// What it said.
+        /// The message of the fault.
         what: String,
     },
     /// A sentence that an older version recorded.
@@ -62,7 +62,7 @@ pub enum Stop {
     },
 }
 
-/// The write whose failure stopped something, and what the API said of it.
+/// The write whose failure stopped something, with the API's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Blame {
     /// The write.
@@ -71,13 +71,13 @@ pub struct Blame {
     pub status: Option<u16>,
     /// The API's error code.
     pub code: Option<String>,
-    /// The API's message, or the network's; goes with the write when that is purged.
+    /// The API's message, or the network's; removed when the write is purged.
     pub message: Option<String>,
     /// The answer's correlation ID.
     pub correlation_id: Option<String>,
     /// True if the answer came from the API's idempotency cache.
     pub cached: bool,
-    /// How many writes were not sent because of it.
+    /// Number of writes that were not sent because of it.
     pub never_sent: u64,
 }
 
@@ -105,14 +105,14 @@ impl Blame {
         }
     }
 
-    /// The same without what the API said.
+    /// Returns a copy without the API's words.
     fn forgotten(&self) -> Self {
         Self { code: None, message: None, correlation_id: None, ..self.clone() }
     }
 }
 
 impl Stop {
-    /// Its code, in kebab-case.
+    /// Returns its code, in kebab-case.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Asked { .. } => "asked",
@@ -133,7 +133,7 @@ impl Stop {
         !matches!(self, Self::EndpointForbidden { .. } | Self::CanaryFailed { .. } | Self::FailuresInARow { .. })
     }
 
-    /// What belongs to it.
+    /// Returns its details.
     pub fn data(&self) -> Data {
         let mut data = Data::new();
         let mut put = |name: &str, value: Value| data.insert(name.to_owned(), value);
@@ -171,7 +171,7 @@ impl Stop {
         data
     }
 
-    /// The write whose failure it was, if it was one's.
+    /// Returns the write whose failure caused it, if there is one.
     pub fn blame(&self) -> Option<&Blame> {
         match self {
             Self::TokenRefused(blame)
@@ -182,7 +182,7 @@ impl Stop {
         }
     }
 
-    /// The same after so many writes were not sent because of it.
+    /// Sets the number of writes that were not sent because of it.
     #[must_use]
     pub fn with_never_sent(mut self, never_sent: u64) -> Self {
         if let Self::TokenRefused(blame)
@@ -218,25 +218,25 @@ impl Stop {
     }
 }
 
-/// All that was stopped in a run, in the order in which it was.
+/// All stops of a run, in the order in which they happened.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stops {
-    /// The first of them, [`Self::MOST`] at most, and always what stopped the run itself.
+    /// The first of them, [`Self::MOST`] at most, and always those of the run itself.
     pub list: Vec<Stop>,
-    /// The number of others.
+    /// Number of stops that are not listed.
     pub unlisted: u64,
 }
 
 impl Stops {
-    /// A run may have thousands of groups, each with a canary that fails.
+    /// Limit of the list: a run may have thousands of groups, each with a canary that fails.
     pub const MOST: usize = 50;
 
-    /// A single one.
+    /// Creates a list of a single stop.
     pub fn one(stop: Stop) -> Self {
         Self { list: vec![stop], unlisted: 0 }
     }
 
-    /// Adds one, if only to the number of those that are not listed.
+    /// Adds a stop, if only to the number of those that are not listed.
     pub fn push(&mut self, stop: Stop) {
         if self.list.len() < Self::MOST || stop.is_of_run() {
             self.list.push(stop);
@@ -250,17 +250,17 @@ impl Stops {
         self.list.is_empty()
     }
 
-    /// The one that a script hears of first: what stopped the run, else the first part that was stopped.
+    /// Returns the stop that a script hears of first: that of the run, else the first of a part.
     pub fn decisive(&self) -> Option<&Stop> {
         self.list.iter().find(|stop| stop.is_of_run()).or(self.list.first())
     }
 
-    /// The code of the decisive one; `None` if nothing was stopped.
+    /// Returns the code of the decisive stop; `None` if nothing was stopped.
     pub fn code(&self) -> Option<&'static str> {
         self.decisive().map(Stop::code)
     }
 
-    /// The data of the decisive one, and the whole list as `all` if there are several.
+    /// Returns the data of the decisive stop, and the whole list as `all` if there are several.
     pub fn data(&self) -> Data {
         let mut data = self.decisive().map(Stop::data).unwrap_or_default();
         if self.list.len() > 1 {
@@ -272,7 +272,7 @@ impl Stops {
         data
     }
 
-    /// From code and data, as a file has them.
+    /// Reads stops back from code and data in a file.
     pub fn read(code: Option<&str>, data: &Value) -> Self {
         let Some(code) = code else { return Self::default() };
         let stops = match data["all"].as_array() {
@@ -282,7 +282,7 @@ impl Stops {
         Self { list: stops, unlisted: data["unlisted"].as_u64().unwrap_or(0) }
     }
 
-    /// The same without what the API said of a write; `None` if it said nothing.
+    /// Returns a copy without the API's words about a write; `None` if no stop names that write.
     pub fn forget(&self, write: WriteId) -> Option<Self> {
         if self.list.iter().all(|stop| stop.blame().is_none_or(|blame| blame.write != Some(write))) {
             return None;

@@ -1,4 +1,4 @@
-//! Targets: named APIs to send to, and how each wants to be treated.
+//! Targets: named APIs to send to, and the settings of each.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,57 +9,57 @@ use super::ids::TargetId;
 use super::key::DEFAULT_WINDOW;
 use super::time::Timestamp;
 
-/// Where a target's token comes from.
+/// The source of a target's token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenSource {
-    /// Nobody says so: `EXPERITURE_API_KEY`, for the target that the command line is about.
+    /// Not set: `EXPERITURE_API_KEY`, for the target that the command line is about.
     Unsaid,
     /// The environment variable of this name.
     Env(String),
     /// The first line of this file.
     File(std::path::PathBuf),
-    /// The target wants none.
+    /// The target takes none.
     None,
 }
 
-/// What the config says of a target.
+/// A target's settings in the config.
 #[derive(Debug, Clone)]
 pub struct TargetSettings {
     /// Its name.
     pub name: String,
-    /// Where to send to; also settable by `--base-url` and remembered by the file.
+    /// The base URL; also settable by `--base-url` and remembered by the file.
     pub base_url: Option<BaseUrl>,
-    /// Where its token comes from.
+    /// The source of its token.
     pub token: TokenSource,
-    /// How long it remembers an idempotency key.
+    /// Time for which it remembers an idempotency key.
     pub window: Duration,
     /// The path for failures that name none.
     pub endpoint: Option<String>,
     /// The match key for bodies that are rebuilt.
     pub match_key: Option<String>,
-    /// Captured headers that are sent again, lower-case, besides Content-Type.
+    /// Captured headers that are sent again besides Content-Type, lower-case.
     pub headers: Vec<String>,
     /// True if its name has to be typed before a replay.
     pub confirm: bool,
-    /// How long to wait for an answer, once there is a connection.
+    /// Time to wait for an answer, once connected.
     pub timeout: Duration,
-    /// How long to wait for a connection, its TLS handshake included.
+    /// Time to wait for a connection, its TLS handshake included.
     pub connect_timeout: Duration,
     /// The unit of the backoff between retries: the guide's second.
     pub backoff: Duration,
     /// True if the environment's proxy settings apply.
     pub proxy: bool,
-    /// What it promises about a batch that it refuses.
+    /// Its promise about a batch that it refuses.
     pub batch: BatchRule,
 }
 
 impl TargetSettings {
-    /// How long a request can take, its connection included.
+    /// Returns the longest time that a request can take, its connection included.
     pub fn most_of_a_request(&self) -> Duration {
         self.timeout.saturating_add(self.connect_timeout)
     }
 
-    /// The settings of a target that the config doesn't mention.
+    /// Returns the settings of a target that the config doesn't mention.
     pub fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -80,7 +80,7 @@ impl TargetSettings {
     }
 }
 
-/// Something that each target has, by its name.
+/// A value for each target, by its name.
 #[derive(Debug, Clone)]
 pub struct PerTarget<T> {
     named: BTreeMap<String, T>,
@@ -88,62 +88,62 @@ pub struct PerTarget<T> {
 }
 
 impl<T: Copy> PerTarget<T> {
-    /// With what the named targets have, and what any other has.
+    /// Creates it from the values of named targets, and one for all others.
     pub fn new(named: impl IntoIterator<Item = (String, T)>, others: T) -> Self {
         Self { named: named.into_iter().collect(), others }
     }
 
-    /// What the target of that name has.
+    /// Returns the value for the target of that name.
     pub fn of(&self, name: &str) -> T {
         self.named.get(name).copied().unwrap_or(self.others)
     }
 }
 
-/// How long each target remembers a key.
+/// Time for which each target remembers a key.
 pub type Windows = PerTarget<Duration>;
 
-/// What each target promises about a batch that it refuses.
+/// Each target's promise about a batch that it refuses.
 pub type BatchRules = PerTarget<BatchRule>;
 
 /// A target as the file knows it.
 #[derive(Debug, Clone)]
 pub struct KnownTarget {
-    /// Names it inside the file.
+    /// Its ID inside the file.
     pub id: TargetId,
     /// Its name.
     pub name: String,
-    /// The base URL that the file is bound to.
+    /// The base URL that the file has bound it to.
     pub base_url: Option<BaseUrl>,
-    /// How many open writes go there.
+    /// Number of open writes to it.
     pub open: i64,
-    /// How many writes go there.
+    /// Number of all writes to it.
     pub count: i64,
 }
 
-/// What a request to a target has to pass.
+/// The conditions that a request to a target has to pass.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Gate {
     /// The base URL that the store has bound the target to.
     pub base_url: Option<String>,
-    /// The API asked that nothing be sent before then.
+    /// The time before which the API wants nothing sent.
     pub opens_at: Option<Timestamp>,
-    /// For how long it asked that; `None` if nobody kept it.
+    /// The length of the pause that the API asked for; `None` if it was not kept.
     pub asked: Option<Duration>,
-    /// The time when the next token of `--rate` is there: since 1970.
+    /// The time when the next token of `--rate` is ready, since 1970.
     pub next_token: Option<Duration>,
 }
 
-/// No request may ask for more than an hour; what is further away is a clock that was set back.
+/// Longest pause that an API may ask for; a time further away comes from a clock that was set back.
 const MOST_CLOSED: Duration = Duration::from_hours(1);
 
 impl Gate {
-    /// How long the target is still closed; never longer than was asked for, whatever the clock did since. `None` if it
-    /// is open.
+    /// Returns how long the target is still closed; never longer than was asked for, whatever the clock did since. `None` if
+    /// it is open.
     pub fn closed_for(&self, now: Timestamp) -> Option<Duration> {
         let left = self.opens_at?.since(now);
         let left = match self.asked {
             Some(asked) => left.min(asked).min(MOST_CLOSED),
-            // An earlier version did not keep what was asked for; what is further away is a clock that was set back.
+            // An earlier version did not keep what was asked for; a time further away comes from a clock that was set back.
             None if left > MOST_CLOSED => Duration::ZERO,
             None => left,
         };

@@ -1,4 +1,4 @@
-//! Points in time, in milliseconds, and lengths of time as people write them.
+//! Points in time, in milliseconds, and durations as people write them.
 
 use std::time::Duration;
 
@@ -12,25 +12,25 @@ pub struct Timestamp(i64);
 const END: i64 = 253_402_300_800_000;
 
 impl Timestamp {
-    /// 1970-01-01: what counts as the time of something whose age is unknown.
+    /// 1970-01-01, which stands for the time of something whose age is unknown.
     pub const EPOCH: Self = Self(0);
 
-    /// From milliseconds since the epoch; held inside the years 1970 to 9999.
+    /// Takes milliseconds since the epoch, clamped to the years 1970 to 9999.
     pub fn from_millis(millis: i64) -> Self {
         Self(millis.clamp(0, END - 1))
     }
 
-    /// Milliseconds since the epoch.
+    /// Returns the milliseconds since the epoch.
     pub fn millis(self) -> i64 {
         self.0
     }
 
-    /// The wall clock. Called at the edges only; the core takes the time as an argument.
+    /// Reads the wall clock. Called at the edges only; the core takes the time as an argument.
     pub fn now() -> Self {
         Self::from_millis(Utc::now().timestamp_millis())
     }
 
-    /// Reads RFC 3339 and what logs make of it: a space for the `T`, no zone (UTC), a fraction of any length, or a
+    /// Parses RFC 3339 and its variants in logs: a space for the `T`, no zone (UTC), a fraction of any length, or a
     /// number of seconds (milliseconds from 100,000,000,000 on) since the epoch.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -39,7 +39,7 @@ impl Timestamp {
             #[expect(clippy::cast_possible_truncation, reason = "the range is checked first")]
             return (0.0..END as f64).contains(&millis).then_some(Self(millis as i64));
         }
-        // `isoformat() + "Z"` of a Python time that has a zone already.
+        // `isoformat() + "Z"` of a Python time that already has a zone.
         let text = text.strip_suffix('Z').filter(|rest| rest.ends_with("+00:00")).unwrap_or(text);
         let millis = DateTime::parse_from_rfc3339(text)
             .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%#z"))
@@ -56,24 +56,24 @@ impl Timestamp {
         (0..END).contains(&millis).then_some(Self(millis))
     }
 
-    /// How long after `earlier` this is; zero when it is not after.
+    /// Returns the time since `earlier`; zero if this is not after it.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0 - earlier.0).unwrap_or(0))
     }
 
-    /// This much later.
+    /// Returns the time that is `length` later.
     #[must_use]
     pub fn plus(self, length: Duration) -> Self {
         Self::from_millis(self.0.saturating_add(millis_of(length)))
     }
 
-    /// This much earlier, not before the epoch.
+    /// Returns the time that is `length` earlier, not before the epoch.
     #[must_use]
     pub fn minus(self, length: Duration) -> Self {
         Self::from_millis(self.0.saturating_sub(millis_of(length)))
     }
 
-    /// `2026-01-31 23:59:59`, for people, in UTC.
+    /// Formats it for people, in UTC: `2026-01-31 23:59:59`.
     pub fn to_human(self) -> String {
         self.to_chrono().format("%Y-%m-%d %H:%M:%S").to_string()
     }
@@ -84,7 +84,7 @@ impl Timestamp {
 }
 
 impl std::fmt::Display for Timestamp {
-    /// RFC 3339, UTC, with milliseconds.
+    /// Writes RFC 3339 in UTC, with milliseconds.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.to_chrono().to_rfc3339_opts(SecondsFormat::Millis, true))
     }
@@ -100,7 +100,7 @@ fn millis_of(length: Duration) -> i64 {
     i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Reads `90s`, `15m`, `2h`, `30d`, `1w`, `250ms`, or several of them in a row (`1h30m`).
+/// Parses `90s`, `15m`, `2h`, `30d`, `1w`, `250ms`, or several of them in a row (`1h30m`).
 pub fn parse_length(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
     let mut total = 0f64;
@@ -126,7 +126,7 @@ pub fn parse_length(text: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(total).ok().filter(|d| d.as_secs() < 100 * 365 * 86_400)
 }
 
-/// `3 d 4 h`, `2 h 5 min`, `12 s`, `250 ms`: the two largest units, for people.
+/// Formats the two largest units, for people: `3 d 4 h`, `2 h 5 min`, `12 s`, `250 ms`.
 pub fn human_length(length: Duration) -> String {
     let seconds = length.as_secs();
     let (d, h, m, s) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
@@ -142,7 +142,7 @@ pub fn human_length(length: Duration) -> String {
     }
 }
 
-/// `3 d`, `12 s`: the largest unit alone, for tables.
+/// Formats the largest unit alone, for tables: `3 d`, `12 s`.
 pub fn brief_length(length: Duration) -> String {
     let words = human_length(length);
     words.split(' ').take(2).collect::<Vec<_>>().join(" ")

@@ -1,4 +1,4 @@
-//! A write: as it came in, and as it is kept.
+//! A write: as captured, and as stored.
 
 use super::body::BodyOrigin;
 use super::endpoint::{EndpointOrigin, EndpointPath, is_upsert};
@@ -12,7 +12,7 @@ use super::state::Standing;
 use super::time::Timestamp;
 use super::transfer::Exported;
 
-/// A failure as it came in: all that is known of it before the store gives it an ID.
+/// A captured failure: all that is known of it before the store gives it an ID.
 #[derive(Debug, Clone)]
 pub struct Captured {
     /// The target's name.
@@ -21,31 +21,31 @@ pub struct Captured {
     pub method: String,
     /// The path.
     pub path: EndpointPath,
-    /// How the path is known.
+    /// The path's origin.
     pub endpoint_origin: EndpointOrigin,
     /// The captured headers that will be sent again.
     pub headers: Vec<(String, String)>,
     /// The body; empty when it is missing.
     pub body: Vec<u8>,
-    /// How the body is known.
+    /// The body's origin.
     pub body_origin: BodyOrigin,
-    /// The event, where that is all there is.
+    /// The event, where nothing else was captured.
     pub evidence: Option<Vec<u8>>,
-    /// The key.
+    /// The idempotency key.
     pub key: IdempotencyKey,
-    /// The key that is sent instead, where `--new-key` had derived one: from an export.
+    /// The key sent in its place, where `--new-key` had derived one. Only from an export.
     pub new_key: Option<IdempotencyKey>,
-    /// How the key is known.
+    /// The key's origin.
     pub key_origin: KeyOrigin,
-    /// The edited body and when it was edited: from an export.
+    /// The edited body and the time of the edit. Only from an export.
     pub edited: Option<(Vec<u8>, Timestamp)>,
-    /// What else an export says.
+    /// The other facts of an export.
     pub exported: Option<Box<Exported>>,
-    /// What went wrong.
+    /// The failure.
     pub failure: Failure,
     /// True if the API may have applied it.
     pub ambiguous: bool,
-    /// Overrides when the ambiguity began: what an export says of attempts that this file did not make.
+    /// Overrides the start of the ambiguity, for exported attempts that this file did not make.
     pub ambiguous_since: Option<Timestamp>,
     /// The time when it was first tried.
     pub first_attempt_at: Option<Timestamp>,
@@ -61,11 +61,11 @@ pub struct Captured {
     pub record_fields: Vec<String>,
 }
 
-/// Clocks differ by this much without anything being wrong.
+/// Clocks may differ by this much without a fault.
 const FUTURE: std::time::Duration = std::time::Duration::from_mins(1);
 
 impl Captured {
-    /// What makes it the same write as another.
+    /// Returns its identity, by which a repeat is recognised.
     pub fn identity(&self) -> Identity<'_> {
         Identity {
             target: &self.target,
@@ -76,56 +76,56 @@ impl Captured {
         }
     }
 
-    /// Returns the time when its key window began, if it is ambiguous.
+    /// Returns the start of its key window, if it is ambiguous.
     pub fn window_start(&self) -> Option<Timestamp> {
         let captured = self.ambiguous.then(|| captured_window_start(self.first_attempt_at, self.failed_at));
-        // A clock that is ahead must not make a window longer: nothing began after it failed, or after it came in.
+        // A clock that is ahead must not lengthen a window: nothing began after the failure, or after the capture.
         let latest = self.failed_at.map_or(self.captured_at, |failed| failed.min(self.captured_at));
         let captured = captured.map(|start| start.min(latest));
-        // What an export says may be of an attempt after that failure.
+        // The time in an export may be that of an attempt after that failure.
         let exported = self.ambiguous_since.map(|start| start.min(self.captured_at));
         captured.into_iter().chain(exported).min()
     }
 
-    /// Its place in its lane and in a plan. A producer's clock that is ahead does not count.
+    /// Returns the time that orders it in its lane and in a plan. A producer's clock that is ahead does not count.
     pub fn order_at(&self) -> Timestamp {
         self.first_attempt_at.or(self.failed_at).map_or(self.captured_at, |at| at.min(self.captured_at))
     }
 
-    /// Returns true if its producer says that it happened later than it came in: a clock that is ahead, or a zone left out.
+    /// Returns true if its producer dates it later than its capture: a clock that is ahead, or a zone left out.
     pub fn is_from_the_future(&self) -> bool {
         self.first_attempt_at.max(self.failed_at).is_some_and(|at| at.since(self.captured_at) > FUTURE)
     }
 }
 
-/// A write as it is kept, without its body.
+/// A write as stored, without its body.
 #[derive(Debug, Clone)]
 pub struct FailedWrite {
-    /// Names it.
+    /// Its ID.
     pub id: WriteId,
     /// The target's ID in this file.
     pub target_id: TargetId,
     /// The target's name.
     pub target: String,
-    /// Where it stands.
+    /// Its standing in the state machine.
     pub standing: Standing,
     /// The HTTP method.
     pub method: String,
     /// The path.
     pub path: EndpointPath,
-    /// How the path is known.
+    /// The path's origin.
     pub endpoint_origin: EndpointOrigin,
     /// The captured headers that will be sent again.
     pub headers: Vec<(String, String)>,
     /// The key that is sent.
     pub key: IdempotencyKey,
-    /// The captured key, where another is sent now.
+    /// The captured key, where another one is sent now.
     pub parent_key: Option<IdempotencyKey>,
-    /// How the key is known.
+    /// The key's origin.
     pub key_origin: KeyOrigin,
-    /// What went wrong, as last judged.
+    /// The failure, as last judged.
     pub failure: Failure,
-    /// Its group.
+    /// Its group's ID.
     pub group: GroupId,
     /// True if the captured failure itself was ambiguous.
     pub captured_ambiguous: bool,
@@ -137,11 +137,11 @@ pub struct FailedWrite {
     pub captured_at: Timestamp,
     /// Its place in its lane and in a plan.
     pub turn: Turn,
-    /// How often the failure was captured.
+    /// Number of times the failure was captured.
     pub occurrences: i64,
-    /// How often dlq sent it.
+    /// Number of times dlq sent it.
     pub attempts: i64,
-    /// The body's current version.
+    /// The body's current revision.
     pub revision: i64,
     /// The time when an edit made the current body.
     pub edited_at: Option<Timestamp>,
@@ -149,13 +149,13 @@ pub struct FailedWrite {
     pub body_sha256: Sha,
     /// The current body's length in bytes.
     pub body_len: i64,
-    /// How the body is known.
+    /// The body's origin.
     pub body_origin: BodyOrigin,
     /// Its lanes as text; `None` for a lane of its own.
     pub lane: Option<String>,
     /// The run that has it in hand.
     pub run: Option<RunId>,
-    /// True if another write carries its key.
+    /// True if another write has the same key.
     pub key_reused: bool,
     /// True if a later write of its lane was accepted.
     pub superseded: bool,
@@ -163,7 +163,7 @@ pub struct FailedWrite {
     pub lane_blocked: bool,
     /// The batch that it was split from.
     pub parent: Option<WriteId>,
-    /// Into how many writes it was split.
+    /// Number of writes that it was split into.
     pub parts: Option<i64>,
     /// The service that published it.
     pub source: Option<String>,
@@ -172,7 +172,7 @@ pub struct FailedWrite {
 }
 
 impl FailedWrite {
-    /// What its hazards depend on.
+    /// Returns the facts that its hazards depend on.
     pub fn facts(&self) -> Facts {
         Facts {
             endpoint_origin: self.endpoint_origin,
@@ -191,13 +191,13 @@ impl FailedWrite {
     }
 }
 
-/// A write with what a reader wants to see beside it.
+/// A write, with what readers want to see beside it.
 #[derive(Debug, Clone)]
 pub struct WriteView {
     /// The write.
     pub write: FailedWrite,
     /// Its hazards when it was read; none once it is settled.
     pub hazards: Vec<Hazard>,
-    /// Its current body, where it was asked for.
+    /// Its current body, if it was asked for.
     pub body: Option<Vec<u8>>,
 }

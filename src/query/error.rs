@@ -9,16 +9,16 @@ use crate::domain::escape;
 pub struct QueryError {
     /// The whole query.
     pub query: String,
-    /// Where the wrong part begins, in bytes.
+    /// The offset of the wrong part in the query, in bytes.
     pub at: usize,
     /// Its length in bytes.
     pub len: usize,
-    /// What is wrong with it.
+    /// The message about that part.
     pub message: String,
 }
 
 impl std::fmt::Display for QueryError {
-    /// Three lines: the query, carets under the wrong part, and what is wrong.
+    /// Writes three lines: the query, carets under the wrong part, and what is wrong.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let before = escape::terminal(&self.query[..self.at]);
         let part = escape::terminal(&self.query[self.at..self.at + self.len]);
@@ -31,7 +31,7 @@ impl std::fmt::Display for QueryError {
 
 impl std::error::Error for QueryError {}
 
-/// `; did you mean ...?` for the closest of some names, if one is close.
+/// Returns `; did you mean ...?` for the closest of some names, if one is close.
 pub(super) fn did_you_mean<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     let word = word.to_lowercase();
     names

@@ -2,7 +2,7 @@
 
 use crate::domain::filter::{NumberField, TextField};
 
-/// What a field is, which decides what its values may be.
+/// The kind of a field, which decides what its values may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Type,
@@ -13,7 +13,7 @@ pub(super) enum Kind {
     Text(TextField),
 }
 
-/// The names of all fields, with an example of each. `body.…` and the names of record fields come on top.
+/// The names of all fields, with an example of each. `body.…` and the names of record fields are valid, too.
 pub const FIELDS: [(&str, &str); 21] = [
     ("type", "type:schema"),
     ("state", "state:pending,unknown"),
@@ -65,7 +65,7 @@ pub(super) fn kind(name: &str) -> Option<Kind> {
     })
 }
 
-/// The text field of that name, if it is one.
+/// Returns the text field of that name, if it is one.
 pub fn text_field(name: &str) -> Option<TextField> {
     match kind(name) {
         Some(Kind::Text(field)) => Some(field),

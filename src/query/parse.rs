@@ -1,4 +1,4 @@
-//! The parser: one pass over the text, with the place of everything for the errors.
+//! The parser: one pass over the text, which keeps the place of everything for the errors.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::domain::hazard::Hazard;
 use crate::domain::state::State;
 use crate::domain::time::parse_length;
 
-/// Reads a query. `is_record_field` says which bare names (`email:`) are fields of a record in the data.
+/// Parses a query. `is_record_field` tells which bare names (`email:`) are fields of a record in the data.
 pub fn parse(query: &str, is_record_field: &dyn Fn(&str) -> bool) -> Result<Filter, QueryError> {
     let mut parser = Parser { query, at: 0, is_record_field };
     let mut filter = Filter::default();
@@ -80,8 +80,8 @@ impl Parser<'_> {
                 ));
             }
             if ["or", "and", "not"].contains(&name.to_ascii_lowercase().as_str()) {
-                let hint = "all conditions have to hold: put several values behind one field (`type:schema,auth`), and `-` before \
-                            what must not hold (`-type:auth`); in quotes it is a text to search for";
+                let hint = "all conditions must hold: give one field several values (`type:schema,auth`), or put `-` before what \
+                            must not hold (`-type:auth`); to search for the word, quote it";
                 return Err(self.error(start, name.len(), format!("there is no `{name}` here; {hint}")));
             }
             if negated {
@@ -98,7 +98,7 @@ impl Parser<'_> {
             return Ok(Term { negated, test: Test::Anywhere(name) });
         }
         if name.starts_with(['(', '!']) {
-            let hint = "conditions stand side by side and all have to hold; `-` before one turns it round";
+            let hint = "conditions stand side by side and all must hold; `-` before one negates it";
             return Err(self.error(start, 1, format!("there is no `{}` here; {hint}", &name[..1])));
         }
         self.at += 1;
@@ -106,7 +106,7 @@ impl Parser<'_> {
         Ok(Term { negated, test: self.test(&name, start, items)? })
     }
 
-    /// A text in double quotes; `\"` and `\\` stand for themselves.
+    /// Reads a text in double quotes; `\"` and `\\` stand for themselves.
     fn quoted(&mut self) -> Result<String, QueryError> {
         let start = self.at;
         let mut text = String::new();
@@ -231,7 +231,7 @@ impl Parser<'_> {
                 found.extend(values);
             } else {
                 let meant = did_you_mean(&item.text, all.iter().copied());
-                let message = format!("`{}` is no {field}; there are {}{meant}", item.text, all.join(", "));
+                let message = format!("`{}` is not a {field}; use one of {}{meant}", item.text, all.join(", "));
                 return Err(self.error(item.at, item.len, message));
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::domain::outcome::{Outcome, Tally};
 
-/// `1,234,567`.
+/// Formats a number as `1,234,567`.
 pub fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::new();
@@ -15,12 +15,12 @@ pub fn thousands(n: u64) -> String {
     out
 }
 
-/// `1 write`, `2 writes`.
+/// Formats a number of writes: `1 write`, `2 writes`.
 pub fn writes(n: u64) -> String {
     format!("{} {}", thousands(n), if n == 1 { "write" } else { "writes" })
 }
 
-/// `82 replayed, 19 unsent`: how the writes of a run ended.
+/// Formats the outcomes of a run's writes: `82 replayed, 19 unsent`.
 pub fn outcomes(tally: &Tally) -> String {
     let name = |outcome: Outcome| if outcome == Outcome::Accepted { "replayed" } else { outcome.name() };
     let told = Outcome::ALL.iter().filter(|&&outcome| outcome == Outcome::Accepted || tally.get(outcome) > 0);

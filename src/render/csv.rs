@@ -1,4 +1,4 @@
-//! CSV for spreadsheets: quoted as RFC 4180 wants, and no cell can become a formula.
+//! CSV for spreadsheets: quoted as RFC 4180 requires, and no cell can become a formula.
 
 use crate::domain::escape;
 use crate::domain::write::WriteView;
@@ -24,7 +24,7 @@ pub const HEADER: [&str; 17] = [
     "hazards",
 ];
 
-/// A write as a record of CSV, in the order of [`HEADER`], with its line end.
+/// Formats a write as a record of CSV, in the order of [`HEADER`], with its line end.
 pub fn write(view: &WriteView) -> String {
     let write = &view.write;
     let text = |t: &Option<String>| t.clone().unwrap_or_default();
@@ -49,12 +49,12 @@ pub fn write(view: &WriteView) -> String {
     ])
 }
 
-/// A record as a terminal may show it: one line, without anything that the terminal would obey.
+/// Escapes a record for a terminal: one line, without anything that the terminal would obey.
 pub fn for_terminal(record: &str) -> String {
     format!("{}\n", escape::terminal(record.trim_end_matches('\n')))
 }
 
-/// A record of CSV with its line end.
+/// Formats a record of CSV with its line end.
 pub fn record<S: AsRef<str>>(cells: impl IntoIterator<Item = S>) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let cells: Vec<String> = cells.into_iter().map(|cell| defused(cell.as_ref())).collect();
@@ -63,7 +63,7 @@ pub fn record<S: AsRef<str>>(cells: impl IntoIterator<Item = S>) -> String {
     String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
 }
 
-/// A cell that a spreadsheet would run as a formula gets an apostrophe, which shows it as text.
+/// Puts an apostrophe before a cell that a spreadsheet would run as a formula, so that it is shown as text.
 fn defused(cell: &str) -> String {
     let first = cell.trim_start_matches([' ', '\u{a0}']).chars().next();
     match first {

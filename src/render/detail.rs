@@ -25,7 +25,7 @@ use crate::domain::write::{FailedWrite, WriteView};
 /// Bodies longer than this are cut on the page; `--json` has them whole.
 const MOST_LINES: usize = 60;
 
-/// What the page of a write shows.
+/// The contents of a write's page.
 #[derive(Debug)]
 pub struct Subject<'a> {
     /// The write, with its body.
@@ -34,9 +34,9 @@ pub struct Subject<'a> {
     pub attempts: &'a [Attempt],
     /// The other writes of its lanes, oldest first.
     pub neighbours: &'a [Neighbour],
-    /// The event, where that is all that was captured.
+    /// The event, where nothing else was captured.
     pub evidence: Option<&'a [u8]>,
-    /// How long its target remembers a key.
+    /// Time for which its target remembers a key.
     pub window: std::time::Duration,
     /// The failure that it came in with.
     pub captured: &'a CapturedFailure,
@@ -51,10 +51,10 @@ pub struct Section {
     pub entries: Vec<Entry>,
 }
 
-/// A line of the page. Its text may come from outside: it is made harmless where it is shown.
+/// A line of the page. Its text may come from outside, so it is escaped where it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
-    /// What went wrong.
+    /// An error.
     Wrong(String),
     /// A text.
     Text(String),
@@ -74,7 +74,7 @@ impl Section {
     }
 }
 
-/// The page of a write.
+/// Formats the page of a write.
 pub fn page(subject: &Subject<'_>, now: Timestamp, paint: Palette) -> String {
     let (title, rest) = heading(subject.view);
     let mut out = format!("{}  {rest}\n", paint.strong(&title));
@@ -110,7 +110,7 @@ fn print(out: &mut String, section: Section, paint: Palette) {
     }
 }
 
-/// `Write 12`, and what it is in a few words.
+/// Returns `Write 12`, and a summary in a few words.
 pub fn heading(view: &WriteView) -> (String, String) {
     let write = &view.write;
     let seen = seen(write.occurrences);
@@ -118,7 +118,7 @@ pub fn heading(view: &WriteView) -> (String, String) {
     (format!("Write {}", write.id), format!("{state}, {kind}, seen {seen}, group {group}"))
 }
 
-/// What went wrong, what it means and what to do; and the hazards of sending it again.
+/// Returns the cause, its meaning and what to do; and the hazards of sending the write again.
 pub fn cause(subject: &Subject<'_>, now: Timestamp) -> [Section; 2] {
     let Subject { view, window, .. } = *subject;
     let write = &view.write;
@@ -129,8 +129,7 @@ pub fn cause(subject: &Subject<'_>, now: Timestamp) -> [Section; 2] {
     cause.entries.push(Entry::Wrong(format!("{status}{code}")));
     cause.entries.extend(failure.message.clone().map(Entry::Text));
     let explanation = explain(failure.status, failure.code.as_deref(), failure.failure_type);
-    let retryable =
-        if explanation.retryable { "yes" } else { "not by itself: the same bytes fail again until the cause is gone" };
+    let retryable = if explanation.retryable { "yes" } else { "no: the same bytes will fail until the cause is fixed" };
     cause.pair("Meaning", explanation.meaning);
     cause.pair("Retryable", retryable);
     // A hazard that refuses comes before any advice on the error.
@@ -142,7 +141,7 @@ pub fn cause(subject: &Subject<'_>, now: Timestamp) -> [Section; 2] {
     if let Some(batch) = view.body.as_deref().and_then(|body| batch_line(body, failure)) {
         cause.pair("Batch", batch);
         if write.standing.state() == State::Pending && write.standing.ambiguous_since.is_none() {
-            let how = format!("dlq split {} makes writes of its records, so that the good ones can go", write.id);
+            let how = format!("dlq split {} turns its records into writes, so the good ones can be sent", write.id);
             cause.pair("Split", how);
         }
     }
@@ -177,7 +176,7 @@ pub fn cause(subject: &Subject<'_>, now: Timestamp) -> [Section; 2] {
     [cause, hazards]
 }
 
-/// What an answer said that applied some records of a batch and rejected others.
+/// Describes an answer that applied some records of a batch and rejected others.
 fn partial_line(write: &FailedWrite, attempt: &Attempt) -> String {
     let list: Vec<String> = attempt.rejected.iter().map(ToString::to_string).collect();
     let said = match list.as_slice() {
@@ -186,13 +185,15 @@ fn partial_line(write: &FailedWrite, attempt: &Attempt) -> String {
         several => format!("records {} were rejected (counted from 0)", several.join(", ")),
     };
     let way_out = match write.standing.state() {
-        State::Pending if !list.is_empty() => format!("; dlq split {} --rejected makes writes of just those", write.id),
+        State::Pending if !list.is_empty() => {
+            format!("; dlq split {} --rejected turns just those into writes", write.id)
+        }
         _ => String::new(),
     };
     format!("attempt {} was applied in part: {said}{way_out}", attempt.n)
 }
 
-/// What is known of a batch's records: `record 2 of 5 (counted from 0), at least`.
+/// Describes the records of a batch that a refusal names: `record 2 of 5 (counted from 0)`.
 fn batch_line(body: &[u8], failure: &Failure) -> Option<String> {
     let records = json::scan(body).ok().and_then(|node| records_in(&node)).filter(|records| *records > 1)?;
     let mut named = named_records(failure.message.as_deref().unwrap_or(""), failure.details.as_deref());
@@ -202,10 +203,13 @@ fn batch_line(body: &[u8], failure: &Failure) -> Option<String> {
     }
     let list: Vec<String> = named.iter().map(ToString::to_string).collect();
     let noun = if named.len() == 1 { "record" } else { "records" };
-    Some(format!("{noun} {} of {records} (counted from 0), at least: the API may name only the first", list.join(", ")))
+    Some(format!(
+        "{noun} {} of {records} (counted from 0), maybe more: the API may name only the first",
+        list.join(", ")
+    ))
 }
 
-/// One attempt on one line.
+/// Formats an attempt on one line.
 pub fn attempt_line(attempt: &Attempt) -> String {
     let status = attempt.status.map(|s| format!(" HTTP {s}")).unwrap_or_default();
     let outcome = match attempt.outcome {
@@ -231,7 +235,7 @@ pub fn attempt_line(attempt: &Attempt) -> String {
     format!("{at}  attempt {} of run {}: {outcome}{status}{latency}{cached}{said}{cid}", attempt.n, attempt.run)
 }
 
-/// The failure that a write came in with, on one line.
+/// Formats the failure that a write came in with, on one line.
 pub fn captured_line(write: &FailedWrite, captured: &CapturedFailure) -> String {
     let at = write.failed_at.or(write.first_attempt_at).unwrap_or(write.captured_at).to_human();
     let Some(failure) = captured.or_current(&write.failure) else {
@@ -241,7 +245,7 @@ pub fn captured_line(write: &FailedWrite, captured: &CapturedFailure) -> String 
     format!("{at}  captured: {}, {}{cid}", failure.failure_type, words::said(failure, false))
 }
 
-/// The answers to a write's attempts as they came: status, headers, body, and what the network said.
+/// Formats the answers to a write's attempts as received: status, headers, body, and network errors.
 pub fn answers(subject: &Subject<'_>, paint: Palette) -> String {
     let mut out = String::new();
     for attempt in subject.attempts {
@@ -273,7 +277,7 @@ pub fn answers(subject: &Subject<'_>, paint: Palette) -> String {
     out
 }
 
-/// What is sent, and where it stands among others; the body apart.
+/// Returns the request and its place among others, without the text of its body.
 pub fn request(subject: &Subject<'_>) -> Section {
     let Subject { view, neighbours, .. } = *subject;
     let write = &view.write;
@@ -318,7 +322,7 @@ pub fn request(subject: &Subject<'_>) -> Section {
     section
 }
 
-/// The requests that dlq made, oldest first.
+/// Returns the requests that dlq made, oldest first.
 pub fn attempts(attempts: &[Attempt]) -> Section {
     let entries = attempts.iter().map(|attempt| Entry::Text(attempt_line(attempt))).collect();
     Section { title: "Attempts", entries }
@@ -339,7 +343,7 @@ pub fn times(write: &FailedWrite, now: Timestamp) -> Section {
         section.pair(
             label,
             if ahead {
-                format!("{}  (later than it came in: counted as then)", at.to_human())
+                format!("{}  (in the future when captured: counted from the capture)", at.to_human())
             } else {
                 format!("{}  ({} ago)", at.to_human(), human_length(now.since(at)))
             },
@@ -348,7 +352,7 @@ pub fn times(write: &FailedWrite, now: Timestamp) -> Section {
     section
 }
 
-/// A body as indented JSON with the offending field marked, or as text.
+/// Formats a body as indented JSON with the offending field marked, or as text.
 fn body_text(body: &[u8], marks: &Marks) -> String {
     let mut text = String::new();
     match json::scan(body) {

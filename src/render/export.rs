@@ -1,4 +1,4 @@
-//! A write as a line that `ingest` takes back in another file.
+//! A write as a line that `ingest` reads back into another file.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -18,12 +18,12 @@ use crate::domain::time::Timestamp;
 use crate::domain::transfer::Parent;
 use crate::domain::write::{FailedWrite, WriteView};
 
-/// What an export says besides the write itself.
+/// The facts that an export adds to the write itself.
 #[derive(Debug, Default)]
 pub struct Beside {
-    /// The body that was captured, where that was edited.
+    /// The captured body, where it was edited.
     pub captured: Option<Vec<u8>>,
-    /// The event, where that is all that was captured.
+    /// The event, where nothing else was captured.
     pub evidence: Option<Vec<u8>>,
     /// The batch that it was split from.
     pub parent: Option<Parent>,
@@ -31,11 +31,11 @@ pub struct Beside {
     pub last_attempt: Option<Attempt>,
     /// The failure that it came in with.
     pub captured_failure: CapturedFailure,
-    /// The time when the request was intended that is under way for it.
+    /// The time when the request now under way for it was intended.
     pub in_flight_since: Option<Timestamp>,
 }
 
-/// A write in the full shape in which `ingest` takes it back: same identity, same bytes, same keys, same ambiguity.
+/// Formats a write in the full shape that `ingest` reads back: same identity, same bytes, same keys, same ambiguity.
 /// A settled write stays settled there.
 pub fn export(view: &WriteView, beside: &Beside) -> String {
     let write = &view.write;
@@ -70,7 +70,7 @@ pub fn export(view: &WriteView, beside: &Beside) -> String {
     put("first_attempt_at", json!(write.first_attempt_at));
     let since = write.standing.ambiguous_since.into_iter().chain(beside.in_flight_since).min();
     put("ambiguous_since", json!(since));
-    // What someone or another answer has said since: the status and the code don't tell.
+    // The status and the code don't show what an operator, or another answer, has said since.
     if write.captured_ambiguous == captured_is_definite(write.failure.status, write.failure.code.as_deref()) {
         put("captured_ambiguous", json!(write.captured_ambiguous));
     }
@@ -101,7 +101,7 @@ pub fn export(view: &WriteView, beside: &Beside) -> String {
     json_line(text)
 }
 
-/// A field with exactly these bytes: as they stand, or in base64 where a line of JSON would change them.
+/// Formats a field with exactly these bytes: as they stand, or in base64 where a line of JSON would change them.
 fn exact(name: &str, body: &[u8]) -> String {
     match body_fields(body) {
         (Some(raw), _) if json_line(raw.get().to_owned()) == raw.get() && !raw.get().starts_with('"') => {
@@ -111,7 +111,7 @@ fn exact(name: &str, body: &[u8]) -> String {
     }
 }
 
-/// Where the write stands. What a run has in hand may have been sent.
+/// Puts the write's place in the state machine. A write that a run has in hand may have been sent.
 fn place(put: &mut impl FnMut(&str, Value), write: &FailedWrite) {
     let state = match write.standing.state() {
         State::Replaying => State::Unknown,

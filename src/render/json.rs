@@ -28,7 +28,7 @@ use crate::domain::stop::Stops;
 use crate::domain::time::Timestamp;
 use crate::domain::write::{FailedWrite, WriteView};
 
-/// One line of JSON, with hostile characters escaped.
+/// Formats one line of JSON, with hostile characters escaped.
 pub fn line(value: &impl Serialize) -> String {
     json_line(serde_json::to_string(value).unwrap_or_default())
 }
@@ -74,7 +74,7 @@ struct WriteJson<'a> {
     source: Option<&'a str>,
 }
 
-/// A write, with its body if it was read.
+/// Formats a write, with its body if it was read.
 pub fn write(view: &WriteView) -> String {
     let write = &view.write;
     let time = |at: Option<crate::domain::time::Timestamp>| at.map(|at| at.to_string());
@@ -117,7 +117,7 @@ pub fn write(view: &WriteView) -> String {
     })
 }
 
-/// The body as JSON that stands on one line, else as base64.
+/// Returns the body as JSON if it is on one line, else as base64.
 pub fn body_fields(body: &[u8]) -> (Option<Box<RawValue>>, Option<String>) {
     let text = json::scan(body).ok().filter(json::Node::is_strict).map(|node| node.raw_text());
     let one_line = text.filter(|text| text.len() == body.len() && !text.contains(['\n', '\r']));
@@ -134,7 +134,7 @@ pub(super) fn raw(text: &str) -> Option<Box<RawValue>> {
     RawValue::from_string(text.to_owned()).ok()
 }
 
-/// A group.
+/// Formats a group.
 pub fn group(group: &Group) -> String {
     line(&json!({
         "id": group.id,
@@ -152,7 +152,7 @@ pub fn group(group: &Group) -> String {
     }))
 }
 
-/// A run, with its counts.
+/// Formats a run, with its counts.
 pub fn run(run: &Run) -> String {
     let mut fields = Map::new();
     fields.insert("id".to_owned(), json!(run.id));
@@ -179,7 +179,7 @@ fn counts(fields: &mut Map<String, Value>, tally: &Tally, new_since_plan: u64, s
     fields.insert("stopped_data".to_owned(), Value::Object(stopped.data()));
 }
 
-/// What is wanted of a run now.
+/// Formats the current wishes for a run.
 pub fn wish(run: RunId, wish: &Wish) -> String {
     line(&json!({
         "run": run,
@@ -190,12 +190,12 @@ pub fn wish(run: RunId, wish: &Wish) -> String {
     }))
 }
 
-/// The key windows that matter, for `stats`.
+/// Formats the key windows that matter, for `stats`.
 pub fn key_windows(windows: &KeyWindows) -> String {
     line(&json!({ "key_windows": windows_value(windows) }))
 }
 
-/// The same, inside another object.
+/// Returns the key windows as a value, for use inside another object.
 pub fn windows_value(windows: &KeyWindows) -> Value {
     json!({
         "first_ends_at": windows.first_ends.map(|(_, ends)| ends),
@@ -204,7 +204,7 @@ pub fn windows_value(windows: &KeyWindows) -> Value {
     })
 }
 
-/// The last line of a replay.
+/// Formats the last line of a replay.
 pub fn summary(run: Option<RunId>, tally: &Tally, new_since_plan: u64, stopped: &Stops) -> String {
     let mut fields = Map::new();
     fields.insert("run".to_owned(), json!(run));
@@ -212,7 +212,7 @@ pub fn summary(run: Option<RunId>, tally: &Tally, new_since_plan: u64, stopped: 
     line(&json!({ "summary": fields }))
 }
 
-/// The last line of a replay that sent something.
+/// Formats the last line of a replay that sent something.
 pub fn run_summary(run: RunId, tally: &Tally, new_since_plan: u64, stopped: &Stops, windows: &KeyWindows) -> String {
     let mut fields = Map::new();
     fields.insert("run".to_owned(), json!(run));
@@ -221,20 +221,20 @@ pub fn run_summary(run: RunId, tally: &Tally, new_since_plan: u64, stopped: &Sto
     line(&json!({ "summary": fields }))
 }
 
-/// How one write of a plan ended.
+/// The outcome of one write of a plan.
 #[derive(Debug, Clone, Serialize)]
 pub struct ReplayLine {
-    /// The write.
+    /// The write's ID.
     pub id: WriteId,
     /// The key it was sent under.
     pub idempotency_key: String,
-    /// How it ended; `planned` in a dry run.
+    /// Its outcome; `planned` in a dry run.
     pub outcome: &'static str,
-    /// The code of why, unless it was accepted.
+    /// The code of the reason, unless it was accepted.
     pub reason: Option<String>,
-    /// What belongs to that code.
+    /// The details of the reason.
     pub reason_data: Data,
-    /// Its state now.
+    /// Its current state.
     pub state: &'static str,
     /// The HTTP status of the last attempt in this run.
     pub status: Option<u16>,
@@ -246,15 +246,15 @@ pub struct ReplayLine {
     pub correlation_id: Option<String>,
     /// True if the answer came from the API's idempotency cache.
     pub cached: bool,
-    /// The attempts of this run.
+    /// Number of attempts in this run.
     pub attempts: u32,
-    /// The last attempt's latency.
+    /// The last attempt's latency in milliseconds.
     pub latency_ms: Option<i64>,
-    /// The body's version.
+    /// The body's revision.
     pub revision: i64,
 }
 
-/// What became of a write that someone wanted to settle.
+/// Formats the result of settling a write.
 pub fn settled(id: WriteId, outcome: &str, state: Option<&str>, refusal: Option<SettleRefusal>) -> String {
     line(&json!({
         "id": id, "outcome": outcome, "state": state, "reason": refusal.map(SettleRefusal::code),
@@ -262,7 +262,7 @@ pub fn settled(id: WriteId, outcome: &str, state: Option<&str>, refusal: Option<
     }))
 }
 
-/// A part of a batch that was split.
+/// Formats a part of a split batch.
 pub fn child(parent: WriteId, child: &Child) -> String {
     line(&json!({
         "id": child.id,
@@ -273,7 +273,7 @@ pub fn child(parent: WriteId, child: &Child) -> String {
     }))
 }
 
-/// A batch whose split was taken back.
+/// Formats a batch whose split was undone.
 pub fn unsplit(id: WriteId, parts: usize) -> String {
     line(&json!({ "id": id, "state": State::Pending.name(), "parts": parts }))
 }
@@ -298,7 +298,7 @@ struct AttemptJson<'a> {
     captured: Option<CapturedJson>,
 }
 
-/// What only attempt 0 has, where it stands by itself.
+/// The fields that only attempt 0 has, where it is shown alone.
 #[derive(Serialize)]
 struct CapturedJson {
     failure_type: &'static str,
@@ -323,7 +323,7 @@ struct TransportJson<'a> {
     error: &'a str,
 }
 
-/// An attempt, for `history`.
+/// Formats an attempt, for `history`.
 pub fn attempt(attempt: &Attempt) -> String {
     line(&attempt_json(attempt))
 }
@@ -360,7 +360,7 @@ fn answer(answer: &KeptAnswer) -> AnswerJson<'_> {
     }
 }
 
-/// The failure that a write came in with, as its attempt 0; `None` if an older dlq overwrote it.
+/// Formats the failure that a write came in with, as its attempt 0; `None` if an older dlq overwrote it.
 pub fn attempt_zero(write: &FailedWrite, captured: &CapturedFailure) -> Option<String> {
     zero(write, captured).map(|zero| line(&zero))
 }
@@ -386,7 +386,7 @@ fn zero<'a>(write: &'a FailedWrite, captured: &'a CapturedFailure) -> Option<Att
     })
 }
 
-/// A write with what came in as `captured`, and with all its attempts as `history` if they are wanted: for `show`.
+/// Formats a write for `show`: with its first failure as `captured`, and with all its attempts as `history` if they are wanted.
 pub fn shown(view: &WriteView, captured: &CapturedFailure, attempts: Option<&[Attempt]>) -> String {
     let (write, failure) = (&view.write, captured.or_current(&view.write.failure));
     let alone = zero(write, captured).zip(failure).map(|(zero, failure)| AttemptJson {
@@ -407,7 +407,7 @@ pub fn shown(view: &WriteView, captured: &CapturedFailure, attempts: Option<&[At
     text
 }
 
-/// An operator's action, for `history`.
+/// Formats an operator's action, for `history`.
 pub fn action(entry: &LogEntry) -> String {
     line(&json!({
         "action": entry.action.name(),
@@ -420,7 +420,7 @@ pub fn action(entry: &LogEntry) -> String {
     }))
 }
 
-/// The numbers of writes by state, for `stats`.
+/// Formats the numbers of writes by state, for `stats`.
 pub fn count(by: &str, key: &str, by_state: &[i64; 6]) -> String {
     let mut fields = Map::new();
     fields.insert(by.to_owned(), json!(key));

@@ -1,4 +1,4 @@
-//! How things look: NDJSON for scripts, tables and pages for people, CSV for spreadsheets. Pure: values in, text out.
+//! Output: NDJSON for scripts, tables and pages for people, CSV for spreadsheets. Pure: values in, text out.
 
 pub mod count;
 pub mod csv;

@@ -1,4 +1,4 @@
-//! A plan for people: what will be sent and where to, what is refused and why, how long it takes.
+//! A plan for people: what will be sent and where, what is refused and why, how long it takes.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -10,26 +10,26 @@ use crate::domain::hazard::Hazard;
 use crate::domain::plan::Plan;
 use crate::domain::time::{Timestamp, human_length};
 
-/// What a plan's page says besides the plan.
+/// The facts on a plan's page besides the plan.
 #[derive(Debug)]
 pub struct PlanPage<'a> {
     /// The target's name.
     pub target: &'a str,
-    /// Where it is, if that is known.
+    /// The target's base URL, if it is known.
     pub base_url: Option<&'a BaseUrl>,
     /// True if each write gets a new key.
     pub new_key: bool,
-    /// How long the run is expected to take.
+    /// Time that the run is expected to take.
     pub length: Duration,
-    /// How long nothing may be sent to the target, because it asked for that.
+    /// Time for which nothing may be sent to the target, because it asked for that.
     pub closed: Duration,
-    /// By how much this machine's clock is behind what the file has seen, if that matters.
+    /// The lag of this machine's clock behind what the file has seen, if that matters.
     pub behind: Option<Duration>,
-    /// What that is reckoned with.
+    /// The pace that the expected time is based on, in words.
     pub pace: String,
 }
 
-/// The page.
+/// Formats the page.
 pub fn page(plan: &Plan, about: &PlanPage<'_>, now: Timestamp) -> String {
     let groups: HashSet<_> = plan.send.iter().map(|w| w.group).collect();
     let base = about.base_url.map_or_else(|| "no base URL yet".to_owned(), ToString::to_string);
@@ -44,7 +44,7 @@ pub fn page(plan: &Plan, about: &PlanPage<'_>, now: Timestamp) -> String {
     }
     if !about.closed.is_zero() {
         let until = now.plus(about.closed).to_human();
-        text.push_str(&format!("  closed    until {until}: the API asked that nothing be sent before\n"));
+        text.push_str(&format!("  closed    until {until}: the API asked for nothing to be sent before then\n"));
     }
     if let Some(behind) = about.behind {
         let behind = human_length(behind);
@@ -69,7 +69,7 @@ pub fn page(plan: &Plan, about: &PlanPage<'_>, now: Timestamp) -> String {
         let refused = plan.refused.iter().filter(|(_, h)| *h == hazard).count() as u64;
         if refused > 0 {
             let why = if about.new_key && hazard == Hazard::OutcomeUnknown {
-                "it may have been applied under the key that it has: a new one would let the API apply it again"
+                "it may have been applied under its current key: a new key would let the API apply it again"
             } else {
                 words::hazard(hazard)
             };
@@ -83,7 +83,7 @@ fn expected(length: Duration) -> String {
     if length < Duration::from_secs(1) { "under a second".to_owned() } else { human_length(length) }
 }
 
-/// Says when the first key window of what will be sent ends, and what goes first because of that.
+/// Tells when the first key window of the writes to send ends, and what goes first because of that.
 fn windows(plan: &Plan, length: Duration, now: Timestamp) -> String {
     let inside = plan.send.iter().filter_map(|w| Some((w.window_ends.filter(|ends| *ends > now)?, w.id)));
     let Some((ends, id)) = inside.min() else { return String::new() };

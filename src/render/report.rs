@@ -12,10 +12,10 @@ use crate::domain::report::{About, Action, NotThrough, Report};
 use crate::domain::run::Run;
 use crate::domain::time::human_length;
 
-/// As many groups as a tired person reads.
+/// The most groups that are listed: as many as a tired person reads.
 const MOST_GROUPS: usize = 20;
 
-/// The report as Markdown.
+/// Formats the report as Markdown.
 pub fn markdown(report: &Report) -> String {
     let title = match report.about {
         About::Run(run) => format!("Run {run}"),
@@ -102,11 +102,11 @@ fn run_text(run: &Run, rest: &[NotThrough]) -> String {
             if part.maybe_cached > 0 { format!(", {} of them maybe-cached", part.maybe_cached) } else { String::new() };
         let example = part.example;
         let text =
-            format!("{} {}{hazard}, {group}{cause}{again}; for one, write {example}{cid}", part.count, part.outcome);
+            format!("{} {}{hazard}, {group}{cause}{again}; for example write {example}{cid}", part.count, part.outcome);
         let _ = writeln!(out, "  - {}", plain(&text));
     }
     if run.tally.planned() > run.tally.get(Outcome::Accepted) && run.ended_at.is_some() {
-        let _ = writeln!(out, "  - What of it is still open: dlq replay --continue {}", run.id);
+        let _ = writeln!(out, "  - To send what is still open: dlq replay --continue {}", run.id);
     }
     out
 }
@@ -121,7 +121,7 @@ fn action_text(action: &Action) -> String {
     format!("- {} {}\n", action.first.to_human(), plain(&format!("{}: {what}{reason}.", action.operator)))
 }
 
-/// Text from outside on one line, with nothing in it that a terminal or Markdown obeys.
+/// Puts text from outside on one line, with nothing in it that a terminal or Markdown obeys.
 fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in terminal(text).chars() {
@@ -133,7 +133,7 @@ fn plain(text: &str) -> String {
     out
 }
 
-/// The report as one JSON object on one line.
+/// Formats the report as one JSON object on one line.
 pub fn json(report: &Report) -> String {
     let object = |text: String| serde_json::from_str::<Value>(&text).unwrap_or_default();
     let runs: Vec<Value> = report

@@ -1,31 +1,31 @@
-//! The few colours of the command line, by role. Nothing is said by colour alone.
+//! The few colours of the command line, by role. Nothing is told by colour alone.
 
-/// True if text is coloured.
+/// The palette; `true` if text is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Palette(pub bool);
 
 impl Palette {
-    /// A heading or a word that matters.
+    /// Paints a heading, or a word that matters.
     pub fn strong(self, text: &str) -> String {
         self.paint("1", text)
     }
 
-    /// Something that is as it should be.
+    /// Paints something that is as it should be.
     pub fn good(self, text: &str) -> String {
         self.paint("32", text)
     }
 
-    /// Something to look at.
+    /// Paints something to look at.
     pub fn warn(self, text: &str) -> String {
         self.paint("33", text)
     }
 
-    /// Something wrong.
+    /// Paints something wrong.
     pub fn bad(self, text: &str) -> String {
         self.paint("31", text)
     }
 
-    /// Something that may be overlooked.
+    /// Paints something that may be overlooked.
     pub fn faint(self, text: &str) -> String {
         self.paint("2", text)
     }

@@ -1,4 +1,4 @@
-//! Tables that fit the terminal: one line a row, the widest texts cut with an ellipsis, widths as they are shown.
+//! Tables that fit the terminal: one line per row, the widest texts cut with an ellipsis, widths as displayed.
 
 use comfy_table::{
     CellAlignment, ColumnConstraint, ContentArrangement, ContentLineStyle, Row, Table, TableStyle, Width,
@@ -9,9 +9,9 @@ use crate::domain::escape;
 /// A column: its title, and whether it may be cut.
 #[derive(Debug, Clone, Copy)]
 pub enum Column {
-    /// Always whole.
+    /// Never cut.
     Fixed(&'static str),
-    /// Numbers, to the right, always whole.
+    /// Numbers, aligned right, never cut.
     Number(&'static str),
     /// Cut when there is no room.
     Text(&'static str),
@@ -25,13 +25,13 @@ impl Column {
     }
 }
 
-/// As much of a cell as can ever be shown: laying a text out takes longer than its length.
+/// Cuts a cell to the most that can ever be shown, since the time to lay out a text grows faster than its length.
 fn sane(cell: &str) -> &str {
     const MOST: usize = 1000;
     cell.char_indices().nth(MOST).map_or(cell, |(end, _)| &cell[..end])
 }
 
-/// A table, at most `width` columns wide (`None`: as wide as it has to be, for pipes).
+/// Formats a table, at most `width` columns wide (`None`: as wide as it has to be, for pipes).
 pub fn table(columns: &[Column], rows: Vec<Vec<String>>, width: Option<u16>) -> String {
     let mut table = Table::new();
     table.load_style(TableStyle::new().header_lines(ContentLineStyle::none()).content_lines(ContentLineStyle::none()));

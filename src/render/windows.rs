@@ -1,10 +1,10 @@
-//! Key windows for people: until when what may have been applied can be sent safely.
+//! Key windows for people: until when writes that may have been applied can be sent safely.
 
 use super::count::thousands;
 use crate::domain::key::KeyWindows;
 use crate::domain::time::{Timestamp, human_length};
 
-/// One line for each thing to know; nothing if no window matters.
+/// Returns one line for each thing to know; none if no window matters.
 pub fn lines(windows: &KeyWindows, now: Timestamp) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some((id, ends)) = windows.first_ends {

@@ -15,14 +15,14 @@ use crate::domain::time::human_length;
 
 use super::count::{thousands, writes};
 
-/// What the API or the network said, in a line: `HTTP 422 CODE: message`.
+/// Returns the words of the API or the network, in a line: `HTTP 422 CODE: message`.
 pub fn said(failure: &Failure, cached: bool) -> String {
     answer(failure.status, failure.code.as_deref(), failure.message.as_deref(), cached)
 }
 
 fn answer(status: Option<u16>, code: Option<&str>, message: Option<&str>, cached: bool) -> String {
     let message = message.unwrap_or("");
-    // An unclear answer's message names its status already.
+    // An unclear answer's message already names its status.
     let status = status.filter(|_| !message.starts_with("HTTP ")).map(|status| format!("HTTP {status}"));
     let what = match code {
         Some(code) if message.is_empty() => code.to_owned(),
@@ -54,8 +54,8 @@ pub fn reason(reason: &Reason, last: Option<&AttemptEnd>) -> String {
         }
         Reason::Hazard(hazard) => hazard.name().to_owned(),
         Reason::Skipped(skip) => skipped(*skip),
-        Reason::LaneFailed(Some(write)) => format!("write {write}, an older one of its lane, did not go through"),
-        Reason::LaneFailed(None) => "an older write of its lane did not go through".to_owned(),
+        Reason::LaneFailed(Some(write)) => format!("older write {write} in its lane did not go through"),
+        Reason::LaneFailed(None) => "an older write in its lane did not go through".to_owned(),
         Reason::GroupStopped(group) => format!("group {group} was stopped first"),
         Reason::EndpointStopped(path) => format!("{path} was stopped first"),
         Reason::RunStopped => "the run was stopped first".to_owned(),
@@ -69,7 +69,7 @@ fn attempt_outcome(outcome: AttemptOutcome) -> &'static str {
         AttemptOutcome::Accepted => "accepted",
         AttemptOutcome::Refused => "refused by the API",
         AttemptOutcome::Partial => "applied in part",
-        AttemptOutcome::Unclear => "the answer leaves it open whether it was applied",
+        AttemptOutcome::Unclear => "the answer doesn't say whether it was applied",
         AttemptOutcome::NoAnswer => "no answer was recorded",
         AttemptOutcome::NotSent => "not sent",
     }
@@ -95,7 +95,7 @@ fn skipped(skip: SkipReason) -> String {
     }
 }
 
-/// What was said of an attempt that is over, where the answer has no message of its own.
+/// Returns the message of an attempt, or words for one that ended without an answer.
 pub fn attempt_message(attempt: &Attempt) -> Option<Cow<'_, str>> {
     let is_lost = attempt.outcome == Some(AttemptOutcome::NoAnswer)
         && attempt.error_message.is_none()
@@ -107,7 +107,7 @@ pub fn attempt_message(attempt: &Attempt) -> Option<Cow<'_, str>> {
     attempt.error_message.as_deref().map(Cow::Borrowed)
 }
 
-/// What stopped a run, a group or an endpoint, and what follows from that.
+/// Describes what stopped a run, a group or an endpoint, and what follows from that.
 pub fn stop(stop: &Stop) -> String {
     let (what, blame) = match stop {
         Stop::Asked { by: Some(operator) } => return format!("{operator} asked it to stop"),
@@ -118,15 +118,15 @@ pub fn stop(stop: &Stop) -> String {
         }
         Stop::StoreFailed { error } => return error.clone(),
         Stop::Fault { what } => return format!("a fault inside dlq: {what}"),
-        Stop::Worded { words } if words.is_empty() => return "the reason went with a write that was purged".to_owned(),
+        Stop::Worded { words } if words.is_empty() => return "the reason was purged with its write".to_owned(),
         Stop::Worded { words } => return words.clone(),
         Stop::TokenRefused(blame) => {
             let said = blamed(blame);
-            return format!("the API does not accept the token (401): put a valid one in place ({said})");
+            return format!("the API does not accept the token (401): set a valid one ({said})");
         }
         Stop::EndpointForbidden { path, blame } => {
             let said = blamed(blame);
-            (format!("{path} was stopped: the API forbids it to this token; add the scope ({said})"), blame)
+            (format!("{path} was stopped: this token isn't allowed there; add the scope ({said})"), blame)
         }
         Stop::CanaryFailed { group, blame } => {
             let canary = blame.write.map(|id| format!(", write {id},")).unwrap_or_default();
@@ -149,10 +149,10 @@ pub fn stop(stop: &Stop) -> String {
 fn blamed(blame: &Blame) -> String {
     let cid = blame.correlation_id.as_ref().map(|id| format!(" [correlation ID {id}]")).unwrap_or_default();
     let said = answer(blame.status, blame.code.as_deref(), blame.message.as_deref(), blame.cached);
-    if said.is_empty() { "what was said went with a write that was purged".to_owned() } else { format!("{said}{cid}") }
+    if said.is_empty() { "the answer was purged with its write".to_owned() } else { format!("{said}{cid}") }
 }
 
-/// All that was stopped, in a line that can be read: the first few, and how many more. `None` if nothing was.
+/// Describes all stops in a readable line: the first few, and how many more. `None` if there are none.
 pub fn stops(stops: &Stops) -> Option<String> {
     const MOST: usize = 5;
     if stops.is_empty() {
@@ -166,7 +166,7 @@ pub fn stops(stops: &Stops) -> Option<String> {
     Some(text)
 }
 
-/// What happened in a run and stops nothing.
+/// Describes an event in a run that stops nothing.
 pub fn notice(notice: &Notice) -> String {
     match notice {
         Notice::ConnectionsFail { url } => {
@@ -175,7 +175,7 @@ pub fn notice(notice: &Notice) -> String {
         Notice::ConnectionsBack { url } => format!("connections to {url} work again"),
         Notice::AskedToWait { write, status, length } => {
             let status = status.map(|status| format!(" (HTTP {status})")).unwrap_or_default();
-            format!("the API asks to wait {}{status}: write {write} waits", human_length(*length))
+            format!("the API asked for a wait of {}{status}: write {write} waits", human_length(*length))
         }
         Notice::Closed { length } => {
             format!("waiting {}: the API asked for that, or the rate limit is reached", human_length(*length))
@@ -189,12 +189,12 @@ pub fn notice(notice: &Notice) -> String {
             let rate = rate.map_or_else(|| "no rate limit".to_owned(), |rate| format!("{rate} requests a second"));
             format!("{by} set the pace: {rate}, at most {concurrency} at once")
         }
-        Notice::Paused { by, run } => format!("paused by {by}; dlq runs resume {run} goes on"),
+        Notice::Paused { by, run } => format!("paused by {by}; resume with dlq runs resume {run}"),
         Notice::Resumed { by } => format!("resumed by {by}"),
     }
 }
 
-/// The particulars of an action.
+/// Describes the details of an action.
 pub fn action(action: &Action) -> String {
     match action {
         Action::Settle { from, to, .. } => format!("{from} -> {to}"),
@@ -229,7 +229,7 @@ pub fn action(action: &Action) -> String {
     }
 }
 
-/// `record 2`, `records 3 to 7`: counted from 0, as the API counts them.
+/// Formats `record 2`, `records 3 to 7`: counted from 0, as the API counts them.
 fn records(first: usize, count: usize) -> String {
     if count == 1 { format!("record {first}") } else { format!("records {first} to {}", first + count - 1) }
 }
@@ -244,7 +244,7 @@ pub fn settle_refusal(refusal: SettleRefusal) -> String {
     }
 }
 
-/// What was done to so many writes that were settled by hand.
+/// Describes the result of settling this many writes by hand.
 pub fn settled(how: Settling, count: u64) -> String {
     let count = format!("{} {}", thousands(count), if count == 1 { "write" } else { "writes" });
     match how {
@@ -255,31 +255,33 @@ pub fn settled(how: Settling, count: u64) -> String {
     }
 }
 
-/// What a hazard means and what to do, in a sentence or two.
+/// Explains a hazard and what to do, in a sentence or two.
 pub fn hazard(hazard: Hazard) -> &'static str {
     match hazard {
         Hazard::ClockBehind => {
-            "it may have been applied, and this machine's clock is behind what the file has seen: set the clock right (if the file saw a wrong one: dlq doctor --reset-clock), or --allow clock-behind"
+            "it may have been applied, and this machine's clock is behind what the file has seen: correct the clock (if it ran ahead earlier: dlq doctor --reset-clock --reason TEXT), or --allow clock-behind"
         }
         Hazard::EndpointAssumed => {
-            "no endpoint was named when it was ingested: ingest it again with --endpoint (and --match-key), or send it to the one that was assumed with --allow endpoint-assumed"
+            "it was ingested without an endpoint: ingest it again with --endpoint (and --match-key), or send it to the assumed one with --allow endpoint-assumed"
         }
-        Hazard::NoBody => "only the event was captured, not the request: there are no bytes to send",
+        Hazard::NoBody => "only the event was captured, not the request: ingest the request, or discard this one",
         Hazard::KeyExpired => {
             "it may have been applied, and the API no longer remembers its key: look there, then `dlq resolve --applied` or `--not-applied`"
         }
         Hazard::KeyNotSent => {
-            "it may have been applied when it was first sent, without this key: look there, then `dlq resolve --applied` or `--not-applied`"
+            "it may have been applied when first sent, without this key: look in the API, then `dlq resolve --applied` or `--not-applied`"
         }
         Hazard::LaneBlocked => {
             "an older open write to the same record is not sent by this run: replay or settle that one first"
         }
         Hazard::Superseded => {
-            "a newer write to the same record was accepted already: sending this one would turn it back"
+            "a newer write to the same record was already accepted: sending this one would overwrite it"
         }
-        Hazard::EditedAfterAmbiguous => "it was edited after it may have been applied: the API could hold both bodies",
+        Hazard::EditedAfterAmbiguous => {
+            "it was edited after it may have been applied: look in the API first, or both bodies could end up there"
+        }
         Hazard::OutcomeUnknown => "it may have been applied when it was first sent",
         Hazard::KeyReused => "another write carries the same key with another body: the API may answer from its cache",
-        Hazard::MaybeStale => "an upsert of more than an hour ago: it may overwrite newer values",
+        Hazard::MaybeStale => "an upsert from over an hour ago: it may overwrite newer values",
     }
 }

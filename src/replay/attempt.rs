@@ -120,12 +120,17 @@ impl Attempted {
 
     /// Until when the API may be answering from its cache: the same definite refusal came again, under a key that it
     /// still remembers, and nothing says whether it looked at the data anew.
-    pub(super) fn maybe_cached_until(&self, sendable: &Sendable, window: Duration) -> Option<Timestamp> {
+    pub(super) fn maybe_cached_until(
+        &self,
+        sendable: &Sendable,
+        window: Duration,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
         let (failure, before) = (self.end.failure.as_ref()?, &sendable.write.failure);
         let again = self.end.outcome == AttemptOutcome::Refused
             && failure.status.is_some_and(judges_data)
             && (failure.status, &failure.code, &failure.message) == (before.status, &before.code, &before.message);
-        let since = sendable.refused_since.filter(|since| inside_window(*since, window, self.end.at))?;
+        let since = sendable.refused_since.filter(|since| inside_window(*since, window, now))?;
         (again && !self.end.cached).then(|| since.plus(window))
     }
 
@@ -157,7 +162,6 @@ pub(super) fn kind_of(failure: &Failure) -> Kind {
 
 fn unanswered(outcome: AttemptOutcome, failure_type: FailureType, why: String, latency_ms: i64) -> AttemptEnd {
     AttemptEnd {
-        at: Timestamp::now(),
         outcome,
         failure: Some(Failure {
             failure_type,
@@ -211,7 +215,6 @@ fn answered(answer: Answer, latency_ms: i64, scrubber: &Scrubber) -> AttemptEnd 
         Verdict::Incomplete(error) => (AttemptOutcome::NoAnswer, Some(error)),
     };
     AttemptEnd {
-        at: Timestamp::now(),
         outcome,
         failure: error.map(|error| Failure {
             failure_type: classify(Some(answer.status), Some(&error.code), b""),

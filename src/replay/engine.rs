@@ -25,12 +25,11 @@ use crate::domain::reason::{Damage, GivenUp, Reason, SkipReason};
 use crate::domain::run::RunState;
 use crate::domain::state::State;
 use crate::domain::stop::{Blame, Stop, Stops};
-use crate::domain::time::Timestamp;
 use crate::store::{CutOff, NewRun, Store, StoreError};
 
 /// A run in progress.
 pub struct Replay<T> {
-    store: Arc<Store>,
+    store: Arc<dyn Store>,
     sender: Arc<Sender<T>>,
     options: Arc<RunOptions>,
     plan: Arc<Plan>,
@@ -64,7 +63,7 @@ const NOTES: usize = 1000;
 impl<T: Transport> Replay<T> {
     /// Records the run and its plan, and takes its lock, which it holds to its end.
     pub async fn begin(
-        store: Arc<Store>,
+        store: Arc<dyn Store>,
         transport: T,
         options: RunOptions,
         plan: Plan,
@@ -83,11 +82,12 @@ impl<T: Transport> Replay<T> {
             send: plan.send.iter().map(|w| (w.id, w.content)).collect(),
             refused: plan.refused.iter().map(|(w, hazard)| (w.id, w.content, *hazard)).collect(),
         };
-        let (run, lock) = store.begin_run(new, Timestamp::now()).await?;
+        let lease = store.begin_run(new).await?;
+        let run = lease.run();
         let _ = events.send(Event::Began(run));
         let options = Arc::new(options);
         let sender = Arc::new(Sender {
-            lock: Arc::new(lock),
+            lease,
             base_url: Arc::from(options.base_url.as_str()),
             store: Arc::clone(&store),
             transport: Arc::new(transport),
@@ -163,10 +163,10 @@ impl<T: Transport> Replay<T> {
         }
         let state = if why.is_empty() { RunState::Finished } else { RunState::Stopped };
         let run = self.sender.run;
-        let ended = self.store.end_run(run, state, why, new_since_plan, Timestamp::now()).await;
+        let ended = self.store.end_run(run, state, why, new_since_plan).await;
         // Without its end on record the lock file stays: that it is free says that the run is dead.
         if ended.is_ok() {
-            self.sender.lock.release();
+            self.sender.lease.release();
         }
         self.keep_error(ended);
         Report {
@@ -278,7 +278,7 @@ impl<T: Transport> Replay<T> {
         let planned = &plan.send[index];
         // If that can't be told, the lane is held: the careful side.
         let settled =
-            ended.outcome == Outcome::Skipped && !is_still_open(&self.store, planned.id).await.unwrap_or(true);
+            ended.outcome == Outcome::Skipped && !is_still_open(&*self.store, planned.id).await.unwrap_or(true);
         self.tally.add(ended.outcome, 1);
         let over = self.describe_over(&ended);
         let finish = match ended.outcome {
@@ -425,7 +425,7 @@ impl<T: Transport> Replay<T> {
             return;
         }
         let seqs = in_flight.iter().map(|index| index + 1).collect();
-        let outcomes = match self.store.cut_off(self.sender.run, seqs, Timestamp::now()).await {
+        let outcomes = match self.store.cut_off(self.sender.run, seqs).await {
             Ok(outcomes) => outcomes,
             Err(error) => {
                 self.keep_error(Err(error));
@@ -443,7 +443,7 @@ impl<T: Transport> Replay<T> {
 
     async fn new_since_plan(&self) -> Result<u64, StoreError> {
         let filter = self.options.filter.clone().and(Test::State(State::REPLAYABLE.to_vec()));
-        let count = self.store.count_after(&filter, self.options.last_id, Timestamp::now()).await?;
+        let count = self.store.count_after(&filter, self.options.last_id).await?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
 }
@@ -461,6 +461,6 @@ fn damage(reason: Option<&Reason>) -> Option<Damage> {
 }
 
 /// Returns true if a write that was skipped still waits: then its lane must not go on without it.
-async fn is_still_open(store: &Store, id: WriteId) -> Result<bool, StoreError> {
+async fn is_still_open(store: &dyn Store, id: WriteId) -> Result<bool, StoreError> {
     Ok(store.state_of(id).await?.is_some_and(State::is_open))
 }

@@ -13,7 +13,6 @@ use crate::domain::filter::Filter;
 use crate::domain::run::Operator;
 use crate::domain::secrets::Scrubber;
 use crate::domain::selection::Selection;
-use crate::domain::time::Timestamp;
 use crate::store::{By, Store, StoreError};
 
 /// How a run goes, besides what its plan says.
@@ -75,7 +74,7 @@ impl Launch {
     /// `stop` ends it in order, `abort` without waiting for answers.
     pub async fn begin(
         self,
-        store: Arc<Store>,
+        store: Arc<dyn Store>,
         events: UnboundedSender<Event>,
         stop: CancellationToken,
         abort: CancellationToken,
@@ -85,7 +84,7 @@ impl Launch {
         let target = sending.target;
         let base_url = base_url.ok_or_else(|| LaunchError::NoBaseUrl(target.name.clone()))?;
         let transport = HttpTransport::new(&target, token.as_deref())?;
-        store.bind_target(&target.name, &base_url, By::new(&operator, Timestamp::now())).await?;
+        store.bind_target(&target.name, &base_url, By::new(&operator)).await?;
         let options = RunOptions {
             base_url,
             allowed: sending.allowed,

@@ -58,14 +58,14 @@ const ASSUMED_LATENCY: Duration = Duration::from_millis(250);
 
 /// Makes a plan of what was selected.
 pub async fn prepare(
-    store: &Store,
+    store: &dyn Store,
     data: PlanData,
     options: SendOptions,
-    now: Timestamp,
+    _now: Timestamp,
 ) -> Result<Prepared, StoreError> {
     let base_url = base_url(store, &options.target, options.base_url.as_ref()).await?;
     let latency = store.recent_latency().await?;
-    let closed = store.closed_for(&options.target.name, now).await?;
+    let closed = store.closed_for(&options.target.name).await?;
     let expected =
         |writes| closed.saturating_add(expected_length(writes, options.pace, latency.unwrap_or(ASSUMED_LATENCY)));
     let terms = PlanTerms {
@@ -116,7 +116,7 @@ impl Prepared {
 /// A target's base URL: as given, from the config, or remembered by the file. An error if it is not the one that the file
 /// is bound to.
 pub async fn base_url(
-    store: &Store,
+    store: &dyn Store,
     target: &TargetSettings,
     given: Option<&BaseUrl>,
 ) -> Result<Option<BaseUrl>, StoreError> {

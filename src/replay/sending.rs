@@ -27,7 +27,7 @@ use crate::domain::rules::claim::{Step, Terms};
 use crate::domain::rules::outcome::Then;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
-use crate::store::{Attempting, Intent, RunLock, Sendable, Store, StoreError};
+use crate::store::{Attempting, Intent, Lease, Sendable, Store, StoreError};
 
 /// How a write ended in the run.
 #[derive(Debug, Clone)]
@@ -61,12 +61,12 @@ fn since_boot() -> Duration {
 
 /// All that the sending of a write needs; shared by the writes of a run.
 pub(super) struct Sender<T> {
-    pub(super) store: Arc<Store>,
+    pub(super) store: Arc<dyn Store>,
     pub(super) transport: Arc<T>,
     pub(super) options: Arc<RunOptions>,
     pub(super) run: RunId,
     /// Held for the run's life.
-    pub(super) lock: Arc<RunLock>,
+    pub(super) lease: Arc<dyn Lease>,
     /// Where the run sends to, as the file knows it.
     pub(super) base_url: Arc<str>,
     pub(super) stop: CancellationToken,
@@ -164,7 +164,7 @@ impl<T: Transport> Sender<T> {
             let outcome = attempted.outcome();
             let last = LastAttempt {
                 outcome: attempted.end.outcome,
-                maybe_cached_until: attempted.maybe_cached_until(&sendable, options.target.window),
+                maybe_cached_until: attempted.maybe_cached_until(&sendable, options.target.window, at),
                 given_up: None,
             };
             ended.kinds = attempted.end.failure.as_ref().map(|f| (kind_of(&sendable.write.failure), kind_of(f)));
@@ -228,8 +228,7 @@ impl<T: Transport> Sender<T> {
                 base_url: Arc::clone(&self.base_url),
             };
             let asked_at = since_boot();
-            let run = (self.run, Arc::clone(&self.lock));
-            match self.store.intend(run, planned.id, planned.content, step, terms).await {
+            match self.store.intend(&self.lease, planned.id, planned.content, step, terms).await {
                 Ok(Intent::Go { n, at, sendable }) => return Ok(Ready::Go { n, at, asked_at, permit, sendable }),
                 Ok(Intent::Skip(skip)) => break Ok(Ready::Not(NotSent::Skip(skip))),
                 Ok(Intent::Refuse(hazard)) => break Ok(Ready::Not(NotSent::Refuse(hazard))),

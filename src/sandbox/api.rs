@@ -10,18 +10,18 @@ use super::ledger::{Applied, Ledger, Seen};
 use crate::domain::identity::Sha;
 use crate::domain::json::{self, Node};
 
-/// How the API behaves.
+/// The settings of the API.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The objects and their fields.
     pub schemas: BTreeMap<String, BTreeSet<String>>,
-    /// The token that is accepted.
+    /// The accepted token.
     pub token: String,
-    /// A token that was accepted once.
+    /// A token that is refused as expired.
     pub expired_token: String,
-    /// Objects that the token has no scope for.
+    /// Objects for which the token lacks the scope.
     pub forbidden: BTreeSet<String>,
-    /// How long a key is remembered.
+    /// Time for which a key is remembered.
     pub window: Duration,
     /// True if refusals are remembered too.
     pub cache_errors: bool,
@@ -56,11 +56,11 @@ impl Default for Settings {
 /// The API's state.
 #[derive(Debug)]
 pub struct World {
-    /// How it behaves; may be changed while it runs.
+    /// Its settings; may be changed while it runs.
     pub settings: Settings,
-    /// What it saw and did.
+    /// The requests it saw, and the writes it applied.
     pub ledger: Ledger,
-    /// How many of the next requests are answered with 503.
+    /// Number of upcoming requests to answer with 503.
     pub storm: u32,
     random: fastrand::Rng,
     cache: HashMap<(String, Sha), (Instant, Reply)>,
@@ -82,7 +82,7 @@ pub(super) struct Request {
 /// An answer, or the lack of one.
 #[derive(Debug, Clone)]
 pub(super) struct Reply {
-    /// `None`: the connection is dropped.
+    /// `None` drops the connection.
     pub(super) status: Option<u16>,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: String,
@@ -92,7 +92,7 @@ pub(super) struct Reply {
 const MAX_BODY: usize = 10 << 20;
 
 impl World {
-    /// A new API.
+    /// Creates a new API.
     pub fn new(settings: Settings) -> Self {
         Self {
             random: fastrand::Rng::with_seed(settings.faults.seed),
@@ -106,7 +106,7 @@ impl World {
         }
     }
 
-    /// Adds a field to an object's schema: what an operator does about a schema failure.
+    /// Adds a field to an object's schema, as an operator does after a schema failure.
     pub fn add_field(&mut self, object: &str, field: &str) {
         self.settings.schemas.entry(object.to_owned()).or_default().insert(field.to_owned());
     }
@@ -213,7 +213,7 @@ impl World {
         }
     }
 
-    /// The object and operation, if the write is in order.
+    /// Returns the object and the operation, if the write is valid.
     fn validate(&self, request: &Request) -> Result<(String, String), Reply> {
         let invalid = |path: &str, message: String, value: &str| {
             let details = json!({ "path": path, "value": value });
@@ -261,7 +261,7 @@ impl World {
         Ok((object.to_owned(), operation.to_owned()))
     }
 
-    /// How long to wait, if there are too many requests.
+    /// Returns the seconds to wait, if there are too many requests.
     fn over_rate(&mut self) -> Option<f64> {
         let rate = self.settings.rate?;
         let elapsed = self.refilled.elapsed().as_secs_f64();
@@ -282,7 +282,7 @@ fn error(status: u16, code: &str, message: &str, details: &serde_json::Value) ->
 
 fn limited(wait: f64) -> Reply {
     let mut reply = error(429, "CDP_ETL.RATE_LIMITED", "the token's quota is used up", &json!({}));
-    // Rounded up: whoever waits as long is let through.
+    // Rounded up, so that a client which waits that long is let through.
     reply.headers.push(("retry-after", format!("{:.2}", (wait * 100.0).ceil() / 100.0)));
     reply
 }

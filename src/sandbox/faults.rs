@@ -1,11 +1,11 @@
-//! Injected faults, drawn from a seeded generator so that a round can be played again.
+//! Injected faults, drawn from a seeded generator so that a round can be repeated.
 
 use std::time::Duration;
 
-/// How often what goes wrong, in thousandths of all requests.
+/// The frequency of each fault, in thousandths of all requests.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Faults {
-    /// Seeds the generator.
+    /// The seed of the generator.
     pub seed: u64,
     /// A 503 without anything applied.
     pub unavailable: u16,
@@ -23,11 +23,11 @@ pub struct Faults {
     pub drop_after: u16,
     /// A delay before the answer.
     pub delayed: u16,
-    /// How long a delay is.
+    /// The length of a delay.
     pub delay: Duration,
 }
 
-/// What goes wrong with one request.
+/// The fault of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
     None,

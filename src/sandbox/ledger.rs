@@ -7,9 +7,9 @@ pub struct Applied {
     pub object: String,
     /// The operation.
     pub operation: String,
-    /// The key that it came with; empty for none.
+    /// The key that it was sent with; empty for none.
     pub key: String,
-    /// The exact bytes.
+    /// The exact bytes of the body.
     pub body: Vec<u8>,
     /// The request's correlation ID.
     pub correlation_id: String,
@@ -20,7 +20,7 @@ pub struct Applied {
 pub struct Seen {
     /// The path below the base.
     pub path: String,
-    /// The key that it came with; empty for none.
+    /// The key that it was sent with; empty for none.
     pub key: String,
     /// The correlation ID that it was given.
     pub correlation_id: String,
@@ -30,17 +30,17 @@ pub struct Seen {
     pub content_type: String,
 }
 
-/// What the API has seen and done.
+/// The requests that the API saw, and the writes that it applied.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
-    /// In order of arrival.
+    /// The requests, in order of arrival.
     pub seen: Vec<Seen>,
-    /// In order of application.
+    /// The writes, in order of application.
     pub applied: Vec<Applied>,
 }
 
 impl Ledger {
-    /// How often a write with this key was applied.
+    /// Counts how often a write with this key was applied.
     pub fn applied_under(&self, key: &str) -> usize {
         self.applied.iter().filter(|a| a.key == key).count()
     }

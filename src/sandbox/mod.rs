@@ -1,5 +1,5 @@
 //! A simulated API for the demo and the tests: schemas, auth, rate limit, idempotency cache, faults, and a ledger of
-//! what was applied, which is what the truth is checked against.
+//! what was applied, against which results are checked.
 
 mod api;
 mod faults;

@@ -1,4 +1,4 @@
-//! The server: a real socket on a port that the system gives, and connections that can be dropped without an answer.
+//! The server: a real socket on a port that the system picks, and connections that can be dropped without an answer.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,19 +16,19 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::api::{Request, Settings, World};
 
-/// The path that the API lives under.
+/// The path below which the API lives.
 const BASE: &str = "/public/v1";
-/// As much of a request's body as is read.
+/// The most bytes of a request's body that are read.
 const MOST_BODY: usize = 64 << 20;
 
-/// A running API. It ends when this is dropped.
+/// A running API. Dropping it ends the API.
 pub struct Sandbox {
     address: SocketAddr,
     world: Arc<Mutex<World>>,
     _end: DropGuard,
 }
 
-/// Marks an answer that must not be given: the connection is closed instead.
+/// Marks an answer that must not be sent: the connection is closed instead.
 #[derive(Debug, Clone)]
 struct DropConnection;
 
@@ -37,7 +37,7 @@ struct DropConnection;
 struct Dropped;
 
 impl Sandbox {
-    /// Starts one on a free loopback port, inside the running tokio runtime.
+    /// Starts an API on a free loopback port, inside the running tokio runtime.
     pub async fn start(settings: Settings) -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
@@ -51,12 +51,12 @@ impl Sandbox {
         Ok(Self { address, world, _end: end.drop_guard() })
     }
 
-    /// The base URL of the API.
+    /// Returns the base URL of the API.
     pub fn base_url(&self) -> String {
         format!("http://{}{BASE}", self.address)
     }
 
-    /// The API's state, to look at or to change.
+    /// Locks the API's state, to look at or to change.
     pub fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }

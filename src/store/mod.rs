@@ -1,13 +1,44 @@
-//! Where writes are kept. Its face speaks domain types only; what is SQLite's is in `sqlite`.
+//! Where writes are kept. `face` says what a store does, in domain types only; `sqlite` is one in a file.
 
+mod care;
+mod changes;
+mod changing;
+mod counts;
+mod disk;
+mod error;
+mod face;
 mod files;
+mod intake;
+mod lane_cache;
+mod lease;
+mod listing;
+mod opening;
+mod reply;
+mod running;
 mod sqlite;
 
+pub use care::{Copied, Finding, Severity};
+pub use changes::Changes;
+pub use changing::{Happened, Purged, Settled, SplitWhich};
+pub use counts::{Count, CountBy};
+pub(crate) use disk::room_in_words;
+pub use error::StoreError;
+pub use face::{Intake, Store};
 pub(crate) use files::{NO_FOLLOW, beside};
-pub(crate) use sqlite::room_in_words;
-pub use sqlite::{
-    Attempting, By, Copied, Count, CountBy, Cursor, CutOff, Finding, Happened, HistoryEntry, IngestCache, Ingested,
-    Intent, LaneCache, NewRun, OpenOptions, Order, Page, PageRequest, PlanData, Prepared, Purged, RefusedLine, Reply,
-    RestOfRun, Result, RunLock, Sendable, Settled, Severity, Sort, Store, StoreError, Upgraded, Upgrading, Watch,
-    Which, WishChange, surroundings,
-};
+pub use intake::{Ingested, Prepared, RefusedLine};
+pub use lane_cache::LaneCache;
+pub use lease::Lease;
+pub use listing::{Cursor, HistoryEntry, Order, Page, PageRequest, Sort};
+pub use opening::{OpenOptions, Upgraded, Upgrading};
+pub use reply::Reply;
+pub use running::{Attempting, CutOff, Intent, NewRun, PlanData, RestOfRun, Sendable, WishChange};
+pub use sqlite::{open, surroundings, upgrade};
+
+pub use crate::domain::action::By;
+
+/// The result of a call to the store.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+#[cfg(test)]
+#[path = "../../tests/store/mod.rs"]
+mod tests;

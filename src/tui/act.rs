@@ -1,4 +1,4 @@
-//! What each action does.
+//! Carrying out the actions of the table.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ use crate::domain::ids::WriteId;
 use crate::store::Sort;
 
 impl App {
-    /// Does an action, or says why it can't be done.
+    /// Performs an action, or shows why it can't be done.
     pub fn act(&mut self, action: Action) {
         if let Some(why) = self.why_not(action) {
             self.say(Role::Warn, why);
@@ -78,13 +78,13 @@ impl App {
             Action::Send => self.confirm(),
             Action::Hazards => self.hazards(),
             Action::More | Action::Less => self.pace(action == Action::More),
-            Action::Rate => self.ask(What::Rate, "Writes per second", &["Fractions are fine; empty for no limit."], ""),
+            Action::Rate => self.ask_rate(),
             Action::NewKey => self.change_plan(|terms| terms.new_key = !terms.new_key),
             Action::Reason => self.ask(What::PlanReason, "Why is this sent?", &["For the record of the run."], ""),
             Action::Pause => self.pause(),
             Action::Stop => {
                 self.stop_run();
-                self.say(Role::Text, "stopping: what is in flight is finished first");
+                self.say(Role::Text, "stopping once what is in flight is finished");
             }
             Action::RunWrites => self.run_writes(),
             Action::Edit => self.edit(),
@@ -124,6 +124,10 @@ impl App {
             Action::Fix => self.effects.push(Effect::Fix),
             Action::Quit => self.quit(),
         }
+    }
+
+    fn ask_rate(&mut self) {
+        self.ask(What::Rate, "Requests per second", &["Fractions are fine; empty for no limit."], "");
     }
 
     pub(super) fn go(&mut self, step: Step) {
@@ -238,14 +242,14 @@ impl App {
         }
     }
 
-    /// An edit that is not kept is not lost.
+    /// Leaves the review, and says which file holds the edit that was not kept.
     fn leave_review(&mut self) {
         if let Some(review) = self.review.take() {
             self.say(Role::Text, format!("not kept; what was typed is in {}", review.edited.file.display()));
         }
     }
 
-    /// Goes to a list.
+    /// Switches to a list and closes everything above it.
     pub(super) fn show_list(&mut self, place: Place) {
         self.places = vec![place];
         self.leave_review();
@@ -322,7 +326,7 @@ impl App {
         }
     }
 
-    /// While a range is being marked: all from where it began to the cursor.
+    /// Marks the rows from the start of the range to the cursor, while a range is being marked.
     fn mark_up_to_cursor(&mut self) {
         let Some(from) = self.marks.from else { return };
         let Some(start) = self.writes.rows.iter().position(|view| view.write.id == from) else { return };
@@ -339,7 +343,7 @@ impl App {
         let items = vec![
             Item {
                 key: 's',
-                text: "stop it, and quit when what is in flight is answered".to_owned(),
+                text: "stop it, then quit once what is in flight is answered".to_owned(),
                 pick: Pick::StopAndQuit,
             },
             Item { key: 'n', text: "stay".to_owned(), pick: Pick::Nothing },

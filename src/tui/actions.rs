@@ -2,22 +2,22 @@
 
 use std::fmt::Write as _;
 
-/// Where the cursor is at home: what a key means depends on it.
+/// A place in the UI: the same key may mean different actions in different places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
-    /// The groups.
+    /// The list of groups.
     Groups,
-    /// The writes.
+    /// The list of writes.
     Writes,
-    /// One write.
+    /// The detail of one write.
     Detail,
-    /// What a replay would send.
+    /// The plan of a replay, before it is sent.
     Plan,
-    /// A replay.
+    /// One replay.
     Run,
-    /// The replays.
+    /// The list of replays.
     Runs,
-    /// One write that was sent to try it.
+    /// One write sent as a trial.
     Trial,
     /// An edit, before it is kept.
     Review,
@@ -26,7 +26,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// All of them.
+    /// All places, in the order of `docs/keys.md`.
     pub const ALL: [Self; 9] = [
         Self::Groups,
         Self::Writes,
@@ -39,7 +39,7 @@ impl Place {
         Self::Help,
     ];
 
-    /// Its name on the screen.
+    /// Returns its name on the screen.
     pub fn name(self) -> &'static str {
         match self {
             Self::Groups => "Groups",
@@ -55,14 +55,14 @@ impl Place {
     }
 }
 
-/// What has to be there for an action.
+/// Precondition of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needs {
-    /// Nothing.
+    /// No precondition.
     Nothing,
-    /// Writes that are marked, under the cursor, or in the group there.
+    /// Writes: marked ones, the one under the cursor, or those of the group there.
     Writes,
-    /// One write.
+    /// One write, under the cursor or in the detail.
     Write,
     /// One write whose body can be edited.
     Body,
@@ -72,47 +72,47 @@ pub enum Needs {
     RunUnderWay,
     /// A plan, or a run that is under way.
     Pace,
-    /// A run that is over and left something.
+    /// A run that is over and has writes that were not accepted.
     RunOver,
     /// Something that can be undone.
     Undo,
-    /// The demo.
+    /// The demo, with its schema not fixed yet.
     Demo,
 }
 
 impl Needs {
-    /// What it says when that is missing.
+    /// Returns the message shown when it is not met.
     pub fn missing(self) -> &'static str {
         match self {
             Self::Nothing => "",
             Self::Writes => "there is no write here",
             Self::Write => "there is no write under the cursor",
-            Self::Body => "only an open write with a body that no run has in hand can be edited",
+            Self::Body => "only an open write with a body can be edited, and not while a run is sending it",
             Self::Plan => "nothing can be sent: the plan says why",
             Self::RunUnderWay | Self::Pace => "the run is over",
             Self::RunOver => "the run is under way, or has left nothing",
-            Self::Undo => "nothing was discarded, resolved or edited here yet",
+            Self::Undo => "nothing to undo yet",
             Self::Demo => "only the demo has a schema to fix, once; yours is fixed at the API",
         }
     }
 }
 
-/// An action with all that is known of it.
+/// An action's entry in the table.
 #[derive(Debug)]
 pub struct About {
     /// The action.
     pub action: Action,
     /// Its name in the config.
     pub name: &'static str,
-    /// A word for the footer; empty for what every list has.
+    /// Its label in the footer; empty if it is not shown there.
     pub short: &'static str,
-    /// What it does.
+    /// Its description, for help, palette and docs.
     pub help: &'static str,
-    /// Its keys.
+    /// Its default keys.
     pub keys: &'static [&'static str],
-    /// Where it can be done.
+    /// Places where it applies.
     pub places: &'static [Place],
-    /// What it needs.
+    /// Its precondition.
     pub needs: Needs,
 }
 
@@ -124,7 +124,7 @@ const ABOUT_WRITES: &[Place] = &[Groups, Writes, Detail];
 
 macro_rules! actions {
     ($($action:ident $name:literal [$($key:literal)*] in $places:expr, $needs:ident, $short:literal, $help:literal;)*) => {
-        /// Something that can be done.
+        /// An action of the user.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[expect(missing_docs, reason = "the table says what each one does")]
         pub enum Action { $($action,)* }
@@ -141,7 +141,7 @@ actions! {
     Send "send" ["enter"] in &[Plan], Plan, "send", "Send what the plan shows";
     KeepEdit "keep-edit" ["enter"] in &[Review], Nothing, "keep", "Keep the edit as a new revision";
     EditAgain "edit-again" ["e"] in &[Review], Nothing, "edit again", "Open the editor again with what was typed";
-    Pause "pause" ["space"] in &[Run], RunUnderWay, "pause", "Pause the run, or let it go on";
+    Pause "pause" ["space"] in &[Run], RunUnderWay, "pause", "Pause or resume the run";
     Stop "stop" ["s"] in &[Run], RunUnderWay, "stop", "Finish what is in flight, then end the run";
     Open "open" ["enter" "right" "l"] in LISTS, Nothing, "open", "Open what is under the cursor";
     RunWrites "run-writes" ["enter"] in &[Run], Nothing, "writes", "Show the writes of the run";
@@ -151,11 +151,11 @@ actions! {
     DryRun "dry-run" ["D"] in ABOUT_WRITES, Writes, "", "Show what a replay would send, write by write; send nothing";
     Continue "continue" ["c"] in &[Run, Runs], RunOver, "send the rest", "Plan what the run has left";
     Filter "filter" ["/"] in &[Groups, Writes], Nothing, "filter", "Type a query; results follow as you type";
-    Mark "mark" ["space"] in &[Writes], Write, "mark", "Mark the write under the cursor, or take its mark away";
+    Mark "mark" ["space"] in &[Writes], Write, "mark", "Mark or unmark the write under the cursor";
     Edit "edit" ["e"] in &[Writes, Detail], Body, "edit", "Edit the body in $EDITOR; what you keep becomes a new revision";
-    Discard "discard" ["d"] in ABOUT_WRITES, Writes, "discard", "Give writes up, with a reason";
-    Resolve "resolve" ["a"] in ABOUT_WRITES, Writes, "resolve", "Settle writes by hand: you looked, and the API has them or has them not";
-    Undo "undo" ["u"] in ABOUT_WRITES, Undo, "undo", "Take the last discard, resolve or edit back";
+    Discard "discard" ["d"] in ABOUT_WRITES, Writes, "discard", "Give up on writes, with a reason";
+    Resolve "resolve" ["a"] in ABOUT_WRITES, Writes, "resolve", "Settle writes by hand: you looked, and the API has them or doesn't";
+    Undo "undo" ["u"] in ABOUT_WRITES, Undo, "undo", "Undo the last discard, resolve or edit";
     Copy "copy" ["y"] in &[Writes, Detail], Write, "copy", "Copy the key, the correlation ID, the body or a curl line without the token";
     NextTab "next-tab" ["tab" "right" "l"] in &[Detail], Nothing, "next tab", "Go to the next tab";
     PreviousTab "previous-tab" ["shift-tab" "left" "h"] in &[Detail], Nothing, "", "Go to the previous tab";
@@ -164,13 +164,13 @@ actions! {
     Hazards "hazards" ["H"] in &[Plan], Nothing, "hazards", "Choose hazards to override";
     More "more" ["+" "="] in &[Plan, Run], Pace, "faster", "Send more at once";
     Less "less" ["-"] in &[Plan, Run], Pace, "slower", "Send fewer at once";
-    Rate "rate" ["R"] in &[Plan, Run], Pace, "rate", "Limit the writes per second";
+    Rate "rate" ["R"] in &[Plan, Run], Pace, "rate", "Limit the requests per second";
     NewKey "new-key" ["n"] in &[Plan], Nothing, "new key", "Send under new keys, past the API's cache of refusals";
     Reason "reason" ["w"] in &[Plan], Nothing, "why", "Say why, for the record";
     NextScreen "next-screen" ["tab"] in LISTS, Nothing, "next screen", "Go from groups to writes to runs";
     PreviousScreen "previous-screen" ["shift-tab"] in LISTS, Nothing, "", "Go the other way";
     Saved "saved-filters" ["f"] in &[Groups, Writes], Nothing, "", "Choose one of the config's saved filters";
-    ClearFilter "clear-filter" ["x"] in &[Groups, Writes], Nothing, "", "Take filter, types, state and order away";
+    ClearFilter "clear-filter" ["x"] in &[Groups, Writes], Nothing, "", "Clear filter, types, state and order";
     Transient "type-transient" ["1"] in &[Groups, Writes], Nothing, "", "Show transient failures only (several can be on), or all again";
     Schema "type-schema" ["2"] in &[Groups, Writes], Nothing, "", "Show schema failures only (several can be on), or all again";
     BadData "type-bad-data" ["3"] in &[Groups, Writes], Nothing, "", "Show bad data only (several can be on), or all again";
@@ -178,10 +178,10 @@ actions! {
     NextState "next-state" ["s"] in &[Writes], Nothing, "", "Show the next state: open, pending, unknown, replayed, resolved, discarded, all";
     PreviousState "previous-state" ["S"] in &[Writes], Nothing, "", "Show the state before";
     Sort "sort" ["o"] in &[Writes], Nothing, "", "Sort by the next column";
-    Reverse "reverse" ["O"] in &[Writes], Nothing, "", "Turn the order round";
+    Reverse "reverse" ["O"] in &[Writes], Nothing, "", "Reverse the order";
     MarkRange "mark-range" ["v"] in &[Writes], Write, "", "Begin a range of marks, or end it";
-    MarkAll "mark-all" ["*"] in &[Writes], Write, "", "Mark all that match, also those that are not on the screen";
-    Export "export" ["E"] in ABOUT_WRITES, Writes, "", "Write the writes to a file that `dlq ingest` takes back";
+    MarkAll "mark-all" ["*"] in &[Writes], Write, "", "Mark all that match, on screen or not";
+    Export "export" ["E"] in ABOUT_WRITES, Writes, "", "Export the writes to a file that `dlq ingest` takes back";
     Narrower "narrower" ["<"] in &[Writes, Detail], Nothing, "", "Make the list narrower";
     Wider "wider" [">"] in &[Writes, Detail], Nothing, "", "Make the list wider";
     Up "up" ["up" "k"] in EVERYWHERE, Nothing, "", "Go up";
@@ -190,23 +190,23 @@ actions! {
     PageDown "page-down" ["pgdn" "ctrl-f" "ctrl-d"] in EVERYWHERE, Nothing, "", "Go a page down";
     First "first" ["home" "g"] in EVERYWHERE, Nothing, "", "Go to the first line";
     Last "last" ["end" "G"] in EVERYWHERE, Nothing, "", "Go to the last line";
-    Back "back" ["esc" "backspace"] in EVERYWHERE, Nothing, "back", "Go back; in a list first take the marks away";
+    Back "back" ["esc" "backspace"] in EVERYWHERE, Nothing, "back", "Go back; in a list, clear the marks first";
     Palette "palette" [":"] in EVERYWHERE, Nothing, "commands", "Find any action by its name";
     Help "help" ["?"] in EVERYWHERE, Nothing, "help", "Show all keys";
     Mouse "mouse" ["m"] in EVERYWHERE, Nothing, "", "Turn the mouse on or off (off: the terminal selects text itself)";
     Redraw "redraw" ["ctrl-l"] in EVERYWHERE, Nothing, "", "Draw the screen anew";
-    Suspend "suspend" ["ctrl-z"] in EVERYWHERE, Nothing, "", "Stop dlq and go back to the shell; fg comes back";
+    Suspend "suspend" ["ctrl-z"] in EVERYWHERE, Nothing, "", "Suspend dlq and go to the shell; fg brings it back";
     Quit "quit" ["q" "ctrl-c"] in EVERYWHERE, Nothing, "quit", "Quit; asks while a replay is under way";
 }
 
 impl Action {
-    /// What the table says of it.
+    /// Returns its entry in the table.
     pub fn about(self) -> &'static About {
         &ACTIONS[self as usize]
     }
 }
 
-/// `docs/keys.md`.
+/// Returns the text of `docs/keys.md`.
 pub fn keys_page() -> String {
     let mut page = "# Keys\n\nMade from the table in `src/tui/actions.rs`; a test holds the two together. Any of them can be given \
                     other keys in the config:\n\n```toml\n[ui.keys]\nreplay = [\"r\", \"f5\"]\n```\n"

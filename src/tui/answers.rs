@@ -1,4 +1,4 @@
-//! What comes back from outside: rows, plans, runs, edits.
+//! Answers to effects: rows, plans, runs, edits.
 
 use std::sync::Arc;
 
@@ -105,17 +105,17 @@ impl App {
             | Msg::Unkept(_, Err(why))
             | Msg::Done(Err(why))
             | Msg::Trouble(why) => {
-                // Whatever it was that failed, it may be asked again.
+                // Any request may be the one that failed, so all of them may be sent again.
                 self.is_loading = false;
                 self.is_counting = false;
                 self.say(Role::Bad, why);
             }
-            // Answers to questions that nobody asks any more.
+            // Answers to requests that are no longer current.
             _ => {}
         }
     }
 
-    /// The cursor stays on its group.
+    /// Takes in the groups; the cursor stays on its group.
     fn take_groups(&mut self, groups: Vec<Group>) {
         let at = self.current_group().map(|group| group.id);
         self.groups = if self.place() == Place::Groups { in_the_same_order(&self.groups, groups) } else { groups };
@@ -176,7 +176,7 @@ impl App {
         self.setup.keymap.key(Action::Undo)
     }
 
-    /// The detail beside the list shows the write under the cursor.
+    /// Shows the write under the cursor in the detail beside the list.
     pub(super) fn follow_cursor(&mut self) {
         if self.place() != Place::Writes || !Layout::is_wide(self.size.0) {
             return;
@@ -195,7 +195,7 @@ impl App {
         }
     }
 
-    /// Whoever looks elsewhere hears of the end.
+    /// Reports the end of the run on screens other than its own.
     fn tell_end(&mut self) {
         if matches!(self.place(), Place::Run | Place::Trial) {
             return;
@@ -210,7 +210,7 @@ impl App {
         self.say(if is_stopped { Role::Warn } else { Role::Good }, text);
     }
 
-    /// What was asked of the run before it had begun.
+    /// Sends the run what was asked of it before it had begun.
     fn catch_up(&mut self, id: RunId) {
         let Some(run) = self.own() else { return };
         let asked = run.prepared.as_ref().map_or(run.asked, |prepared| prepared.options.pace);
@@ -253,7 +253,7 @@ impl App {
         match (&mut self.run, &mut self.parked) {
             (Some(run), _) if run.id == Some(known.id) => run.refresh(known),
             (_, Some(own)) if own.id == Some(known.id) => own.refresh(known),
-            // Only the one that was asked for is shown.
+            // Only the run that was asked for is shown.
             _ if self.awaited_run == Some(known.id) => {
                 self.awaited_run = None;
                 self.run = Some(RunScreen::of(known));
@@ -272,7 +272,7 @@ impl App {
         if let Some((id, why)) = settled.refused.first() {
             let more = settled.refused.len() - 1;
             let more = if more > 0 { format!(", and {more} more") } else { String::new() };
-            self.say(Role::Warn, format!("write {id} was left as it is: {}{more}", words::settle_refusal(*why)));
+            self.say(Role::Warn, format!("write {id} was not changed: {}{more}", words::settle_refusal(*why)));
         }
         if !settled.done.is_empty() {
             let undo = match how {
@@ -288,7 +288,7 @@ impl App {
         self.refresh();
     }
 
-    /// What came back from the editor is looked at before it is kept.
+    /// Opens a changed text for review, before it is kept.
     fn edited(&mut self, id: WriteId, edited: Edited) {
         let (result, lines) = match check(&edited.before, &edited.text) {
             Ok(Outcome::Same) => {
@@ -312,7 +312,7 @@ impl App {
     }
 }
 
-/// As long as one looks at them, groups stay where they are; new ones come at the end.
+/// Keeps the groups in their previous order, new ones last, so that rows don't move under the reader.
 fn in_the_same_order(before: &[Group], mut groups: Vec<Group>) -> Vec<Group> {
     groups.sort_by_key(|group| before.iter().position(|old| old.id == group.id).unwrap_or(before.len()));
     groups

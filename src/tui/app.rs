@@ -1,4 +1,4 @@
-//! The application: all that the terminal UI knows, and `update`, the only place where that changes.
+//! The application: everything the terminal UI knows, and `update`, the only way to change it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -25,151 +25,151 @@ use crate::domain::time::Timestamp;
 use crate::store::{Order, Sort};
 use crate::tui::msg::Edited;
 
-/// What is set when the application starts.
+/// Settings that the application starts with.
 #[derive(Debug, Clone)]
 pub struct Setup {
-    /// Where the file is, for people.
+    /// Path of the file, for display.
     pub path: String,
-    /// How the command line names the file: `dlq`, or `dlq --db FILE`.
+    /// Command to suggest for this file: `dlq`, or `dlq --db FILE`.
     pub command: String,
-    /// Where the target is, as far as the command line says so.
+    /// The target's base URL, if the command line gives one.
     pub base_url: Option<String>,
-    /// Only this target's writes are shown.
+    /// The only target whose writes are shown; `None` for all.
     pub target: Option<String>,
-    /// Filters by name.
+    /// Saved filters: name and query.
     pub saved: Vec<(String, String)>,
-    /// The keys.
+    /// Key bindings.
     pub keymap: Keymap,
-    /// The colours.
+    /// Colours and symbols.
     pub theme: Theme,
-    /// True if the mouse is heeded.
+    /// True if mouse input is on.
     pub mouse: bool,
     /// True if this is the demo.
     pub is_demo: bool,
 }
 
-/// How it stands with the file.
+/// State of the file that the UI shows.
 #[derive(Debug)]
 pub enum File {
     /// It is being opened.
     Opening,
     /// It is open.
     Open,
-    /// It is not.
+    /// It could not be opened.
     Closed(Closed),
 }
 
-/// Writes that are marked.
+/// The marked writes.
 #[derive(Debug, Default)]
 pub struct Marks {
-    /// One by one.
+    /// IDs of the writes marked singly or as a range.
     pub ids: BTreeSet<WriteId>,
-    /// All that match, also those that come in.
+    /// True if every matching write is marked, including those that come in later.
     pub all: bool,
-    /// Where a range began.
+    /// The write at which the range being marked began.
     pub from: Option<WriteId>,
 }
 
-/// Something to say for a moment.
+/// A message shown for a few seconds.
 #[derive(Debug, Clone)]
 pub struct Toast {
-    /// How it is meant.
+    /// The role that it is drawn in.
     pub role: Role,
-    /// What it says.
+    /// The message.
     pub text: String,
-    /// Until when.
+    /// The time when it disappears.
     pub until: Timestamp,
 }
 
-/// Something that can be undone.
+/// An action that can be undone.
 #[derive(Debug, Clone)]
 pub enum Undo {
-    /// These writes were discarded, or found applied.
+    /// Writes that were discarded, or resolved as applied.
     Settled(Vec<WriteId>),
-    /// The edit that made this revision.
+    /// The edit of a write that made this revision.
     Edit(WriteId, i64),
 }
 
-/// An edit, before it is kept.
+/// An edit under review, before it is kept.
 #[derive(Debug)]
 pub struct Review {
-    /// The write.
+    /// The edited write.
     pub id: WriteId,
-    /// What came back from the editor.
+    /// Result of the editor session.
     pub edited: Edited,
-    /// The new body; or why it can't be one.
+    /// The new body, or the reason why the text can't be one.
     pub result: Result<Vec<u8>, String>,
-    /// What is different.
+    /// Lines to show: a diff, or the text if it can't be a body.
     pub lines: Vec<(Role, String)>,
-    /// Where that stands.
+    /// Scroll position in those lines.
     pub scroll: Scroll,
 }
 
-/// The application.
+/// The application: all state of the terminal UI.
 #[derive(Debug)]
 pub struct App {
-    /// What was set at the start.
+    /// Settings that it was started with.
     pub setup: Setup,
-    /// The terminal's width and height.
+    /// The terminal's width and height, in cells.
     pub size: (u16, u16),
     /// The clock, as of the last message.
     pub now: Timestamp,
-    /// The file.
+    /// State of the file.
     pub file: File,
-    /// What the header shows.
+    /// Summary of the file, for the header.
     pub overview: Overview,
-    /// The groups.
+    /// The groups, including those that the type chips hide.
     pub groups: Vec<Group>,
-    /// The cursor among those that are shown.
+    /// Cursor among the groups that are shown.
     pub groups_scroll: Scroll,
-    /// True if they were read.
+    /// True if the groups have been read.
     pub has_groups: bool,
-    /// The writes.
+    /// The part of the writes list that is in memory.
     pub writes: Window,
-    /// In which order.
+    /// Sort order of the writes.
     pub order: Order,
-    /// Which of them.
+    /// The filter line and its chips.
     pub filter: FilterLine,
-    /// How many those are.
+    /// Number of writes that match; `None` until they are counted.
     pub count: Option<i64>,
-    /// True if a question for writes is open.
+    /// True if a page of writes is being read.
     pub is_loading: bool,
-    /// What is marked.
+    /// The marked writes.
     pub marks: Marks,
-    /// The runs.
+    /// The runs, the newest first.
     pub runs: Vec<Run>,
-    /// The cursor among them.
+    /// Cursor among the runs.
     pub runs_scroll: Scroll,
-    /// One write.
+    /// Detail of one write.
     pub detail: DetailPane,
-    /// A plan.
+    /// The plan that is shown.
     pub plan: Option<PlanScreen>,
     /// The run that is shown.
     pub run: Option<RunScreen>,
-    /// The run of this process, while another is shown.
+    /// This process's own run, while another one is shown.
     pub parked: Option<RunScreen>,
     pub(super) awaited_run: Option<RunId>,
-    /// An edit.
+    /// The edit under review.
     pub review: Option<Review>,
-    /// Where the help stands.
+    /// Scroll position of the help.
     pub help_scroll: Scroll,
-    /// Where the cursor was at home, and is now.
+    /// Stack of places: a list at the bottom, the current place last.
     pub places: Vec<Place>,
-    /// What wants an answer.
+    /// The dialog that is open.
     pub dialog: Option<Dialog>,
-    /// What is said for a moment.
+    /// Messages on the screen, the newest last.
     pub toasts: Vec<Toast>,
     /// The long job that is under way.
     pub job: Option<Job>,
-    /// What can be undone, the newest last.
+    /// Actions that can be undone, the newest last.
     pub undo: Vec<Undo>,
     /// The list's share of the width beside a detail, in percent.
     pub share: u16,
     /// The demo's guide.
     pub guide: Option<Guide>,
-    /// True if it is over when the run is.
+    /// True if the application quits when the run ends.
     pub quits_after_run: bool,
-    /// True if the screen is to be drawn anew.
+    /// True if the screen has to be redrawn.
     pub is_dirty: bool,
     pub(super) page_ticket: Ticket,
     pub(super) count_ticket: Ticket,
@@ -182,12 +182,12 @@ pub struct App {
     pub(super) effects: Vec<Effect>,
 }
 
-/// The order at the start.
+/// Sort order at the start.
 pub(super) const NEWEST_FIRST: Order = Order { sort: Sort::Id, descending: true };
 const TOAST: Duration = Duration::from_secs(5);
 
 impl App {
-    /// The application at its start, and what it wants done first.
+    /// Creates the application and returns the effects to perform first.
     pub fn new(setup: Setup, size: (u16, u16), now: Timestamp) -> (Self, Vec<Effect>) {
         let guide = setup.is_demo.then(Guide::default);
         let mut app = Self {
@@ -237,7 +237,7 @@ impl App {
         (app, effects)
     }
 
-    /// Takes in what happened. Gives what is to be done because of it.
+    /// Handles a message and returns the effects that follow from it.
     pub fn update(&mut self, msg: Msg, now: Timestamp) -> Vec<Effect> {
         self.now = now;
         match msg {
@@ -267,7 +267,7 @@ impl App {
     }
 
     fn key(&mut self, chord: Chord) {
-        // What was said was about the screen as it was.
+        // Toasts were about the screen as it was before this key.
         self.toasts.clear();
         if self.dialog.is_some() {
             self.dialog_key(chord);
@@ -294,14 +294,14 @@ impl App {
         }
     }
 
-    /// How long nothing has to be drawn if nothing happens.
+    /// Returns how long the screen stays valid if nothing happens.
     pub fn rest(&self) -> Duration {
         let toast = self.toasts.iter().map(|toast| toast.until.since(self.now)).min();
         let is_running =
             self.own().is_some_and(RunScreen::is_under_way) || self.run.as_ref().is_some_and(RunScreen::is_under_way);
         let run = is_running.then_some(Duration::from_millis(250));
         let closed = matches!(self.file, File::Closed(Closed::Missing)).then_some(Duration::from_secs(1));
-        // The ages of things are on the screen.
+        // The screen shows ages, so it is redrawn even if nothing happens.
         [toast, run, closed]
             .into_iter()
             .flatten()
@@ -310,12 +310,12 @@ impl App {
             .max(Duration::from_millis(20))
     }
 
-    /// Where the cursor is at home.
+    /// Returns the current place, whose keys apply.
     pub fn place(&self) -> Place {
         self.places.last().copied().unwrap_or(Place::Groups)
     }
 
-    /// The list below everything else.
+    /// Returns the list at the bottom of the stack of places.
     pub fn base(&self) -> Place {
         self.places.first().copied().unwrap_or(Place::Groups)
     }
@@ -326,7 +326,7 @@ impl App {
         self.place() == Place::Detail || list && self.detail.id.is_some()
     }
 
-    /// The run of this process, shown or not.
+    /// Returns this process's own run, shown or not.
     pub fn own(&self) -> Option<&RunScreen> {
         self.run.as_ref().filter(|run| run.is_own()).or(self.parked.as_ref())
     }
@@ -347,7 +347,7 @@ impl App {
         }
     }
 
-    /// Says something for a moment.
+    /// Shows a message for a few seconds.
     pub(super) fn say(&mut self, role: Role, text: impl Into<String>) {
         self.toasts.push(Toast { role, text: text.into(), until: self.now.plus(TOAST) });
         if self.toasts.len() > 3 {
@@ -360,7 +360,7 @@ impl App {
         self.tickets
     }
 
-    /// Reads again what is on the screen.
+    /// Rereads everything on the screen.
     pub(super) fn refresh(&mut self) {
         if !matches!(self.file, File::Open) {
             return;
@@ -379,7 +379,7 @@ impl App {
         }
     }
 
-    /// Reads the rows that are in memory again, at most once at a time.
+    /// Rereads the rows in memory, one read at a time.
     fn read_again(&mut self) {
         if self.is_loading {
             self.reads_again = true;
@@ -387,7 +387,7 @@ impl App {
         }
         let (part, limit) = self.writes.again(self.order);
         self.read_page(part, limit);
-        // A count that takes long would never end if each change began it anew.
+        // A long count would never end if every change restarted it.
         if self.is_counting {
             self.counts_again = true;
         } else {
@@ -395,7 +395,7 @@ impl App {
         }
     }
 
-    /// Begins a list anew: the filter or the order has changed.
+    /// Reads the list from the top, after the filter or the order has changed.
     pub(super) fn read_anew(&mut self) {
         self.writes.scroll = Scroll::default();
         self.count = None;
@@ -421,7 +421,7 @@ impl App {
         self.effects.push(Effect::Count(ticket, filter));
     }
 
-    /// What the filter and the target let through; `None` while the line can't be read.
+    /// Returns the filter and the target as one filter; `None` while the line can't be parsed.
     pub(super) fn matching(&mut self) -> Option<Filter> {
         let fields = std::mem::take(&mut self.overview.fields);
         let filter = self.filter.filter(&fields);

@@ -1,8 +1,8 @@
-//! A request as a line for the shell, without the token.
+//! A request as a shell command, without the token.
 
 use super::msg::Detail;
 
-/// `curl …`, with the token as a variable of the shell.
+/// Returns a `curl` command that reads the token from a shell variable.
 pub fn line(detail: &Detail) -> String {
     let write = &detail.view.write;
     let base = detail.base_url.as_deref().unwrap_or("$EXPERITURE_BASE_URL").trim_end_matches('/');
@@ -21,12 +21,12 @@ pub fn line(detail: &Detail) -> String {
     parts.join(" ")
 }
 
-/// One word of the shell, whatever is in it.
+/// Quotes a text as one shell word.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
-/// Inside double quotes only the variable of an unknown base stays one.
+/// Escapes a text for double quotes; only the variable of an unknown base URL is left as it is.
 fn for_double_quotes(text: &str) -> String {
     if text == "$EXPERITURE_BASE_URL" {
         return text.to_owned();

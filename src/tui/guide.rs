@@ -1,4 +1,4 @@
-//! The demo's guide: says what to try, from what is on the screen.
+//! The demo's guide: suggests what to try next, from what is on the screen.
 
 use ratatui::layout::Rect;
 
@@ -12,17 +12,17 @@ use crate::domain::stop::Stop;
 use crate::render::count::outcomes;
 use crate::tui::state::plan::Purpose;
 
-/// What the guide has to remember.
+/// The guide's state.
 #[derive(Debug, Default)]
 pub struct Guide {
     /// True if the schema has the missing field.
     pub is_fixed: bool,
-    /// What the API's ledger says after a replay.
+    /// Verdict of the API's ledger after a replay.
     pub verdict: Option<String>,
 }
 
 impl Guide {
-    /// What to try now.
+    /// Returns the hint to show now.
     pub fn text(&self, app: &App) -> String {
         let key = |action| app.setup.keymap.key(action);
         let (enter, back, fix, replay) = (key(Action::Open), key(Action::Back), key(Action::Fix), key(Action::Replay));
@@ -57,7 +57,9 @@ impl Guide {
                     key(Action::MarkAll)
                 )
             }
-            Place::Writes => format!("One line a write; new ones appear by themselves. {enter} shows why one failed."),
+            Place::Writes => {
+                format!("One line per write; new ones appear by themselves. {enter} shows why one failed.")
+            }
             Place::Groups
                 if self.is_fixed && self.verdict.is_some() && schema.is_none_or(|schema| schema.open == 0) =>
             {
@@ -69,7 +71,7 @@ impl Guide {
                 )
             }
             Place::Groups if schema.is_none_or(|schema| schema.open == 0) && !self.is_fixed => {
-                "A service sends writes to an API, and some fail. They appear here as they come, one line a cause."
+                "A service sends writes to an API, and some fail. They appear here as they come, one line per cause."
                     .to_owned()
             }
             Place::Groups if !self.is_fixed && app.current_group().is_some_and(|group| is_schema(group.id)) => {
@@ -108,7 +110,10 @@ impl Guide {
         }
         let verdict = self.verdict.as_deref().unwrap_or_default();
         let outcomes = outcomes(&run.tally);
-        format!("{outcomes}; what is in is there under its original key. {verdict} {} goes back.", key(Action::Back))
+        format!(
+            "{outcomes}; everything accepted went in under its original key. {verdict} {} goes back.",
+            key(Action::Back)
+        )
     }
 
     pub(super) fn draw(&self, app: &App, area: Rect, p: &mut Painter<'_>) {

@@ -1,4 +1,4 @@
-//! Keys: how they are written, and which action each one means where.
+//! Keys: their notation, and the action that each one triggers in a place.
 
 use std::collections::BTreeMap;
 
@@ -32,17 +32,17 @@ const NAMED: [(&str, KeyCode); 15] = [
 ];
 
 impl Chord {
-    /// What was pressed. Shift is part of a character already.
+    /// Converts a key event; Shift is left out, as it is part of the character already.
     pub fn of(event: KeyEvent) -> Self {
         let modifiers = match event.code {
-            // Esc twice in a hurry comes as one key with Alt.
+            // Two quick presses of Esc arrive as one with Alt.
             KeyCode::Esc => KeyModifiers::NONE,
             _ => event.modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT),
         };
         Self { code: event.code, modifiers }
     }
 
-    /// Reads how it is written.
+    /// Parses the notation of a key.
     pub fn parse(text: &str) -> Option<Self> {
         let (mut rest, mut modifiers) = (text, KeyModifiers::NONE);
         loop {
@@ -65,7 +65,7 @@ impl Chord {
         Some(Self { code, modifiers })
     }
 
-    /// The character that it types, if it is one.
+    /// Returns the character that it types, if any.
     pub fn typed(self) -> Option<char> {
         match self.code {
             KeyCode::Char(c) if self.modifiers.is_empty() => Some(c),
@@ -73,7 +73,7 @@ impl Chord {
         }
     }
 
-    /// The key, without its modifiers.
+    /// Returns the key without its modifiers.
     pub fn code(self) -> KeyCode {
         self.code
     }
@@ -101,7 +101,7 @@ impl std::fmt::Display for Chord {
     }
 }
 
-/// Which keys mean what: those of the action table, unless the config says otherwise.
+/// Keys of each action: those of the action table, unless the config sets others.
 #[derive(Debug, Clone)]
 pub struct Keymap {
     keys: BTreeMap<Action, Vec<Chord>>,
@@ -115,7 +115,7 @@ impl Default for Keymap {
 }
 
 impl Keymap {
-    /// The table's keys with those of the config in their place. An error names the action or the key.
+    /// Returns the table's keys with those of the config in their place. An error names the action or the key.
     pub fn with(configured: &BTreeMap<String, Vec<String>>) -> Result<Self, String> {
         let mut map = Self::default();
         for (name, keys) in configured {
@@ -142,18 +142,18 @@ impl Keymap {
         Ok(map)
     }
 
-    /// The action that a key means in a place.
+    /// Returns the action that a key triggers in a place.
     pub fn action(&self, place: Place, chord: Chord) -> Option<Action> {
         let here = ACTIONS.iter().filter(|a| a.places.contains(&place));
         here.map(|a| a.action).find(|action| self.keys_of(*action).contains(&chord))
     }
 
-    /// The keys of an action.
+    /// Returns the keys of an action.
     pub fn keys_of(&self, action: Action) -> &[Chord] {
         self.keys.get(&action).map_or(&[], Vec::as_slice)
     }
 
-    /// The first key of an action, for a footer; empty if it has none.
+    /// Returns the first key of an action, for a footer; empty if it has none.
     pub fn key(&self, action: Action) -> String {
         self.keys_of(action).first().map(ToString::to_string).unwrap_or_default()
     }

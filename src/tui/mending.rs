@@ -1,4 +1,4 @@
-//! What is done to writes without sending them: edits, discards, verdicts, copies, exports; and taking back.
+//! Actions on writes that send nothing: edit, discard, resolve, copy, export, undo.
 
 use super::actions::Place;
 use super::app::{App, Undo};
@@ -11,7 +11,7 @@ use crate::domain::state::State;
 
 impl App {
     pub(super) fn edit(&mut self) {
-        // The body is on the detail only; from the list it is read first.
+        // Rows of the list have no body: the effect reads it first.
         let Some(view) = self.current_write() else { return };
         self.effects.push(Effect::Edit(Box::new(view.clone())));
     }
@@ -32,8 +32,8 @@ impl App {
         self.ask_reason(event, self.that_are_there(subject.filter), &subject.words);
     }
 
-    /// What comes in while someone thinks of a reason is not meant. Of a group only what is open can be settled; single writes
-    /// say for themselves why they can't.
+    /// Narrows a filter to the writes known now: later ones must not be settled for a reason given before they came in. Of a
+    /// group, only open writes are taken; a single write that can't be settled is refused with a reason.
     fn that_are_there(&self, filter: Filter) -> Filter {
         let known = Range { min: None, max: self.overview.last_id.map(|id| id.0) };
         let filter = filter.and(Test::Number(NumberField::Id, vec![known]));
@@ -42,14 +42,14 @@ impl App {
 
     pub(super) fn ask_reason(&mut self, event: Settling, filter: Filter, words: &str) {
         let title = match event {
-            Settling::Discard => format!("Give up {words}? Say why"),
+            Settling::Discard => format!("Give up on {words}? Say why"),
             Settling::Applied => format!("The API has {words}. Who looked, and how?"),
             _ => format!("The API does not have {words}. Who looked, and how?"),
         };
         let note = match event {
             Settling::Discard => "Nothing is deleted; undo takes it back.",
             Settling::Applied => "They are settled: nothing is sent any more. Undo takes it back.",
-            _ => "They may be sent again, also outside the key window. This can't be undone here.",
+            _ => "They may be sent again, even outside the key window. This can't be undone here.",
         };
         self.ask_with(What::Settle(event, filter), &title, vec![note.to_owned()], "");
     }

@@ -1,4 +1,4 @@
-//! The mouse: clicks choose and act, the wheel scrolls, the divider can be dragged. Where things are, the layout knows.
+//! The mouse: clicks select and act, the wheel scrolls, the divider can be dragged. Positions come from [`Layout`].
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
@@ -45,7 +45,7 @@ impl App {
         }
         let layout = Layout::of(self);
         if self.filter.is_typing {
-            // What is typed is used first, or taken back if it can't be read.
+            // A click elsewhere accepts the filter, or cancels it if it can't be parsed.
             if !layout.filter.contains(at) && !self.filter.accept() {
                 self.filter.cancel();
                 self.filter_changed();
@@ -122,7 +122,7 @@ impl App {
         }
     }
 
-    /// The action whose hint stands at a column of the footer.
+    /// Returns the action whose hint is at a column of the footer.
     fn hint_at(&self, x: u16) -> Option<Action> {
         let mut start = 0;
         for (key, what, action) in hints(self) {

@@ -1,4 +1,4 @@
-//! What the application hears, and what it wants done. Between the two there is only `App::update`.
+//! Messages to the application, and effects from it. Only `App::update` turns one into the other.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,53 +26,53 @@ use crate::domain::write::WriteView;
 use crate::replay::{Event as RunEvent, PaceSettings, Prepared, Report};
 use crate::store::{Count, Cursor, HistoryEntry, Order, Settled, WishChange};
 
-/// Tells answers of an older question from those of the last one.
+/// Number of a request, to tell a stale answer from the current one.
 pub type Ticket = u64;
 
-/// Something that happened.
+/// A message to the application: input, or the answer to an [`Effect`].
 #[derive(Debug)]
 pub enum Msg {
     /// A key was pressed.
     Key(Chord),
     /// Text was pasted.
     Paste(String),
-    /// Something was done with the mouse.
+    /// The mouse was moved, clicked or scrolled.
     Mouse(MouseEvent),
-    /// The terminal has another size.
+    /// The terminal was resized to this width and height.
     Resize(u16, u16),
-    /// Time went by.
+    /// Nothing happened for as long as `App::rest` allowed.
     Tick,
-    /// Someone changed the file.
+    /// The file has changed.
     Changed,
     /// The system asks the process to end.
     Terminate,
-    /// The process was stopped, and goes on.
+    /// The process was resumed after a stop.
     Resumed,
-    /// The file could be opened; or not, and why.
+    /// The file was opened, or the reason why it wasn't.
     Opened(Result<(), Closed>),
-    /// What the header shows.
+    /// The answer to [`Effect::Overview`].
     Overview(Box<Overview>),
-    /// The groups.
+    /// The answer to [`Effect::Groups`].
     Groups(Vec<Group>),
-    /// The runs.
+    /// The answer to [`Effect::Runs`].
     Runs(Vec<Run>),
-    /// Some writes.
+    /// A page of writes: the answer to [`Effect::Page`].
     Page(Ticket, Box<Rows>),
-    /// How many writes match.
+    /// Number of writes that match: the answer to [`Effect::Count`].
     Counted(Ticket, i64),
-    /// All about a write; `None` if it is gone.
+    /// Everything about a write; `None` if it is gone.
     Detail(WriteId, Option<Box<Detail>>),
-    /// Values to choose from.
+    /// Values to complete the filter line with.
     Values(Ticket, Vec<String>),
-    /// A plan.
+    /// A plan, or the reason why it can't be made.
     Prepared(Ticket, Result<Box<Prepared>, String>),
-    /// A run of this process has begun, or could not.
+    /// This process's run has begun, or the reason why it couldn't.
     Began(Result<RunId, String>),
-    /// What happened in it.
+    /// Events of this process's run.
     Run(Vec<RunEvent>),
-    /// It is over.
+    /// This process's run is over.
     Ended(Result<Box<Report>, String>),
-    /// A run as the file knows it.
+    /// A run as recorded in the file; `None` if there is no such run.
     RunIs(Option<Box<Run>>),
     /// Writes were settled.
     Settled(Settling, Result<Settled, String>),
@@ -80,226 +80,226 @@ pub enum Msg {
     Edited(WriteId, Result<Box<Edited>, String>),
     /// An edit was kept, as this revision.
     Kept(WriteId, Result<i64, String>),
-    /// An edit was taken back.
+    /// An edit was undone; the write is at this revision again.
     Unkept(WriteId, Result<i64, String>),
-    /// How far a long job is; `None` when it is over.
+    /// Progress of a long job; `None` when it is over.
     Job(Option<Job>),
-    /// Something was done, in words.
+    /// Outcome of an action, as text to show.
     Done(Result<String, String>),
     /// The demo's schema was fixed.
     Fixed,
-    /// What the ledger of the demo's API says.
+    /// Verdict of the ledger of the demo's API.
     Verdict(String),
-    /// A question to the file failed.
+    /// Work on the file failed; the text says why.
     Trouble(String),
 }
 
-/// A job that takes a while.
+/// Progress of a long job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
-    /// What it does.
+    /// Name of the job: `settling` or `exporting`.
     pub what: String,
-    /// How many writes it has done.
+    /// Writes done so far.
     pub done: u64,
-    /// How many there are, if that is known.
+    /// Writes in total, if known.
     pub total: Option<u64>,
 }
 
 /// The reason why the file is not open.
 #[derive(Debug, Clone)]
 pub enum Closed {
-    /// There is none.
+    /// There is no file.
     Missing,
-    /// It can't be used.
+    /// The file can't be used; the text says why.
     Unusable(String),
 }
 
-/// What the header shows.
+/// Summary of the file, for the header.
 #[derive(Debug, Clone, Default)]
 pub struct Overview {
-    /// The numbers by failure type.
+    /// Counts of writes by failure type.
     pub counts: Vec<Count>,
-    /// The hours in which the failures of the last day came.
+    /// Failures of the last 24 hours, by group and hour.
     pub arrivals: Vec<Arrivals>,
-    /// The targets.
+    /// The known targets.
     pub targets: Vec<KnownTarget>,
-    /// Key windows that matter.
+    /// The next key window to end, and the number that have ended.
     pub windows: KeyWindows,
-    /// The names of record fields that were seen.
+    /// Names of the record fields seen so far.
     pub fields: Vec<String>,
-    /// The highest ID.
+    /// The highest write ID; `None` until it is read.
     pub last_id: Option<WriteId>,
 }
 
-/// Some writes of a list.
+/// A page of the writes list.
 #[derive(Debug)]
 pub struct Rows {
-    /// Which part was asked for.
+    /// The part that was asked for.
     pub part: Part,
-    /// The writes.
+    /// The writes, in list order.
     pub writes: Vec<WriteView>,
-    /// True if there are more beyond, in the direction that was asked for.
+    /// True if more writes follow in the direction of the request.
     pub more: bool,
 }
 
-/// Which part of a list is wanted.
+/// A part of the writes list to read.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Part {
-    /// From the first on.
+    /// Rows from the first on.
     First,
-    /// From this place on, in place of what is there.
+    /// Rows from this cursor on, replacing those in memory.
     From(Cursor),
-    /// What comes after this place.
+    /// Rows after this cursor.
     After(Cursor),
-    /// What comes before this place.
+    /// Rows before this cursor.
     Before(Cursor),
-    /// The last ones.
+    /// The last rows.
     Last,
 }
 
-/// All that the detail shows.
+/// Everything that the detail shows of a write.
 #[derive(Debug)]
 pub struct Detail {
     /// The write with its body.
     pub view: WriteView,
-    /// The failure that it came in with.
+    /// The failure that it was captured with.
     pub captured: CapturedFailure,
-    /// Its attempts.
+    /// Requests that dlq made for it.
     pub attempts: Vec<Attempt>,
-    /// All that happened to it.
+    /// Attempts and operators' actions, in order of time.
     pub history: Vec<HistoryEntry>,
     /// The other writes of its lanes.
     pub neighbours: Vec<Neighbour>,
     /// The versions of its body.
     pub revisions: Vec<Revision>,
-    /// The event, where that is all there is.
+    /// The captured event, if the write has no body.
     pub evidence: Option<Vec<u8>>,
-    /// How long its target remembers a key.
+    /// Time for which its target remembers an idempotency key.
     pub window: Duration,
-    /// Where its target is.
+    /// Its target's base URL, if known.
     pub base_url: Option<String>,
 }
 
-/// What came back from the editor.
+/// Result of an editor session.
 #[derive(Debug, Clone)]
 pub struct Edited {
-    /// The body that was edited.
+    /// The body before the edit.
     pub before: Vec<u8>,
-    /// Its hash, so that no other body is replaced.
+    /// Hash of that body, so that no other body is replaced.
     pub sha: Sha,
     /// The text that was saved.
     pub text: String,
-    /// Where it lies, for as long as it is not kept.
+    /// The file with that text, until the edit is kept or forgotten.
     pub file: PathBuf,
 }
 
-/// What is selected for a plan.
+/// The writes selected for a plan.
 #[derive(Debug, Clone)]
 pub enum Chosen {
-    /// The writes that match.
+    /// Writes that match a filter.
     Matching(Filter),
-    /// What a run has left.
+    /// Writes that a run has left.
     RestOf(RunId),
 }
 
-/// How a plan's writes are to be sent.
+/// Terms for sending a plan's writes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Terms {
-    /// Hazards that are overridden.
+    /// The overridden hazards.
     pub allowed: Vec<Hazard>,
-    /// Requests per second, and the most of them out at once.
+    /// Requests per second, and the most in flight at once.
     pub pace: PaceSettings,
     /// True if each write gets a new key.
     pub new_key: bool,
-    /// The most writes.
+    /// The most writes to plan; `None` for all.
     pub limit: Option<usize>,
 }
 
-/// A run that is to begin.
+/// A run to start.
 #[derive(Debug, Clone)]
 pub struct Start {
-    /// Its plan.
+    /// The plan to send.
     pub prepared: Arc<Prepared>,
-    /// What it is asked to send.
+    /// The selection, as recorded with the run.
     pub selection: Selection,
-    /// The same as a filter.
+    /// The selection as a filter.
     pub filter: Filter,
-    /// Why.
+    /// The reason, for the record.
     pub reason: Option<String>,
-    /// How many writes go first.
+    /// Number of canaries: writes sent ahead of the rest.
     pub canaries: usize,
-    /// The most requests for a write.
+    /// The most requests per write.
     pub max_attempts: u32,
 }
 
-/// Something to do outside: it takes time, and its answer comes as a [`Msg`].
+/// Work outside the application; it takes time, so its answer comes as a [`Msg`].
 #[derive(Debug)]
 pub enum Effect {
     /// Open the file.
     Open,
-    /// Read what the header shows.
+    /// Read the summary for the header.
     Overview,
     /// Read the groups.
     Groups,
     /// Read the runs.
     Runs,
-    /// Read some writes.
+    /// Read a page of writes.
     Page {
-        /// For the answer.
+        /// Ticket that comes back with the answer.
         ticket: Ticket,
-        /// Which writes.
+        /// Filter that the writes match.
         filter: Filter,
-        /// In which order.
+        /// Sort order.
         order: Order,
-        /// Which part of them.
+        /// Part of the list.
         part: Part,
-        /// How many.
+        /// The most rows to read.
         limit: usize,
     },
-    /// Count writes.
+    /// Count the writes that match.
     Count(Ticket, Filter),
-    /// Read all about a write.
+    /// Read everything about a write.
     Detail(WriteId),
     /// Find values of a text field that contain a text.
     Values(Ticket, TextField, String),
-    /// Find values at a place of the bodies that contain a text.
+    /// Find values at a path in the bodies that contain a text.
     BodyValues(Ticket, Vec<String>, String),
     /// Make a plan.
     Prepare(Ticket, Chosen, Terms),
-    /// Begin a run.
+    /// Start a run.
     Start(Box<Start>),
-    /// Say what is wanted of a run.
+    /// Ask a run to pause, go on, stop or change its pace.
     Ask(RunId, WishChange),
     /// Read a run.
     Run(RunId),
-    /// Settle writes.
+    /// Settle the writes that match.
     Settle(Filter, Settling, Option<String>),
     /// Settle these writes.
     SettleThese(Vec<WriteId>, Settling, Option<String>),
-    /// Open the editor.
+    /// Open the editor on a write's body.
     Edit(Box<WriteView>),
-    /// Open the editor again.
+    /// Open the editor again, on what was typed before.
     EditAgain(WriteId, Box<Edited>),
-    /// Keep an edit.
+    /// Keep an edit as a new revision.
     Keep {
-        /// The write.
+        /// The edited write.
         id: WriteId,
-        /// The body that was edited.
+        /// Hash of the body that was edited.
         sha: Sha,
         /// The new body.
         body: Vec<u8>,
-        /// Why.
+        /// The reason, for the record.
         reason: Option<String>,
-        /// What can be deleted then.
+        /// The editor's file, deleted once the edit is kept.
         file: PathBuf,
     },
-    /// Forget an edit that was not kept.
+    /// Delete the editor's file of an edit that changed nothing.
     Forget(PathBuf),
-    /// Take an edit back.
+    /// Undo the edit that made this revision.
     Unkeep(WriteId, i64),
-    /// Put a text on the clipboard; the first text says what it is.
+    /// Copy the second text to the clipboard; the first names it.
     Copy(&'static str, String),
-    /// Write writes to a file.
+    /// Export the writes that match to a file.
     Export(Filter, PathBuf),
     /// Fix the demo's schema.
     Fix,
@@ -307,14 +307,14 @@ pub enum Effect {
     Check,
     /// Turn the mouse on or off.
     Mouse(bool),
-    /// Draw everything anew.
+    /// Redraw everything.
     Redraw,
     /// Stop the process, as Ctrl-Z does.
     Suspend,
-    /// Give up the plan that is being made.
+    /// Cancel the plan that is being made.
     GiveUp,
-    /// Give up the job that is under way.
+    /// Cancel the job that is under way.
     GiveUpJob,
-    /// End.
+    /// Quit.
     Quit,
 }

@@ -1,4 +1,4 @@
-//! Replays: planning one, sending it, and controlling it while it goes on.
+//! Replays: planning one, sending it, and controlling it while it runs.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::render::count::{thousands, writes};
 use crate::render::words;
 use crate::store::WishChange;
 
-/// As the command line.
+/// The most requests per write, as on the command line.
 const ATTEMPTS: u32 = 5;
 
 impl App {
@@ -32,7 +32,7 @@ impl App {
         self.show_plan(PlanScreen::new(purpose, chosen, subject.filter, subject.selection, subject.words));
     }
 
-    /// One run at a time: whoever wants another is led to the one that is under way.
+    /// Shows this process's run if one is under way, because only one may be. Returns true if so.
     fn leads_to_own(&mut self) -> bool {
         if !self.is_sending() {
             return false;
@@ -68,7 +68,7 @@ impl App {
         self.places.push(Place::Plan);
     }
 
-    /// Makes the plan again, on other terms.
+    /// Changes the terms and makes the plan again.
     pub(super) fn change_plan(&mut self, change: impl FnOnce(&mut Terms)) {
         let ticket = self.ticket();
         if let Some(plan) = &mut self.plan {
@@ -101,7 +101,7 @@ impl App {
         }
     }
 
-    /// Begins the run of the plan on the screen.
+    /// Starts a run of the plan on the screen.
     pub(super) fn send(&mut self) {
         if self.leads_to_own() {
             return;
@@ -133,7 +133,7 @@ impl App {
         let Some(plan) = &self.plan else { return };
         let refusing = plan.refusing();
         if refusing.is_empty() {
-            self.say(Role::Text, "no hazard keeps anything back that could be overridden");
+            self.say(Role::Text, "nothing is refused by a hazard you can override");
             return;
         }
         let item = |((hazard, n), key): ((Hazard, usize), char)| {
@@ -154,7 +154,7 @@ impl App {
             return;
         }
         if self.run.as_ref().is_some_and(|run| !run.is_own()) {
-            let hint = "how fast another process sends is not known here: dlq runs pace sets it";
+            let hint = "another process sets this run's pace: change it with dlq runs pace";
             self.say(Role::Warn, hint);
             return;
         }
@@ -187,7 +187,7 @@ impl App {
         }
     }
 
-    /// Asks the run to finish what is in flight, and end.
+    /// Asks the run to finish what is in flight and then end.
     pub(super) fn stop_run(&mut self) {
         let Some(run) = &mut self.run else { return };
         run.is_stopping = true;
@@ -208,7 +208,7 @@ impl App {
     }
 }
 
-/// The writes of a run.
+/// Returns a filter for the writes of a run.
 fn run_filter(run: RunId) -> Filter {
     let range = Range { min: Some(run.0), max: Some(run.0) };
     Filter::default().and(Test::Number(NumberField::Run, vec![range]))

@@ -1,5 +1,5 @@
-//! What an action is about: the write under the cursor, the marked ones, all that match, or a group; and whether it can be
-//! done.
+//! The subject of an action: the write under the cursor, the marked ones, all that match, or a group; and whether the
+//! action can be done.
 
 use super::actions::{Action, Needs, Place};
 use super::app::App;
@@ -15,35 +15,35 @@ use crate::domain::state::State;
 use crate::domain::write::WriteView;
 use crate::render::count::{outcomes, thousands};
 
-/// Writes that an action is about.
+/// The writes that an action applies to.
 #[derive(Debug, Clone)]
 pub(super) struct Subject {
-    /// As a filter.
+    /// The writes as a filter.
     pub(super) filter: Filter,
-    /// As the record keeps it.
+    /// The selection, as recorded.
     pub(super) selection: Selection,
-    /// For people.
+    /// The writes in words, for the screen.
     pub(super) words: String,
 }
 
 impl App {
-    /// The groups that the chips let through.
+    /// Returns the groups that the type chips let through.
     pub fn shown_groups(&self) -> impl Iterator<Item = &Group> {
         let types = &self.filter.types;
         self.groups.iter().filter(move |group| types.is_empty() || types.contains(&group.failure_type))
     }
 
-    /// The group under the cursor.
+    /// Returns the group under the cursor.
     pub fn current_group(&self) -> Option<&Group> {
         self.shown_groups().nth(self.groups_scroll.at)
     }
 
-    /// The run under the cursor.
+    /// Returns the run under the cursor.
     pub fn current_run(&self) -> Option<&Run> {
         self.runs.get(self.runs_scroll.at)
     }
 
-    /// The write that an action on one write is about.
+    /// Returns the write that an action on one write applies to.
     pub fn current_write(&self) -> Option<&WriteView> {
         self.write_in(self.place())
     }
@@ -56,7 +56,7 @@ impl App {
         }
     }
 
-    /// What there is to say when the screen is gone: of a replay that ended with it.
+    /// Returns the message to print after the UI has closed: where an unkept edit is, or how the last run ended.
     pub fn last_word(&self) -> Option<String> {
         if let Some(review) = &self.review {
             let file = review.edited.file.display();
@@ -68,7 +68,7 @@ impl App {
         Some(format!("Run {}: {}. ({command} report --run {})", report.run, outcomes(&report.tally), report.run))
     }
 
-    /// What an action on writes is about.
+    /// Returns the writes that an action applies to.
     pub(super) fn subject(&mut self) -> Option<Subject> {
         let by_ids = |ids: &mut dyn Iterator<Item = WriteId>| {
             let ids: Vec<i64> = ids.map(|id| id.0).collect();
@@ -115,7 +115,7 @@ impl App {
         self.why_not_in(self.place(), action)
     }
 
-    /// The same for another place that one comes from.
+    /// Does the same for another place, such as the one below the help.
     pub fn why_not_in(&self, place: Place, action: Action) -> Option<&'static str> {
         let about = action.about();
         let is_there = match about.needs {
@@ -146,7 +146,7 @@ impl App {
     }
 }
 
-/// Returns true if anything of a plan was not accepted.
+/// Returns true if any planned write was not accepted.
 fn has_left(tally: &Tally) -> bool {
     tally.planned() > tally.get(Outcome::Accepted)
 }

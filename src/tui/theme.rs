@@ -1,28 +1,28 @@
-//! Colours by role, in four tiers, and the few symbols. Nothing is said by colour alone.
+//! Colours by role, in four tiers, and the few symbols. Nothing is conveyed by colour alone.
 
 use ratatui::style::{Color, Modifier, Style};
 
 use crate::domain::failure_type::FailureType;
 use crate::domain::state::State;
 
-/// What a terminal can show.
+/// Colours that a terminal can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tier {
-    /// 256 colours on a dark ground.
+    /// 256 colours on a dark background.
     Dark,
-    /// 256 colours on a light ground.
+    /// 256 colours on a light background.
     Light,
-    /// The sixteen colours that the terminal's owner has chosen.
+    /// The sixteen colours of the terminal's own palette.
     Sixteen,
-    /// None: bold, underlined and reversed only.
+    /// No colours: only bold, dim, underlined and reversed.
     Plain,
 }
 
 impl Tier {
-    /// The names in the config; `auto` looks at the environment.
+    /// Names in the config; `auto` detects the tier from the environment.
     pub const NAMES: [&str; 5] = ["auto", "dark", "light", "16", "none"];
 
-    /// From its name in the config; `None` for `auto`.
+    /// Parses a name of the config; `None` for `auto`.
     pub fn parse(name: &str) -> Option<Self> {
         match name {
             "dark" => Some(Self::Dark),
@@ -34,30 +34,30 @@ impl Tier {
     }
 }
 
-/// What a piece of text is.
+/// Role of a piece of text, which sets its style.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// A text like any other.
+    /// Ordinary text.
     Text,
-    /// What may be overlooked.
+    /// Text of little importance.
     Faint,
-    /// What matters.
+    /// Important text.
     Strong,
     /// The name of a screen or a section.
     Title,
-    /// A line that parts.
+    /// A separator line.
     Rule,
     /// A key to press.
     Key,
-    /// As it should be.
+    /// A good state or outcome.
     Good,
-    /// To look at.
+    /// Something that needs attention.
     Warn,
-    /// Wrong.
+    /// A failure.
     Bad,
     /// The row under the cursor.
     Cursor,
-    /// The same where the cursor is not at home now.
+    /// The row under the cursor of a list that doesn't have the keys, or of JSON.
     CursorAway,
     /// A chip that is on.
     On,
@@ -69,27 +69,28 @@ pub enum Role {
     JsonName,
     /// A string in JSON.
     JsonString,
-    /// Another value in JSON.
+    /// Any other value in JSON.
     JsonValue,
-    /// What an error names.
+    /// A field in JSON that an error names.
     Named,
     /// A line that an edit added.
     Added,
-    /// A line that an edit took away.
+    /// A line that an edit removed.
     Removed,
 }
 
-/// A tier, and whether the terminal shows more than ASCII.
+/// A tier of colours, and whether symbols have to be ASCII.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Theme {
-    /// The colours.
+    /// The tier of colours.
     pub tier: Tier,
-    /// Only ASCII.
+    /// True if symbols have to be ASCII.
     pub ascii: bool,
 }
 
 impl Theme {
-    /// What the environment says, unless the config says it: `NO_COLOR`, `TERM`, `COLORTERM`, `COLORFGBG`, and the locale.
+    /// Detects the theme from `NO_COLOR`, `TERM`, `COLORTERM`, `COLORFGBG` and the locale.
+    /// A configured tier yields only to `NO_COLOR` and a dumb terminal.
     pub fn detect(configured: Option<Tier>, environment: &dyn Fn(&str) -> Option<String>) -> Self {
         let variable = |name: &str| environment(name).filter(|value| !value.is_empty());
         let term = variable("TERM").unwrap_or_default();
@@ -108,7 +109,7 @@ impl Theme {
         Self { tier, ascii: !(locale.contains("utf-8") || locale.contains("utf8")) }
     }
 
-    /// How a role looks.
+    /// Returns the style of a role.
     pub fn style(self, role: Role) -> Style {
         let plain = Style::new();
         match role {
@@ -119,7 +120,7 @@ impl Theme {
             Role::Good => self.color(plain, 114, 28, Color::Green),
             Role::Warn => self.color(plain, 221, 130, Color::Yellow),
             Role::Bad => self.color(plain, 203, 160, Color::Red),
-            // The colours of what stands there stay.
+            // The text keeps its own colours.
             Role::Cursor => match self.tier {
                 Tier::Dark => plain.bg(Color::Indexed(238)).add_modifier(Modifier::BOLD),
                 Tier::Light => plain.bg(Color::Indexed(253)).add_modifier(Modifier::BOLD),
@@ -160,12 +161,12 @@ impl Theme {
         if self.tier == Tier::Plain { Modifier::DIM } else { Modifier::empty() }
     }
 
-    /// Either the symbol, or what stands for it in ASCII.
+    /// Returns the symbol, or its stand-in if it has to be ASCII.
     pub fn symbol(self, symbol: &'static str, ascii: &'static str) -> &'static str {
         if self.ascii { ascii } else { symbol }
     }
 
-    /// A bar of up to eight eighths.
+    /// Returns a bar that fills this many eighths of a cell, at most eight.
     pub fn bar(self, eighths: usize) -> &'static str {
         const BARS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
         const ASCII: [&str; 9] = [" ", ".", ".", ":", "-", "=", "+", "*", "#"];

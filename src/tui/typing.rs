@@ -1,4 +1,4 @@
-//! Keys while something is typed: the filter line, and the dialogs.
+//! Keys typed into the filter line and the dialogs.
 
 use crossterm::event::KeyCode;
 use tui_input::{Input, InputRequest};
@@ -13,9 +13,9 @@ use super::state::scroll::Step;
 use super::theme::Role;
 use crate::domain::action::Settling;
 
-/// Lines of a dialog that are seen at once.
+/// Lines of a dialog visible at once.
 const SEEN: usize = 10;
-/// Values to choose from.
+/// The most values offered as completions.
 pub const VALUES: usize = 20;
 
 impl App {
@@ -78,7 +78,7 @@ impl App {
             Completion::Choices(choices) => {
                 self.filter.choices = choices;
                 if self.filter.choices.is_empty() {
-                    self.say(Role::Text, "nothing begins so");
+                    self.say(Role::Text, "nothing to complete");
                 } else if self.filter.choices.len() == 1 {
                     self.take_choice();
                     self.filter_changed();
@@ -156,7 +156,7 @@ impl App {
         self.dialog = Some(Dialog::Palette(palette));
     }
 
-    /// Does what an answer is for; or says why it is none.
+    /// Acts on an answer, or returns the reason why it can't be accepted.
     fn answered(&mut self, what: &What, answer: &str) -> Result<(), String> {
         let text = Some(answer.to_owned()).filter(|text| !text.is_empty());
         match what {
@@ -243,7 +243,7 @@ impl App {
     }
 }
 
-/// What a key does to a line.
+/// Returns the edit that a key makes in a line of text.
 fn edit(chord: Chord) -> Option<InputRequest> {
     Some(match (chord.code(), chord.has_ctrl()) {
         (KeyCode::Char('a'), true) | (KeyCode::Home, _) => InputRequest::GoToStart,
@@ -261,7 +261,7 @@ fn edit(chord: Chord) -> Option<InputRequest> {
     })
 }
 
-/// How a key moves in a list of choices.
+/// Returns the move that a key makes in a list of choices.
 fn step(chord: Chord) -> Option<Step> {
     Some(match chord.code() {
         KeyCode::Up | KeyCode::Char('k') => Step::Lines(-1),

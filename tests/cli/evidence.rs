@@ -223,7 +223,7 @@ fn rows_that_no_rule_makes_are_named_and_never_guessed() {
     let file = rusqlite::Connection::open(world.db()).unwrap();
     file.execute_batch("PRAGMA ignore_check_constraints = ON; UPDATE groups SET failure_type = 'odd'").unwrap();
     let doctor = world.run(&["doctor"]);
-    assert!(doctor.out.contains(r#"1 rows of groups: failure_type "odd" is none that dlq knows"#), "{}", doctor.out);
+    assert!(doctor.out.contains(r#"1 rows of groups: failure_type "odd" is unknown to dlq"#), "{}", doctor.out);
 }
 
 #[test]

@@ -333,7 +333,7 @@ fn an_answer_that_counts_more_than_it_names_splits_nothing() {
 
 #[test]
 fn what_never_left_was_not_sent_at_any_time_limit() {
-    // It takes connections and says nothing: the TLS handshake ends with the time.
+    // It can be reached and says nothing: the TLS handshake ends with the time.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = silent.local_addr().unwrap().port();
     for timeout in ["1s", "60s"] {

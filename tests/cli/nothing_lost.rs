@@ -87,7 +87,7 @@ fn a_mistyped_or_empty_selection_is_refused() {
         (&["replay", ""], "an empty query selects nothing"),
         (&["replay", "  ", "type:schema"], "an empty query selects nothing"),
         (&["replay", "-"], "alone says nothing"),
-        (&["replay", "-type:auth"], "give --all beside it"),
+        (&["replay", "-type:auth"], "add --all if you mean that"),
         (&["list", "type:schema", "-gold"], "-\"gold\""),
         (&["replay", "\" \""], "nothing between the quotes"),
         (&["replay", "message:~\"\""], "needs a text that is contained"),
@@ -97,7 +97,7 @@ fn a_mistyped_or_empty_selection_is_refused() {
         (&["discard", "", "--reason", "x"], "an empty query selects nothing"),
         (&["resolve", "", "--applied", "--reason", "x"], "an empty query selects nothing"),
         (&["reopen", " ", "--reason", "x"], "an empty query selects nothing"),
-        (&["discard", "-object:x", "--reason", "x"], "give --all beside it"),
+        (&["discard", "-object:x", "--reason", "x"], "add --all if you mean that"),
     ] {
         let ran = world.run(args);
         assert_eq!(ran.code, 2, "{args:?}: {ran:?}");
@@ -396,7 +396,7 @@ fn a_first_503_with_a_long_retry_after_says_that_it_waits() {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     server.join().unwrap();
     let mut said = std::io::BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-    assert!(said.any(|line| line == "the API asks to wait 1 min (HTTP 503): write 1 waits"));
+    assert!(said.any(|line| line == "the API asked for a wait of 1 min (HTTP 503): write 1 waits"));
     signal(&child, "TERM");
     assert_eq!(child.wait().unwrap().code(), Some(4));
 }

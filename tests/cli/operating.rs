@@ -74,7 +74,7 @@ fn promise_8_a_failed_canary_names_its_request_and_a_new_kind_of_failure_is_anno
     assert!(ran.out.contains(&format!("[correlation ID {cid}]); 4 writes were never sent")), "{}", ran.out);
     // It was captured as a failure of `total`; it is one of `nonsense` now.
     assert!(ran.err.contains("new in group 1: write 1 failed in another way"), "{}", ran.err);
-    assert!(ran.out.contains("Next, once the cause is mended: dlq replay --continue 1"), "{}", ran.out);
+    assert!(ran.out.contains("Next, once the cause is fixed: dlq replay --continue 1"), "{}", ran.out);
     let again = replay(&world, &["id:1"]);
     assert!(!again.err.contains("new in group"), "{}", again.err);
 }
@@ -133,7 +133,7 @@ fn promise_10_a_403_stops_its_endpoint_alone() {
     assert_eq!(summary["stopped"], "endpoint-forbidden");
     assert_eq!(summary["stopped_data"]["path"], "records/orders/append");
     let told = world.ok(&["report", "--run", "1"]);
-    assert!(told.contains("records/orders/append was stopped: the API forbids it to this token"), "{told}");
+    assert!(told.contains("records/orders/append was stopped: this token isn't allowed there"), "{told}");
     // The scope is added: the rest goes.
     world.api().world().settings.forbidden.clear();
     let rest = replay(&world, &["--continue", "1"]);
@@ -256,7 +256,7 @@ fn a_new_key_at_a_rate_leaves_every_row_sound() {
     let ran = replay(&world, &["--all", "--new-key", "--rate", "500", "--reason", "r"]);
     assert_eq!((ran.code, &ran.summary()["replayed"]), (0, &json!(3)), "the storm is retried, too: {ran:?}");
     assert_eq!(world.writes().len(), 3);
-    assert!(world.run(&["doctor"]).out.contains("3 writes are as the last change left them"));
+    assert!(world.run(&["doctor"]).out.contains("3 writes match their seals"));
 }
 
 #[test]
@@ -268,7 +268,7 @@ fn promise_6_the_same_refusal_again_is_maybe_cached() {
     world.ingest(&[line, order(2)]);
     let ran = world.run(&["replay", "id:1", "--yes"]);
     assert_eq!(ran.code, 4);
-    assert!(ran.out.contains("maybe-cached. If the cause is mended, the API may go on answering"), "{}", ran.out);
+    assert!(ran.out.contains("maybe-cached. If the cause is fixed, the API may go on answering"), "{}", ran.out);
     let again = replay(&world, &["id:1"]);
     // The sandbox's cached answer has a correlation ID of its own, so only the refusal itself tells.
     assert!(again.lines()[0]["reason_data"]["maybe_cached_until"].as_str().unwrap().starts_with("20"), "{again:?}");
@@ -303,7 +303,7 @@ fn a_run_is_stopped_and_continued_from_another_terminal() {
     assert_eq!((summary["unsent"].as_u64().unwrap() + sent, seen(&world) as u64), (40, sent));
     assert_eq!(world.json(&["runs", "--json"])[0]["state"], "stopped");
     let over = world.run(&["runs", "stop", "1"]);
-    assert_eq!((over.code, over.err.contains("run 1 is not under way (stopped)")), (1, true), "{over:?}");
+    assert_eq!((over.code, over.err.contains("run 1 is over (stopped)")), (1, true), "{over:?}");
     // One write of the rest is changed meanwhile, a new one comes in.
     world.ok(&["discard", "id:40", "--reason", "given up"]);
     world.ingest(&[order(99)]);

@@ -465,7 +465,7 @@ fn a_backup_is_whole_and_private_also_under_load() {
 fn the_doctor_finds_what_is_wrong() {
     let world = world(Settings::default());
     world.ingest(&[order(1)]);
-    assert!(world.ok(&["doctor"]).contains("takes connections"));
+    assert!(world.ok(&["doctor"]).contains("can be reached"));
     let connection = rusqlite::Connection::open(world.db()).unwrap();
     connection.execute_batch("UPDATE group_counts SET n = 7").unwrap();
     std::fs::set_permissions(world.db(), std::fs::Permissions::from_mode(0o644)).unwrap();

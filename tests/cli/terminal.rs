@@ -148,7 +148,7 @@ fn the_demo_from_the_failure_to_the_replay_and_back_to_the_shell() {
     terminal.until("this field");
     // Too early: only one is sent.
     terminal.press("\u{1b}");
-    terminal.until("One line a write");
+    terminal.until("One line per write");
     terminal.press("\u{1b}");
     terminal.until("LAST 12 H");
     terminal.press("g");

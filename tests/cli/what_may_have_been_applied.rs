@@ -146,33 +146,32 @@ fn an_edit_goes_through_an_export_with_what_was_captured() {
     use dlq::domain::identity::Sha;
     use dlq::domain::ids::WriteId;
     use dlq::domain::run::Operator;
-    use dlq::store::{By, OpenOptions, Store};
+    use dlq::store::{self, By, OpenOptions};
     let world = World::with_api(Settings::default());
     world.ingest(&[order(1)]);
     let edited = br#"{"record":{"order_id":"ord_1"}}"#;
     {
-        let store = Store::open(&world.db(), OpenOptions::default()).unwrap();
+        let store = store::open(&world.db(), OpenOptions::default()).unwrap();
         let view = store
-            .write_view(WriteId(1), dlq::domain::target::Windows::new([], std::time::Duration::ZERO), Timestamp::now())
+            .write_view(WriteId(1), dlq::domain::target::Windows::new([], std::time::Duration::ZERO))
             .wait()
             .unwrap()
             .unwrap();
         let me = Operator { name: "ana".into(), uid: 1, host: "h".into() };
         let sha = view.write.body_sha256;
-        let now = Timestamp::now();
         assert_eq!(
-            store.edit(WriteId(1), sha, edited.to_vec(), By::new(&me, now).because(Some("no total"))).wait().unwrap(),
+            store.edit(WriteId(1), sha, edited.to_vec(), By::new(&me).because(Some("no total"))).wait().unwrap(),
             1
         );
-        let late = store.edit(WriteId(1), sha, b"{}".to_vec(), By::new(&me, now)).wait().unwrap_err();
+        let late = store.edit(WriteId(1), sha, b"{}".to_vec(), By::new(&me)).wait().unwrap_err();
         assert_eq!(late.to_string(), "write 1 was not edited: its body was changed meanwhile");
-        assert_eq!(store.undo_edit(WriteId(1), 1, By::new(&me, now)).wait().unwrap(), 0);
-        assert_eq!(store.edit(WriteId(1), sha, edited.to_vec(), By::new(&me, now)).wait().unwrap(), 2);
+        assert_eq!(store.undo_edit(WriteId(1), 1, By::new(&me)).wait().unwrap(), 0);
+        assert_eq!(store.edit(WriteId(1), sha, edited.to_vec(), By::new(&me)).wait().unwrap(), 2);
         assert_eq!(store.revisions(WriteId(1)).wait().unwrap().len(), 3);
         assert_eq!(
             Sha::of(edited),
             store
-                .write_view(WriteId(1), dlq::domain::target::Windows::new([], std::time::Duration::ZERO), now)
+                .write_view(WriteId(1), dlq::domain::target::Windows::new([], std::time::Duration::ZERO))
                 .wait()
                 .unwrap()
                 .unwrap()
@@ -192,11 +191,10 @@ fn an_edit_goes_through_an_export_with_what_was_captured() {
     assert_eq!(world.run(&["replay", "--all", "--yes"]).code, 0);
     let ledger = world.api().world().ledger.clone();
     assert_eq!((ledger.applied[0].key.as_str(), ledger.applied[0].body.as_slice()), ("key-1", &edited[..]));
-    let store = Store::open(&world.db(), OpenOptions::default()).unwrap();
+    let store = store::open(&world.db(), OpenOptions::default()).unwrap();
     let me = Operator { name: "ana".into(), uid: 1, host: "h".into() };
-    let sent =
-        store.undo_edit(WriteId(1), 2, dlq::store::By::new(&me, Timestamp::now())).wait().unwrap_err().to_string();
-    assert!(sent.contains("a replayed write can't be edited"), "{sent}");
+    let sent = store.undo_edit(WriteId(1), 2, dlq::store::By::new(&me)).wait().unwrap_err().to_string();
+    assert!(sent.contains("it is replayed and can't be edited"), "{sent}");
     assert!(world.ok(&["doctor"]).contains("counters"), "the counters agree");
 }
 

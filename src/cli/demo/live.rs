@@ -11,10 +11,9 @@ use crate::cli::context::Context;
 use crate::cli::ui;
 use crate::config::Config;
 use crate::domain::endpoint::BaseUrl;
-use crate::domain::time::Timestamp;
 use crate::replay::ExitCode;
 use crate::sandbox::{Sandbox, Settings};
-use crate::store::{By, IngestCache, OpenOptions, Prepared, Store};
+use crate::store::{self, By, OpenOptions, Prepared, Store};
 use crate::tui;
 
 /// Between two writes of the service.
@@ -26,8 +25,8 @@ pub(super) fn run(context: &Context) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let sandbox = Arc::new(runtime.block_on(Sandbox::start(Settings::default()))?);
     let base_url = BaseUrl::parse(&sandbox.base_url())?;
-    let store = Arc::new(Store::open(&path, OpenOptions { create: true, ..OpenOptions::default() })?);
-    store.bind_target(DEFAULT_TARGET, &base_url, By::new(&context.operator, Timestamp::now())).wait()?;
+    let store = store::open(&path, OpenOptions { create: true, ..OpenOptions::default() })?;
+    store.bind_target(DEFAULT_TARGET, &base_url, By::new(&context.operator)).wait()?;
     let stop = Arc::new(AtomicBool::new(false));
     let service = Service { sandbox: Arc::clone(&sandbox), store, stop: Arc::clone(&stop) };
     let traffic = runtime.spawn(service.go_on());
@@ -66,14 +65,14 @@ fn verdict(sandbox: &Sandbox) -> String {
         0 => format!(
             "The API's own ledger: of its {applied} writes, the service's own included, none was applied twice."
         ),
-        _ => format!("The API's own ledger: {twice} OF ITS {applied} WRITES WERE APPLIED TWICE. Please report this."),
+        _ => format!("The API's own ledger: {twice} OF ITS {applied} WRITES WERE APPLIED TWICE. Report this as a bug."),
     }
 }
 
 /// A service that writes to the API, and publishes what it has to give up.
 struct Service {
     sandbox: Arc<Sandbox>,
-    store: Arc<Store>,
+    store: Arc<dyn Store>,
     stop: Arc<AtomicBool>,
 }
 
@@ -119,7 +118,7 @@ impl Service {
         let batch: Vec<Prepared> = captured.map(Prepared::new).collect();
         if !batch.is_empty() {
             // Should the file be gone, so is the screen that it is shown on.
-            let _ = self.store.ingest(batch, &IngestCache::default()).await;
+            let _ = Arc::clone(&self.store).intake().take(batch).await;
         }
     }
 }

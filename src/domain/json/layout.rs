@@ -1,15 +1,15 @@
-//! The same value with other white space: to be edited, and to be sent. Spellings of numbers and strings stay.
+//! The same value in other white space: to be edited, and to be sent. The spelling of numbers and strings stays.
 
 use super::{Node, Value};
 
-/// Indented by two spaces, a value a line.
+/// Formats a value with an indent of two spaces, one value per line.
 pub fn indented(node: &Node<'_>) -> String {
     let mut out = String::new();
     put(&mut out, node, Some(0));
     out
 }
 
-/// Without any white space between the values.
+/// Formats a value without any white space between values.
 pub fn compact(node: &Node<'_>) -> String {
     let mut out = String::new();
     put(&mut out, node, None);

@@ -1,9 +1,9 @@
 //! Numbers as `CPython` prints them after reading them.
 
-/// `CPython` refuses to turn longer texts into an `int` (`sys.int_info.default_max_str_digits`).
+/// The most digits that `CPython` turns into an `int` (`sys.int_info.default_max_str_digits`).
 pub(super) const MAX_INT_DIGITS: usize = 4300;
 
-/// `repr(int(text))`: `-0` is `0`; `None` above [`MAX_INT_DIGITS`].
+/// Returns `repr(int(text))`: `-0` is `0`; `None` above [`MAX_INT_DIGITS`].
 pub(super) fn int_repr(text: &str) -> Option<&str> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if digits.len() > MAX_INT_DIGITS {
@@ -12,12 +12,12 @@ pub(super) fn int_repr(text: &str) -> Option<&str> {
     Some(if digits == "0" { "0" } else { text })
 }
 
-/// `float(text)`: correctly rounded, infinite when it is too large.
+/// Returns `float(text)`: correctly rounded, infinite when it is too large.
 pub(super) fn float(text: &str) -> f64 {
     text.parse().unwrap_or(f64::NAN)
 }
 
-/// `repr` of a finite float: the shortest digits that read back, ties to even (ryu; the standard library's `{:?}`
+/// Returns `repr` of a finite float: the shortest digits that read back, ties to even (ryu; the standard library's `{:?}`
 /// breaks ties otherwise), laid out as `CPython` does: exponents below -4 and from 16 on in scientific form.
 pub(super) fn float_repr(value: f64) -> String {
     let mut buffer = ryu::Buffer::new();

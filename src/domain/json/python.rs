@@ -17,14 +17,14 @@ pub enum PythonError {
     NonFinite,
 }
 
-/// `json.dumps(value, sort_keys=True, ensure_ascii=True)`: the text that stable keys and identities are made from.
+/// Returns `json.dumps(value, sort_keys=True, ensure_ascii=True)`: the text that stable keys and identities are made from.
 pub fn canonical(node: &Node<'_>) -> Result<Vec<u8>, PythonError> {
     let mut writer = Writer { out: Vec::with_capacity(node.raw.len() + 64), sort_keys: true, allow_nan: true };
     writer.value(node)?;
     Ok(writer.out)
 }
 
-/// `json.dumps(value, allow_nan=False)`: how `requests` encodes its `json=` argument. Key order is kept.
+/// Returns `json.dumps(value, allow_nan=False)`, as `requests` encodes its `json=` argument. Key order is kept.
 pub fn dumps(node: &Node<'_>) -> Result<Vec<u8>, PythonError> {
     let mut writer = Writer { out: Vec::with_capacity(node.raw.len() + 64), sort_keys: false, allow_nan: false };
     writer.value(node)?;
@@ -155,7 +155,7 @@ impl Writer {
     }
 }
 
-/// Python reads every value, also one that a later duplicate of its key then replaces.
+/// Checks a value that a later duplicate of its key replaces, since Python reads that one, too.
 fn readable(node: &Node<'_>) -> Result<(), PythonError> {
     match &node.value {
         Value::Number(Number::Int(text)) => int_repr(text).map(|_| ()).ok_or(PythonError::IntTooLong),

@@ -10,7 +10,7 @@ pub const MAX_DEPTH: usize = 900;
 pub struct Node<'a> {
     /// The value's bytes, without the white space around them.
     pub raw: &'a [u8],
-    /// What the bytes mean.
+    /// The scanned value.
     pub value: Value<'a>,
 }
 
@@ -48,11 +48,11 @@ pub enum Number<'a> {
 pub struct ScanError {
     /// Offset in bytes from the start of the text.
     pub at: usize,
-    /// What is wrong there.
+    /// The kind of error.
     pub kind: ScanErrorKind,
 }
 
-/// What is wrong with a text that is not JSON.
+/// The kind of error in a text that is not JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ScanErrorKind {
     /// No value at all.
@@ -61,7 +61,7 @@ pub enum ScanErrorKind {
     /// The bytes are not UTF-8.
     #[error("not UTF-8")]
     NotUtf8,
-    /// A byte-order mark stands before the value.
+    /// A byte-order mark precedes the value.
     #[error("a byte-order mark stands before the value")]
     ByteOrderMark,
     /// Another character was needed.
@@ -70,10 +70,10 @@ pub enum ScanErrorKind {
     /// The text stops inside a value.
     #[error("the text ends inside a value")]
     Truncated,
-    /// A character below U+0020 stands raw in a string.
+    /// A string contains a raw character below U+0020.
     #[error("a raw control character in a string")]
     ControlCharacter,
-    /// A backslash is followed by something that is no escape.
+    /// A backslash is followed by something that is not an escape.
     #[error("not an escape sequence")]
     BadEscape,
     /// A second value follows the first.
@@ -311,17 +311,17 @@ impl<'a> Scanner<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// The value of a field; of duplicates the last, as Python reads them. `None` when this is no object.
+    /// Returns the value of a field; of duplicates the last, as Python reads them. `None` if this is not an object.
     pub fn get(&self, name: &str) -> Option<&Node<'a>> {
         self.fields().iter().rev().find(|(key, _)| key.is(name)).map(|(_, node)| node)
     }
 
-    /// The same, but a field that is `null` counts as missing.
+    /// Like [`Self::get`], but a field that is `null` counts as missing.
     pub fn get_present(&self, name: &str) -> Option<&Node<'a>> {
         self.get(name).filter(|node| node.value != Value::Null)
     }
 
-    /// The pairs of an object, in order; empty for anything else.
+    /// Returns the pairs of an object, in order; empty for anything else.
     pub fn fields(&self) -> &[(JsonStr<'a>, Node<'a>)] {
         match &self.value {
             Value::Object(pairs) => pairs,
@@ -329,7 +329,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The items of an array; `None` for anything else.
+    /// Returns the items of an array; `None` for anything else.
     pub fn items(&self) -> Option<&[Node<'a>]> {
         match &self.value {
             Value::Array(items) => Some(items),
@@ -342,7 +342,7 @@ impl<'a> Node<'a> {
         matches!(self.value, Value::Object(_))
     }
 
-    /// The text of a string, lone surrogates replaced; `None` for anything else.
+    /// Returns the text of a string, lone surrogates replaced; `None` for anything else.
     pub fn text(&self) -> Option<std::borrow::Cow<'a, str>> {
         match &self.value {
             Value::String(text) => Some(text.to_text()),
@@ -350,12 +350,12 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The bytes as text: the scanner has seen that they are UTF-8.
+    /// Returns the bytes as text; the scanner has checked that they are UTF-8.
     pub fn raw_text(&self) -> &'a str {
         std::str::from_utf8(self.raw).unwrap_or_default()
     }
 
-    /// Returns true if every number in it is one that JSON knows (`NaN` and `Infinity` are Python's own).
+    /// Returns true if it contains only numbers that JSON knows (`NaN` and `Infinity` are Python's own).
     pub fn is_strict(&self) -> bool {
         match &self.value {
             Value::Number(Number::NonFinite(_)) => false,

@@ -1,4 +1,4 @@
-//! Strings of a JSON text: kept raw, decoded on demand.
+//! Strings of a JSON text: stored raw, decoded on demand.
 
 use std::borrow::Cow;
 
@@ -14,12 +14,12 @@ impl<'a> JsonStr<'a> {
         Self { raw, escaped }
     }
 
-    /// The text between the quotes, escapes as they stand.
+    /// Returns the text between the quotes, escapes left as they are.
     pub fn raw(&self) -> &'a str {
         self.raw
     }
 
-    /// The decoded string in WTF-8 (UTF-8 in which a lone surrogate may stand): its byte order is the order of code
+    /// Returns the decoded string in WTF-8 (UTF-8 that may contain a lone surrogate): its byte order is the order of code
     /// points, which is how Python sorts.
     pub fn decode(&self) -> Cow<'a, [u8]> {
         if !self.escaped {
@@ -54,7 +54,7 @@ impl<'a> JsonStr<'a> {
         Cow::Owned(out)
     }
 
-    /// The decoded string; a lone surrogate, which no Rust string can hold, becomes U+FFFD.
+    /// Returns the decoded string; a lone surrogate, which no Rust string can hold, becomes U+FFFD.
     pub fn to_text(&self) -> Cow<'a, str> {
         match self.decode() {
             Cow::Borrowed(_) => Cow::Borrowed(self.raw),
@@ -70,13 +70,13 @@ impl<'a> JsonStr<'a> {
         if self.escaped { self.decode() == text.as_bytes() } else { self.raw == text }
     }
 
-    /// Returns true if a lone surrogate stands in it: such a string has no UTF-8 form.
+    /// Returns true if it contains a lone surrogate, and so has no UTF-8 form.
     pub fn has_lone_surrogate(&self) -> bool {
         self.escaped && std::str::from_utf8(&self.decode()).is_err()
     }
 }
 
-/// The code point of the `\u` escape that `bytes` begins with (two escapes when they are a surrogate pair), and its length.
+/// Returns the code point of the `\u` escape that `bytes` begins with (two escapes when they are a surrogate pair), and its length.
 fn code_point(bytes: &[u8]) -> (u32, usize) {
     let unit = |at: usize| -> Option<u32> {
         let hex = bytes.get(at..at + 6).filter(|b| b.starts_with(b"\\u"))?;
@@ -109,7 +109,7 @@ fn lossy(wtf8: &[u8]) -> String {
     out
 }
 
-/// The code points of WTF-8 bytes, surrogates included.
+/// Iterates over the code points of WTF-8 bytes, surrogates included.
 pub(super) fn code_points(wtf8: &[u8]) -> impl Iterator<Item = u32> + '_ {
     let mut at = 0;
     std::iter::from_fn(move || {

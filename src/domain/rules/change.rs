@@ -1,4 +1,4 @@
-//! What a decision changes. A store applies the changes in order, in the transaction in which it read the facts.
+//! Changes: what a decision changes. A store applies them in order, in the transaction in which it read the facts.
 
 use std::time::Duration;
 
@@ -11,56 +11,56 @@ use crate::domain::reason::Reason;
 use crate::domain::state::Standing;
 use crate::domain::time::Timestamp;
 
-/// One change, of the write that was decided on unless it says otherwise.
+/// One change, to the write that was decided on unless it says otherwise.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
-    /// Where it stands, and the run that has it in hand.
+    /// Its standing changes, and so may the run that has it in hand.
     Stand {
-        /// Its standing.
+        /// Its new standing.
         standing: Standing,
         /// The run that has it in hand.
         run: Option<RunId>,
     },
     /// It is sent under a new key; the captured one stays as its parent.
     Rekey(IdempotencyKey),
-    /// An attempt of the run is intended: number `n` of the write.
+    /// The run intends an attempt: number `n` of the write.
     Intend {
-        /// Its number, from 1.
+        /// The attempt's number, from 1.
         n: i64,
     },
-    /// The open attempt of a run that ended is over without an answer.
+    /// The open attempt of a run that ended is closed without an answer.
     LoseAttempt,
     /// The answer judged the data: type, code and group follow it. The captured failure is kept beside it.
     Judge(Box<Failure>),
-    /// It ended in the plan of the run.
+    /// Its part in the run's plan ends.
     EndItem {
-        /// How.
+        /// Its outcome.
         outcome: Outcome,
-        /// Why, unless it was accepted.
+        /// The reason, unless it was accepted.
         reason: Option<Reason>,
     },
-    /// Someone found that the API doesn't have it: what was ambiguous before is so no longer.
+    /// An operator found that the API doesn't have it, so its earlier ambiguity is gone.
     NotApplied,
-    /// A request that may have been applied was sent then, at the latest.
+    /// A request that may have been applied was sent at this time or before.
     AmbiguousSince {
-        /// The earliest that is known.
+        /// The earliest time known.
         since: Timestamp,
-        /// True if a captured request is among those.
+        /// True if a captured request is among those that may have been applied.
         captured: bool,
     },
-    /// Its failure was captured again, later than before.
+    /// Its failure was captured again, with this later time.
     Occurred(Timestamp),
     /// Its endpoint, which was assumed, has been named.
     NameEndpoint(EndpointOrigin),
-    /// Nothing is sent to its target for so long.
+    /// Nothing is sent to its target for a while.
     CloseTarget {
-        /// Until then.
+        /// The time when the target opens.
         until: Timestamp,
-        /// For how long it was asked.
+        /// The length of the pause that was asked for.
         length: Duration,
     },
-    /// The clock was set back since its target was closed: it opens then.
+    /// The clock was set back since its target was closed: it opens at this time.
     ReopenTargetAt(Timestamp),
-    /// The next token of its target's rate is there then: since 1970, by the wall clock.
+    /// The next token of its target's rate is ready at this time: since 1970, by the wall clock.
     NextToken(Duration),
 }

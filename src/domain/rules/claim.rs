@@ -1,4 +1,4 @@
-//! Claims: whether the next request for a write may leave. The first attempt of a run and each retry ask the same
+//! Claims: whether the next request for a write may be sent. The first attempt of a run and each retry ask the same
 //! question; promises 1, 2, 4, 5, 7 and 9 meet here.
 
 use std::sync::Arc;
@@ -19,22 +19,22 @@ use crate::domain::state::{Event, Standing};
 use crate::domain::target::Gate;
 use crate::domain::time::Timestamp;
 
-/// On which terms a run sends.
+/// The terms on which a run sends.
 #[derive(Debug, Clone)]
 pub struct Terms {
-    /// Hazards that are overridden.
+    /// Hazards that the operator allowed.
     pub allowed: Vec<Hazard>,
     /// The target's key window.
     pub window: Duration,
-    /// Requests per second, of all runs together that send to the target at a rate; `None` for no limit.
+    /// Requests per second, shared by all runs that send to the target at a rate; `None` for no limit.
     pub rate: Option<f64>,
-    /// True if each write gets a new key first. Only what was definitely refused may.
+    /// True if each write gets a new key first, which only a definitely refused one may.
     pub new_key: bool,
     /// The base URL that the run sends to.
     pub base_url: Arc<str>,
 }
 
-/// Which request of the run it is for the write.
+/// The place of a request among those of the run for the write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// The first: the write has to be claimed.
@@ -43,59 +43,59 @@ pub enum Step {
     Retry,
 }
 
-/// What has to be known of a write, of its lanes and of its target.
+/// The facts about a write, its lanes and its target.
 #[derive(Debug, Clone)]
 pub struct ClaimFacts {
-    /// The write.
+    /// The write's ID.
     pub id: WriteId,
     /// The run that asks.
     pub run: RunId,
-    /// The body that the run's plan showed.
+    /// The SHA-256 of the body that the run's plan showed.
     pub planned: Sha,
-    /// What is damaged about it, if anything is.
+    /// The damage to it, if there is any.
     pub damage: Option<Damage>,
-    /// Where it stands.
+    /// Its standing in the state machine.
     pub standing: Standing,
     /// The run that has it in hand.
     pub holder: Option<RunId>,
-    /// The body that it has now.
+    /// The SHA-256 of its current body.
     pub body: Sha,
     /// The key that it is sent with.
     pub key: IdempotencyKey,
-    /// How often dlq sent it.
+    /// Number of times dlq sent it.
     pub attempts: i64,
     /// Its place in its lanes.
     pub turn: Turn,
-    /// What its hazards depend on, apart from its lanes.
+    /// The facts that its hazards depend on, apart from its lanes.
     pub facts: Facts,
-    /// What its lanes say of it.
+    /// The other writes of its lanes, summed up.
     pub lane: LaneFacts,
-    /// What its target says.
+    /// The conditions of its target.
     pub gate: Gate,
 }
 
 /// The decision on a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Claim {
-    /// It may, once these changes are committed.
+    /// It may be sent, once these changes are committed.
     Send(Vec<Change>),
-    /// The write is not what the plan showed.
+    /// The write is no longer what the plan showed.
     Skip(SkipReason),
-    /// A hazard has come up since the plan was made.
+    /// A hazard has appeared since the plan was made.
     Refuse(Hazard),
-    /// Not before the target opens.
+    /// It has to wait this long, until the target opens.
     Closed(Duration, Vec<Change>),
-    /// Not before the rate's next token is there.
+    /// It has to wait this long, until the rate's next token is ready.
     NoToken(Duration, Vec<Change>),
-    /// The target has moved away from where the run sends to.
+    /// The target is no longer bound to the URL that the run sends to.
     Moved,
-    /// The run has lost the write.
+    /// The run no longer has the write in hand.
     Fenced,
 }
 
-/// Decides whether the next request for a write may leave now.
+/// Decides whether the next request for a write may be sent now.
 pub fn may_send(facts: &ClaimFacts, terms: &Terms, step: Step, clock: Clock) -> Claim {
-    // Its new key is what the attempt before went out under.
+    // A retry stays under the new key that the attempt before went out with.
     let new_key = terms.new_key && step == Step::First;
     if step == Step::Retry && facts.holder != Some(facts.run) {
         return Claim::Fenced;
@@ -129,7 +129,7 @@ pub fn may_send(facts: &ClaimFacts, terms: &Terms, step: Step, clock: Clock) -> 
     }
     let mut changes = Vec::new();
     if let Some(left) = facts.gate.closed_for(clock.wall) {
-        // The clock was set back since the API asked for that: it is counted from here.
+        // The clock was set back since the API asked for the pause, which counts from now.
         let opens_at = clock.wall.plus(left);
         if facts.gate.opens_at != Some(opens_at) {
             changes.push(Change::ReopenTargetAt(opens_at));

@@ -1,32 +1,32 @@
-//! Edits: which bodies may be changed, and which changes taken back.
+//! Edits: which bodies may be changed, and which changes undone.
 
 use crate::domain::body::BodyOrigin;
 use crate::domain::identity::Sha;
 use crate::domain::reason::Damage;
 use crate::domain::state::{Event, NotAllowed, Standing};
 
-/// What has to be known of a write.
+/// The facts about a write that an edit depends on.
 #[derive(Debug, Clone, Copy)]
 pub struct EditFacts {
-    /// What is damaged about it, if anything is.
+    /// The damage to it, if there is any.
     pub damage: Option<Damage>,
-    /// Where it stands.
+    /// Its standing in the state machine.
     pub standing: Standing,
     /// Its body's origin.
     pub body_origin: BodyOrigin,
-    /// The body that it has now.
+    /// The SHA-256 of its current body.
     pub body: Sha,
-    /// The number of that body's revision.
+    /// The number of its current revision.
     pub revision: i64,
 }
 
-/// The reason why a body was not edited, or an edit not taken back.
+/// The reason why a body was not edited, or an edit not undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EditRefusal {
     /// There is no such write.
     #[error("there is no such write")]
     NoSuchWrite,
-    /// It is not as dlq left it.
+    /// Its row or body was changed on disk.
     #[error("its row or its body was changed on disk: see dlq doctor")]
     Damaged,
     /// Its state does not allow it.
@@ -41,18 +41,18 @@ pub enum EditRefusal {
     /// The edit is not the last one.
     #[error("that edit is not its last one")]
     NotTheLast,
-    /// It was sent with that body.
+    /// It was sent with the edited body.
     #[error("it was sent as it is now; edit it again instead")]
     WasSent,
 }
 
-/// Decides whether a write may get another body, made from the body `edited`.
+/// Decides whether a write may get a new body, made from the body `edited`.
 pub fn may_edit(facts: &EditFacts, edited: Sha) -> Result<(), EditRefusal> {
     editable(facts)?;
     if facts.body == edited { Ok(()) } else { Err(EditRefusal::ChangedMeanwhile) }
 }
 
-/// Decides whether the edit that made `revision` may be taken back; `was_sent` if an attempt went out with it.
+/// Decides whether the edit that made `revision` may be undone; `was_sent` if an attempt went out with it.
 pub fn may_undo(facts: &EditFacts, revision: i64, was_sent: bool) -> Result<(), EditRefusal> {
     editable(facts)?;
     if facts.revision != revision || revision == 0 {

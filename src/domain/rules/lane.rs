@@ -1,28 +1,28 @@
-//! Lanes: what the other writes to the same record say of one. The order, "open", "blocked" and "superseded" are said
+//! Lanes: what the other writes to the same record mean for one. The order, "open", "blocked" and "superseded" are defined
 //! here, once.
 
 use crate::domain::ids::WriteId;
 use crate::domain::lane::Turn;
 use crate::domain::state::{Event, Place, Resolution, Standing};
 
-/// What the other writes of a write's lanes come to.
+/// The other writes of a write's lanes, summed up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LaneFacts {
-    /// One that a run has in hand.
+    /// A write that a run has in hand.
     pub in_flight: Option<WriteId>,
-    /// The oldest open one.
+    /// The oldest open write.
     pub oldest_open: Option<Turn>,
-    /// The oldest settled one that someone may take back.
+    /// The oldest settled write whose settling may be undone.
     pub oldest_reopenable: Option<Turn>,
-    /// The latest one that the API has.
+    /// The latest write that the API has.
     pub latest_accepted: Option<Turn>,
 }
 
-/// Where a lane mate stands; `None` if its row can't be read, which counts as open.
+/// A lane mate's place in the state machine; `None` if its row can't be read, which counts as open.
 pub type MatePlace = Option<Place>;
 
 impl LaneFacts {
-    /// Takes in another write of the lane.
+    /// Adds another write of the lane.
     pub fn add(&mut self, turn: Turn, place: MatePlace) {
         if matches!(place, Some(Place::Replaying { .. })) {
             self.in_flight = Some(turn.id);
@@ -38,23 +38,23 @@ impl LaneFacts {
         }
     }
 
-    /// Returns true if an older write of the lane is open: it must go first.
+    /// Returns true if an older write of the lane is open, which must go first.
     pub fn blocks(&self, turn: Turn) -> bool {
         self.oldest_open.is_some_and(|oldest| oldest < turn)
     }
 
-    /// Returns true if an older write of the lane may go out one day: it is open, or someone may take back that it was settled.
+    /// Returns true if an older write of the lane may still be sent: it is open, or its settling may be undone.
     pub fn may_be_followed_by(&self, turn: Turn) -> bool {
         self.oldest_open.into_iter().chain(self.oldest_reopenable).any(|oldest| oldest < turn)
     }
 
-    /// Returns true if the API has a newer write of the lane: this one would turn it back.
+    /// Returns true if the API has a newer write of the lane, whose values this one would overwrite.
     pub fn supersedes(&self, turn: Turn) -> bool {
         self.latest_accepted.is_some_and(|latest| latest > turn)
     }
 }
 
-/// Returns true if someone still has to do something about a write. Of one that can't be read nobody knows: the careful side.
+/// Returns true if someone still has to do something about a write. One that can't be read counts as open, to be safe.
 pub fn is_open(place: MatePlace) -> bool {
     place.is_none_or(|place| match place {
         Place::Open(_) | Place::Replaying { .. } => true,
@@ -62,7 +62,7 @@ pub fn is_open(place: MatePlace) -> bool {
     })
 }
 
-/// Returns true if someone may take back that a write was settled.
+/// Returns true if the settling of a write may be undone.
 pub fn is_reopenable(place: Place) -> bool {
     let standing = Standing { place, ambiguous_since: None };
     [Event::Reopen, Event::Unsplit].into_iter().any(|event| standing.after(event).is_ok())

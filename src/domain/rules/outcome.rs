@@ -9,41 +9,41 @@ use crate::domain::reason::Reason;
 use crate::domain::state::{Event, Standing, State};
 use crate::domain::time::Timestamp;
 
-/// What has to be known of a write that a run has, or had, in hand.
+/// The facts about a write that a run has, or had, in hand.
 #[derive(Debug, Clone, Copy)]
 pub struct InHand {
     /// The run that asks.
     pub run: RunId,
     /// The run that has the write in hand now; another one if this run was taken for dead.
     pub holder: Option<RunId>,
-    /// Where it stands.
+    /// Its standing in the state machine.
     pub standing: Standing,
     /// True if an earlier request of the run for it went unanswered.
     pub unanswered: bool,
 }
 
-/// What happens to the write after an attempt.
+/// The next step for a write after an attempt.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Then {
-    /// The run keeps it, to try again.
+    /// The run keeps it, to retry.
     Retry,
-    /// The run is done with it: how it ended, and why.
+    /// The run is done with it: its outcome, and the reason.
     Settle(Outcome, Option<Reason>),
 }
 
 /// A decision, and where it leaves the write.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recorded {
-    /// Its state.
+    /// The write's state.
     pub state: State,
-    /// How it ended in the run; `None` while the run keeps it.
+    /// Its outcome in the run; `None` while the run keeps it.
     pub outcome: Option<Outcome>,
-    /// What carries it out.
+    /// The changes that carry the decision out.
     pub changes: Vec<Change>,
 }
 
 /// Decides where an attempt that was sent at `sent_at` leaves its write.
-pub fn record(facts: &InHand, end: &AttemptEnd, sent_at: Timestamp, then: Then) -> Recorded {
+pub fn record(facts: &InHand, end: &AttemptEnd, sent_at: Timestamp, then: Then, now: Timestamp) -> Recorded {
     let event = match end.outcome {
         AttemptOutcome::Accepted => Some(Event::Accept),
         AttemptOutcome::Unclear | AttemptOutcome::Partial => Some(Event::Unclear { sent_at }),
@@ -62,7 +62,7 @@ pub fn record(facts: &InHand, end: &AttemptEnd, sent_at: Timestamp, then: Then) 
         stand(facts, after, &mut recorded.changes);
     }
     if let Some(length) = end.closes_target {
-        recorded.changes.push(Change::CloseTarget { until: end.at.plus(length), length });
+        recorded.changes.push(Change::CloseTarget { until: now.plus(length), length });
     }
     let judged = end.failure.as_ref().filter(|failure| failure.status.is_some_and(judges_data));
     if let Some(failure) = judged.filter(|_| end.outcome == AttemptOutcome::Refused) {
@@ -71,12 +71,12 @@ pub fn record(facts: &InHand, end: &AttemptEnd, sent_at: Timestamp, then: Then) 
     recorded
 }
 
-/// Decides where a write stands that a run lets go of between two attempts.
+/// Decides where a run leaves a write that it releases between two attempts.
 pub fn let_go(facts: &InHand, outcome: Outcome, reason: Reason) -> Recorded {
     release(facts, facts.standing, outcome, Some(reason))
 }
 
-/// The run is done with a write that stands at `at`.
+/// Ends the run's work on a write that stands at `at`.
 fn release(facts: &InHand, at: Standing, outcome: Outcome, reason: Option<Reason>) -> Recorded {
     let is_held = facts.holder == Some(facts.run) && at.state() == State::Replaying;
     let after = if is_held { at.after(Event::Release).unwrap_or(at) } else { at };
@@ -94,8 +94,8 @@ fn stand(facts: &InHand, standing: Standing, changes: &mut Vec<Change>) {
     changes.push(Change::Stand { standing, run });
 }
 
-/// How a write ended in a run. If one of the run's own requests for it went unanswered and it goes back as `unknown`, it
-/// is not said to have failed, whatever the last attempt met: that request may have been applied.
+/// Returns the outcome of a write in a run. If one of the run's own requests for it went unanswered and it goes back as
+/// `unknown`, it has not failed, whatever the last attempt met: that request may have been applied.
 pub fn in_run(state: State, unanswered: bool, last: Outcome) -> Outcome {
     if state == State::Unknown && unanswered { Outcome::Unknown } else { last }
 }

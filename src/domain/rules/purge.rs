@@ -5,23 +5,23 @@ use crate::domain::lane::Turn;
 use crate::domain::state::Place;
 use crate::domain::time::Timestamp;
 
-/// What has to be known of a write.
+/// The facts about a write that its purge depends on.
 #[derive(Debug, Clone, Copy)]
 pub struct PurgeFacts {
-    /// Where it stands.
+    /// Its place in the state machine.
     pub place: Place,
     /// The time when it was settled.
     pub settled_at: Option<Timestamp>,
     /// Its place in its lanes.
     pub turn: Turn,
-    /// What its lanes say of it.
+    /// The other writes of its lanes, summed up.
     pub lane: LaneFacts,
-    /// True if parts of it are there, if it was split. They go first: a batch that comes again has to find them.
+    /// True if it was split and some of its parts are still there. They go first: a batch that comes again has to find them.
     pub has_parts: bool,
 }
 
-/// Returns true if a write may be deleted: it was settled before then, has no parts, and is not what keeps an older write of its
-/// lane from going out (superseded), now or once that is reopened.
+/// Returns true if a write may be deleted: it was settled before `before`, has no parts, and is not what keeps an older write of
+/// its lane from being sent (superseded), now or once that one is reopened.
 pub fn may_purge(facts: &PurgeFacts, before: Timestamp) -> bool {
     let is_settled = match facts.place {
         Place::Open(_) | Place::Replaying { .. } => false,

@@ -1,4 +1,4 @@
-//! Recovery: what becomes of the writes that a run had in hand when it ended, in order or not.
+//! Recovery: what becomes of the writes that a run had in hand when it ended, properly or not.
 
 use super::Change;
 use super::outcome::in_run;
@@ -8,18 +8,18 @@ use crate::domain::reason::{GivenUp, LastAttempt, Reason};
 use crate::domain::state::{Event, Standing, State};
 use crate::domain::time::Timestamp;
 
-/// What has to be known of a write that is claimed by a run which sends nothing more.
+/// The facts about a write that is claimed by a run which sends nothing more.
 #[derive(Debug, Clone, Copy)]
 pub struct Claimed {
-    /// The run.
+    /// The run that claimed it.
     pub run: RunId,
     /// The run that has the write in hand.
     pub holder: Option<RunId>,
-    /// Where it stands; `None` if its row can't be read. Then the row is left as it is.
+    /// Its standing; `None` if its row can't be read, which is then left as it is.
     pub standing: Option<Standing>,
-    /// The time when the request was intended of which no outcome is recorded.
+    /// The time of the intent that has no outcome recorded.
     pub open_intent: Option<Timestamp>,
-    /// How the run's last request for it ended, if one did.
+    /// The outcome of the run's last request for it, if there was one.
     pub last: Option<AttemptOutcome>,
     /// True if one of the run's requests for it went unanswered.
     pub unanswered: bool,
@@ -45,7 +45,7 @@ pub fn take_back(facts: &Claimed, before: Option<Timestamp>) -> Option<Vec<Chang
         let reason = Some(Reason::attempt(AttemptOutcome::NoAnswer));
         changes.push(Change::EndItem { outcome: Outcome::Unknown, reason });
     } else if let (Some(after), Some(last)) = (after, facts.last) {
-        // It was between two attempts: what was sent for it must not be told as never sent.
+        // It was between two attempts, so it must not be reported as never sent.
         let outcome = in_run(after.state(), facts.unanswered, Outcome::Failed);
         let given_up = Some(GivenUp::RunEnded);
         let reason = Reason::Attempt(LastAttempt { outcome: last, maybe_cached_until: None, given_up });

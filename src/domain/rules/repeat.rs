@@ -1,18 +1,18 @@
-//! Repeats: a failure that is captured again is the same write. It is counted, and what it tells is never forgotten.
+//! Repeats: a failure that is captured again is the same write. It is counted, and what it adds is never forgotten.
 
 use super::Change;
 use crate::domain::endpoint::EndpointOrigin;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 
-/// What has to be known of the write that is there.
+/// The facts about the write that is already there.
 #[derive(Debug, Clone, Copy)]
 pub struct Known {
     /// Its state.
     pub state: State,
     /// Its endpoint's origin.
     pub endpoint_origin: EndpointOrigin,
-    /// The newest failure that was seen of it.
+    /// The time of its newest failure.
     pub last_failed_at: Option<Timestamp>,
     /// The time when someone last found that the API didn't have it.
     pub not_applied_at: Option<Timestamp>,
@@ -22,7 +22,7 @@ pub struct Known {
     pub captured_ambiguous: bool,
 }
 
-/// What the captured line says.
+/// The facts from the captured line.
 #[derive(Debug, Clone, Copy)]
 pub struct Again {
     /// Its endpoint's origin.
@@ -31,7 +31,7 @@ pub struct Again {
     pub failed_at: Option<Timestamp>,
     /// True if the captured request may have been applied.
     pub ambiguous: bool,
-    /// The time when a request was sent, at the earliest, that may have been applied.
+    /// The earliest time at which a request that may have been applied was sent.
     pub window_start: Option<Timestamp>,
 }
 
@@ -41,7 +41,7 @@ pub fn repeat(known: &Known, again: &Again) -> Vec<Change> {
     if let Some(failed_at) = again.failed_at.filter(|at| known.last_failed_at.is_none_or(|newest| *at > newest)) {
         changes.push(Change::Occurred(failed_at));
     }
-    // Someone names the endpoint that was assumed; the identity says that it is the same one.
+    // The repeat names the endpoint that was assumed; by the identity, it is the same one.
     let names_it = known.endpoint_origin == EndpointOrigin::Assumed && again.endpoint_origin != EndpointOrigin::Assumed;
     if names_it && State::REPLAYABLE.contains(&known.state) {
         changes.push(Change::NameEndpoint(again.endpoint_origin));
@@ -50,8 +50,8 @@ pub fn repeat(known: &Known, again: &Again) -> Vec<Change> {
     changes
 }
 
-/// What the repeat of a write, or of the batch that it is a part of, says of whether it may have been applied: the
-/// earliest request counts. What was settled remembers it too, for the day it is reopened; what someone has looked into
+/// Decides what the repeat of a write, or of the batch that it is a part of, says about whether it may have been applied:
+/// the earliest request counts. A settled write remembers it too, in case it is reopened; what someone has looked into
 /// since is left alone.
 pub fn doubt(known: &Known, again: &Again) -> Option<Change> {
     let since = again.window_start?;

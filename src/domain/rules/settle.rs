@@ -11,13 +11,13 @@ use crate::domain::state::{NotAllowed, Standing};
 /// The reason why a write was not settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SettleRefusal {
-    /// It isn't there.
+    /// It does not exist.
     NoSuchWrite,
     /// Its row is not as dlq left it.
     Damaged(Damage),
     /// Its state does not allow it.
     NotAllowed {
-        /// Its state, and what was to happen.
+        /// Its state, and the event that was refused.
         why: NotAllowed,
         /// The run that has it in hand.
         run: Option<RunId>,
@@ -25,7 +25,7 @@ pub enum SettleRefusal {
 }
 
 impl SettleRefusal {
-    /// Its code, in kebab-case.
+    /// Returns its code, in kebab-case.
     pub fn code(self) -> &'static str {
         match self {
             Self::NoSuchWrite => "no-such-write",
@@ -34,7 +34,7 @@ impl SettleRefusal {
         }
     }
 
-    /// What belongs to it.
+    /// Returns its details.
     pub fn data(self) -> Data {
         let value = match self {
             Self::NoSuchWrite => json!({}),

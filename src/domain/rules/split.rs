@@ -1,4 +1,4 @@
-//! Splits: which batches may go on as writes of their own, and which splits may be taken back.
+//! Splits: which batches may become writes of their own, and which splits may be undone.
 
 use crate::domain::batch::{BatchRule, SplitError};
 use crate::domain::endpoint::is_upsert;
@@ -6,7 +6,7 @@ use crate::domain::ids::WriteId;
 use crate::domain::state::{Event, NotAllowed, Standing, State};
 use crate::domain::time::Timestamp;
 
-/// Checks that a batch that was definitely refused, as far as that is known, may be split.
+/// Checks that a batch may be split: it was definitely refused, as far as that is known.
 pub fn may_split(operation: &str, ambiguous: bool, rule: BatchRule) -> Result<(), SplitError> {
     if ambiguous {
         return Err(SplitError::Ambiguous);
@@ -17,9 +17,9 @@ pub fn may_split(operation: &str, ambiguous: bool, rule: BatchRule) -> Result<()
     Ok(())
 }
 
-/// The records of a batch that were rejected when it was applied in part: of its ambiguous attempts all have to have said
-/// so, the last one says which. `attempts` are those since someone last looked, each with the records that it names;
-/// `None` for one that may have applied anything.
+/// Returns the records that were rejected when a batch was applied in part: all its ambiguous attempts must have said that,
+/// and the last one says which. `attempts` are those since someone last looked, each with the records that it names; `None`
+/// for one that may have applied anything.
 pub fn rejected_in_part(captured_ambiguous: bool, attempts: &[Option<Vec<usize>>]) -> Result<Vec<usize>, SplitError> {
     let (Some(Some(last)), false) = (attempts.last(), captured_ambiguous) else { return Err(SplitError::NotPartial) };
     if attempts.iter().any(Option::is_none) {
@@ -28,22 +28,22 @@ pub fn rejected_in_part(captured_ambiguous: bool, attempts: &[Option<Vec<usize>>
     if last.is_empty() { Err(SplitError::NoneNamed) } else { Ok(last.clone()) }
 }
 
-/// A part of a batch that was split, as it is now.
+/// A part of a split batch, in its current state.
 #[derive(Debug, Clone, Copy)]
 pub struct PartFacts {
-    /// The part.
+    /// The part's ID.
     pub id: WriteId,
     /// Its state.
     pub state: State,
-    /// How often dlq sent it.
+    /// Number of times dlq sent it.
     pub attempts: i64,
-    /// Its body's version.
+    /// Its body's revision.
     pub revision: i64,
-    /// Since when it may have been applied.
+    /// The time since which it may have been applied.
     pub ambiguous_since: Option<Timestamp>,
 }
 
-/// The reason why a split can't be taken back.
+/// The reason why a split can't be undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UnsplitRefusal {
     /// The batch's state does not allow it.
@@ -58,7 +58,7 @@ pub enum UnsplitRefusal {
     /// A part may have been applied by its producer.
     #[error("write {0} may have been applied by someone else")]
     MaybeApplied(WriteId),
-    /// A part does not wait any more.
+    /// A part no longer waits.
     #[error("write {0} is {1}")]
     Settled(WriteId, State),
     /// Some parts are not in this file.
@@ -66,8 +66,8 @@ pub enum UnsplitRefusal {
     PartsMissing,
 }
 
-/// Decides where a batch stands once its split is taken back: the parts have to be as the split made them. `made` is how
-/// many it made.
+/// Decides where undoing its split leaves a batch: the parts have to be as the split made them. `made` is the number of
+/// parts that it made.
 pub fn unsplit(batch: Standing, made: i64, parts: &[PartFacts]) -> Result<Standing, UnsplitRefusal> {
     let after = batch.after(Event::Unsplit).map_err(UnsplitRefusal::NotAllowed)?;
     for part in parts {

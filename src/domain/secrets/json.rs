@@ -1,16 +1,16 @@
-//! Secrets in JSON: by the names of fields, in every form in which clients write their headers down.
+//! Secrets in JSON: found by the names of fields, in every form in which clients log their headers.
 
 use super::{REMOVED, Scrubber, is_secret, text};
 use crate::domain::json::{self, JsonStr, Node, Value};
 
-/// A value of the text that is replaced by another string.
+/// A value in the text, and the string that replaces it.
 struct Cut {
     start: usize,
     end: usize,
     by: String,
 }
 
-/// The text without its secrets; `None` if it is no JSON.
+/// Returns the text without its secrets; `None` if it is not JSON.
 pub(super) fn clean(text: &[u8], scrubber: &Scrubber) -> Option<Vec<u8>> {
     let node = json::scan_within(text, json::MAX_DEPTH + 8).ok()?;
     let mut finder = Finder { text, scrubber, cuts: Vec::new() };
@@ -35,7 +35,7 @@ struct Finder<'a> {
 }
 
 impl<'a> Finder<'a> {
-    /// Looks everywhere but inside what is sent again: a body or a record keeps its fields, a key its text.
+    /// Searches everything except what is sent again: a body or a record keeps its fields, a key its text.
     fn anything(&mut self, node: &Node<'a>) {
         match &node.value {
             Value::Object(fields) => self.object(fields),
@@ -58,7 +58,7 @@ impl<'a> Finder<'a> {
                 "body" | "record" | "records" | "edited_body" | "body_base64" | "edited_body_base64" => {}
                 "idempotency_key" | "parent_key" | "event_id" => {}
                 "value" | "values" if is_pair => self.blank(value),
-                // A flag or a number of that name is no secret.
+                // `null` or a flag of that name is not a secret.
                 _ if is_secret(&name) && !matches!(value.value, Value::Null | Value::Bool(_)) => self.blank(value),
                 _ => self.anything(value),
             }
@@ -68,10 +68,10 @@ impl<'a> Finder<'a> {
     fn list(&mut self, items: &[Node<'a>]) {
         let mut at = 0;
         while at < items.len() {
-            // ["Authorization", "…"], one pair or, as Node's rawHeaders, all of them after each other.
+            // ["Authorization", "…"]: one pair or, as in Node's rawHeaders, all of them in a row.
             let is_name = items[at].text().is_some_and(|name| is_secret(&name));
             if is_name && at + 1 < items.len() {
-                // In a pair all that follows belongs to the name.
+                // In a pair, everything after the name belongs to it.
                 let values = if at == 0 && items.len() % 2 == 1 { items.len() } else { at + 2 };
                 items[at + 1..values].iter().for_each(|value| self.blank(value));
                 at = values;

@@ -1,4 +1,4 @@
-//! Secrets that a producer may have captured with its request, or that an API repeats in its answer: blanked at the door,
+//! Secrets that a producer may have captured with its request, or that an API repeats in its answer: blanked on arrival,
 //! by their names and by the values that this process knows. Bodies and keys, which are sent again, are never changed.
 
 mod json;
@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use super::evidence::Headers;
 
-/// Names of headers and settings whose values are never kept, lower-case.
+/// Names of headers and settings whose values are never kept, in lower case.
 const SECRET: [&str; 12] = [
     "authorization",
     "proxy-authorization",
@@ -24,7 +24,7 @@ const SECRET: [&str; 12] = [
     "x-auth",
 ];
 
-/// Ends of such names, whatever a vendor puts before them.
+/// Endings of such names, whatever a vendor puts before them.
 const SECRET_ENDS: [&str; 10] = [
     "api-key",
     "api_key",
@@ -38,10 +38,10 @@ const SECRET_ENDS: [&str; 10] = [
     "_secret",
 ];
 
-/// What stands where a secret stood.
+/// The text that replaces a secret.
 pub const REMOVED: &str = "(removed)";
 
-/// Shorter values that this process knows are not looked for: they would be found everywhere.
+/// The shortest known value that is looked for, in bytes: shorter ones would be found everywhere.
 const SHORTEST_KNOWN: usize = 12;
 
 /// Returns true if a header's or setting's value is never kept.
@@ -55,7 +55,7 @@ pub fn is_secret(name: &str) -> bool {
         || ["accesstoken", "refreshtoken", "clientsecret", "authtoken", "x-amz-signature"].contains(&name.as_str())
 }
 
-/// Blanks secrets in all that comes in.
+/// Blanks secrets in incoming data.
 #[derive(Clone, Default)]
 pub struct Scrubber {
     known: Vec<Vec<u8>>,
@@ -68,7 +68,7 @@ impl std::fmt::Debug for Scrubber {
 }
 
 impl Scrubber {
-    /// One that also finds these values, wherever they stand: tokens, of 12 characters or more.
+    /// Creates a scrubber that also finds these values, wherever they occur: tokens of 12 characters or more.
     pub fn new(known: impl IntoIterator<Item = String>) -> Self {
         let mut all = Vec::new();
         for value in known.into_iter().filter(|value| value.len() >= SHORTEST_KNOWN) {
@@ -85,17 +85,17 @@ impl Scrubber {
         Self { known: all }
     }
 
-    /// A captured line: blanked by the names of its fields where it is JSON, by the names in its text where it is not.
+    /// Cleans a captured line: by the names of its fields if it is JSON, by the names in its text otherwise.
     pub fn line(&self, line: &[u8]) -> Vec<u8> {
         json::clean(line, self).unwrap_or_else(|| self.bytes(line))
     }
 
-    /// JSON text, such as an error's details.
+    /// Cleans JSON text, such as an error's details.
     pub fn json(&self, json: &str) -> String {
         String::from_utf8_lossy(&self.line(json.as_bytes())).into_owned()
     }
 
-    /// A text for people: a message, a correlation ID, an error of the network.
+    /// Cleans a text for people: a message, a correlation ID, a network error.
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let clean = text::in_words(&self.without_known(text.as_bytes()));
         if clean == text.as_bytes() {
@@ -104,12 +104,12 @@ impl Scrubber {
         Cow::Owned(String::from_utf8_lossy(&clean).into_owned())
     }
 
-    /// The body of an answer: as it came, but for the values that this process knows.
+    /// Cleans an answer's body, which stays as it came except for the values that this process knows.
     pub fn body<'a>(&self, body: &'a [u8]) -> Cow<'a, [u8]> {
         self.without_known(body)
     }
 
-    /// The same of a body that broke off: a value that its end cuts is blanked, too.
+    /// Cleans a body that broke off; a known value that is cut at its end is blanked, too.
     pub fn cut_body(&self, body: &[u8]) -> Vec<u8> {
         let mut clean = self.without_known(body).into_owned();
         let cut = self.known.iter().filter_map(|value| {
@@ -123,8 +123,8 @@ impl Scrubber {
         clean
     }
 
-    /// The headers of an answer: secret ones are left out, the values that this process knows are blanked, and so are
-    /// logins and keys in URLs. All else is kept as it came.
+    /// Cleans an answer's headers: secret ones are left out, the values that this process knows are blanked, and so are
+    /// logins and keys in URLs. All others stay as they came.
     pub fn headers(&self, headers: &Headers) -> Headers {
         let mut kept = Headers::default();
         for (name, value) in headers.iter().filter(|(name, _)| !is_secret(name)) {
@@ -137,12 +137,12 @@ impl Scrubber {
         kept
     }
 
-    /// Returns true if a path has a secret in it. It can't be kept: it would be sent again.
+    /// Returns true if a path contains a secret. Such a path can't be kept, since it would be sent again.
     pub fn is_in_path(&self, path: &str) -> bool {
         self.text(path) != path
     }
 
-    /// Bytes of any kind.
+    /// Cleans bytes of any kind.
     fn bytes(&self, bytes: &[u8]) -> Vec<u8> {
         text::in_words(&text::by_name(&self.without_known(bytes)))
     }

@@ -1,4 +1,4 @@
-//! A corpus of what clients write down, and what must be left of it.
+//! A corpus of what clients log, and of what must be left of it.
 
 use super::*;
 use crate::domain::json;
@@ -11,7 +11,7 @@ fn line(text: &str) -> String {
     String::from_utf8(scrubber().line(text.as_bytes())).unwrap()
 }
 
-/// Lines as clients of several languages log a failed request.
+/// Lines in which clients of several languages log a failed request.
 const CORPUS: [&str; 46] = [
     r#"{"headers":{"AUTHORIZATION":"Bearer s3cret","X":"y"},"body":1}"#,
     r#"{"request":{"headers":{"Cookie":["s3cret=1","b"]}}}"#,

@@ -2,10 +2,10 @@
 
 use super::{REMOVED, is_secret};
 
-/// Schemes of an Authorization header that one credential follows.
+/// Schemes of an Authorization header that are followed by one credential.
 const SCHEMES: [&str; 6] = ["bearer", "basic", "token", "negotiate", "apikey", "digest"];
 
-/// Blanks what follows a secret name in bytes that are no JSON: up to the closing quote, or to the end of the line.
+/// Blanks what follows a secret name in bytes that are not JSON: up to the closing quote, or to the end of the line.
 pub(super) fn by_name(bytes: &[u8]) -> Vec<u8> {
     blanked(bytes, &|name, _| is_secret(name))
 }
@@ -36,7 +36,7 @@ pub(super) fn in_words(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-/// `://user:password@`: what to keep up to, and where the secret ends.
+/// Matches `://user:password@`; returns the end of what to keep, and the end of the secret.
 fn login(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     let rest = bytes[at..].strip_prefix(b"://")?;
     let end = rest.iter().position(|b| b"/?# \"'<>\\\r\n\t".contains(b)).unwrap_or(rest.len());
@@ -44,7 +44,7 @@ fn login(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     (&rest[..sign] != REMOVED.as_bytes()).then_some((at + 3, at + 3 + sign))
 }
 
-/// `?api_key=…` or `&token=…`.
+/// Matches `?api_key=…` or `&token=…`.
 fn parameter(lower: &[u8], at: usize) -> Option<(usize, usize)> {
     if !matches!(lower[at], b'?' | b'&' | b';') {
         return None;
@@ -63,7 +63,7 @@ fn parameter(lower: &[u8], at: usize) -> Option<(usize, usize)> {
     (len > 0 && &lower[value..value + len] != REMOVED.as_bytes()).then_some((value, value + len))
 }
 
-/// `Authorization: …`, or a scheme and what can only be a credential.
+/// Matches `Authorization: …`, or a scheme followed by what can only be a credential.
 fn credential(bytes: &[u8], lower: &[u8], at: usize) -> Option<(usize, usize)> {
     if at > 0 && (inside_word(lower[at - 1]) || lower[at - 1] == b'.') {
         return None;
@@ -105,7 +105,7 @@ fn credential(bytes: &[u8], lower: &[u8], at: usize) -> Option<(usize, usize)> {
     None
 }
 
-/// Where a header's value ends in a text: after the credential of a scheme that has one, else at the end of the line.
+/// Returns the end of a header's value in a text: after the credential of a scheme that has one, else the end of the line.
 fn header_end(bytes: &[u8], lower: &[u8], value: usize) -> usize {
     let scheme = lower[value..].iter().take_while(|b| inside_word(**b)).count();
     let known = std::str::from_utf8(&lower[value..value + scheme]).is_ok_and(|s| SCHEMES.contains(&s) && s != "digest");
@@ -130,7 +130,7 @@ fn token_len(bytes: &[u8]) -> usize {
     bytes.iter().take_while(|b| b.is_ascii_alphanumeric() || b"-._~+/=:".contains(b)).count()
 }
 
-/// A word after a scheme that is no word of a sentence: `Bearer authentication` and `Bearer realm=…` are none.
+/// Returns true if a word after a scheme is a credential, unlike in `Bearer authentication` and `Bearer realm=…`.
 fn is_credential(token: &[u8]) -> bool {
     let has = |test: fn(&u8) -> bool| token.iter().any(test);
     let names_a_setting = token.iter().position(|b| *b == b'=').is_some_and(|n| n + 2 < token.len());
@@ -139,7 +139,7 @@ fn is_credential(token: &[u8]) -> bool {
         && (has(u8::is_ascii_digit) || (has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase)))
 }
 
-/// Headers whose value is a secret in any text; other secret names are words, too.
+/// Returns true for a header whose value is a secret in any text; other secret names are words, too.
 fn is_header(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     ["authorization", "proxy-authorization", "cookie", "set-cookie"].contains(&name.as_str())
@@ -176,7 +176,7 @@ fn blanked(bytes: &[u8], is_name: &dyn Fn(&str, Option<u8>) -> bool) -> Vec<u8> 
     out
 }
 
-/// `{"value": "…", "name": "` has just been copied, and a secret name follows.
+/// Blanks the value before a secret name, where `{"value": "…", "name": "` has just been copied.
 fn blank_value_before(out: &mut Vec<u8>, before: &[u8]) {
     let is_named =
         [&b"\"name\":\""[..], b"\"name\": \"", b"\"key\":\"", b"\"key\": \""].iter().any(|n| before.ends_with(n));
@@ -191,7 +191,7 @@ fn inside_word(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b == b'-' || b == b'_'
 }
 
-/// The end of the secret name that begins at `at` (not in the middle of a longer word).
+/// Returns the end of the secret name that begins at `at` (not in the middle of a longer word).
 fn name_at(lower: &[u8], at: usize, is_name: &dyn Fn(&str, Option<u8>) -> bool) -> Option<usize> {
     let follows_word = at > 0 && inside_word(lower[at - 1]) && !(at > 1 && lower[at - 2] == b'\\');
     if follows_word || !lower[at].is_ascii_alphabetic() {
@@ -202,7 +202,7 @@ fn name_at(lower: &[u8], at: usize, is_name: &dyn Fn(&str, Option<u8>) -> bool) 
     std::str::from_utf8(&lower[at..end]).is_ok_and(|name| is_name(name, before)).then_some(end)
 }
 
-/// Past quotes, white space, one `:`, `=` or `,`, and an opening bracket. The same position if there is no separator.
+/// Returns the position past quotes, white space, one `:`, `=` or `,`, and an opening bracket; `end` if there is no separator.
 fn skip_separator(bytes: &[u8], end: usize) -> usize {
     let loose = |b: u8| matches!(b, b'"' | b'\'' | b'\\' | b' ' | b'\t' | b'[');
     let mut at = end;
@@ -219,8 +219,8 @@ fn skip_separator(bytes: &[u8], end: usize) -> usize {
     at
 }
 
-/// Where the value ends. One that was opened with `[` ends at `]`; a quoted one at a quote that is escaped no deeper than
-/// the one that opened it; another at the end of its line, or at a quote if none stands inside it.
+/// Returns the end of the value. One that was opened with `[` ends at `]`; a quoted one at a quote that is escaped no deeper
+/// than the one that opened it; another at the end of its line, or at a quote if none stands inside it.
 fn value_end(bytes: &[u8], name_end: usize, value: usize) -> usize {
     let between = &bytes[name_end..value];
     let opening = between.iter().rposition(|b| matches!(b, b':' | b'=' | b',')).map_or(between, |n| &between[n + 1..]);

@@ -44,7 +44,7 @@ pub struct HttpTransport {
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
     /// The token can't stand in a header.
-    #[error("the token has characters that can't stand in a header")]
+    #[error("the token has characters that can't go into a header")]
     Token,
 }
 

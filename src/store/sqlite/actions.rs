@@ -3,54 +3,34 @@
 use rusqlite::{Connection, Row};
 use serde_json::Value;
 
-use super::Store;
 use super::error::JobResult;
-use super::worker::Reply;
+use super::{SqliteStore, times};
 use crate::domain::action::Action;
 use crate::domain::ids::WriteId;
-use crate::domain::run::Operator;
 use crate::domain::time::Timestamp;
+use crate::store::{By, Reply, face};
 
-/// An operator who does something, with the reason and the time.
-#[derive(Debug, Clone)]
-pub struct By {
-    /// The operator.
-    pub operator: Operator,
-    /// Why, in the operator's words.
-    pub reason: Option<String>,
-    /// When.
-    pub at: Timestamp,
-}
-
-impl By {
-    /// An operator, without a reason.
-    pub fn new(operator: &Operator, at: Timestamp) -> Self {
-        Self { operator: operator.clone(), reason: None, at }
-    }
-
-    /// The same with a reason.
-    #[must_use]
-    pub fn because(self, reason: Option<&str>) -> Self {
-        Self { reason: reason.map(str::to_owned), ..self }
-    }
-}
-
-impl Store {
-    /// Adds an action on the whole file to the log.
-    pub fn log(&self, action: Action, by: By) -> Reply<()> {
-        self.write(move |connection| log(connection, None, &action, &by))
+impl face::Log for SqliteStore {
+    fn log(&self, action: Action, by: By) -> Reply<()> {
+        self.write(move |connection| log(connection, None, &action, &by, times::now()))
     }
 }
 
 /// Adds an action to the log.
-pub(super) fn log(connection: &Connection, write: Option<WriteId>, action: &Action, by: &By) -> JobResult<()> {
+pub(super) fn log(
+    connection: &Connection,
+    write: Option<WriteId>,
+    action: &Action,
+    by: &By,
+    at: Timestamp,
+) -> JobResult<()> {
     let (operator, data) = (&by.operator, Value::Object(action.data()).to_string());
     connection
         .prepare_cached(
             "INSERT INTO operator_log (at, operator, uid, host, action, write_id, detail, data, reason)
              VALUES (?, ?, ?, ?, ?, ?, '', ?, ?)",
         )?
-        .execute((by.at, &operator.name, operator.uid, &operator.host, action.name(), write, data, &by.reason))?;
+        .execute((at, &operator.name, operator.uid, &operator.host, action.name(), write, data, &by.reason))?;
     Ok(())
 }
 

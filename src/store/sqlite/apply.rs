@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::actions::{By, log};
+use super::actions::log;
 use super::answers::keep_captured;
 use super::error::JobResult;
 use super::groups::ensure_group;
@@ -19,6 +19,7 @@ use crate::domain::reason::Reason;
 use crate::domain::rules::Change;
 use crate::domain::run::Operator;
 use crate::domain::time::Timestamp;
+use crate::store::By;
 
 /// The write that changes are applied to, and on whose behalf.
 pub(super) struct Applying<'a> {
@@ -162,10 +163,10 @@ impl Applying<'_> {
             [self.run],
             |row| {
                 let operator = Operator { name: row.get(0)?, uid: row.get(1)?, host: row.get(2)? };
-                Ok(By { operator, reason: row.get(3)?, at: self.now })
+                Ok(By { operator, reason: row.get(3)? })
             },
         )?;
-        log(connection, Some(self.write), &Action::NewKey { from: old, to: key.to_string() }, &by)
+        log(connection, Some(self.write), &Action::NewKey { from: old, to: key.to_string() }, &by, self.now)
     }
 
     /// Records an attempt. It is counted in its write already.

@@ -12,25 +12,12 @@ use rusqlite::types::ValueRef;
 
 use super::connect::reader;
 use super::error::{JobError, JobResult};
-use super::worker::Reply;
-use super::{Store, StoreError, migrate};
+use super::{SqliteStore, migrate};
 use crate::store::files::{NO_FOLLOW, beside};
+use crate::store::{Copied, Reply, StoreError, face};
 
-/// What a copy holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Copied {
-    /// How many writes.
-    pub writes: u64,
-    /// Of those, how many are open: in both files now.
-    pub open: u64,
-    /// Its size in bytes.
-    pub bytes: u64,
-}
-
-impl Store {
-    /// Copies the file, consistent also under load, to a new one with mode 0600. The copy was opened, checked and counted
-    /// before this answers.
-    pub fn backup(&self, to: &Path) -> Reply<Copied> {
+impl face::Backup for SqliteStore {
+    fn backup(&self, to: &Path) -> Reply<Copied> {
         let to = to.to_owned();
         self.read(move |connection| {
             let to = absolute(&to)?;

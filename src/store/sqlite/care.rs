@@ -9,62 +9,21 @@ use rusqlite::types::Value;
 
 use super::connect::writer;
 use super::error::JobResult;
-use super::worker::Reply;
-use super::{Store, StoreError, clock, disk, seals, targets};
+use super::{SqliteStore, seals, targets, times};
 use crate::domain::failure_type::FailureType;
 use crate::domain::identity::Sha;
 use crate::domain::outcome::{AttemptOutcome, Outcome};
 use crate::domain::run::RunState;
 use crate::domain::state::State;
-use crate::domain::time::{Timestamp, human_length};
-
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Severity {
-    /// As it should be.
-    Ok,
-    /// Works, but look at it.
-    Warn,
-    /// Wrong.
-    Fail,
-}
-
-impl Severity {
-    /// The name used everywhere.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Warn => "warn",
-            Self::Fail => "fail",
-        }
-    }
-}
-
-/// What a check found.
-#[derive(Debug, Clone)]
-pub struct Finding {
-    /// What was checked.
-    pub check: &'static str,
-    /// How bad it is.
-    pub severity: Severity,
-    /// In words.
-    pub detail: String,
-}
-
-impl Finding {
-    /// A finding.
-    pub fn new(check: &'static str, severity: Severity, detail: impl Into<String>) -> Self {
-        Self { check, severity, detail: detail.into() }
-    }
-}
+use crate::domain::time::human_length;
+use crate::store::{Finding, Reply, Severity, StoreError, disk, face};
 
 /// Below this much free room, replays are at risk.
 const LITTLE_ROOM: u64 = 256 << 20;
 
-impl Store {
-    /// Checks the file: its pages, its counters, every row against its seal, every body against its hash, and the clock.
-    pub fn check(&self) -> Reply<Vec<Finding>> {
-        let path = self.path().to_owned();
+impl face::Care for SqliteStore {
+    fn check(&self) -> Reply<Vec<Finding>> {
+        let path = self.path.clone();
         self.read(move |connection| {
             // One that can't be looked at does not hide what the others find.
             let found = |check, result: JobResult<Finding>| {
@@ -81,15 +40,12 @@ impl Store {
             ])
         })
     }
-}
 
-impl Store {
-    /// The settings of the connection that writes, for whoever wants to know.
-    pub fn writer_settings(&self) -> Vec<Finding> {
-        let settings = writer_settings(self.path());
+    fn writer_settings(&self) -> Vec<Finding> {
+        let settings = writer_settings(&self.path);
         vec![match settings {
             Ok(settings) => Finding::new("writer", Severity::Ok, settings),
-            Err(error) => Finding::new("writer", Severity::Warn, StoreError::sqlite(self.path(), &error).to_string()),
+            Err(error) => Finding::new("writer", Severity::Warn, StoreError::sqlite(&self.path, &error).to_string()),
         }]
     }
 }
@@ -142,7 +98,7 @@ fn names(connection: &Connection) -> JobResult<Finding> {
         let (count, one): (i64, Option<String>) =
             connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
         if let Some(one) = one {
-            wrong.push(format!("{count} rows of {table}: {column} {one:?} is none that dlq knows"));
+            wrong.push(format!("{count} rows of {table}: {column} {one:?} is unknown to dlq"));
         }
     }
     Ok(if wrong.is_empty() {
@@ -162,17 +118,17 @@ fn rows(connection: &Connection) -> JobResult<Finding> {
     let (broken, looked_at) = seals::broken(connection, MOST)?;
     let targets = targets::broken(connection)?;
     if broken.is_empty() && targets.is_empty() {
-        return Ok(Finding::new("rows", Severity::Ok, format!("{looked_at} writes are as the last change left them")));
+        return Ok(Finding::new("rows", Severity::Ok, format!("{looked_at} writes match their seals")));
     }
     let mut what: Vec<String> = broken.iter().map(|(id, why)| format!("write {id}: {why}")).collect();
     what.extend(targets.iter().map(|name| format!("target {name}: its row was changed on disk")));
     let what = what.join("; ");
-    let way_out = "they are not sent: take them from a backup, or discard them and send them by other means";
+    let way_out = "they won't be sent: restore them from a backup, or discard them and send them some other way";
     Ok(Finding::new("rows", Severity::Fail, format!("{what}; {way_out}")))
 }
 
 fn clock_finding(connection: &Connection) -> JobResult<Finding> {
-    let clock = clock::read(connection, Timestamp::now())?;
+    let clock = times::read(connection, times::now())?;
     Ok(match clock.behind() {
         None => Finding::new("clock", Severity::Ok, "not behind what this file has seen"),
         Some(behind) => Finding::new(
@@ -281,7 +237,7 @@ fn room(path: &Path) -> Finding {
             let used = fs::metadata(path).map_or(0, |m| m.len());
             Finding::new("disk", severity, format!("{room}, the file has {} MB", used >> 20))
         }
-        None => Finding::new("disk", Severity::Warn, "how full it is can't be told"),
+        None => Finding::new("disk", Severity::Warn, "free space unknown"),
     }
 }
 

@@ -7,26 +7,6 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::functions;
-use super::upgrading::Upgrading;
-
-/// How to open a file.
-#[derive(Debug, Clone, Copy)]
-pub struct OpenOptions {
-    /// True if a missing file is made.
-    pub create: bool,
-    /// True if anything will be written. If so, runs whose process died are recovered first.
-    pub write: bool,
-    /// How long to wait for another process that holds the file.
-    pub busy_timeout: Duration,
-    /// Is told when a file of an older version is brought up to date, and how that goes.
-    pub told: Option<fn(Upgrading)>,
-}
-
-impl Default for OpenOptions {
-    fn default() -> Self {
-        Self { create: false, write: true, busy_timeout: Duration::from_secs(10), told: None }
-    }
-}
 
 /// Pages between checkpoints, about 200 MB: loading stays fast, and the log stays bounded.
 const AUTOCHECKPOINT: u32 = 50_000;

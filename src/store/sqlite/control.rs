@@ -2,35 +2,22 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::actions::{By, log};
+use super::actions::log;
 use super::error::JobResult;
 use super::locks::RunLock;
-use super::worker::Reply;
-use super::{Store, StoreError};
+use super::{SqliteStore, times};
 use crate::domain::action::Action;
 use crate::domain::ids::RunId;
 use crate::domain::run::{RunState, Wanted, Wish};
+use crate::store::{By, Reply, StoreError, WishChange, face};
 
-/// A change of what is wanted; what is `None` stays as it is.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct WishChange {
-    /// The demand: send, pause or stop.
-    pub wanted: Option<Wanted>,
-    /// Requests per second; 0 for no limit.
-    pub rate: Option<f64>,
-    /// The most requests out at once.
-    pub concurrency: Option<usize>,
-}
-
-impl Store {
-    /// What is wanted of a run; `None` if nobody said anything since it began.
-    pub fn wish(&self, run: RunId) -> Reply<Option<Wish>> {
+impl face::Control for SqliteStore {
+    fn wish(&self, run: RunId) -> Reply<Option<Wish>> {
         self.read(move |connection| read_wish(connection, run))
     }
 
-    /// Tells a run that is under way what is wanted of it. It looks a few times a second; a stopped process when it wakes.
-    pub fn ask_run(&self, run: RunId, change: WishChange, by: By) -> Reply<Wish> {
-        let path = self.path().to_owned();
+    fn ask_run(&self, run: RunId, change: WishChange, by: By) -> Reply<Wish> {
+        let path = self.path.clone();
         self.write(move |connection| {
             let state: Option<RunState> = connection
                 .prepare_cached("SELECT state FROM runs WHERE id = ?")?
@@ -59,7 +46,7 @@ impl Store {
                 .execute((run, wish.wanted, wish.rate, wish.concurrency.map(|n| n as i64), &wish.operator))?;
             let WishChange { wanted, rate, concurrency } = change;
             let concurrency = concurrency.map(|n| n as u64);
-            log(connection, None, &Action::Steer { run, wanted, rate, concurrency }, &by)?;
+            log(connection, None, &Action::Steer { run, wanted, rate, concurrency }, &by, times::now())?;
             Ok(wish)
         })
     }

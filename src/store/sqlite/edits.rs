@@ -2,11 +2,10 @@
 
 use rusqlite::Connection;
 
-use super::actions::{By, log};
+use super::actions::log;
 use super::error::JobResult;
 use super::seals::{Checked, load_checked, resealed};
-use super::worker::Reply;
-use super::{Store, StoreError};
+use super::{SqliteStore, times};
 use crate::domain::action::Action;
 use crate::domain::identity::Sha;
 use crate::domain::ids::WriteId;
@@ -17,10 +16,10 @@ use crate::domain::revision::Revision;
 use crate::domain::rules::edit::{EditFacts, EditRefusal, may_edit, may_undo};
 use crate::domain::time::Timestamp;
 use crate::domain::write::FailedWrite;
+use crate::store::{By, Reply, StoreError, face};
 
-impl Store {
-    /// The versions of a write's body, the captured one first.
-    pub fn revisions(&self, id: WriteId) -> Reply<Vec<Revision>> {
+impl face::Edits for SqliteStore {
+    fn revisions(&self, id: WriteId) -> Reply<Vec<Revision>> {
         self.read(move |connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT revision, body, made_at, operator, reason FROM revisions WHERE write_id = ? ORDER BY revision",
@@ -38,23 +37,20 @@ impl Store {
         })
     }
 
-    /// Gives a write another body, as a new revision. Refused if its body is not the one that was edited any more, or if
-    /// its state does not allow it. Gives the new revision's number.
-    pub fn edit(&self, id: WriteId, edited: Sha, body: Vec<u8>, by: By) -> Reply<i64> {
+    fn edit(&self, id: WriteId, edited: Sha, body: Vec<u8>, by: By) -> Reply<i64> {
         self.write(move |connection| {
             let refused = |why| StoreError::NotEdited(id, why);
             let (write, facts) = edit_facts(connection, id)?.ok_or(refused(EditRefusal::NoSuchWrite))?;
             may_edit(&facts, edited).map_err(refused)?;
+            let at = times::now();
             let (operator, reason) = (Some(by.operator.name.as_str()), by.reason.as_deref());
-            let to = add_revision(connection, &write, &Edit { body: &body, made_at: by.at, operator, reason })?;
-            log(connection, Some(id), &Action::Edit { from: write.revision, to }, &by)?;
+            let to = add_revision(connection, &write, &Edit { body: &body, made_at: at, operator, reason })?;
+            log(connection, Some(id), &Action::Edit { from: write.revision, to }, &by, at)?;
             Ok(to)
         })
     }
 
-    /// Takes an edit back: the body is again the one that was edited, and `revision` stays on record. Refused if that is not
-    /// the current one, or was sent.
-    pub fn undo_edit(&self, id: WriteId, revision: i64, by: By) -> Reply<i64> {
+    fn undo_edit(&self, id: WriteId, revision: i64, by: By) -> Reply<i64> {
         self.write(move |connection| {
             let refused = |why| StoreError::EditStays(id, why);
             let (write, facts) = edit_facts(connection, id)?.ok_or(refused(EditRefusal::NoSuchWrite))?;
@@ -70,7 +66,7 @@ impl Store {
                 )?
                 .query_row((id, revision), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
             make_current(connection, &write, before, body.as_deref().unwrap_or_default(), made_at)?;
-            log(connection, Some(id), &Action::UndoEdit { from: revision, to: before }, &by)?;
+            log(connection, Some(id), &Action::UndoEdit { from: revision, to: before }, &by, times::now())?;
             Ok(before)
         })
     }

@@ -5,8 +5,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::error::JobResult;
 use super::sql_filter::Where;
-use super::worker::Reply;
-use super::{Store, clock};
+use super::{SqliteStore, times};
 use crate::domain::failure_type::FailureType;
 use crate::domain::filter::Filter;
 use crate::domain::group::Group;
@@ -15,34 +14,10 @@ use crate::domain::key::KeyWindows;
 use crate::domain::state::State;
 use crate::domain::target::Windows;
 use crate::domain::time::Timestamp;
+use crate::store::{Count, CountBy, Reply, face};
 
-/// What `stats` counts by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CountBy {
-    /// The failure type.
-    Type,
-    /// The error code.
-    Code,
-    /// The object.
-    Object,
-    /// The target.
-    Target,
-    /// The group.
-    Group,
-}
-
-/// How many writes of one kind are in each state.
-#[derive(Debug, Clone)]
-pub struct Count {
-    /// The kind: a type, a code, an object, a target or a group's ID.
-    pub key: String,
-    /// The numbers, in the order of [`State::ALL`].
-    pub by_state: [i64; 6],
-}
-
-impl Store {
-    /// All groups with writes, those with the most open writes first; of one target if it is named.
-    pub fn groups(&self, target: Option<&str>) -> Reply<Vec<Group>> {
+impl face::Groups for SqliteStore {
+    fn groups(&self, target: Option<&str>) -> Reply<Vec<Group>> {
         let target = target.map(str::to_owned);
         self.read(move |connection| {
             let mut groups = read_groups(connection, target)?;
@@ -53,14 +28,12 @@ impl Store {
         })
     }
 
-    /// The same without an example of each, which takes a look at its writes.
-    pub fn groups_without_examples(&self, target: Option<&str>) -> Reply<Vec<Group>> {
+    fn groups_without_examples(&self, target: Option<&str>) -> Reply<Vec<Group>> {
         let target = target.map(str::to_owned);
         self.read(move |connection| read_groups(connection, target))
     }
 
-    /// The numbers of writes in each state, by some field; of one target if it is named.
-    pub fn counts(&self, by: CountBy, target: Option<&str>) -> Reply<Vec<Count>> {
+    fn counts(&self, by: CountBy, target: Option<&str>) -> Reply<Vec<Count>> {
         let target = target.map(str::to_owned);
         self.read(move |connection| {
             let key = match by {
@@ -93,14 +66,13 @@ impl Store {
         })
     }
 
-    /// The key windows of open appends that may have been applied; of one target if it is named.
-    pub fn key_windows(&self, lengths: Windows, target: Option<&str>, now: Timestamp) -> Reply<KeyWindows> {
+    fn key_windows(&self, lengths: Windows, target: Option<&str>) -> Reply<KeyWindows> {
         const MATTERS: &str = "ambiguous_since IS NOT NULL AND settled_at IS NULL
             AND operation <> 'upsert' AND operation <> 'upsert-batch'";
         let target = target.map(str::to_owned);
         self.read(move |connection| {
             let mut windows = KeyWindows::default();
-            let now = clock::read(connection, now)?.latest();
+            let now = times::read(connection, times::now())?.latest();
             let mut statement = connection.prepare_cached("SELECT id, name FROM targets WHERE ?1 IS NULL OR name = ?1")?;
             let targets: Vec<(TargetId, String)> =
                 statement.query_map([target], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
@@ -128,20 +100,17 @@ impl Store {
         })
     }
 
-    /// How many writes match, hazards aside.
-    pub fn count(&self, filter: &Filter, now: Timestamp) -> Reply<i64> {
-        let clause = Where::new(filter, now);
+    fn count(&self, filter: &Filter) -> Reply<i64> {
+        let clause = Where::new(filter, times::now());
         self.read(move |connection| count_where(connection, &clause, None))
     }
 
-    /// How many writes with a higher ID match, hazards aside: what came in since a plan was made.
-    pub fn count_after(&self, filter: &Filter, last: WriteId, now: Timestamp) -> Reply<i64> {
-        let clause = Where::new(filter, now);
+    fn count_after(&self, filter: &Filter, last: WriteId) -> Reply<i64> {
+        let clause = Where::new(filter, times::now());
         self.read(move |connection| count_where(connection, &clause, Some(last)))
     }
 
-    /// The highest ID so far.
-    pub fn last_id(&self) -> Reply<WriteId> {
+    fn last_id(&self) -> Reply<WriteId> {
         self.read(|connection| {
             Ok(connection.query_row("SELECT coalesce(max(id), 0) FROM writes", [], |row| row.get(0))?)
         })

@@ -11,10 +11,8 @@ use super::groups::{GroupKey, ensure_group};
 use super::rows::headers_text;
 use super::seals::{self, Stands};
 use super::transfer::{Beside, beside, place_in_batch, restore, waiting_parts};
-use super::worker::Reply;
-use super::{Store, clock, targets};
+use super::{SqliteStore, targets, times};
 use crate::domain::body::BodyOrigin;
-use crate::domain::fingerprint::fingerprint;
 use crate::domain::identity::{Sha, key_range};
 use crate::domain::ids::{GroupId, TargetId, WriteId};
 use crate::domain::lane;
@@ -23,111 +21,70 @@ use crate::domain::seal::{Sealed, standing_seal};
 use crate::domain::state::{Place, Resolution, Standing, State};
 use crate::domain::transfer::{BatchIsHere, settles_elsewhere};
 use crate::domain::write::Captured;
+use crate::store::{Ingested, Intake, Prepared, RefusedLine, Reply, face};
 
-/// A failure with all that can be worked out before the store is asked: hashes and the group's message.
-#[derive(Debug)]
-pub struct Prepared {
-    captured: Captured,
-    index_hash: i64,
-    tombstone: [u8; 16],
-    content: Sha,
-    body_sha256: Sha,
-    group_message: String,
-    /// The line's number and bytes, where the store may have to refuse it.
-    raw: Option<(u64, Vec<u8>)>,
-}
-
-impl Prepared {
-    /// Keeps the line that it came from, for the rejects, if the store may have to refuse it.
-    #[must_use]
-    pub fn from_line(self, line: u64, raw: &[u8]) -> Self {
-        let is_part = self.captured.exported.as_ref().is_some_and(|exported| exported.parent.is_some());
-        Self { raw: is_part.then(|| (line, raw.to_vec())), ..self }
-    }
-
-    /// Works it out; takes the time that hashing takes.
-    pub fn new(captured: Captured) -> Self {
-        let identity = captured.identity();
-        let (index_hash, tombstone, content) = (identity.index_hash(), identity.tombstone(), identity.content);
-        let failure = &captured.failure;
-        let message = failure.message.as_deref().unwrap_or("");
-        Self {
-            index_hash,
-            tombstone,
-            content,
-            body_sha256: Sha::of(&captured.body),
-            group_message: fingerprint(failure.failure_type, message, failure.details.as_deref()),
-            raw: None,
-            captured,
-        }
-    }
-}
-
-/// What became of some failures.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Ingested {
-    /// New writes.
-    pub inserted: u64,
-    /// Writes that were known.
-    pub repeated: u64,
-    /// Of those: writes that are open here, although an export says that they are settled.
-    pub open_here: Vec<WriteId>,
-    /// Lines of an export that can't be taken in.
-    pub refused: Vec<RefusedLine>,
-}
-
-/// A line of an export that can't be taken in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RefusedLine {
-    /// Its number in its input.
-    pub line: u64,
-    /// Why.
-    pub why: String,
-    /// The line.
-    pub raw: Vec<u8>,
-}
-
-/// What one ingest remembers between batches, so that it need not ask the file each time.
-#[derive(Debug, Clone, Default)]
-pub struct IngestCache(Arc<Mutex<Cache>>);
-
+/// What one intake remembers between batches, so that it need not ask the file each time.
 #[derive(Debug, Default)]
-struct Cache {
+pub(super) struct Known {
     targets: HashMap<String, TargetId>,
     groups: HashMap<GroupKey, GroupId>,
     fields: HashSet<String>,
 }
 
 /// A flood of different messages or field names must not fill the memory.
-const CACHED_GROUPS: usize = 10_000;
+const KNOWN_GROUPS: usize = 10_000;
 const KNOWN_FIELDS: usize = 2_000;
 
-impl Store {
-    /// Takes in a batch, all or nothing. After an error the cache must not be used again.
-    pub fn ingest(&self, batch: Vec<Prepared>, cache: &IngestCache) -> Reply<Ingested> {
-        let cache = cache.clone();
-        self.write_alone(move |connection| {
-            let mut done = Ingested::default();
-            if let Some(captured_at) = batch.iter().map(|prepared| prepared.captured.captured_at).max() {
-                clock::tick(connection, captured_at)?;
-            }
-            for prepared in &batch {
-                match take_in(connection, prepared, &cache)? {
-                    Taken::Inserted(_) => done.inserted += 1,
-                    Taken::Repeated => done.repeated += 1,
-                    Taken::OpenHere(id) => {
-                        done.repeated += 1;
-                        done.open_here.push(id);
-                    }
-                    Taken::Refused(why) => {
-                        let (line, raw) = prepared.raw.clone().unwrap_or_default();
-                        done.refused.push(RefusedLine { line, why: why.to_string(), raw });
-                    }
-                }
-            }
-            Ok(done)
-        })
+impl face::Ingest for SqliteStore {
+    fn intake(self: Arc<Self>) -> Box<dyn Intake> {
+        Box::new(FileIntake { store: self, known: Arc::default() })
     }
+}
+
+struct FileIntake {
+    store: Arc<SqliteStore>,
+    known: Arc<Mutex<Known>>,
+}
+
+impl Intake for FileIntake {
+    fn take(&self, mut batch: Vec<Prepared>) -> Reply<Ingested> {
+        let (known, after) = (Arc::clone(&self.known), Arc::clone(&self.known));
+        let take = move |connection: &Connection| {
+            let known = &mut *known.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = times::now();
+            for prepared in &mut batch {
+                prepared.captured_at(now);
+            }
+            times::tick(connection, now)?;
+            take_all(connection, &batch, known)
+        };
+        // What was looked up in a batch that was taken back is not there any more.
+        let forget = move |committed: bool| {
+            if !committed {
+                *after.lock().unwrap_or_else(PoisonError::into_inner) = Known::default();
+            }
+        };
+        self.store.write_alone_then(take, forget)
+    }
+}
+
+fn take_all(connection: &Connection, batch: &[Prepared], known: &mut Known) -> JobResult<Ingested> {
+    let mut done = Ingested::default();
+    for prepared in batch {
+        match take_in(connection, prepared, known)? {
+            Taken::Inserted(_) => done.inserted += 1,
+            Taken::Repeated => done.repeated += 1,
+            Taken::OpenHere(id) => {
+                done.repeated += 1;
+                done.open_here.push(id);
+            }
+            Taken::Refused(why) => {
+                let (line, raw) = prepared.raw.clone().unwrap_or_default();
+                done.refused.push(RefusedLine { line, why: why.to_string(), raw });
+            }
+        }
+    }
+    Ok(done)
 }
 
 /// What became of one failure.
@@ -143,14 +100,13 @@ pub(super) enum Taken {
 }
 
 /// Takes one failure in.
-pub(super) fn take_in(connection: &Connection, prepared: &Prepared, cache: &IngestCache) -> JobResult<Taken> {
-    let cache = &mut *cache.0.lock().unwrap_or_else(PoisonError::into_inner);
+pub(super) fn take_in(connection: &Connection, prepared: &Prepared, known: &mut Known) -> JobResult<Taken> {
     let captured = &prepared.captured;
-    let target = if let Some(&id) = cache.targets.get(&captured.target) {
+    let target = if let Some(&id) = known.targets.get(&captured.target) {
         id
     } else {
         let id = targets::ensure(connection, &captured.target)?;
-        cache.targets.insert(captured.target.clone(), id);
+        known.targets.insert(captured.target.clone(), id);
         id
     };
     let mut shares_key = Vec::new();
@@ -210,10 +166,10 @@ pub(super) fn take_in(connection: &Connection, prepared: &Prepared, cache: &Inge
     for id in &shares_key {
         connection.prepare_cached("UPDATE writes SET key_reused = 1 WHERE id = ?")?.execute([id])?;
     }
-    let group = group(connection, target, prepared, cache)?;
+    let group = group(connection, target, prepared, known)?;
     let id = insert(connection, prepared, target, group, !shares_key.is_empty())?;
     for name in &captured.record_fields {
-        if cache.fields.len() < KNOWN_FIELDS && cache.fields.insert(name.clone()) {
+        if known.fields.len() < KNOWN_FIELDS && known.fields.insert(name.clone()) {
             connection.prepare_cached("INSERT OR IGNORE INTO record_fields (name) VALUES (?)")?.execute([name])?;
         }
     }
@@ -232,7 +188,7 @@ pub(super) fn take_in(connection: &Connection, prepared: &Prepared, cache: &Inge
 
 /// The same failure again.
 fn repeat(connection: &Connection, id: WriteId, captured: &Captured) -> JobResult<()> {
-    if let Some(known) = known(connection, id)? {
+    if let Some(known) = known_write(connection, id)? {
         apply(connection, id, captured, &rules::repeat(&known, &again(captured)))?;
     }
     in_parts(connection, id, captured)
@@ -240,7 +196,7 @@ fn repeat(connection: &Connection, id: WriteId, captured: &Captured) -> JobResul
 
 /// What a repeat of a batch says of whether it may have been applied: of one of its parts, and of that one's own.
 fn doubt(connection: &Connection, id: WriteId, captured: &Captured) -> JobResult<()> {
-    if let Some(known) = known(connection, id)? {
+    if let Some(known) = known_write(connection, id)? {
         apply(connection, id, captured, rules::doubt(&known, &again(captured)).as_slice())?;
     }
     in_parts(connection, id, captured)
@@ -265,7 +221,7 @@ fn apply(connection: &Connection, id: WriteId, captured: &Captured, changes: &[C
 }
 
 /// What the rules want to know; `None` if the row can't be read: it is left as it is, and keeps nothing else out.
-fn known(connection: &Connection, id: WriteId) -> JobResult<Option<rules::Known>> {
+fn known_write(connection: &Connection, id: WriteId) -> JobResult<Option<rules::Known>> {
     let found = connection
         .prepare_cached(
             "SELECT state, endpoint_origin, last_failed_at, not_applied_at, ambiguous_since, captured_ambiguous
@@ -296,7 +252,7 @@ fn again(captured: &Captured) -> rules::Again {
     }
 }
 
-fn group(connection: &Connection, target: TargetId, prepared: &Prepared, cache: &mut Cache) -> JobResult<GroupId> {
+fn group(connection: &Connection, target: TargetId, prepared: &Prepared, known: &mut Known) -> JobResult<GroupId> {
     let failure = &prepared.captured.failure;
     let key = (
         target,
@@ -305,15 +261,15 @@ fn group(connection: &Connection, target: TargetId, prepared: &Prepared, cache: 
         failure.code.clone().unwrap_or_default(),
         prepared.group_message.clone(),
     );
-    if let Some(&id) = cache.groups.get(&key) {
+    if let Some(&id) = known.groups.get(&key) {
         return Ok(id);
     }
     let seen = prepared.captured.failed_at.unwrap_or(prepared.captured.captured_at);
     let id = ensure_group(connection, &key, seen)?;
-    if cache.groups.len() >= CACHED_GROUPS {
-        cache.groups.clear();
+    if known.groups.len() >= KNOWN_GROUPS {
+        known.groups.clear();
     }
-    cache.groups.insert(key, id);
+    known.groups.insert(key, id);
     Ok(id)
 }
 

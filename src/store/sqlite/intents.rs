@@ -2,21 +2,17 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rusqlite::Connection;
 
 use super::apply::Applying;
 use super::error::JobResult;
 use super::lanes::facts_of;
-use super::locks::RunLock;
 use super::seals::{Checked, load_checked};
-use super::worker::Reply;
 use super::writes::load_body;
-use super::{Store, StoreError, answers, clock, targets};
+use super::{SqliteStore, answers, targets, times};
 use crate::domain::cached::{Earlier, Said};
 use crate::domain::clock::Clock;
-use crate::domain::hazard::Hazard;
 use crate::domain::identity::Sha;
 use crate::domain::ids::{RunId, WriteId};
 use crate::domain::key::KeyOrigin;
@@ -26,55 +22,13 @@ use crate::domain::rules::claim::{Claim, ClaimFacts, Step, Terms, may_send};
 use crate::domain::rules::lane::LaneFacts;
 use crate::domain::time::Timestamp;
 use crate::domain::write::FailedWrite;
+use crate::store::{Intent, Lease, Reply, Sendable, StoreError, face};
 
-/// All that a request is made from.
-#[derive(Debug, Clone)]
-pub struct Sendable {
-    /// The write, as it was when it was claimed.
-    pub write: FailedWrite,
-    /// The bytes to send.
-    pub body: Vec<u8>,
-    /// Its earlier answers, the captured one among them.
-    pub earlier: Vec<Earlier>,
-    /// The time when it was first definitely refused under the key that it is sent with.
-    pub refused_since: Option<Timestamp>,
-}
-
-/// The answer to a claim.
-#[derive(Debug)]
-pub enum Intent {
-    /// The write is claimed and the intent of its next attempt committed: send it.
-    Go {
-        /// The attempt's number among the write's attempts.
-        n: i64,
-        /// The time when the intent was made; the key window is counted from here if the attempt turns out ambiguous.
-        at: Timestamp,
-        /// What to send; `None` for a retry, which has it already.
-        sendable: Option<Box<Sendable>>,
-    },
-    /// It is not what the plan showed any more.
-    Skip(SkipReason),
-    /// A hazard that came up since the plan was made.
-    Refuse(Hazard),
-    /// Nothing may be sent to the target for so long: the API said so, perhaps to another run.
-    Closed(Duration),
-    /// The token of the rate is there in so long: another run has taken this one.
-    NoToken(Duration),
-}
-
-impl Store {
-    /// Commits the intent of the next attempt for a write of a run's plan, with its claim if it is the run's first.
-    /// `planned` is the body that the plan showed. An error if the run does not hold its fencing token any more.
-    pub fn intend(
-        &self,
-        (run, lock): (RunId, Arc<RunLock>),
-        id: WriteId,
-        planned: Sha,
-        step: Step,
-        terms: Terms,
-    ) -> Reply<Intent> {
+impl face::Intents for SqliteStore {
+    fn intend(&self, lease: &Arc<dyn Lease>, id: WriteId, planned: Sha, step: Step, terms: Terms) -> Reply<Intent> {
+        let (lease, run) = (Arc::clone(lease), lease.run());
         self.write(move |connection| {
-            lock.check()?;
+            lease.check()?;
             let clock = check_fence(connection, run)?;
             let checked = match load_checked(connection, id) {
                 Ok(Some(checked)) => checked,
@@ -152,7 +106,7 @@ fn check_fence(connection: &Connection, run: RunId) -> JobResult<Clock> {
     if !running {
         return Err(StoreError::Fenced(run).into());
     }
-    clock::tick(connection, Timestamp::now())
+    times::tick(connection, times::now())
 }
 
 /// What the request is made from, with what the changes make of the write.

@@ -1,7 +1,6 @@
 //! What lanes say of their writes, looked up once a lane: reading a list stays linear, however long its lanes are.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashSet;
 
 use rusqlite::{Connection, Row};
 
@@ -16,26 +15,8 @@ use crate::domain::rules::lane::{LaneFacts, MatePlace, is_accepted, is_open};
 use crate::domain::target::Windows;
 use crate::domain::time::Timestamp;
 use crate::domain::write::FailedWrite;
-
-/// What is known of lanes for the length of one listing.
-#[derive(Debug, Clone, Default)]
-pub struct LaneCache(Arc<Mutex<Known>>);
-
-#[derive(Debug, Default)]
-struct Known {
-    lanes: HashMap<i64, Lane>,
-    /// The turn of the latest accepted write of each lane.
-    accepted: HashMap<i64, Option<Turn>>,
-}
-
-/// What a lane says of its open writes.
-#[derive(Debug, Clone, Copy)]
-struct Lane {
-    /// The latest that was accepted: what is older is superseded.
-    accepted: Option<Turn>,
-    /// The oldest open one that can't be sent now: what is younger is blocked.
-    blocking: Option<Turn>,
-}
+use crate::store::LaneCache;
+use crate::store::lane_cache::{Lane, Lanes};
 
 /// How hazards are looked at.
 pub(super) struct Looking<'a> {
@@ -50,13 +31,13 @@ impl Looking<'_> {
         if write.lane.is_none() || !write.standing.state().is_open() {
             return Ok(());
         }
-        let known = &mut *self.cache.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lanes = &mut *self.cache.lanes();
         for hash in hashes_of(connection, write.id)? {
-            let lane = if let Some(lane) = known.lanes.get(&hash) {
+            let lane = if let Some(lane) = lanes.known.get(&hash) {
                 *lane
             } else {
-                let lane = self.lane(connection, hash, known)?;
-                known.lanes.insert(hash, lane);
+                let lane = self.lane(connection, hash, lanes)?;
+                lanes.known.insert(hash, lane);
                 lane
             };
             let facts =
@@ -67,7 +48,7 @@ impl Looking<'_> {
         Ok(())
     }
 
-    fn lane(&self, connection: &Connection, hash: i64, known: &mut Known) -> JobResult<Lane> {
+    fn lane(&self, connection: &Connection, hash: i64, known: &mut Lanes) -> JobResult<Lane> {
         let seen = known.seen(connection, hash)?;
         let mut blocking: Option<Turn> = None;
         for turn in seen.open {
@@ -95,7 +76,7 @@ struct Seen {
     accepted: Option<Turn>,
 }
 
-impl Known {
+impl Lanes {
     fn seen(&mut self, connection: &Connection, hash: i64) -> JobResult<Seen> {
         let mut seen = Seen::default();
         let mut statement = connection.prepare_cached(&format!(
@@ -193,7 +174,7 @@ fn facts_of_mate(connection: &Connection, turn: Turn) -> JobResult<Option<(Facts
 }
 
 /// Returns true if the API has a newer write of one of its lanes.
-fn is_superseded(connection: &Connection, turn: Turn, known: &mut Known) -> JobResult<bool> {
+fn is_superseded(connection: &Connection, turn: Turn, known: &mut Lanes) -> JobResult<bool> {
     for hash in hashes_of(connection, turn.id)? {
         let latest = match known.accepted.get(&hash) {
             Some(latest) => *latest,

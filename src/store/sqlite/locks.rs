@@ -8,16 +8,16 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::StoreError;
 use crate::domain::ids::RunId;
 use crate::store::files::{NO_FOLLOW, beside};
+use crate::store::{Lease, StoreError};
 
 /// What names a file whatever it is called: its device and inode.
 pub(super) type FileId = (u64, u64);
 
 /// The lock that a run holds for its life. The system lets go of it when the process ends, however it ends.
 #[derive(Debug)]
-pub struct RunLock {
+pub(super) struct RunLock {
     file: File,
     path: PathBuf,
     run: RunId,
@@ -43,7 +43,7 @@ impl RunLock {
         let at = |why| StoreError::File { path: path.clone(), why };
         if let Ok(found) = std::fs::symlink_metadata(&path) {
             if !found.is_file() {
-                return Err(at(std::io::Error::other("it is in the way of a run's lock file; it was left as it is")));
+                return Err(at(std::io::Error::other("it is in the way of a run's lock file; it was not changed")));
             }
             // Left by a run of another file that had this name; if that one lives, it keeps it.
             let left = options().open(&path).map_err(at)?;
@@ -108,18 +108,24 @@ impl RunLock {
     pub(super) fn id(&self) -> FileId {
         self.id
     }
+}
+
+impl Lease for RunLock {
+    fn run(&self) -> RunId {
+        self.run
+    }
 
     /// An error if the file under the lock's name is not the one that is locked: then nobody else sees the lock.
-    pub(super) fn check(&self) -> Result<(), StoreError> {
+    fn check(&self) -> Result<(), StoreError> {
         let found = std::fs::symlink_metadata(&self.path).map(|m| (m.dev(), m.ino())).ok();
         if found == Some(self.id) {
             return Ok(());
         }
-        Err(StoreError::LockLost { run: self.run, path: self.path.clone() })
+        Err(StoreError::LeaseLost { run: self.run, path: self.path.clone() })
     }
 
-    /// Lets go, and takes the file away if it is still the one that was locked.
-    pub fn release(&self) {
+    /// Takes the file away, too, if it is still the one that was locked.
+    fn release(&self) {
         if self.check().is_ok() {
             let _ = std::fs::remove_file(&self.path);
         }

@@ -5,12 +5,10 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 
-use super::connect::OpenOptions;
 use super::error::JobResult;
 use super::locks::RunLock;
-use super::upgrading::Upgrading;
-use super::{Result, StoreError};
 use crate::domain::identity::Sha;
+use crate::store::{OpenOptions, Result, StoreError, Upgrading};
 
 /// Says that a file is dlq's: "dlq" and a one.
 const APPLICATION_ID: i64 = 0x646c_7101;
@@ -66,7 +64,7 @@ pub(super) fn bring_up_to_date(connection: &mut Connection, path: &Path, options
     }
     let mode = write_ahead(connection, options.busy_timeout).map_err(at)?;
     if mode != "wal" {
-        return Err(StoreError::Sqlite {
+        return Err(StoreError::Other {
             path: path.to_owned(),
             why: format!("WAL is not possible here (mode {mode})"),
         });

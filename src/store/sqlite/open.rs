@@ -4,22 +4,22 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::backup::{self, Copied};
-use super::connect::{OpenOptions, Way, connect, set_up_writer, several};
+use super::connect::{Way, connect, set_up_writer, several};
 use super::error::JobResult;
 use super::locks::RunLock;
-use super::migrate;
-use super::worker::{Readers, Reply, Writer};
-use super::{Result, StoreError, disk};
+use super::worker::{Readers, Writer};
+use super::{backup, migrate};
 use crate::store::files::beside;
+use crate::store::{OpenOptions, Reply, Result, Store, StoreError, Upgraded, disk, face};
 
 /// An open file.
-pub struct Store {
-    path: PathBuf,
+pub(super) struct SqliteStore {
+    pub(super) path: PathBuf,
     // Closed first: the last connection to go moves the log into the file, and only the writer's may do that.
     readers: Readers,
     writer: Option<Writer>,
@@ -27,9 +27,39 @@ pub struct Store {
 
 const READERS: usize = 3;
 
-impl Store {
-    /// Opens the file at `path`.
-    pub fn open(path: &Path, options: OpenOptions) -> Result<Self> {
+/// Opens the file at `path`. Runs whose process died are recovered first, if it is opened for writing.
+pub fn open(path: &Path, options: OpenOptions) -> Result<Arc<dyn Store>> {
+    Ok(Arc::new(SqliteStore::open(path, options)?))
+}
+
+/// Brings a file up to date, after a copy of it as it is, if one is wanted. Gives the schema that it had, the one that
+/// it has now, and what was copied.
+pub fn upgrade(path: &Path, copy: Option<&Path>, options: OpenOptions) -> Result<Upgraded> {
+    let path = prepare_path(path, false)?;
+    refuse_network(&path)?;
+    let at = |error: &rusqlite::Error| StoreError::sqlite(&path, error);
+    let mut connection = connect(&path, Way::ToWrite, options.busy_timeout).map_err(|e| at(&e))?;
+    let from = migrate::known_version(&connection, &path)?;
+    let copied = match copy {
+        Some(to) if from < migrate::LATEST => Some(backup::copy_as_it_is(&connection, &path, to)?),
+        _ => None,
+    };
+    migrate::bring_up_to_date(&mut connection, &path, &OpenOptions { create: false, ..options })?;
+    Ok(Upgraded { from, to: migrate::LATEST, copied })
+}
+
+impl Store for SqliteStore {
+    fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn file(&self) -> Option<&Path> {
+        Some(&self.path)
+    }
+}
+
+impl SqliteStore {
+    fn open(path: &Path, options: OpenOptions) -> Result<Self> {
         let path = prepare_path(path, options.create)?;
         refuse_network(&path)?;
         let at = |error: &rusqlite::Error| StoreError::sqlite(&path, error);
@@ -49,31 +79,10 @@ impl Store {
         let readers = several(&path, Way::ToRead, READERS, options.busy_timeout).map_err(|e| at(&e))?;
         let writer = Some(Writer::start(connection, &path));
         let store = Self { readers: Readers::start(readers, &path), writer, path };
-        for dead in store.recover_dead_runs().wait()? {
+        for dead in face::Runs::recover_dead_runs(&store).wait()? {
             RunLock::tidy(&store.path, dead);
         }
         Ok(store)
-    }
-
-    /// Brings a file up to date, after a copy of it as it is, if one is wanted. Gives the schema that it had, the one that
-    /// it has now, and what was copied.
-    pub fn upgrade(path: &Path, copy: Option<&Path>, options: OpenOptions) -> Result<Upgraded> {
-        let path = prepare_path(path, false)?;
-        refuse_network(&path)?;
-        let at = |error: &rusqlite::Error| StoreError::sqlite(&path, error);
-        let mut connection = connect(&path, Way::ToWrite, options.busy_timeout).map_err(|e| at(&e))?;
-        let from = migrate::known_version(&connection, &path)?;
-        let copied = match copy {
-            Some(to) if from < migrate::LATEST => Some(backup::copy_as_it_is(&connection, &path, to)?),
-            _ => None,
-        };
-        migrate::bring_up_to_date(&mut connection, &path, &OpenOptions { create: false, ..options })?;
-        Ok(Upgraded { from, to: migrate::LATEST, copied })
-    }
-
-    /// Where the file is.
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     pub(super) fn read<T, F>(&self, work: F) -> Reply<T>
@@ -90,7 +99,7 @@ impl Store {
         T: Send + 'static,
         F: FnMut(&Connection) -> JobResult<T> + Send + 'static,
     {
-        self.write_job(false, work)
+        self.write_job(false, work, |_| {})
     }
 
     /// Runs a large job in a transaction of its own.
@@ -99,32 +108,32 @@ impl Store {
         T: Send + 'static,
         F: FnMut(&Connection) -> JobResult<T> + Send + 'static,
     {
-        self.write_job(true, work)
+        self.write_job(true, work, |_| {})
     }
 
-    fn write_job<T, F>(&self, alone: bool, work: F) -> Reply<T>
+    /// Does the same, and tells `ended`, before the reply comes, whether it was committed.
+    pub(super) fn write_alone_then<T, F, E>(&self, work: F, ended: E) -> Reply<T>
     where
         T: Send + 'static,
         F: FnMut(&Connection) -> JobResult<T> + Send + 'static,
+        E: FnOnce(bool) + Send + 'static,
+    {
+        self.write_job(true, work, ended)
+    }
+
+    fn write_job<T, F, E>(&self, alone: bool, work: F, ended: E) -> Reply<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection) -> JobResult<T> + Send + 'static,
+        E: FnOnce(bool) + Send + 'static,
     {
         if let Some(writer) = &self.writer {
-            return writer.submit(alone, work);
+            return writer.submit(alone, work, ended);
         }
         // Opened to look only: SQLite itself refuses the write, with the right error.
         let mut work = work;
         self.readers.submit(move |connection| work(connection))
     }
-}
-
-/// What an upgrade did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Upgraded {
-    /// The schema that the file had.
-    pub from: i64,
-    /// The schema that it has now.
-    pub to: i64,
-    /// The copy that was made of the older file.
-    pub copied: Option<Copied>,
 }
 
 /// Brings a file up to date that someone only wants to look at, if it may be written. `older` says what is wrong if not.

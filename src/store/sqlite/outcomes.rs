@@ -5,33 +5,17 @@ use rusqlite::{Connection, params};
 use super::apply::Applying;
 use super::error::JobResult;
 use super::seals::load_standing;
-use super::worker::Reply;
-use super::{Store, StoreError, answers};
+use super::{SqliteStore, answers, times};
 use crate::domain::attempt::AttemptEnd;
 use crate::domain::ids::{RunId, WriteId};
 use crate::domain::outcome::{AttemptOutcome, Outcome};
 use crate::domain::reason::Reason;
 use crate::domain::rules::outcome::{InHand, Recorded, Then, let_go, record};
 use crate::domain::time::Timestamp;
+use crate::store::{Attempting, Reply, StoreError, face};
 
-/// An attempt of a run, as its intent named it.
-#[derive(Debug, Clone, Copy)]
-pub struct Attempting {
-    /// The run.
-    pub run: RunId,
-    /// The write's number in the run's plan, from 1.
-    pub seq: usize,
-    /// The write.
-    pub write: WriteId,
-    /// The attempt's number among the write's attempts.
-    pub n: i64,
-    /// The time when its intent was made.
-    pub sent_at: Timestamp,
-}
-
-impl Store {
-    /// Records how an attempt ended, and where the write stands after it.
-    pub fn record_attempt(&self, attempt: Attempting, end: AttemptEnd, then: Then) -> Reply<Recorded> {
+impl face::Outcomes for SqliteStore {
+    fn record_attempt(&self, attempt: Attempting, end: AttemptEnd, then: Then) -> Reply<Recorded> {
         self.write(move |connection| {
             let Attempting { run, seq, write: id, n, sent_at } = attempt;
             // Read before this attempt counts among them. An acceptance leaves nothing unknown.
@@ -39,18 +23,17 @@ impl Store {
             let Some(stands) = load_standing(connection, id)? else {
                 return Err(StoreError::Fenced(run).into());
             };
-            record_end(connection, id, n, &end)?;
+            let now = times::now();
+            record_end(connection, id, n, &end, now)?;
             let facts = InHand { run, holder: stands.run, standing: stands.standing, unanswered };
-            let recorded = record(&facts, &end, sent_at, then.clone());
-            let applying =
-                Applying { write: id, stands: &stands, run: Some(run), seq: Some(seq), now: end.at, sends: None };
+            let recorded = record(&facts, &end, sent_at, then.clone(), now);
+            let applying = Applying { write: id, stands: &stands, run: Some(run), seq: Some(seq), now, sends: None };
             applying.apply(connection, &recorded.changes)?;
             Ok(recorded)
         })
     }
 
-    /// Tells whether an answer to another write, one that was captured included, carried this correlation ID.
-    pub fn carried_by_others(&self, correlation_id: String, id: WriteId) -> Reply<bool> {
+    fn carried_by_others(&self, correlation_id: String, id: WriteId) -> Reply<bool> {
         self.read(move |connection| {
             Ok(connection
                 .prepare_cached(
@@ -62,8 +45,7 @@ impl Store {
         })
     }
 
-    /// Lets go of a write between two attempts: the run is stopping, or a hazard came up.
-    pub fn let_go(&self, run: RunId, id: WriteId, seq: usize, outcome: Outcome, reason: Reason) -> Reply<Recorded> {
+    fn let_go(&self, run: RunId, id: WriteId, seq: usize, outcome: Outcome, reason: Reason) -> Reply<Recorded> {
         self.write(move |connection| {
             let Some(stands) = load_standing(connection, id)? else {
                 return Err(StoreError::Fenced(run).into());
@@ -71,14 +53,8 @@ impl Store {
             let unanswered = went_unanswered(connection, run, id)?;
             let facts = InHand { run, holder: stands.run, standing: stands.standing, unanswered };
             let recorded = let_go(&facts, outcome, reason.clone());
-            let applying = Applying {
-                write: id,
-                stands: &stands,
-                run: Some(run),
-                seq: Some(seq),
-                now: Timestamp::now(),
-                sends: None,
-            };
+            let applying =
+                Applying { write: id, stands: &stands, run: Some(run), seq: Some(seq), now: times::now(), sends: None };
             applying.apply(connection, &recorded.changes)?;
             Ok(recorded)
         })
@@ -94,7 +70,7 @@ pub(super) fn went_unanswered(connection: &Connection, run: RunId, id: WriteId) 
         .query_row((id, run), |row| row.get(0))?)
 }
 
-fn record_end(connection: &Connection, id: WriteId, n: i64, end: &AttemptEnd) -> JobResult<()> {
+fn record_end(connection: &Connection, id: WriteId, n: i64, end: &AttemptEnd, now: Timestamp) -> JobResult<()> {
     let failure = end.failure.as_ref();
     connection
         .prepare_cached(
@@ -103,7 +79,7 @@ fn record_end(connection: &Connection, id: WriteId, n: i64, end: &AttemptEnd) ->
              WHERE write_id = ? AND n = ?",
         )?
         .execute(params![
-            end.at,
+            now,
             end.outcome,
             end.status,
             failure.and_then(|f| f.code.as_deref()),

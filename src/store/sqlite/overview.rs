@@ -1,43 +1,47 @@
 //! What a screen shows all the time, and how it learns that something changed: never by counting writes.
 
+use std::time::Duration;
+
 use rusqlite::Connection;
 
+use super::SqliteStore;
 use super::connect::reader;
-use super::worker::Reply;
-use super::{Result, Store, StoreError};
 use crate::domain::arrivals::Arrivals;
 use crate::domain::filter::TextField;
 use crate::domain::json;
+use crate::store::{Changes, Reply, Result, StoreError, face};
 
-/// Tells whether anyone has changed the file since it was last asked. It has a connection of its own.
-pub struct Watch {
-    connection: Connection,
-    seen: i64,
-}
-
-impl Watch {
-    /// Returns true if the file was changed, by this process or another, since the last call; true at first.
-    pub fn has_changed(&mut self) -> bool {
-        // An error is a change too: whoever looks next will meet it, and say so.
-        let version = self.connection.query_row("PRAGMA data_version", [], |row| row.get(0)).unwrap_or(self.seen + 1);
-        let changed = version != self.seen;
-        self.seen = version;
-        changed
-    }
-}
+/// Time between two looks for changes.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// As many of the newest bodies are looked into for the values of a field.
 const BODIES_LOOKED_INTO: usize = 500;
 
-impl Store {
-    /// Watches the file for changes.
-    pub fn watch(&self) -> Result<Watch> {
-        let connection = reader(self.path()).map_err(|e| StoreError::sqlite(self.path(), &e))?;
-        Ok(Watch { connection, seen: -1 })
+/// A number that any commit of another connection changes.
+fn version(connection: &Connection) -> Option<i64> {
+    connection.query_row("PRAGMA data_version", [], |row| row.get(0)).ok()
+}
+
+impl face::Overview for SqliteStore {
+    fn changes(&self) -> Result<Changes> {
+        let connection = reader(&self.path).map_err(|e| StoreError::sqlite(&self.path, &e))?;
+        let (tell, changes) = Changes::channel();
+        let mut seen = version(&connection);
+        std::thread::spawn(move || {
+            while !tell.is_closed() {
+                std::thread::sleep(LOOK_EVERY);
+                let now = version(&connection);
+                // An error is a change too: whoever looks next will meet it, and say so.
+                if now.is_none() || now != seen {
+                    seen = now;
+                    let _ = tell.send(());
+                }
+            }
+        });
+        Ok(changes)
     }
 
-    /// How many writes of which group failed in which hour, from an hour on; of one target if it is named.
-    pub fn arrivals(&self, target: Option<&str>, from_hour: i64) -> Reply<Vec<Arrivals>> {
+    fn arrivals(&self, target: Option<&str>, from_hour: i64) -> Reply<Vec<Arrivals>> {
         let target = target.map(str::to_owned);
         self.read(move |connection| {
             let mut statement = connection.prepare_cached(
@@ -57,8 +61,7 @@ impl Store {
         })
     }
 
-    /// Some of the values that a text field has in the data and that contain `part`: to choose from.
-    pub fn values_of(&self, field: TextField, part: &str, limit: usize) -> Reply<Vec<String>> {
+    fn values_of(&self, field: TextField, part: &str, limit: usize) -> Reply<Vec<String>> {
         let part = part.to_owned();
         self.read(move |connection| {
             // From the small tables where that is possible.
@@ -80,8 +83,7 @@ impl Store {
         })
     }
 
-    /// Some of the texts and numbers that stand at a place in the newest bodies and contain `part`.
-    pub fn body_values(&self, path: &[String], part: &str, limit: usize) -> Reply<Vec<String>> {
+    fn body_values(&self, path: &[String], part: &str, limit: usize) -> Reply<Vec<String>> {
         let (path, part) = (path.to_owned(), part.to_lowercase());
         self.read(move |connection| {
             let mut statement = connection

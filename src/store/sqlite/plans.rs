@@ -11,54 +11,29 @@ use super::error::{JobResult, row_error};
 use super::lanes::{hashes_of, mates};
 use super::locks::RunLock;
 use super::sql_filter::Where;
-use super::worker::Reply;
 use super::writes::{ids_matching, stateless};
-use super::{Store, StoreError, clock};
-use crate::domain::clock::Clock;
+use super::{SqliteStore, times};
 use crate::domain::endpoint::is_upsert;
 use crate::domain::filter::{Filter, Test};
 use crate::domain::hazard::Facts;
 use crate::domain::ids::{RunId, WriteId};
 use crate::domain::lane::Turn;
 use crate::domain::plan::{Candidate, LaneMate};
-use crate::domain::reason::Damage;
 use crate::domain::rules::lane::{LaneFacts, is_open};
 use crate::domain::run::RunState;
 use crate::domain::selection::Selection;
 use crate::domain::state::State;
 use crate::domain::target::Windows;
 use crate::domain::time::Timestamp;
+use crate::store::{PlanData, Reply, RestOfRun, StoreError, face};
 
-/// All that a plan is made from.
-#[derive(Debug, Default)]
-pub struct PlanData {
-    /// What was selected, oldest first.
-    pub candidates: Vec<Candidate>,
-    /// The open writes of the same lanes that were not selected.
-    pub mates: Vec<LaneMate>,
-    /// The highest ID when this was read: what has a higher one came in later.
-    pub last_id: Option<WriteId>,
-    /// The targets of the candidates.
-    pub targets: Vec<String>,
-    /// Selected writes that can't be read, and why: they are not sent.
-    pub damaged: Vec<(WriteId, Damage)>,
-    /// The time when this was read.
-    pub clock: Clock,
-}
-
-impl Store {
-    /// Reads what a plan over the pending and unknown writes that match is made from, in one snapshot.
-    pub fn plan_data(
-        &self,
-        filter: &Filter,
-        limit: Option<usize>,
-        windows: Windows,
-        now: Timestamp,
-    ) -> Reply<PlanData> {
+impl face::Plans for SqliteStore {
+    fn plan_data(&self, filter: &Filter, limit: Option<usize>, windows: Windows) -> Reply<PlanData> {
         let filter = filter.clone().and(Test::State(State::REPLAYABLE.to_vec()));
         self.read(move |connection| {
             let snapshot = connection.unchecked_transaction()?;
-            let mut data = PlanData { clock: clock::read(&snapshot, now)?, ..PlanData::default() };
+            let now = times::now();
+            let mut data = PlanData { clock: times::read(&snapshot, now)?, ..PlanData::default() };
             data.damaged = stateless(&snapshot)?;
             matching(&snapshot, &filter, now, &mut data)?;
             if filter.hazard_terms().next().is_some() {
@@ -74,10 +49,8 @@ impl Store {
         })
     }
 
-    /// Reads what a plan over the rest of a run is made from: all that was not accepted, with the bodies that its plan had
-    /// shown. What was settled since is among them; a claim will say so.
-    pub fn rest_of_run(&self, run: RunId) -> Reply<RestOfRun> {
-        let path = self.path().to_owned();
+    fn rest_of_run(&self, run: RunId) -> Reply<RestOfRun> {
+        let path = self.path.clone();
         self.read(move |connection| {
             let snapshot = connection.unchecked_transaction()?;
             let found: Option<(String, Option<String>, String, RunState)> = snapshot
@@ -96,7 +69,7 @@ impl Store {
             let from = "run_items i JOIN writes w ON w.id = i.write_id
                         WHERE i.run_id = ? AND coalesce(i.outcome, 'unsent') <> 'accepted'";
             let last_id = snapshot.query_row("SELECT max(id) FROM writes", [], |row| row.get(0))?;
-            let clock = clock::read(&snapshot, Timestamp::now())?;
+            let clock = times::read(&snapshot, times::now())?;
             let mut data = PlanData { last_id, targets: vec![target], clock, ..PlanData::default() };
             candidates(&snapshot, "i.content", from, vec![run.0.into()], &mut data)?;
             lanes(&snapshot, &mut data)?;
@@ -108,8 +81,7 @@ impl Store {
         })
     }
 
-    /// How long the last requests took on average, whatever came of them; `None` if there were none.
-    pub fn recent_latency(&self) -> Reply<Option<Duration>> {
+    fn recent_latency(&self) -> Reply<Option<Duration>> {
         self.read(|connection| {
             let millis: Option<f64> = connection
                 .prepare_cached(
@@ -120,15 +92,6 @@ impl Store {
             Ok(millis.and_then(|millis| Duration::try_from_secs_f64(millis / 1000.0).ok()))
         })
     }
-}
-
-/// What a stopped run left.
-#[derive(Debug)]
-pub struct RestOfRun {
-    /// What its plan is made from; the highest ID is that of the first plan.
-    pub data: PlanData,
-    /// What the run was asked to send; `None` if an older version kept only the text of it.
-    pub selection: Option<Selection>,
 }
 
 fn matching(connection: &Connection, filter: &Filter, now: Timestamp, data: &mut PlanData) -> JobResult<()> {

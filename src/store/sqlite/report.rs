@@ -5,34 +5,18 @@ use rusqlite::{Connection, params};
 use super::actions::action;
 use super::error::JobResult;
 use super::runs::run_with_tally;
-use super::worker::Reply;
-use super::{Store, StoreError};
+use super::{SqliteStore, times};
 use crate::domain::ids::RunId;
 use crate::domain::report::{About, Action, NotThrough};
-use crate::domain::run::Run;
 use crate::domain::time::Timestamp;
+use crate::store::{Happened, Reply, StoreError, face};
 
-/// What happened, as the file tells it.
-#[derive(Debug)]
-pub struct Happened {
-    /// From when.
-    pub from: Timestamp,
-    /// Until when.
-    pub to: Timestamp,
-    /// How many failures came in, by type.
-    pub arrived: Vec<(crate::domain::failure_type::FailureType, i64)>,
-    /// The runs, oldest first, each with what did not go through.
-    pub runs: Vec<(Run, Vec<NotThrough>)>,
-    /// What operators did.
-    pub actions: Vec<Action>,
-}
-
-impl Store {
-    /// Reads what happened in a run, or since a moment.
-    pub fn happened(&self, about: About, now: Timestamp) -> Reply<Happened> {
-        let path = self.path().to_owned();
+impl face::Reports for SqliteStore {
+    fn happened(&self, about: About) -> Reply<Happened> {
+        let path = self.path.clone();
         self.read(move |connection| {
             let snapshot = connection.unchecked_transaction()?;
+            let now = times::now();
             let ids: Vec<RunId> = match about {
                 About::Run(run) => vec![run],
                 // Also what was under way when it began.

@@ -1,73 +1,34 @@
 //! Runs: beginning, ending, and taking back what a dead one left.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::actions::By;
 use super::apply::{Applying, reason_data};
 use super::control::read_wish;
 use super::error::{JobResult, row_error};
 use super::locks::{FileId, LockState, RunLock, holder};
 use super::outcomes::went_unanswered;
 use super::seals::{Stands, load_standing};
-use super::worker::Reply;
-use super::{Store, StoreError, clock, targets};
-use crate::domain::endpoint::BaseUrl;
-use crate::domain::hazard::Hazard;
-use crate::domain::identity::Sha;
+use super::{SqliteStore, targets, times};
 use crate::domain::ids::{RunId, WriteId};
 use crate::domain::outcome::{Outcome, Tally};
 use crate::domain::reason::Reason;
 use crate::domain::rules::recovery::{self, Claimed};
 use crate::domain::run::{Operator, Run, RunState};
-use crate::domain::selection::Selection;
-use crate::domain::state::State;
 use crate::domain::stop::Stops;
 use crate::domain::time::Timestamp;
+use crate::store::{By, CutOff, Lease, NewRun, Reply, StoreError, face};
 
-/// A run that is to begin, with its frozen plan.
-#[derive(Debug)]
-pub struct NewRun {
-    /// The target's name.
-    pub target: String,
-    /// Where the run sends to: the target is bound to it, if it is not bound yet.
-    pub base_url: BaseUrl,
-    /// The one who starts it.
-    pub operator: Operator,
-    /// Why, in the operator's words.
-    pub reason: Option<String>,
-    /// What it was asked to send.
-    pub selection: Selection,
-    /// How it sends, as JSON.
-    pub options: String,
-    /// True if other runs may be sending to the target.
-    pub alongside: bool,
-    /// The plan: what will be sent, in order.
-    pub send: Vec<(WriteId, Sha)>,
-    /// What a hazard refuses.
-    pub refused: Vec<(WriteId, Sha, Hazard)>,
-}
-
-/// How a write of a plan ended whose run did not wait for it.
-#[derive(Debug, Clone)]
-pub struct CutOff {
-    /// How.
-    pub outcome: Outcome,
-    /// Why.
-    pub reason: Option<Reason>,
-    /// The attempts of the run.
-    pub attempts: u32,
-}
-
-impl Store {
-    /// Begins a run: takes its lock, records its plan. Refused while another run sends to the same target.
-    pub fn begin_run(&self, new: NewRun, now: Timestamp) -> Reply<(RunId, RunLock)> {
-        let path = self.path().to_owned();
+impl face::Runs for SqliteStore {
+    fn begin_run(&self, new: NewRun) -> Reply<Arc<dyn Lease>> {
+        let path = self.path.clone();
         self.write_alone(move |connection| {
+            let now = times::now();
             recover(connection, &path, now)?;
-            clock::tick(connection, now)?;
-            let target = targets::bind_to(connection, &new.target, &new.base_url, &By::new(&new.operator, now))?;
+            times::tick(connection, now)?;
+            let target = targets::bind_to(connection, &new.target, &new.base_url, &By::new(&new.operator), now)?;
             let other = connection
                 .prepare_cached("SELECT id, operator, host FROM runs WHERE state = 'running' AND target_id = ?")?
                 .query_row([target], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
@@ -113,12 +74,11 @@ impl Store {
                 seq += 1;
                 item.execute((run, seq, write, content, Outcome::Refused, hazard.name()))?;
             }
-            Ok((run, lock))
+            Ok(Arc::new(lock) as Arc<dyn Lease>)
         })
     }
 
-    /// Records how writes of a run's plan ended that were not sent to their end: by their number in the plan, from 1.
-    pub fn note_outcomes(&self, run: RunId, outcomes: Vec<(usize, Outcome, Reason)>) -> Reply<()> {
+    fn note_outcomes(&self, run: RunId, outcomes: Vec<(usize, Outcome, Reason)>) -> Reply<()> {
         self.write(move |connection| {
             let mut statement = connection.prepare_cached(
                 "UPDATE run_items SET outcome = ?, reason = ?, reason_data = ? WHERE run_id = ? AND seq = ?",
@@ -130,17 +90,10 @@ impl Store {
         })
     }
 
-    /// Ends a run: whatever it still holds goes back to what it was.
-    pub fn end_run(
-        &self,
-        run: RunId,
-        state: RunState,
-        stopped: Stops,
-        new_since_plan: u64,
-        now: Timestamp,
-    ) -> Reply<()> {
+    fn end_run(&self, run: RunId, state: RunState, stopped: Stops, new_since_plan: u64) -> Reply<()> {
         self.write(move |connection| {
-            clock::tick(connection, now)?;
+            let now = times::now();
+            times::tick(connection, now)?;
             take_back(connection, run, None, now)?;
             connection
                 .prepare_cached(
@@ -152,11 +105,9 @@ impl Store {
         })
     }
 
-    /// Takes back what a run has in flight, without waiting for answers, and gives how these writes of its plan (by
-    /// number, from 1) ended: `unsent` if nothing was sent for one.
-    pub fn cut_off(&self, run: RunId, seqs: Vec<usize>, now: Timestamp) -> Reply<Vec<CutOff>> {
+    fn cut_off(&self, run: RunId, seqs: Vec<usize>) -> Reply<Vec<CutOff>> {
         self.write(move |connection| {
-            take_back(connection, run, None, now)?;
+            take_back(connection, run, None, times::now())?;
             let mut outcomes = Vec::new();
             for &seq in &seqs {
                 let mut statement = connection.prepare_cached(
@@ -176,31 +127,13 @@ impl Store {
         })
     }
 
-    /// The key, state and revision of a write; `None` if there is none of that ID.
-    pub fn brief(&self, id: WriteId) -> Reply<Option<(String, State, i64)>> {
-        self.read(move |connection| {
-            Ok(connection
-                .prepare_cached("SELECT key, state, revision FROM writes WHERE id = ?")?
-                .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-                .optional()?)
-        })
+    fn recover_dead_runs(&self) -> Reply<Vec<RunId>> {
+        let path = self.path.clone();
+        self.write(move |connection| recover(connection, &path, times::now()))
     }
 
-    /// The state of a write; `None` if there is none of that ID.
-    pub fn state_of(&self, id: WriteId) -> Reply<Option<State>> {
-        self.read(move |connection| Ok(load_standing(connection, id)?.map(|found| found.standing.state())))
-    }
-
-    /// Takes back what dead runs left. Happens whenever the file is opened for writing.
-    pub fn recover_dead_runs(&self) -> Reply<Vec<RunId>> {
-        let path = self.path().to_owned();
-        self.write(move |connection| recover(connection, &path, Timestamp::now()))
-    }
-
-    /// The runs, newest first; at most `limit`. One whose process is dead is shown as such, even before its claims were
-    /// taken back.
-    pub fn runs(&self, limit: usize) -> Reply<Vec<Run>> {
-        let path = self.path().to_owned();
+    fn runs(&self, limit: usize) -> Reply<Vec<Run>> {
+        let path = self.path.clone();
         self.read(move |connection| {
             let ids: Vec<RunId> = connection
                 .prepare_cached("SELECT id FROM runs ORDER BY id DESC LIMIT ?")?
@@ -214,9 +147,8 @@ impl Store {
         })
     }
 
-    /// One run; `None` if there is none of that ID.
-    pub fn run(&self, id: RunId) -> Reply<Option<Run>> {
-        let path = self.path().to_owned();
+    fn run(&self, id: RunId) -> Reply<Option<Run>> {
+        let path = self.path.clone();
         self.read(move |connection| run_with_tally(connection, &path, id))
     }
 }

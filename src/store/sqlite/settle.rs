@@ -4,15 +4,14 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, Row};
 
-use super::actions::{By, log};
+use super::actions::log;
 use super::answers::{bodies_of, forget_unless_used};
 use super::apply::Applying;
 use super::error::{JobResult, row_error};
 use super::lanes::{MATE, facts_of, mate};
 use super::runs::{stops, stops_data};
 use super::seals::load_standing;
-use super::worker::Reply;
-use super::{Store, clock};
+use super::{SqliteStore, times};
 use crate::domain::action::{Action, Settling};
 use crate::domain::identity::{Identity, Sha};
 use crate::domain::ids::{RunId, WriteId};
@@ -21,31 +20,13 @@ use crate::domain::rules::purge::{PurgeFacts, may_purge};
 use crate::domain::rules::settle::{SettleRefusal, settle};
 use crate::domain::stop::{Stop, Stops};
 use crate::domain::time::Timestamp;
-
-/// What became of some writes that someone wanted to settle.
-#[derive(Debug, Default)]
-pub struct Settled {
-    /// Those that changed.
-    pub done: Vec<WriteId>,
-    /// Those that did not, with why.
-    pub refused: Vec<(WriteId, SettleRefusal)>,
-}
-
-/// What a step of a purge did.
-#[derive(Debug, Clone, Copy)]
-pub struct Purged {
-    /// How many writes were deleted.
-    pub count: usize,
-    /// The next step looks at writes after this one; `None` if this was the last step.
-    pub after: Option<WriteId>,
-}
+use crate::store::{By, Purged, Reply, Settled, face};
 
 /// Writes that are looked at in one step of a purge.
 const STEP: usize = 500;
 
-impl Store {
-    /// How many writes a purge of what was settled before `before` would delete: batches after their parts.
-    pub fn purgeable(&self, before: Timestamp) -> Reply<u64> {
+impl face::Settle for SqliteStore {
+    fn purgeable(&self, before: Timestamp) -> Reply<u64> {
         self.read(move |connection| {
             // What a purge would delete, pass after pass: what waits for something that goes first goes after it.
             let mut goes: HashSet<WriteId> = HashSet::new();
@@ -70,8 +51,7 @@ impl Store {
         })
     }
 
-    /// Settles each of these writes by hand, or takes that back; those whose state does not allow it are left as they are.
-    pub fn settle(&self, ids: Vec<WriteId>, how: Settling, by: By) -> Reply<Settled> {
+    fn settle(&self, ids: Vec<WriteId>, how: Settling, by: By) -> Reply<Settled> {
         self.write_alone(move |connection| {
             let mut settled = Settled::default();
             for &id in &ids {
@@ -84,11 +64,9 @@ impl Store {
         })
     }
 
-    /// A step of deleting what was settled before `before`, for good; `after` is where the step before ended. Tombstones
-    /// keep the identities.
-    pub fn purge(&self, before: Timestamp, after: Option<WriteId>, now: Timestamp) -> Reply<Purged> {
+    fn purge(&self, before: Timestamp, after: Option<WriteId>) -> Reply<Purged> {
         self.write_alone(move |connection| {
-            overwriting(connection, |connection| purge_step(connection, before, after, now))
+            overwriting(connection, |connection| purge_step(connection, before, after, times::now()))
         })
     }
 }
@@ -227,10 +205,10 @@ fn settle_one(connection: &Connection, id: WriteId, how: Settling, by: &By) -> J
         Ok(settled) => settled,
         Err(why) => return Ok(Some(why)),
     };
-    clock::tick(connection, by.at)?;
-    Applying { write: id, stands: &stands, run: None, seq: None, now: by.at, sends: None }
-        .apply(connection, &changes)?;
+    let at = times::now();
+    times::tick(connection, at)?;
+    Applying { write: id, stands: &stands, run: None, seq: None, now: at, sends: None }.apply(connection, &changes)?;
     let (from, to) = (stands.standing.state(), after.state());
-    log(connection, Some(id), &Action::Settle { how, from, to }, by)?;
+    log(connection, Some(id), &Action::Settle { how, from, to }, by, at)?;
     Ok(None)
 }

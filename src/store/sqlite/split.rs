@@ -2,15 +2,14 @@
 
 use rusqlite::Connection;
 
-use super::actions::{By, log};
+use super::actions::log;
 use super::error::JobResult;
-use super::ingest::{IngestCache, Prepared, Taken, take_in};
+use super::ingest::{Known, Taken, take_in};
 use super::seals::{Checked, load_checked, load_standing};
 use super::standing::save_standing;
 use super::transfer::place_in_batch;
-use super::worker::Reply;
 use super::writes::load_body;
-use super::{Store, StoreError};
+use super::{SqliteStore, times};
 use crate::domain::action::Action;
 use crate::domain::batch::{Child, Part, SplitError, for_part, named_records, split};
 use crate::domain::failure::Failure;
@@ -25,22 +24,10 @@ use crate::domain::stable_key::part_key;
 use crate::domain::state::Event;
 use crate::domain::target::BatchRules;
 use crate::domain::write::{Captured, FailedWrite};
+use crate::store::{By, Prepared, Reply, SplitWhich, StoreError, face};
 
-/// Which records of a batch become writes of their own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Which {
-    /// All of them, up to `size` in a write; each that the refusal names alone.
-    All {
-        /// The most records of a write.
-        size: usize,
-    },
-    /// Those alone that an answer rejected when it applied the others.
-    Rejected,
-}
-
-impl Store {
-    /// Splits a batch into writes of their own. Refused where records could be applied twice by it.
-    pub fn split(&self, id: WriteId, rules: BatchRules, which: Which, by: By) -> Reply<Vec<Child>> {
+impl face::Split for SqliteStore {
+    fn split(&self, id: WriteId, rules: BatchRules, which: SplitWhich, by: By) -> Reply<Vec<Child>> {
         self.write_alone(move |connection| {
             let (Some(checked), Some(found)) = (load_checked(connection, id)?, load_standing(connection, id)?) else {
                 return Err(StoreError::NoSuchWrite(id).into());
@@ -53,7 +40,7 @@ impl Store {
                 return Err(cant(SplitError::Damaged).into());
             }
             let (parts, of) = match which {
-                Which::All { size } => {
+                SplitWhich::All { size } => {
                     let failure = &parent.failure;
                     let named = named_records(failure.message.as_deref().unwrap_or(""), failure.details.as_deref());
                     let parts = split(&body, &named, size).map_err(cant)?;
@@ -62,7 +49,7 @@ impl Store {
                     let of = parts.iter().map(|part| part.count).sum();
                     (parts, of)
                 }
-                Which::Rejected => {
+                SplitWhich::Rejected => {
                     let attempts = ambiguous_attempts(connection, id)?;
                     let rejected = rejected_in_part(parent.captured_ambiguous, &attempts).map_err(cant)?;
                     let mut parts = split(&body, &rejected, 1).map_err(cant)?;
@@ -76,10 +63,10 @@ impl Store {
                 }
             };
             let another = parts.iter().any(|part| part.named);
-            let mut children = Vec::new();
+            let (mut children, mut known, at) = (Vec::new(), Known::default(), times::now());
             for part in &parts {
                 let prepared = Prepared::new(captured(&parent, part, of, reason_of(which, part, another)));
-                let Taken::Inserted(child) = take_in(connection, &prepared, &IngestCache::default())? else {
+                let Taken::Inserted(child) = take_in(connection, &prepared, &mut known)? else {
                     return Err(StoreError::PartKnown(id, part.first).into());
                 };
                 let reused: bool = connection
@@ -91,20 +78,20 @@ impl Store {
                 place_in_batch(connection, child, id, parent.turn.arrival)?;
                 children.push(Child { id: child, first: part.first, count: part.count, named: part.named });
             }
-            save_standing(connection, id, &found, &after, None, by.at)?;
+            save_standing(connection, id, &found, &after, None, at)?;
             connection.prepare_cached("UPDATE writes SET parts = ? WHERE id = ?")?.execute((parts.len() as i64, id))?;
-            let action = Action::Split { batch: id, parts: parts.len() as u64, rejected: which == Which::Rejected };
-            log(connection, Some(id), &action, &by)?;
+            let action =
+                Action::Split { batch: id, parts: parts.len() as u64, rejected: which == SplitWhich::Rejected };
+            log(connection, Some(id), &action, &by, at)?;
             for child in &children {
                 let (first, count) = (child.first, child.count);
-                log(connection, Some(child.id), &Action::Part { batch: id, first, count }, &by)?;
+                log(connection, Some(child.id), &Action::Part { batch: id, first, count }, &by, at)?;
             }
             Ok(children)
         })
     }
 
-    /// Takes a split back: the parts go, the batch is what it was. Refused once anything happened to a part.
-    pub fn unsplit(&self, id: WriteId, by: By) -> Reply<usize> {
+    fn unsplit(&self, id: WriteId, by: By) -> Reply<usize> {
         self.write_alone(move |connection| {
             let Some(found) = load_standing(connection, id)? else {
                 return Err(StoreError::NoSuchWrite(id).into());
@@ -117,10 +104,11 @@ impl Store {
                     UnsplitRefusal::NotAllowed(why) => StoreError::NotAllowed { id: id.0, why },
                     why => StoreError::NotUnsplit(id, why),
                 })?;
+            let at = times::now();
             let gone = connection.prepare_cached("DELETE FROM writes WHERE parent_id = ?")?.execute([id])?;
-            save_standing(connection, id, &found, &after, None, by.at)?;
+            save_standing(connection, id, &found, &after, None, at)?;
             connection.prepare_cached("UPDATE writes SET parts = NULL WHERE id = ?")?.execute([id])?;
-            log(connection, Some(id), &Action::Unsplit { batch: id, parts: gone as u64 }, &by)?;
+            log(connection, Some(id), &Action::Unsplit { batch: id, parts: gone as u64 }, &by, at)?;
             Ok(gone)
         })
     }
@@ -160,12 +148,12 @@ fn ambiguous_attempts(connection: &Connection, id: WriteId) -> JobResult<Vec<Opt
 }
 
 /// Returns the reason why a part was not applied, unless the refusal names its record.
-fn reason_of(which: Which, part: &Part, another: bool) -> Option<&'static str> {
+fn reason_of(which: SplitWhich, part: &Part, another: bool) -> Option<&'static str> {
     match (which, part.named, another) {
-        (Which::Rejected, ..) => Some("applied without it"),
-        (Which::All { .. }, true, _) => None,
-        (Which::All { .. }, false, true) => Some("refused because of another record"),
-        (Which::All { .. }, false, false) => Some("refused as a whole"),
+        (SplitWhich::Rejected, ..) => Some("applied without it"),
+        (SplitWhich::All { .. }, true, _) => None,
+        (SplitWhich::All { .. }, false, true) => Some("refused because of another record"),
+        (SplitWhich::All { .. }, false, false) => Some("refused as a whole"),
     }
 }
 

@@ -4,20 +4,19 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::actions::{By, log};
+use super::actions::log;
 use super::error::{JobError, JobResult};
-use super::worker::Reply;
-use super::{Store, StoreError};
+use super::{SqliteStore, times};
 use crate::domain::action::Action;
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::ids::{RunId, TargetId, WriteId};
 use crate::domain::seal::{Seal, target_seal};
 use crate::domain::target::{Gate, KnownTarget};
 use crate::domain::time::Timestamp;
+use crate::store::{By, Reply, StoreError, face};
 
-impl Store {
-    /// The targets that the file knows, by name.
-    pub fn targets(&self) -> Reply<Vec<KnownTarget>> {
+impl face::Targets for SqliteStore {
+    fn targets(&self) -> Reply<Vec<KnownTarget>> {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT t.id, t.name, t.base_url,
@@ -40,8 +39,7 @@ impl Store {
         })
     }
 
-    /// How long nothing may be sent to a target, because the API asked for that; zero if it is open.
-    pub fn closed_for(&self, name: &str, now: Timestamp) -> Reply<Duration> {
+    fn closed_for(&self, name: &str) -> Reply<Duration> {
         let name = name.to_owned();
         self.read(move |connection| {
             let id: Option<TargetId> = connection
@@ -49,18 +47,16 @@ impl Store {
                 .query_row([name], |row| row.get(0))
                 .optional()?;
             let gate = id.map(|id| gate(connection, id)).transpose()?;
-            Ok(gate.and_then(|gate| gate.closed_for(now)).unwrap_or_default())
+            Ok(gate.and_then(|gate| gate.closed_for(times::now())).unwrap_or_default())
         })
     }
 
-    /// Binds a target to a base URL on its first use; later, checks that it is still the same.
-    pub fn bind_target(&self, name: &str, base: &BaseUrl, by: By) -> Reply<TargetId> {
+    fn bind_target(&self, name: &str, base: &BaseUrl, by: By) -> Reply<TargetId> {
         let (name, base) = (name.to_owned(), base.clone());
-        self.write(move |connection| bind_to(connection, &name, &base, &by))
+        self.write(move |connection| bind_to(connection, &name, &base, &by, times::now()))
     }
 
-    /// Binds a target to another base URL, on purpose.
-    pub fn rebind_target(&self, name: &str, base: &BaseUrl, by: By) -> Reply<()> {
+    fn rebind_target(&self, name: &str, base: &BaseUrl, by: By) -> Reply<()> {
         let (name, base) = (name.to_owned(), base.clone());
         self.write(move |connection| {
             let id = ensure(connection, &name)?;
@@ -70,7 +66,7 @@ impl Store {
             if let Some(run) = sending {
                 return Err(StoreError::TargetInUse { run, name: name.clone() }.into());
             }
-            bind(connection, id, &name, &base, &by)
+            bind(connection, id, &name, &base, &by, times::now())
         })
     }
 }
@@ -126,7 +122,13 @@ fn seal(connection: &Connection, id: TargetId) -> JobResult<()> {
 }
 
 /// Binds a target to a base URL on its first use; later, checks that it is still the same.
-pub(super) fn bind_to(connection: &Connection, name: &str, base: &BaseUrl, by: &By) -> JobResult<TargetId> {
+pub(super) fn bind_to(
+    connection: &Connection,
+    name: &str,
+    base: &BaseUrl,
+    by: &By,
+    at: Timestamp,
+) -> JobResult<TargetId> {
     let id = ensure(connection, name)?;
     match gate(connection, id)?.base_url {
         Some(bound) if bound == base.as_str() => {}
@@ -134,16 +136,16 @@ pub(super) fn bind_to(connection: &Connection, name: &str, base: &BaseUrl, by: &
             let (name, asked) = (name.to_owned(), base.as_str().to_owned());
             return Err(StoreError::OtherBase { name, bound, asked }.into());
         }
-        None => bind(connection, id, name, base, by)?,
+        None => bind(connection, id, name, base, by, at)?,
     }
     Ok(id)
 }
 
-fn bind(connection: &Connection, id: TargetId, name: &str, base: &BaseUrl, by: &By) -> JobResult<()> {
+fn bind(connection: &Connection, id: TargetId, name: &str, base: &BaseUrl, by: &By, at: Timestamp) -> JobResult<()> {
     let from = bound(connection, id)?;
     connection.prepare_cached("UPDATE targets SET base_url = ? WHERE id = ?")?.execute((base.as_str(), id))?;
     seal(connection, id)?;
-    log(connection, None, &Action::Target { name: name.to_owned(), from, to: base.to_string() }, by)
+    log(connection, None, &Action::Target { name: name.to_owned(), from, to: base.to_string() }, by, at)
 }
 
 /// The name of a write's target.

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::actions::{By, log};
+use super::actions::log;
 use super::answers::restore_captured;
 use super::edits::{Edit, add_revision};
 use super::error::JobResult;
@@ -14,6 +14,7 @@ use crate::domain::ids::{TargetId, WriteId};
 use crate::domain::state::{Place, Standing};
 use crate::domain::transfer::{BatchIsHere, Parent, may_stand_beside};
 use crate::domain::write::Captured;
+use crate::store::By;
 
 /// Where a part stands.
 pub(super) enum Beside {
@@ -89,7 +90,7 @@ pub(super) fn restore(connection: &Connection, id: WriteId, captured: &Captured)
         connection.prepare_cached("UPDATE writes SET parts = ? WHERE id = ?")?.execute((exported.parts, id))?;
         restore_captured(connection, id, &exported.captured)?;
         let action = Action::Import { state: standing.state(), last_attempt: exported.last_attempt.clone() };
-        log(connection, Some(id), &action, &By::new(&exported.by, captured.captured_at))?;
+        log(connection, Some(id), &action, &By::new(&exported.by), captured.captured_at)?;
     }
     if let Some((body, at)) = &captured.edited
         && let Some(write) = load(connection, id)?

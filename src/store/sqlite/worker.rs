@@ -1,11 +1,9 @@
 //! Threads that own connections: one that writes, in groups, and some that read.
 
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -13,37 +11,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::error::JobResult;
-use super::{Result, StoreError};
-
-/// An answer that is on its way: wait for it in a thread, or await it. A read whose reply is dropped is given up; what
-/// was asked to be written is written all the same.
-#[must_use = "a reply that nobody waits for hides its error"]
-pub struct Reply<T>(oneshot::Receiver<Result<T>>, Option<Wanted>);
-
-/// Says, until it is dropped, that someone waits for an answer.
-struct Wanted(Arc<AtomicBool>);
-
-impl Drop for Wanted {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Relaxed);
-    }
-}
-
-impl<T> Reply<T> {
-    /// Waits. Must not be called where a tokio runtime runs: await it there.
-    pub fn wait(self) -> Result<T> {
-        let Self(answer, _wanted) = self;
-        answer.blocking_recv().unwrap_or(Err(StoreError::Gone))
-    }
-}
-
-impl<T> Future for Reply<T> {
-    type Output = Result<T>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx).map(|answer| answer.unwrap_or(Err(StoreError::Gone)))
-    }
-}
+use crate::store::{Reply, Result, StoreError};
 
 /// A job of the thread that writes. It may be run more than once: if another job spoils the transaction that they share,
 /// each is run again in one of its own.
@@ -54,17 +22,19 @@ trait Job: Send {
     fn finish(self: Box<Self>, commit_failed: Option<&str>);
 }
 
-struct Task<T, F> {
+struct Task<T, F, E> {
     work: F,
     result: Option<Result<T>>,
     answer: oneshot::Sender<Result<T>>,
+    ended: E,
     path: Arc<Path>,
 }
 
-impl<T, F> Job for Task<T, F>
+impl<T, F, E> Job for Task<T, F, E>
 where
     T: Send,
     F: FnMut(&Connection) -> JobResult<T> + Send,
+    E: FnOnce(bool) + Send,
 {
     fn run(&mut self, connection: std::result::Result<&Connection, &str>) -> bool {
         let result = match connection {
@@ -77,11 +47,13 @@ where
     }
 
     fn finish(self: Box<Self>, commit_failed: Option<&str>) {
-        let _ = self.answer.send(match (self.result, commit_failed) {
+        let result = match (self.result, commit_failed) {
             (Some(Ok(_)), Some(why)) => Err(StoreError::Commit(why.to_owned())),
             (Some(result), _) => result,
             (None, _) => Err(StoreError::Gone),
-        });
+        };
+        (self.ended)(result.is_ok());
+        let _ = self.answer.send(result);
     }
 }
 
@@ -116,19 +88,21 @@ impl Writer {
         Self { sender: Some(sender), thread, path: path.into() }
     }
 
-    /// Runs a job in a transaction that it may share with others. Its reply comes after the commit.
-    pub(super) fn submit<T, F>(&self, alone: bool, work: F) -> Reply<T>
+    /// Runs a job in a transaction that it may share with others. Its reply comes after the commit; `ended` is told
+    /// before that, and before the next job runs, whether it was committed.
+    pub(super) fn submit<T, F, E>(&self, alone: bool, work: F, ended: E) -> Reply<T>
     where
         T: Send + 'static,
         F: FnMut(&Connection) -> JobResult<T> + Send + 'static,
+        E: FnOnce(bool) + Send + 'static,
     {
-        let (answer, reply) = oneshot::channel();
-        let job = Box::new(Task { work, result: None, answer, path: Arc::clone(&self.path) });
+        let (answer, reply) = Reply::channel();
+        let job = Box::new(Task { work, result: None, answer, ended, path: Arc::clone(&self.path) });
         if let Some(sender) = &self.sender {
             // Should the thread be gone, the job is dropped with its sender and the reply says so.
             let _ = sender.send(WriteJob { job, alone });
         }
-        Reply(reply, None)
+        reply
     }
 }
 
@@ -260,10 +234,8 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&Connection) -> JobResult<T> + Send + 'static,
     {
-        let (answer, reply) = oneshot::channel();
+        let (answer, is_wanted, reply) = Reply::given_up_when_dropped();
         let path = self.path.clone();
-        let wanted = Arc::new(AtomicBool::new(true));
-        let is_wanted = Arc::clone(&wanted);
         let job: ReadJob = Box::new(move |connection| {
             if !is_wanted.load(Ordering::Relaxed) {
                 return;
@@ -277,7 +249,7 @@ impl Readers {
         if let Some(sender) = &self.sender {
             let _ = sender.send(job);
         }
-        Reply(reply, Some(Wanted(wanted)))
+        reply
     }
 }
 

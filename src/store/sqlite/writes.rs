@@ -4,11 +4,10 @@ use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
 use super::error::{JobResult, row_error};
-use super::lanes::{LaneCache, Looking};
+use super::lanes::Looking;
 use super::rows::{WRITE_COLUMNS, write};
 use super::sql_filter::Where;
-use super::worker::Reply;
-use super::{Store, actions, answers, clock, seals};
+use super::{SqliteStore, actions, answers, seals, times};
 use crate::domain::action::LogEntry;
 use crate::domain::attempt::Attempt;
 use crate::domain::evidence::CapturedFailure;
@@ -24,46 +23,8 @@ use crate::domain::target::Windows;
 use crate::domain::time::Timestamp;
 use crate::domain::transfer::Parent;
 use crate::domain::write::{FailedWrite, WriteView};
-
-/// What a list is sorted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sort {
-    /// The ID: the order of arrival.
-    Id,
-    /// First attempt, else failure, else arrival.
-    Time,
-    /// The failure type.
-    Type,
-    /// The HTTP status.
-    Status,
-    /// How often it was captured.
-    Occurrences,
-    /// How often dlq sent it.
-    Attempts,
-}
-
-/// A sort and its direction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Order {
-    /// By what.
-    pub sort: Sort,
-    /// True if the highest come first.
-    pub descending: bool,
-}
-
-/// Where a page ended, and the next one begins.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Cursor {
-    value: Place,
-    id: i64,
-}
-
-/// A value of the column that a list is sorted by.
-#[derive(Debug, Clone, PartialEq)]
-enum Place {
-    Number(i64),
-    Text(String),
-}
+use crate::store::listing::Place;
+use crate::store::{Cursor, HistoryEntry, LaneCache, Order, Page, PageRequest, Reply, Sort, face};
 
 impl From<Place> for SqlValue {
     fn from(place: Place) -> Self {
@@ -80,90 +41,14 @@ impl rusqlite::types::FromSql for Place {
     }
 }
 
-impl Cursor {
-    /// The place of a write in an order.
-    pub fn of(write: &FailedWrite, order: Order) -> Self {
-        let number = Place::Number;
-        let value = match order.sort {
-            Sort::Id => number(write.id.0),
-            Sort::Time => number(write.turn.at.millis()),
-            Sort::Type => Place::Text(write.failure.failure_type.name().to_owned()),
-            Sort::Status => number(write.failure.status.unwrap_or(0).into()),
-            Sort::Occurrences => number(write.occurrences),
-            Sort::Attempts => number(write.attempts),
-        };
-        Self { value, id: write.id.0 }
-    }
-
-    /// Just before a write: a page after this begins with it.
-    pub fn just_before(write: &FailedWrite, order: Order) -> Self {
-        let mut cursor = Self::of(write, order);
-        let step = if order.descending { 1 } else { -1 };
-        cursor.id += step;
-        if order.sort == Sort::Id {
-            cursor.value = Place::Number(cursor.id);
-        }
-        cursor
-    }
-}
-
-/// Which page is wanted.
-#[derive(Debug, Clone)]
-pub struct PageRequest {
-    /// What has to hold.
-    pub filter: Filter,
-    /// In which order.
-    pub order: Order,
-    /// Where the page before ended; `None` for the first.
-    pub after: Option<Cursor>,
-    /// True if the page that ends there is wanted instead, or without a place the last one.
-    pub backward: bool,
-    /// The most writes.
-    pub limit: usize,
-    /// True if their bodies are wanted.
-    pub bodies: bool,
-    /// What is known of lanes: the same one for all pages of a listing.
-    pub lanes: LaneCache,
-}
-
-/// Some writes, and where to go on.
-#[derive(Debug)]
-pub struct Page {
-    /// The writes.
-    pub writes: Vec<WriteView>,
-    /// Where to go on; `None` at the end.
-    pub next: Option<Cursor>,
-    /// Writes of this page that can't be read, and why.
-    pub damaged: Vec<(WriteId, Damage)>,
-}
-
-/// Something that happened to a write.
-#[derive(Debug)]
-pub enum HistoryEntry {
-    /// A request.
-    Attempt(Attempt),
-    /// An operator's action.
-    Action(LogEntry),
-}
-
-impl HistoryEntry {
-    /// When.
-    pub fn at(&self) -> Timestamp {
-        match self {
-            Self::Attempt(attempt) => attempt.started_at,
-            Self::Action(entry) => entry.at,
-        }
-    }
-}
-
-impl Store {
-    /// A page of the writes that match, hazards included.
-    pub fn page(&self, request: PageRequest, windows: Windows, now: Timestamp) -> Reply<Page> {
+impl face::Writes for SqliteStore {
+    fn page(&self, request: PageRequest, windows: Windows) -> Reply<Page> {
         let PageRequest { filter, order, after, backward, limit, bodies, lanes } = request;
         let order = Order { descending: order.descending != backward, ..order };
         self.read(move |connection| {
+            let now = times::now();
             let mut page = Page { writes: Vec::new(), next: after, damaged: Vec::new() };
-            let looking = Looking { cache: &lanes, windows: &windows, clock: clock::read(connection, now)? };
+            let looking = Looking { cache: &lanes, windows: &windows, clock: times::read(connection, now)? };
             // Hazards are looked at here, so a page may take several reads.
             loop {
                 let wanted = limit - page.writes.len() - page.damaged.len();
@@ -187,18 +72,29 @@ impl Store {
         })
     }
 
-    /// One write with its body and hazards; `None` if there is none of that ID.
-    pub fn write_view(&self, id: WriteId, windows: Windows, now: Timestamp) -> Reply<Option<WriteView>> {
+    fn write_view(&self, id: WriteId, windows: Windows) -> Reply<Option<WriteView>> {
         self.read(move |connection| {
             let Some(row) = load(connection, id)? else { return Ok(None) };
             let cache = LaneCache::default();
-            let looking = Looking { cache: &cache, windows: &windows, clock: clock::read(connection, now)? };
+            let looking = Looking { cache: &cache, windows: &windows, clock: times::read(connection, times::now())? };
             Ok(Some(view(connection, row, true, &looking)?))
         })
     }
 
-    /// The other writes of its lanes, oldest first: at most twenty of them.
-    pub fn lane_mates(&self, id: WriteId) -> Reply<Vec<Neighbour>> {
+    fn brief(&self, id: WriteId) -> Reply<Option<(String, State, i64)>> {
+        self.read(move |connection| {
+            Ok(connection
+                .prepare_cached("SELECT key, state, revision FROM writes WHERE id = ?")?
+                .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+                .optional()?)
+        })
+    }
+
+    fn state_of(&self, id: WriteId) -> Reply<Option<State>> {
+        self.read(move |connection| Ok(seals::load_standing(connection, id)?.map(|found| found.standing.state())))
+    }
+
+    fn lane_mates(&self, id: WriteId) -> Reply<Vec<Neighbour>> {
         self.read(move |connection| {
             let Some(write) = load(connection, id)? else { return Ok(Vec::new()) };
             let mut statement = connection.prepare_cached(
@@ -214,8 +110,7 @@ impl Store {
         })
     }
 
-    /// The event that was captured instead of a request, where that is all there is.
-    pub fn evidence(&self, id: WriteId) -> Reply<Option<Vec<u8>>> {
+    fn evidence(&self, id: WriteId) -> Reply<Option<Vec<u8>>> {
         self.read(move |connection| {
             Ok(connection
                 .prepare_cached("SELECT evidence FROM revisions WHERE write_id = ? AND revision = 0")?
@@ -225,8 +120,7 @@ impl Store {
         })
     }
 
-    /// All that happened to a write, oldest first.
-    pub fn history(&self, id: WriteId) -> Reply<Vec<HistoryEntry>> {
+    fn history(&self, id: WriteId) -> Reply<Vec<HistoryEntry>> {
         self.read(move |connection| {
             let mut entries: Vec<HistoryEntry> =
                 answers::attempts_of(connection, id)?.into_iter().map(HistoryEntry::Attempt).collect();
@@ -251,13 +145,11 @@ impl Store {
         })
     }
 
-    /// The failure that a write came in with: attempt 0.
-    pub fn captured(&self, id: WriteId) -> Reply<CapturedFailure> {
+    fn captured(&self, id: WriteId) -> Reply<CapturedFailure> {
         self.read(move |connection| answers::captured(connection, id))
     }
 
-    /// What is wrong with a write's row, if anything; also `None` if there is no write of that ID.
-    pub fn damage(&self, id: WriteId) -> Reply<Option<Damage>> {
+    fn damage(&self, id: WriteId) -> Reply<Option<Damage>> {
         self.read(move |connection| match seals::load_checked(connection, id) {
             Ok(Some(checked)) if !checked.sound => Ok(Some(Damage::Seal)),
             Ok(_) => Ok(None),
@@ -265,13 +157,11 @@ impl Store {
         })
     }
 
-    /// Writes whose state is none: no query finds them.
-    pub fn without_state(&self) -> Reply<Vec<(WriteId, Damage)>> {
+    fn without_state(&self) -> Reply<Vec<(WriteId, Damage)>> {
         self.read(stateless)
     }
 
-    /// What identifies a batch for its parts in an export; `None` if there is no write of that ID.
-    pub fn as_parent(&self, id: WriteId) -> Reply<Option<Parent>> {
+    fn as_parent(&self, id: WriteId) -> Reply<Option<Parent>> {
         self.read(move |connection| {
             Ok(connection
                 .prepare_cached(
@@ -285,19 +175,16 @@ impl Store {
         })
     }
 
-    /// The last attempt of a write; `None` if it was never sent.
-    pub fn last_attempt(&self, id: WriteId) -> Reply<Option<Attempt>> {
+    fn last_attempt(&self, id: WriteId) -> Reply<Option<Attempt>> {
         self.read(move |connection| Ok(answers::attempts_of(connection, id)?.pop()))
     }
 
-    /// The IDs of all writes that match, in order of ID.
-    pub fn matching_ids(&self, filter: &Filter, windows: Windows, now: Timestamp) -> Reply<Vec<WriteId>> {
+    fn matching_ids(&self, filter: &Filter, windows: Windows) -> Reply<Vec<WriteId>> {
         let filter = filter.clone();
-        self.read(move |connection| ids_matching(connection, &filter, &windows, now))
+        self.read(move |connection| ids_matching(connection, &filter, &windows, times::now()))
     }
 
-    /// The names of record fields that were seen.
-    pub fn record_fields(&self) -> Reply<Vec<String>> {
+    fn record_fields(&self) -> Reply<Vec<String>> {
         self.read(|connection| {
             let mut statement = connection.prepare_cached("SELECT name FROM record_fields ORDER BY name")?;
             let rows = statement.query_map([], |row| row.get(0))?;
@@ -335,7 +222,7 @@ pub(super) fn ids_matching(
     if filter.hazard_terms().next().is_some() {
         let mut kept = Vec::new();
         let cache = LaneCache::default();
-        let looking = Looking { cache: &cache, windows, clock: clock::read(connection, now)? };
+        let looking = Looking { cache: &cache, windows, clock: times::read(connection, now)? };
         for id in ids {
             let row = match load(connection, id) {
                 Ok(Some(row)) => row,

@@ -22,7 +22,7 @@ use crate::domain::ids::{RunId, WriteId};
 use crate::domain::time::Timestamp;
 use crate::render::count::writes;
 use crate::replay::{Event, Launch, Prepared, Report, RunTerms, SendOptions, prepare};
-use crate::store::{By, CountBy, HistoryEntry, LaneCache, OpenOptions, PageRequest, Settled, Store, StoreError};
+use crate::store::{self, By, CountBy, HistoryEntry, LaneCache, OpenOptions, PageRequest, Settled, Store, StoreError};
 use crate::tui::msg::{Chosen, Closed, Detail, Effect, Job, Msg, Overview, Part, Rows, Start, Terms};
 use crate::tui::typing::VALUES;
 
@@ -50,14 +50,12 @@ pub(super) struct Outside {
 
 struct World {
     settings: Settings,
-    store: Mutex<Option<Arc<Store>>>,
+    store: Mutex<Option<Arc<dyn Store>>>,
     heard: Sender<Heard>,
     /// True if the job that is under way is to end.
     gives_up: AtomicBool,
 }
 
-/// How often the file is looked at for changes.
-const LOOK: Duration = Duration::from_millis(250);
 /// What happens in a run is told in bunches.
 const BUNCH: Duration = Duration::from_millis(30);
 /// Runs that are listed.
@@ -76,7 +74,7 @@ impl Outside {
         let world = Arc::clone(&self.world);
         match effect {
             Effect::Open => self.ask(Slot::Open, async move { world.open().await }),
-            Effect::Overview => self.look(Slot::Overview, |world, store| async move { world.overview(&store).await }),
+            Effect::Overview => self.look(Slot::Overview, |world, store| async move { world.overview(&*store).await }),
             Effect::Groups => self.look(Slot::Groups, |world, store| async move {
                 Ok(Msg::Groups(store.groups_without_examples(world.target()).await?))
             }),
@@ -91,7 +89,7 @@ impl Outside {
                     };
                     let lanes = LaneCache::default();
                     let request = PageRequest { filter, order, after, backward, limit, bodies: false, lanes };
-                    let page = store.page(request, world.settings.config.windows(), Timestamp::now()).await?;
+                    let page = store.page(request, world.settings.config.windows()).await?;
                     if let Some((id, why)) = page.damaged.first() {
                         world.tell(Msg::Trouble(format!("write {id}: {why}; see dlq doctor")));
                     }
@@ -99,11 +97,14 @@ impl Outside {
                     Ok(Msg::Page(ticket, Box::new(rows)))
                 });
             }
-            Effect::Count(ticket, filter) => self.look(Slot::Count, move |_, store| async move {
-                Ok(Msg::Counted(ticket, store.count(&filter, Timestamp::now()).await?))
-            }),
+            Effect::Count(ticket, filter) => {
+                self.look(
+                    Slot::Count,
+                    move |_, store| async move { Ok(Msg::Counted(ticket, store.count(&filter).await?)) },
+                );
+            }
             Effect::Detail(id) => self.look(Slot::Detail, move |world, store| async move {
-                Ok(Msg::Detail(id, world.detail(&store, id).await?.map(Box::new)))
+                Ok(Msg::Detail(id, world.detail(&*store, id).await?.map(Box::new)))
             }),
             Effect::Values(ticket, field, part) => self.look(Slot::Values, move |_, store| async move {
                 Ok(Msg::Values(ticket, store.values_of(field, &part, VALUES).await?))
@@ -112,7 +113,7 @@ impl Outside {
                 Ok(Msg::Values(ticket, store.body_values(&path, &part, VALUES).await?))
             }),
             Effect::Prepare(ticket, chosen, terms) => self.look(Slot::Plan, move |world, store| async move {
-                Ok(Msg::Prepared(ticket, world.prepare(&store, chosen, terms).await.map(Box::new)))
+                Ok(Msg::Prepared(ticket, world.prepare(&*store, chosen, terms).await.map(Box::new)))
             }),
             Effect::GiveUp => {
                 if let Some(task) = self.asked.remove(&Slot::Plan) {
@@ -141,7 +142,7 @@ impl Outside {
     /// Asks the file. An earlier question of the same slot is given up, and so is its query.
     fn look<F, A>(&mut self, slot: Slot, question: F)
     where
-        F: FnOnce(Arc<World>, Arc<Store>) -> A,
+        F: FnOnce(Arc<World>, Arc<dyn Store>) -> A,
         A: Future<Output = Result<Msg, StoreError>> + Send + 'static,
     {
         let Some(store) = self.world.store() else { return };
@@ -167,7 +168,7 @@ impl World {
         let _ = self.heard.send(Heard::Msg(msg));
     }
 
-    fn store(&self) -> Option<Arc<Store>> {
+    fn store(&self) -> Option<Arc<dyn Store>> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -186,29 +187,23 @@ impl World {
             let options = OpenOptions::default();
             let busy_timeout = world.settings.config.busy_timeout.unwrap_or(options.busy_timeout);
             let options = OpenOptions { busy_timeout, ..options };
-            match Store::open(&world.settings.path, options) {
+            match store::open(&world.settings.path, options) {
                 // It can at least be looked at.
                 Err(StoreError::ReadOnly(_)) => {
-                    Store::open(&world.settings.path, OpenOptions { write: false, ..options })
+                    store::open(&world.settings.path, OpenOptions { write: false, ..options })
                 }
                 other => other,
             }
         });
         let opened = opened.await.unwrap_or(Err(StoreError::Gone));
-        let result = opened.and_then(|store| store.watch().map(|watch| (store, watch)));
+        let result = opened.and_then(|store| store.changes().map(|changes| (store, changes)));
         match result {
-            Ok((store, mut watch)) => {
-                *self.store.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(store));
+            Ok((store, mut changes)) => {
+                *self.store.lock().unwrap_or_else(PoisonError::into_inner) = Some(store);
                 let heard = self.heard.clone();
-                std::thread::spawn(move || {
-                    watch.has_changed();
-                    loop {
-                        std::thread::sleep(LOOK);
-                        if watch.has_changed() && heard.send(Heard::Msg(Msg::Changed)).is_err() {
-                            return;
-                        }
-                    }
-                });
+                tokio::spawn(
+                    async move { while changes.next().await && heard.send(Heard::Msg(Msg::Changed)).is_ok() {} },
+                );
                 self.tell(Msg::Opened(Ok(())));
             }
             Err(StoreError::Missing(_)) => self.tell(Msg::Opened(Err(Closed::Missing))),
@@ -216,22 +211,22 @@ impl World {
         }
     }
 
-    async fn overview(&self, store: &Store) -> Result<Msg, StoreError> {
+    async fn overview(&self, store: &dyn Store) -> Result<Msg, StoreError> {
         let now = Timestamp::now();
         let overview = Overview {
             counts: store.counts(CountBy::Type, self.target()).await?,
             arrivals: store.arrivals(self.target(), hour_of(now) - 23).await?,
             targets: store.targets().await?,
-            windows: store.key_windows(self.settings.config.windows(), self.target(), now).await?,
+            windows: store.key_windows(self.settings.config.windows(), self.target()).await?,
             fields: store.record_fields().await?,
             last_id: Some(store.last_id().await?),
         };
         Ok(Msg::Overview(Box::new(overview)))
     }
 
-    async fn detail(&self, store: &Store, id: WriteId) -> Result<Option<Detail>, StoreError> {
+    async fn detail(&self, store: &dyn Store, id: WriteId) -> Result<Option<Detail>, StoreError> {
         let windows = self.settings.config.windows();
-        let Some(view) = store.write_view(id, windows.clone(), Timestamp::now()).await? else { return Ok(None) };
+        let Some(view) = store.write_view(id, windows.clone()).await? else { return Ok(None) };
         let history = store.history(id).await?;
         let attempts = history.iter().filter_map(|entry| match entry {
             HistoryEntry::Attempt(attempt) => Some(attempt.clone()),
@@ -251,12 +246,12 @@ impl World {
         }))
     }
 
-    async fn prepare(&self, store: &Store, chosen: Chosen, terms: Terms) -> Result<Prepared, String> {
+    async fn prepare(&self, store: &dyn Store, chosen: Chosen, terms: Terms) -> Result<Prepared, String> {
         let now = Timestamp::now();
         let config = &self.settings.config;
         let in_words = |error: StoreError| error.to_string();
         let data = match chosen {
-            Chosen::Matching(filter) => store.plan_data(&filter, terms.limit, config.windows(), now).await,
+            Chosen::Matching(filter) => store.plan_data(&filter, terms.limit, config.windows()).await,
             Chosen::RestOf(run) => store.rest_of_run(run).await.map(|rest| rest.data),
         };
         let data = data.map_err(in_words)?;
@@ -320,28 +315,27 @@ impl World {
         Ok(report)
     }
 
-    async fn change(self: &Arc<Self>, store: &Arc<Store>, effect: Effect) {
-        let now = Timestamp::now();
+    async fn change(self: &Arc<Self>, store: &Arc<dyn Store>, effect: Effect) {
         let operator = &self.settings.operator;
         match effect {
             Effect::Ask(run, change) => {
-                let asked: Result<_, StoreError> = store.ask_run(run, change, By::new(operator, now)).await;
+                let asked: Result<_, StoreError> = store.ask_run(run, change, By::new(operator)).await;
                 match asked {
-                    Ok(_) => self.tell_run(store, run).await,
+                    Ok(_) => self.tell_run(&**store, run).await,
                     Err(error) => self.tell(Msg::Trouble(error.to_string())),
                 }
             }
             Effect::Settle(filter, event, reason) => {
-                let ids = store.matching_ids(&filter, self.settings.config.windows(), now).await;
+                let ids = store.matching_ids(&filter, self.settings.config.windows()).await;
                 match ids {
-                    Ok(ids) => self.settle(store, ids, event, reason).await,
+                    Ok(ids) => self.settle(&**store, ids, event, reason).await,
                     Err(error) => self.tell(Msg::Settled(event, Err(error.to_string()))),
                 }
             }
-            Effect::SettleThese(ids, event, reason) => self.settle(store, ids, event, reason).await,
+            Effect::SettleThese(ids, event, reason) => self.settle(&**store, ids, event, reason).await,
             Effect::Edit(view) => {
                 let id = view.write.id;
-                match store.write_view(id, self.settings.config.windows(), now).await {
+                match store.write_view(id, self.settings.config.windows()).await {
                     Ok(Some(view)) => {
                         let (before, sha) = (view.body.unwrap_or_default(), view.write.body_sha256);
                         let _ = self.heard.send(Heard::Editor(Box::new(EditJob { id, before, sha, file: None })));
@@ -355,7 +349,7 @@ impl World {
                 let _ = self.heard.send(Heard::Editor(Box::new(job)));
             }
             Effect::Keep { id, sha, body, reason, file } => {
-                let kept = store.edit(id, sha, body, By::new(operator, now).because(reason.as_deref())).await;
+                let kept = store.edit(id, sha, body, By::new(operator).because(reason.as_deref())).await;
                 if kept.is_ok() {
                     let _ = std::fs::remove_file(&file);
                 }
@@ -364,7 +358,7 @@ impl World {
             }
             Effect::Forget(file) => drop(std::fs::remove_file(file)),
             Effect::Unkeep(id, revision) => {
-                let undone = store.undo_edit(id, revision, By::new(operator, now)).await;
+                let undone = store.undo_edit(id, revision, By::new(operator)).await;
                 self.tell(Msg::Unkept(id, undone.map_err(|e| e.to_string())));
             }
             Effect::Export(filter, path) => self.export(store, filter, path).await,
@@ -383,13 +377,13 @@ impl World {
         }
     }
 
-    async fn tell_run(&self, store: &Store, run: RunId) {
+    async fn tell_run(&self, store: &dyn Store, run: RunId) {
         if let Ok(known) = store.run(run).await {
             self.tell(Msg::RunIs(known.map(Box::new)));
         }
     }
 
-    async fn settle(&self, store: &Store, ids: Vec<WriteId>, event: Settling, reason: Option<String>) {
+    async fn settle(&self, store: &dyn Store, ids: Vec<WriteId>, event: Settling, reason: Option<String>) {
         let total = ids.len();
         let mut settled = Settled::default();
         self.gives_up.store(false, Ordering::Relaxed);
@@ -402,7 +396,7 @@ impl World {
                 self.tell(Msg::Job(Some(Job { what: "settling".to_owned(), done, total: Some(total as u64) })));
             }
             let operator = &self.settings.operator;
-            let by = By::new(operator, Timestamp::now()).because(reason.as_deref());
+            let by = By::new(operator).because(reason.as_deref());
             match store.settle(some.to_vec(), event, by).await {
                 Ok(more) => {
                     settled.done.extend(more.done);
@@ -418,7 +412,7 @@ impl World {
         self.tell(Msg::Settled(event, Ok(settled)));
     }
 
-    async fn export(self: &Arc<Self>, store: &Arc<Store>, filter: Filter, path: PathBuf) {
+    async fn export(self: &Arc<Self>, store: &Arc<dyn Store>, filter: Filter, path: PathBuf) {
         let (store, windows, shown) = (Arc::clone(store), self.settings.config.windows(), path.display().to_string());
         let world = Arc::clone(self);
         self.gives_up.store(false, Ordering::Relaxed);
@@ -427,7 +421,7 @@ impl World {
                 world.tell(Msg::Job(Some(Job { what: "exporting".to_owned(), done, total: None })));
                 !world.gives_up.load(Ordering::Relaxed)
             };
-            export::to_new_file(&store, &filter, &windows, &path, &mut goes_on)
+            export::to_new_file(&*store, &filter, &windows, &path, &mut goes_on)
         });
         let exported = exported.await;
         self.tell(Msg::Job(None));

@@ -6,29 +6,29 @@ use crate::domain::hazard::Hazard;
 use crate::domain::state::State;
 use crate::query::{FIELDS, text_field};
 
-/// Something that can be put at the cursor.
+/// A completion for the text at the cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice {
-    /// Where it begins, in bytes.
+    /// Start of the text that it replaces, in bytes.
     pub start: usize,
-    /// The text.
+    /// The text to insert.
     pub text: String,
-    /// What it is, for the list.
+    /// Short explanation, for the list.
     pub note: String,
 }
 
-/// What is known at once, and what has to be asked for.
+/// Completions known at once, or values that have to be asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Completion {
-    /// All that there is.
+    /// All completions there are.
     Choices(Vec<Choice>),
-    /// Values of a text field: where they begin, the field, and what they contain.
+    /// Values of a text field: their start in bytes, the field, and the text that they contain.
     Values(usize, TextField, String),
-    /// Values at a place of the bodies.
+    /// The same for values at a path in the bodies.
     BodyValues(usize, Vec<String>, String),
 }
 
-/// What can stand at the cursor. `fields` are the names of record fields that were seen.
+/// Returns the completions at the cursor, in bytes. `fields` are the names of the record fields seen so far.
 pub fn complete(text: &str, cursor: usize, fields: &[String]) -> Completion {
     let before = &text[..cursor];
     let mut start = before.rfind(char::is_whitespace).map_or(0, |at| at + 1);
@@ -39,7 +39,7 @@ pub fn complete(text: &str, cursor: usize, fields: &[String]) -> Completion {
     let Some((name, value)) = word.split_once(':') else {
         return Completion::Choices(names(word, start, fields));
     };
-    // After a comma the next value begins; an operator stays.
+    // A comma starts the next value; an operator before it stays.
     let value_start = value.rfind(',').map_or(0, |at| at + 1);
     let typed = value[value_start..].trim_start_matches(['~', '"']);
     let at = cursor - typed.len();
@@ -74,7 +74,7 @@ fn names(word: &str, start: usize, fields: &[String]) -> Vec<Choice> {
     found.into_iter().map(|(name, note)| Choice { start, text: format!("{name}:"), note }).collect()
 }
 
-/// Values as choices; what has to be quoted is.
+/// Returns values as completions, quoted where needed.
 pub fn choices(start: usize, values: Vec<String>) -> Vec<Choice> {
     let quoted = |value: String| {
         let plain = value.chars().all(|c| c.is_alphanumeric() || "_-./@+".contains(c));

@@ -11,27 +11,27 @@ use crate::repair::for_editor;
 use crate::tui::msg::Detail;
 use crate::tui::theme::Role;
 
-/// A tab.
+/// A tab of the detail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Tab {
-    /// What went wrong, what it means and what to do.
+    /// The failure, its meaning and what to do.
     #[default]
     Cause,
-    /// What was sent.
+    /// The request with its body.
     Request,
     /// The requests that dlq made.
     Attempts,
-    /// What was edited.
+    /// Edits of the body.
     Changes,
-    /// All that happened.
+    /// Attempts and operators' actions, since the capture.
     History,
 }
 
 impl Tab {
-    /// In the order in which they are shown.
+    /// All tabs, in the order on the screen.
     pub const ALL: [Self; 5] = [Self::Cause, Self::Request, Self::Attempts, Self::Changes, Self::History];
 
-    /// Its name on the screen.
+    /// Returns its name on the screen.
     pub fn name(self) -> &'static str {
         match self {
             Self::Cause => "Cause",
@@ -42,7 +42,7 @@ impl Tab {
         }
     }
 
-    /// The next one, or the one before.
+    /// Returns the next tab, or the previous one.
     #[must_use]
     pub fn step(self, forward: bool) -> Self {
         let len = Self::ALL.len();
@@ -53,27 +53,27 @@ impl Tab {
 /// The detail of a write.
 #[derive(Debug, Default)]
 pub struct DetailPane {
-    /// Which write is shown, or will be.
+    /// The write to show.
     pub id: Option<WriteId>,
-    /// What is known of it; of the write before until this one is read.
+    /// The last detail read; that of the write before until this one is read.
     pub shown: Option<Box<Detail>>,
-    /// Its body.
+    /// Its body; its event if it has none.
     pub json: JsonView,
-    /// What was edited.
+    /// Its edits, as lines to draw.
     pub changes: Vec<(Role, String)>,
-    /// The tab.
+    /// The tab on the screen.
     pub tab: Tab,
-    /// Where each tab stands.
+    /// Scroll position of each tab.
     pub scroll: [Scroll; 5],
 }
 
 impl DetailPane {
-    /// The write that is asked for, once it is read.
+    /// Returns the detail of the write to show, once it is read.
     pub fn read(&self) -> Option<&Detail> {
         self.shown.as_deref().filter(|detail| Some(detail.view.write.id) == self.id)
     }
 
-    /// Takes in what was read.
+    /// Takes in a detail that was read.
     pub fn take(&mut self, detail: Box<Detail>) {
         let new = self.shown.as_ref().map(|old| (old.view.write.id, old.view.write.body_sha256))
             != Some((detail.view.write.id, detail.view.write.body_sha256));
@@ -93,7 +93,7 @@ impl DetailPane {
     }
 }
 
-/// What each edit changed, the newest first.
+/// Returns what each edit changed, the newest first.
 fn changes(revisions: &[Revision], current: i64) -> Vec<(Role, String)> {
     let mut lines = Vec::new();
     for pair in revisions.windows(2).rev() {
@@ -111,7 +111,7 @@ fn changes(revisions: &[Revision], current: i64) -> Vec<(Role, String)> {
     lines
 }
 
-/// The lines that differ, with some around them.
+/// Returns the lines that differ between two bodies, with three lines of context.
 pub fn diff(old: &[u8], new: &[u8]) -> Vec<(Role, String)> {
     let text = |body: &[u8]| for_editor(body).unwrap_or_else(|| format!("{} bytes that are no text\n", body.len()));
     let (old, new) = (text(old), text(new));

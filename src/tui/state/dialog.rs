@@ -1,4 +1,4 @@
-//! What stands over a screen and wants an answer: a line to type, something to choose, the palette.
+//! Dialogs over a screen that want an answer: a question, a menu, the palette.
 
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
@@ -10,110 +10,110 @@ use crate::domain::filter::Filter;
 use crate::domain::hazard::Hazard;
 use crate::tui::actions::{ACTIONS, Action};
 
-/// A dialog.
+/// A dialog over a screen.
 #[derive(Debug)]
 pub enum Dialog {
-    /// A line to type.
+    /// A question answered with a line of text.
     Ask(Ask),
-    /// Something to choose.
+    /// A menu of choices.
     Menu(Menu),
-    /// Any action, by its name.
+    /// Search for any action by its name.
     Palette(Palette),
 }
 
-/// A line to type.
+/// A question answered with a line of text.
 #[derive(Debug)]
 pub struct Ask {
-    /// What for.
+    /// Purpose of the answer.
     pub what: What,
     /// The question.
     pub title: String,
-    /// What is to be known before it is answered.
+    /// Lines above the input that explain the question.
     pub notes: Vec<String>,
-    /// The answer.
+    /// The answer as it is typed.
     pub input: Input,
-    /// The reason why the last answer was none.
+    /// The reason why the last answer was not accepted.
     pub error: Option<String>,
 }
 
-/// What an answer is for.
+/// Purpose of an answer.
 #[derive(Debug, Clone)]
 pub enum What {
-    /// The reason to settle writes.
+    /// The reason for settling writes.
     Settle(Settling, Filter),
-    /// The reason to keep an edit.
+    /// The reason for keeping an edit.
     KeepEdit,
-    /// The reason of a replay.
+    /// The reason for a replay.
     PlanReason,
-    /// The count, or the target's name, before a plan is sent.
+    /// The count or the target's name, to confirm that a plan is sent.
     Send(String),
-    /// Writes per second.
+    /// The limit of writes per second.
     Rate,
-    /// The file of an export.
+    /// The file to export to.
     Export(Filter),
 }
 
-/// Something to choose.
+/// A menu of choices.
 #[derive(Debug)]
 pub struct Menu {
-    /// What is chosen.
+    /// Title of the menu.
     pub title: String,
-    /// The choices: a key, and what it says.
+    /// The choices, each with its key.
     pub items: Vec<Item>,
-    /// Which one the cursor is on.
+    /// Cursor among the choices.
     pub scroll: Scroll,
 }
 
-/// A choice.
+/// A choice of a menu.
 #[derive(Debug, Clone)]
 pub struct Item {
-    /// Its key.
+    /// The key that picks it.
     pub key: char,
-    /// What it says.
+    /// Its label.
     pub text: String,
-    /// What it does.
+    /// The result when it is picked.
     pub pick: Pick,
 }
 
-/// What a choice does.
+/// Result of a choice in a menu.
 #[derive(Debug, Clone)]
 pub enum Pick {
-    /// Copy a text; the first says what it is.
+    /// Copy the second text; the first names it.
     Copy(&'static str, String),
-    /// Ask for the reason to settle writes.
+    /// Ask for the reason for settling writes.
     Settle(Settling, Filter),
-    /// Switch the override of a hazard.
+    /// Toggle the override of a hazard.
     Allow(Hazard),
     /// Use a saved filter.
     Filter(String),
     /// Stop the run, and quit when it is over.
     StopAndQuit,
-    /// Go on.
+    /// Only close the menu.
     Nothing,
 }
 
-/// The palette.
+/// The palette: a search over all actions.
 #[derive(Debug, Default)]
 pub struct Palette {
-    /// What is typed.
+    /// The search text.
     pub input: Input,
-    /// The actions that fit, the best first.
+    /// Actions that match, the best first.
     pub found: Vec<Action>,
-    /// Which one the cursor is on.
+    /// Cursor among the matches.
     pub scroll: Scroll,
-    /// What can be done where one is: that comes first.
+    /// Actions that can be done in the current place; they come first.
     pub here: Vec<Action>,
 }
 
 impl Palette {
-    /// All actions.
+    /// Creates a palette that lists all actions.
     pub fn new(here: Vec<Action>) -> Self {
         let mut palette = Self { here, ..Self::default() };
         palette.find();
         palette
     }
 
-    /// Finds what fits what is typed.
+    /// Finds the actions that match the search text.
     pub fn find(&mut self) {
         let mut matcher = Matcher::new(Config::DEFAULT);
         let pattern = Pattern::parse(self.input.value(), CaseMatching::Ignore, Normalization::Smart);

@@ -1,4 +1,4 @@
-//! The filter: a line that is typed, and chips for types and states.
+//! The filter: a typed line, and chips for types and states.
 
 use tui_input::{Input, InputRequest};
 
@@ -9,15 +9,15 @@ use crate::domain::state::State;
 use crate::query::{self, QueryError};
 use crate::tui::msg::Ticket;
 
-/// Which states are shown.
+/// States of the writes that are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum States {
-    /// Those in which someone still has to do something.
+    /// States in which someone still has to act.
     #[default]
     Open,
-    /// One.
+    /// Only this state.
     One(State),
-    /// All.
+    /// All states.
     All,
 }
 
@@ -32,7 +32,7 @@ impl States {
         Self::All,
     ];
 
-    /// The next one, or the one before.
+    /// Returns the next choice, or the previous one.
     #[must_use]
     pub fn step(self, forward: bool) -> Self {
         let at = Self::ALL.iter().position(|s| *s == self).unwrap_or(0);
@@ -40,7 +40,7 @@ impl States {
         Self::ALL[(at + if forward { 1 } else { len - 1 }) % len]
     }
 
-    /// Its name on the screen.
+    /// Returns its name on the screen.
     pub fn name(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -50,60 +50,60 @@ impl States {
     }
 }
 
-/// The filter.
+/// The filter line and its chips.
 #[derive(Debug, Default)]
 pub struct FilterLine {
-    /// What is typed.
+    /// The text, and the cursor in it.
     pub input: Input,
-    /// True if it is being typed.
+    /// True if the line is being edited.
     pub is_typing: bool,
-    /// What was typed before it was opened, for Esc.
+    /// The text before the line was opened, which Esc restores.
     before: String,
-    /// What is wrong with it.
+    /// The error, if the text can't be parsed.
     pub error: Option<QueryError>,
-    /// The types that are shown; none for all.
+    /// Types that are shown; empty for all.
     pub types: Vec<FailureType>,
-    /// The states that are shown, unless the line names some.
+    /// States that are shown, unless the line names some.
     pub states: States,
-    /// True if the query itself says which states it wants.
+    /// True if the text itself names states.
     pub names_states: bool,
-    /// What was used before, the newest last.
+    /// Lines used before, the newest last.
     pub history: Vec<String>,
-    /// Where in the history it stands.
+    /// Steps back from the end of the history; 0 for the line from before it was opened.
     back: usize,
-    /// What can be put at the cursor.
+    /// Completions for the text at the cursor.
     pub choices: Vec<Choice>,
-    /// Which of them is chosen.
+    /// Index of the selected completion.
     pub chosen: usize,
-    /// Of the question for values that is open.
+    /// Ticket of the last request for values.
     pub ticket: Ticket,
-    /// Where those values begin.
+    /// Start of the value that they complete, in bytes.
     pub value_start: usize,
 }
 
 impl FilterLine {
-    /// The line as it is.
+    /// Returns the text of the line.
     pub fn text(&self) -> &str {
         self.input.value()
     }
 
-    /// Puts a text into the line.
+    /// Replaces the text of the line.
     pub fn set(&mut self, text: &str) {
         self.input = Input::new(text.to_owned());
     }
 
-    /// Begins to type.
+    /// Starts editing the line.
     pub fn open(&mut self) {
         self.is_typing = true;
         self.before = self.text().to_owned();
         self.back = 0;
-        // What is typed next is another condition.
+        // The next text typed is another condition.
         if !self.text().is_empty() && !self.text().ends_with(' ') {
             self.set(&format!("{} ", self.before));
         }
     }
 
-    /// Ends it, and keeps the line in the history. False if the line can't be read.
+    /// Stops editing and keeps the line in the history. Returns false if the line can't be parsed.
     pub fn accept(&mut self) -> bool {
         if self.error.is_some() {
             return false;
@@ -118,7 +118,7 @@ impl FilterLine {
         true
     }
 
-    /// Ends it, and takes back what was typed.
+    /// Stops editing and restores the text from before.
     pub fn cancel(&mut self) {
         let before = std::mem::take(&mut self.before);
         self.set(&before);
@@ -131,7 +131,7 @@ impl FilterLine {
         self.choices.clear();
     }
 
-    /// Puts an older line there, or a newer one.
+    /// Replaces the text with an older line of the history, or a newer one.
     pub fn recall(&mut self, older: bool) {
         self.back = if older { (self.back + 1).min(self.history.len()) } else { self.back.saturating_sub(1) };
         let line = self.history.len().checked_sub(self.back).and_then(|at| self.history.get(at));
@@ -139,7 +139,7 @@ impl FilterLine {
         self.set(&line);
     }
 
-    /// Puts a choice in the place of what is typed at the cursor.
+    /// Replaces what is typed at the cursor with the selected completion.
     pub fn complete(&mut self) {
         let Some(choice) = self.choices.get(self.chosen).cloned() else { return };
         let text = self.text();
@@ -151,12 +151,12 @@ impl FilterLine {
         self.choices.clear();
     }
 
-    /// Where the cursor is, in bytes.
+    /// Returns the position of the cursor, in bytes.
     pub fn cursor(&self) -> usize {
         byte_at(self.text(), self.input.cursor())
     }
 
-    /// Edits the line.
+    /// Edits the line and drops the completions.
     pub fn edit(&mut self, request: InputRequest) {
         self.input.handle(request);
         self.choices.clear();
@@ -173,7 +173,7 @@ impl FilterLine {
         }
     }
 
-    /// Takes everything away.
+    /// Clears the text and the chips.
     pub fn clear(&mut self) {
         self.set("");
         self.types.clear();
@@ -186,7 +186,7 @@ impl FilterLine {
         self.text().trim().is_empty() && self.types.is_empty() && self.states == States::Open
     }
 
-    /// What it means; notes what is wrong with it.
+    /// Returns the line and the chips as a filter; sets `error` and returns `None` if the line can't be parsed.
     pub fn filter(&mut self, fields: &[String]) -> Option<Filter> {
         let known = |name: &str| fields.iter().any(|field| field == name);
         match query::parse(self.text(), &known) {
@@ -212,7 +212,7 @@ impl FilterLine {
         }
     }
 
-    /// The same in the query language, for the record.
+    /// Returns the line and the chips in the query language, for the record.
     pub fn query(&self) -> String {
         let mut words: Vec<String> = Vec::new();
         if !self.text().trim().is_empty() {
@@ -229,7 +229,7 @@ impl FilterLine {
     }
 }
 
-/// The place of a character, in bytes.
+/// Returns the position of a character, in bytes.
 fn byte_at(text: &str, character: usize) -> usize {
     text.char_indices().nth(character).map_or(text.len(), |(at, _)| at)
 }

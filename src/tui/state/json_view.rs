@@ -1,4 +1,4 @@
-//! JSON to look at: a line a value, that can be folded, with what an error names marked.
+//! JSON for display: one line per value, foldable, with the fields that an error names marked.
 
 use std::collections::BTreeSet;
 
@@ -6,15 +6,15 @@ use crate::domain::json::{self, Node, Value};
 use crate::render::marks::{Marks, join};
 use crate::tui::theme::Role;
 
-/// Bodies are shown up to this length; the rest is said to be there.
+/// Longest body that is shown, in bytes; a note replaces a longer one.
 const MOST: usize = 1 << 20;
 
-/// A line.
+/// A line on the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// How deep it is.
+    /// Nesting depth; 0 for the root.
     pub depth: usize,
-    /// The pieces of its text.
+    /// Pieces of its text, each with its role.
     pub pieces: Vec<(Role, String)>,
     /// The value's path, if it can be folded.
     pub fold: Option<String>,
@@ -22,10 +22,10 @@ pub struct Line {
     pub is_named: bool,
 }
 
-/// A body.
+/// A body, laid out in lines.
 #[derive(Debug, Default)]
 pub struct JsonView {
-    /// The lines, as they are folded now.
+    /// The visible lines, as folded now.
     pub lines: Vec<Line>,
     body: Vec<u8>,
     marks: Marks,
@@ -33,7 +33,7 @@ pub struct JsonView {
 }
 
 impl JsonView {
-    /// A body, and what an error names of it.
+    /// Lays out a body, with the fields that an error names marked.
     pub fn new(body: Vec<u8>, marks: Marks) -> Self {
         let mut view = Self { body, marks, ..Self::default() };
         view.lay_out();
@@ -49,7 +49,7 @@ impl JsonView {
         self.lay_out();
     }
 
-    /// Folds all inner values, or unfolds all.
+    /// Folds the values one level below the root, or unfolds all if any is folded.
     pub fn fold_all(&mut self) {
         if self.folded.is_empty() {
             let inner = self.lines.iter().filter(|line| line.depth == 1);
@@ -60,7 +60,7 @@ impl JsonView {
         self.lay_out();
     }
 
-    /// The line that the error names first.
+    /// Returns the first line that the error names.
     pub fn named_line(&self) -> Option<usize> {
         self.lines.iter().position(|line| line.is_named)
     }
@@ -135,7 +135,7 @@ impl JsonView {
     }
 }
 
-/// Where a value stands.
+/// Position of a value in the body.
 struct Spot {
     depth: usize,
     path: String,

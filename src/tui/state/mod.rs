@@ -1,4 +1,4 @@
-//! What each screen knows. Plain data and pure functions: no file, no clock, no terminal.
+//! State of each screen. Plain data and pure functions: no file, no clock, no terminal.
 
 pub mod complete;
 pub mod detail;

@@ -1,4 +1,4 @@
-//! A plan, as it is looked at before anything is sent.
+//! A plan under review, before anything is sent.
 
 use std::sync::Arc;
 
@@ -9,60 +9,60 @@ use crate::domain::selection::Selection;
 use crate::replay::{PaceSettings, Prepared};
 use crate::tui::msg::{Chosen, Terms, Ticket};
 
-/// What someone wants of a plan.
+/// Purpose of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// Send it.
+    /// Send its writes.
     Replay,
-    /// Send one write of it, and look.
+    /// Send one write of it and show the answer.
     TryOne,
-    /// Only look.
+    /// Only show it.
     DryRun,
 }
 
 /// A plan on the screen.
 #[derive(Debug)]
 pub struct PlanScreen {
-    /// What it is for.
+    /// Its purpose.
     pub purpose: Purpose,
-    /// What was selected.
+    /// The selected writes.
     pub chosen: Chosen,
-    /// As a filter, to count what comes in later.
+    /// The selection as a filter, to count what comes in later.
     pub filter: Filter,
-    /// As text.
+    /// The selection, as recorded.
     pub selection: Selection,
-    /// For people.
+    /// The selection in words, for the screen.
     pub words: String,
-    /// How it will be sent.
+    /// Terms on which it will be sent.
     pub terms: Terms,
-    /// Why, for the record.
+    /// The reason, for the record.
     pub reason: Option<String>,
     /// The plan, once it is made.
     pub prepared: Option<Arc<Prepared>>,
-    /// The reason why there is none.
+    /// The reason why it can't be made.
     pub error: Option<String>,
-    /// The question that is open.
+    /// Ticket of the last request for the plan.
     pub ticket: Ticket,
-    /// Where the page stands.
+    /// Scroll position of the page.
     pub scroll: Scroll,
 }
 
-/// Beyond so many writes the count has to be typed.
+/// Above this many writes, the count has to be typed before they are sent.
 const MANY: usize = 100;
 
-/// What has to be typed before a plan is sent.
+/// Confirmation required before a plan is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Confirm {
-    /// Nothing: Enter is enough.
+    /// Enter is enough.
     Enter,
-    /// How many writes.
+    /// The number of writes, typed.
     Count(usize),
-    /// The target's name.
+    /// The target's name, typed.
     Target(String),
 }
 
 impl PlanScreen {
-    /// A plan that is being made.
+    /// Creates the screen of a plan that is being made.
     pub fn new(purpose: Purpose, chosen: Chosen, filter: Filter, selection: Selection, words: String) -> Self {
         let limit = (purpose == Purpose::TryOne).then_some(1);
         Self {
@@ -80,7 +80,7 @@ impl PlanScreen {
         }
     }
 
-    /// What has to be typed before it is sent; `None` if there is nothing to send.
+    /// Returns the confirmation required to send it; `None` if it can't be sent.
     pub fn confirm(&self) -> Option<Confirm> {
         let prepared = self.prepared.as_ref()?;
         let count = prepared.count();
@@ -94,14 +94,14 @@ impl PlanScreen {
         Some(if count > MANY || overridden { Confirm::Count(count) } else { Confirm::Enter })
     }
 
-    /// The hazards of what will be sent that would have refused it.
+    /// Returns the overridden hazards that the writes to send have.
     pub fn overridden(&self) -> Vec<Hazard> {
         let Some(prepared) = &self.prepared else { return Vec::new() };
         let sent = |hazard: &&Hazard| prepared.plan.send.iter().any(|write| write.hazards.contains(hazard));
         self.terms.allowed.iter().filter(sent).copied().collect()
     }
 
-    /// The hazards that can be overridden, with how many writes each keeps back.
+    /// Returns the hazards that can be overridden, each with the number of writes that it refuses.
     pub fn refusing(&self) -> Vec<(Hazard, usize)> {
         let Some(prepared) = &self.prepared else { return Vec::new() };
         let refused = |hazard: Hazard| prepared.plan.refused.iter().filter(|(_, h)| *h == hazard).count();
@@ -112,7 +112,7 @@ impl PlanScreen {
     }
 }
 
-/// The next number of requests at once: twice, or half.
+/// Returns twice the concurrency, or half of it, between 1 and 512.
 pub fn step(concurrency: usize, more: bool) -> usize {
     if more { (concurrency * 2).min(512) } else { (concurrency / 2).max(1) }
 }

@@ -1,4 +1,4 @@
-//! A run, of this process or of another.
+//! A run of this process or of another one.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,35 +12,35 @@ use crate::render::words;
 use crate::replay::{Event, PaceSettings, Prepared, Report, WriteEnded};
 use crate::tui::theme::Role;
 
-/// Lines of the log that are kept.
+/// Lines of the log kept, at most.
 const MOST_LINES: usize = 500;
-/// The rate is measured over this many milliseconds.
+/// Milliseconds over which the rate is measured.
 const RATE_OVER: i64 = 5000;
 
 /// A run on the screen.
 #[derive(Debug, Default)]
 pub struct RunScreen {
-    /// Which one; `None` until it has begun.
+    /// Its ID; `None` until it has begun.
     pub id: Option<RunId>,
-    /// Its plan, where this process sends it.
+    /// Its plan, if this process sends it.
     pub prepared: Option<Arc<Prepared>>,
-    /// What the file says of it.
+    /// The run as last read from the file.
     pub known: Option<Box<Run>>,
-    /// How many writes will be sent.
+    /// Number of writes to send.
     pub total: u64,
-    /// How they ended, so far.
+    /// Outcomes so far.
     pub tally: Tally,
-    /// What happened, the newest last.
+    /// Lines of the log, the newest last.
     pub log: VecDeque<(Role, String)>,
-    /// What held it up last.
+    /// The last retry or notice; cleared when a write is accepted.
     pub trouble: Option<String>,
-    /// Where the log stands.
+    /// Scroll position of the log.
     pub scroll: Scroll,
-    /// True if the log follows what happens.
+    /// True if the log stays at its newest line.
     pub is_following: bool,
-    /// How many were over when, of late.
+    /// Recent samples of time, in milliseconds, and writes done; they measure the rate.
     pace: VecDeque<(i64, u64)>,
-    /// What was asked of it.
+    /// The pace asked of it.
     pub asked: PaceSettings,
     /// True if it was asked to pause.
     pub is_paused: bool,
@@ -48,20 +48,20 @@ pub struct RunScreen {
     pub is_stopping: bool,
     /// The time when it began.
     pub began: Option<Timestamp>,
-    /// The time when it was over.
+    /// The time when it ended.
     pub ended: Option<Timestamp>,
-    /// How it ended.
+    /// Its report, once it has ended in this process.
     pub report: Option<Box<Report>>,
-    /// The reason why it could not begin, or broke.
+    /// The reason why it couldn't begin, or broke off.
     pub error: Option<String>,
-    /// The write that is tried, and how it ended.
+    /// The write sent as a trial.
     pub trial: Option<WriteId>,
-    /// How that ended.
+    /// Outcome of the trial.
     pub trial_ended: Option<Box<WriteEnded>>,
 }
 
 impl RunScreen {
-    /// A run of this process.
+    /// Creates the screen of a run of this process.
     pub fn own(prepared: Arc<Prepared>, now: Timestamp) -> Self {
         let asked = prepared.options.pace;
         let (total, began) = (prepared.plan.send.len() as u64, Some(now));
@@ -69,7 +69,7 @@ impl RunScreen {
         Self { prepared, total, asked, began, is_following: true, ..Self::default() }
     }
 
-    /// A run as the file knows it.
+    /// Creates the screen of a run that was read from the file.
     pub fn of(run: Box<Run>) -> Self {
         let mut screen = Self { id: Some(run.id), is_following: true, ..Self::default() };
         screen.refresh(run);
@@ -89,13 +89,13 @@ impl RunScreen {
         }
     }
 
-    /// Takes in what the file says.
+    /// Takes in the run as read from the file.
     pub fn refresh(&mut self, run: Box<Run>) {
         self.is_paused = run.wanted == Some(Wanted::Pause);
         self.is_stopping |= run.wanted == Some(Wanted::Stop);
         if !self.is_own() {
             self.tally = run.tally;
-            // What has no outcome yet counts as unsent while it is under way.
+            // While a run is under way, the file counts writes without an outcome as unsent.
             if run.state == RunState::Running {
                 let unsent = run.tally.get(Outcome::Unsent);
                 self.tally = Tally::default();
@@ -113,7 +113,7 @@ impl RunScreen {
         self.known = Some(run);
     }
 
-    /// Takes in what happened.
+    /// Takes in an event of the run.
     pub fn take(&mut self, event: Event, now: Timestamp) {
         match event {
             Event::Began(id) => {
@@ -167,17 +167,17 @@ impl RunScreen {
         }
     }
 
-    /// How many writes of those that are sent are over.
+    /// Returns the number of writes done, of those to send.
     pub fn done(&self) -> u64 {
         let not_tried = self.tally.get(Outcome::Refused) + self.tally.get(Outcome::Unsent);
         (self.tally.planned() - not_tried).min(self.total)
     }
 
-    /// Notes how far it is, to know how fast it goes.
+    /// Records a sample of its progress, to measure the rate.
     pub fn measure(&mut self, now: Timestamp) {
         let done = self.done();
         if self.is_paused {
-            // The pause is no part of its pace.
+            // A pause doesn't count towards the rate.
             self.pace.clear();
         } else if self.is_under_way() && self.pace.back().is_none_or(|(at, _)| now.millis() - at >= 200) {
             self.pace.push_back((now.millis(), done));
@@ -187,7 +187,7 @@ impl RunScreen {
         }
     }
 
-    /// Writes a second, of late; not more than it was asked for.
+    /// Returns the recent rate in writes per second, at most what was asked of it.
     pub fn rate(&self) -> Option<f64> {
         if self.is_paused || self.is_stopping {
             return None;

@@ -1,6 +1,6 @@
-//! A cursor in a list, or a place in a text.
+//! A cursor in a list, or a scroll position in a text.
 
-/// A line, and the first line that is seen.
+/// The line under the cursor, and the first visible line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Scroll {
     /// The line under the cursor.
@@ -12,9 +12,9 @@ pub struct Scroll {
 /// A move of the cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// So many lines.
+    /// This many lines; up if negative.
     Lines(isize),
-    /// So many screens.
+    /// This many screens; up if negative.
     Pages(isize),
     /// To the first line.
     First,
@@ -23,7 +23,7 @@ pub enum Step {
 }
 
 impl Scroll {
-    /// Moves the cursor in a list of `len` lines of which `height` are seen.
+    /// Moves the cursor in a list of `len` lines of which `height` are visible.
     pub fn go(&mut self, step: Step, len: usize, height: usize) {
         let last = len.saturating_sub(1);
         self.at = match step {
@@ -36,14 +36,14 @@ impl Scroll {
         self.keep_seen(len, height);
     }
 
-    /// Moves the first line so that the cursor is seen, and no room is wasted.
+    /// Moves the first visible line so that the cursor is on the screen and no room is wasted.
     pub fn keep_seen(&mut self, len: usize, height: usize) {
         let height = height.max(1);
         self.at = self.at.min(len.saturating_sub(1));
         self.top = self.top.min(self.at).max((self.at + 1).saturating_sub(height)).min(len.saturating_sub(height));
     }
 
-    /// Moves a text without a cursor.
+    /// Scrolls a text that has no cursor.
     pub fn roll(&mut self, step: Step, len: usize, height: usize) {
         let furthest = len.saturating_sub(height);
         self.top = match step {

@@ -1,4 +1,4 @@
-//! The part of a list of writes that is in memory: a few screens around the cursor, of a list that may have millions.
+//! The part of a list of writes that is in memory: a few screens around the cursor, of what may be millions of rows.
 
 use super::scroll::{Scroll, Step};
 use crate::domain::ids::WriteId;
@@ -6,35 +6,35 @@ use crate::domain::write::WriteView;
 use crate::store::{Cursor, Order};
 use crate::tui::msg::{Part, Rows};
 
-/// Rows that are read at once, at least.
+/// Rows read at a time, at least.
 pub const CHUNK: usize = 120;
-/// Rows that are kept at most.
+/// Rows kept in memory; beyond that, those away from the cursor are dropped.
 const MOST: usize = 600;
 
-/// Some rows of a list, and where the cursor is among them.
+/// Consecutive rows of a list, and the cursor among them.
 #[derive(Debug, Default)]
 pub struct Window {
-    /// The rows.
+    /// The rows in memory.
     pub rows: Vec<WriteView>,
-    /// The cursor.
+    /// Cursor among those rows.
     pub scroll: Scroll,
     /// True if the first row is the first of the list.
     pub has_first: bool,
     /// True if the last row is the last of the list.
     pub has_last: bool,
-    /// True if rows were read at all.
+    /// True if rows have been read.
     pub is_loaded: bool,
     /// True if the cursor goes to the first row as soon as that is read.
     goes_first: bool,
 }
 
 impl Window {
-    /// The row under the cursor.
+    /// Returns the row under the cursor.
     pub fn current(&self) -> Option<&WriteView> {
         self.rows.get(self.scroll.at)
     }
 
-    /// Moves the cursor. Gives the part to read, if the cursor comes near the end of what is in memory.
+    /// Moves the cursor. Returns the part to read next if it comes near an end of the rows in memory.
     pub fn go(&mut self, step: Step, order: Order, height: usize) -> Option<Part> {
         match step {
             Step::First if !self.has_first => {
@@ -59,9 +59,9 @@ impl Window {
         None
     }
 
-    /// The part that is in memory, to read it again.
+    /// Returns the part and the number of rows that reread what is in memory.
     pub fn again(&self, order: Order) -> (Part, usize) {
-        // Rows that came in above push the cursor's down: more than there were.
+        // New rows above push the cursor's row down, so more are read than there were.
         let limit = (self.scroll.at + 2 * CHUNK).max(self.rows.len()).min(MOST + CHUNK);
         match self.rows.first() {
             Some(first) if !self.has_first => (Part::From(Cursor::just_before(&first.write, order)), limit),
@@ -69,7 +69,7 @@ impl Window {
         }
     }
 
-    /// Takes rows in. The cursor stays on its write, and that on its line, wherever possible.
+    /// Takes in rows. The cursor stays on its write, and the write on its line, wherever possible.
     pub fn take(&mut self, rows: Rows, height: usize) {
         self.is_loaded = true;
         let at = self.current().map(|view| view.write.id);
@@ -118,14 +118,14 @@ impl Window {
         self.scroll.keep_seen(self.rows.len(), height);
     }
 
-    /// Puts the cursor on the first row when the next rows come.
+    /// Drops the rows, so that the cursor starts on the first of the next ones.
     pub fn forget_place(&mut self) {
         self.scroll = Scroll::default();
         self.rows.clear();
         self.is_loaded = false;
     }
 
-    /// Where the first rows are seen they stay so: new ones push the cursor's down. Elsewhere the screen stands still.
+    /// Keeps the cursor on its write. At the top of the list new rows push it down; elsewhere the screen stands still.
     fn stay(&mut self, at: Option<WriteId>, at_the_top: bool, height: usize) {
         let line = self.scroll.at - self.scroll.top.min(self.scroll.at);
         if let Some(found) = at.and_then(|id| self.rows.iter().position(|view| view.write.id == id)) {

@@ -1,4 +1,4 @@
-//! What someone does with the keys, and what is done because of it.
+//! Journeys of a user: keys pressed, and the effects that follow.
 
 use std::time::Duration;
 
@@ -164,7 +164,7 @@ fn a_run_that_one_leaves_is_still_in_sight_and_tells_its_end() {
     };
     runner.hear(Msg::Ended(Ok(Box::new(report))));
     assert!(runner.screen().contains("run 4 is over: 2 replayed, 1 failed"), "{}", runner.screen());
-    // The next key takes what was said away.
+    // The next key takes the toast away.
     runner.keys("j");
     assert!(!runner.screen().contains("run 4 is over"));
 }
@@ -213,7 +213,7 @@ fn an_action_is_about_the_write_that_was_opened_not_the_one_shown_before() {
     assert!(runner.screen().contains("there is no write here"), "it is not read yet: {}", runner.screen());
     runner.give_detail();
     runner.keys("d");
-    assert!(runner.screen().contains("Give up write 7?"), "{}", runner.screen());
+    assert!(runner.screen().contains("Give up on write 7?"), "{}", runner.screen());
 }
 
 #[test]
@@ -266,7 +266,7 @@ fn sigterm_lets_what_is_in_flight_finish_and_the_second_one_does_not_wait() {
 fn discards_need_a_reason_and_can_be_undone() {
     let mut runner = Runner::on_writes(SIZE, DARK, 9);
     runner.keys("u");
-    assert!(runner.screen().contains("nothing was discarded, resolved or edited"), "{}", runner.screen());
+    assert!(runner.screen().contains("nothing to undo yet"), "{}", runner.screen());
     runner.keys("d enter");
     assert!(runner.screen().contains("a reason is needed"));
     runner.types("no such address");
@@ -315,7 +315,7 @@ fn new_writes_come_in_without_moving_the_cursor() {
     runner.hear(Msg::Changed);
     runner.give_rows(1..=12, false);
     assert_eq!(runner.app.current_write().unwrap().write.id, WriteId(7));
-    // While a question is open no second one is asked; the last change is not forgotten.
+    // While a request is open no second one is sent; the last change is not forgotten.
     runner.effects.clear();
     for _ in 0..5 {
         runner.hear(Msg::Changed);

@@ -16,7 +16,7 @@ use super::theme::{Theme, Tier};
 use super::view::draw;
 use crate::domain::time::Timestamp;
 
-/// The application with someone at its keys.
+/// The application with a simulated user.
 pub struct Runner {
     pub app: App,
     pub effects: Vec<Effect>,
@@ -28,7 +28,7 @@ pub const PLAIN: Theme = Theme { tier: Tier::Plain, ascii: false };
 pub const ASCII: Theme = Theme { tier: Tier::Plain, ascii: true };
 
 impl Runner {
-    /// Just started: the file is being opened.
+    /// Starts the application; the file is still being opened.
     pub fn starting(size: (u16, u16), theme: Theme) -> Self {
         let setup = Setup {
             path: "/home/ana/.local/share/dlq/dlq.db".to_owned(),
@@ -46,7 +46,7 @@ impl Runner {
         Self { app, effects, now }
     }
 
-    /// With a file that has been read.
+    /// Starts the application, with a file that has been read.
     pub fn new(size: (u16, u16), theme: Theme) -> Self {
         let mut runner = Self::starting(size, theme);
         runner.hear(Msg::Opened(Ok(())));
@@ -55,7 +55,7 @@ impl Runner {
         runner
     }
 
-    /// With the list of writes open, of which there are so many.
+    /// Starts the application, with a list of `count` writes open.
     pub fn on_writes(size: (u16, u16), theme: Theme, count: i64) -> Self {
         let mut runner = Self::new(size, theme);
         runner.keys("tab");
@@ -84,7 +84,7 @@ impl Runner {
         }
     }
 
-    /// Answers the last question for writes, the newest first.
+    /// Answers the last request for writes, the newest first.
     pub fn give_rows(&mut self, ids: std::ops::RangeInclusive<i64>, more: bool) {
         let pages = self.effects.iter().rev().find_map(|effect| match effect {
             Effect::Page { ticket, part, .. } => Some((*ticket, part.clone())),
@@ -98,13 +98,13 @@ impl Runner {
         self.hear(Msg::Counted(count_ticket, count));
     }
 
-    /// Reads the write that was asked for.
+    /// Answers the request for a write's detail.
     pub fn give_detail(&mut self) {
         let id = self.app.detail.id.expect("nobody asked for a write");
         self.hear(Msg::Detail(id, Some(Box::new(values::detail(id.0)))));
     }
 
-    /// Answers the last question for a plan.
+    /// Answers the last request for a plan.
     pub fn give_plan(&mut self, send: usize, refused: usize) {
         let ticket = self.app.plan.as_ref().map(|plan| plan.ticket).expect("nobody asked for a plan");
         let allowed = self.app.plan.as_ref().map(|plan| plan.terms.allowed.clone()).unwrap_or_default();
@@ -115,7 +115,7 @@ impl Runner {
         self.app.place()
     }
 
-    /// The last effect.
+    /// Returns the last effect, in debug form.
     pub fn last(&self) -> String {
         self.effects.last().map(|effect| format!("{effect:?}")).unwrap_or_default()
     }
@@ -126,7 +126,7 @@ impl Runner {
         buffer
     }
 
-    /// What is on the screen.
+    /// Returns the text on the screen.
     pub fn screen(&self) -> String {
         let buffer = self.buffer();
         let mut text = String::new();
@@ -148,7 +148,7 @@ impl Runner {
         text
     }
 
-    /// The styles of each line: `0-8 bold 9-12 fg203`.
+    /// Returns the styles of each line: `0-8 bold, 9-12 fg203`.
     pub fn styles(&self) -> String {
         let buffer = self.buffer();
         let mut text = String::new();

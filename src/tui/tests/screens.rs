@@ -1,4 +1,4 @@
-//! Every screen, in every size and tier: read the snapshots, they are what a tired person sees.
+//! Every screen, in every size and tier. Read the snapshots: they are what a tired person sees.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ fn ended(id: i64, outcome: Outcome) -> Event {
     }))
 }
 
-/// A replay of 312 writes that is a third through.
+/// Returns the screen of a replay of 312 writes that is a third of the way through.
 fn running(size: (u16, u16), theme: Theme) -> Runner {
     let mut runner = Runner::new(size, theme);
     runner.keys("r");
@@ -58,7 +58,7 @@ fn running(size: (u16, u16), theme: Theme) -> Runner {
     runner
 }
 
-/// All screens, each with its name.
+/// Returns all screens, each with its name.
 fn screens(size: (u16, u16), theme: Theme) -> Vec<(&'static str, Runner)> {
     let mut all = Vec::new();
     all.push(("opening", Runner::starting(size, theme)));

@@ -30,7 +30,7 @@ use crate::replay::{PaceSettings, Prepared, SendOptions};
 use crate::store::{Count, HistoryEntry};
 use crate::tui::msg::{Detail, Overview};
 
-/// A pending write.
+/// Returns a pending write.
 pub fn write_view(id: i64) -> WriteView {
     let at = now().minus(Duration::from_secs(u64::try_from(40_000 - id * 30).unwrap_or(5)));
     let failure_type = FailureType::ALL[usize::try_from(id % 4).unwrap_or(0)];
@@ -91,12 +91,12 @@ pub const CODE_SCHEMA: &str = "CDP_ETL.VALIDATION.REQUEST_SCHEMA";
 const BODY: &[u8] =
     br#"{"record":{"email":"ana@example.org","loyalty_tier":"gold","tags":["vip","store"]},"matchKey":"email"}"#;
 
-/// The time at which the tests take place.
+/// Returns the time at which the tests take place.
 pub fn now() -> Timestamp {
     Timestamp::parse("2026-03-02T08:30:00Z").unwrap()
 }
 
-/// All about a write.
+/// Returns everything about a write.
 pub fn detail(id: i64) -> Detail {
     let view = write_view(id);
     let attempt = Attempt {
@@ -146,7 +146,7 @@ pub fn detail(id: i64) -> Detail {
     }
 }
 
-/// What the header shows.
+/// Returns the summary for the header.
 pub fn overview() -> Overview {
     let count = |key: &str, by_state| Count { key: key.to_owned(), by_state };
     let hour = hour_of(now());
@@ -179,7 +179,7 @@ pub fn overview() -> Overview {
     }
 }
 
-/// The groups.
+/// Returns groups of every failure type.
 pub fn groups() -> Vec<Group> {
     let one = |id, failure_type, code: &str, message: &str, open, minutes| Group {
         id: GroupId(id),
@@ -210,7 +210,7 @@ pub fn groups() -> Vec<Group> {
     ]
 }
 
-/// A plan.
+/// Returns a plan with this many writes to send, and this many refused unless the hazard is allowed.
 pub fn prepared(send: usize, refused: usize, allowed: Vec<Hazard>) -> Prepared {
     let planned = |id: usize, hazards: Vec<Hazard>| PlannedWrite {
         id: WriteId(id.cast_signed() as i64),
@@ -248,7 +248,7 @@ pub fn prepared(send: usize, refused: usize, allowed: Vec<Hazard>) -> Prepared {
     }
 }
 
-/// A run that is over.
+/// Returns a run that is over, in this state.
 pub fn run(id: i64, state: RunState) -> Run {
     let mut tally = Tally::default();
     tally.add(Outcome::Accepted, 80);
@@ -272,10 +272,9 @@ pub fn run(id: i64, state: RunState) -> Run {
     }
 }
 
-/// A refusal.
+/// Returns the end of an attempt that the API refused.
 pub fn refused(status: u16, code: &str) -> AttemptEnd {
     AttemptEnd {
-        at: now(),
         outcome: AttemptOutcome::Refused,
         failure: Some(Failure {
             failure_type: FailureType::Schema,

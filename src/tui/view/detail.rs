@@ -15,10 +15,10 @@ use crate::tui::msg::Detail;
 use crate::tui::state::detail::Tab;
 use crate::tui::theme::Role;
 
-/// A line in pieces.
+/// A line as pieces of text, each with its role.
 type Line = Vec<(Role, String)>;
 
-/// The width of labels.
+/// Width of a label, in columns.
 const LABEL: usize = 13;
 
 pub(super) fn draw(app: &App, layout: &Layout, p: &mut Painter<'_>) {
@@ -58,7 +58,7 @@ pub(super) fn draw(app: &App, layout: &Layout, p: &mut Painter<'_>) {
     more(lines.len(), scroll.top, inside, p);
 }
 
-/// Says how much there is below.
+/// Draws the number of lines below the area.
 pub(super) fn more(len: usize, top: usize, area: Rect, p: &mut Painter<'_>) {
     let below = len.saturating_sub(top + usize::from(area.height));
     if below > 0 && area.height > 1 {
@@ -67,7 +67,7 @@ pub(super) fn more(len: usize, top: usize, area: Rect, p: &mut Painter<'_>) {
     }
 }
 
-/// How many lines the tab has.
+/// Returns the number of lines of the tab.
 pub fn length(app: &App) -> usize {
     let width = Layout::of(app).detail.width;
     app.detail.read().map_or(0, |detail| lines(app, detail, width).len())
@@ -90,7 +90,7 @@ fn lines(app: &App, detail: &Detail, width: u16) -> Vec<Line> {
             let mut times = times;
             times.entries.extend(lately(detail, app));
             let sections = [cause, hazards, times];
-            // The tab has the first one's title.
+            // The name of the tab stands for the first section's title.
             sections.iter().flat_map(|section| self::section(section, width)).skip(2).collect()
         }
         Tab::Request => body(app).into_iter().chain(section(&request(&subject), width)).collect(),
@@ -100,7 +100,7 @@ fn lines(app: &App, detail: &Detail, width: u16) -> Vec<Line> {
     }
 }
 
-/// What was last done with it.
+/// Returns the last attempt and the last edit.
 fn lately(detail: &Detail, app: &App) -> Vec<Entry> {
     let mut entries = Vec::new();
     if let Some(last) = detail.attempts.last() {
@@ -164,7 +164,7 @@ fn body(app: &App) -> Vec<Line> {
     app.detail.json.lines.iter().map(line).collect()
 }
 
-/// A line of time: when, what came of it, how long it took.
+/// Returns the lines of the attempts: time, outcome and latency of each, then its error.
 fn attempts(detail: &Detail, width: usize) -> Vec<Line> {
     let mut lines = Vec::new();
     if detail.attempts.is_empty() {
@@ -238,7 +238,7 @@ fn history(detail: &Detail, width: usize) -> Vec<Line> {
     lines
 }
 
-/// What an edit changes, before it is kept.
+/// Draws what an edit changes, before it is kept.
 pub(super) fn draw_review(app: &App, area: Rect, p: &mut Painter<'_>) {
     let Some(review) = &app.review else { return };
     let id = review.id;

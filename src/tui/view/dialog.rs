@@ -1,4 +1,4 @@
-//! What stands over a screen: a line to type, choices, the palette, completions.
+//! Dialogs over a screen: a question, a menu, the palette; and completions.
 
 use ratatui::layout::Rect;
 
@@ -42,7 +42,7 @@ fn draw_ask(ask: &Ask, size: (u16, u16), p: &mut Painter<'_>) {
     typed(&ask.input, Rect { y, height: 1, ..inside }, p);
 }
 
-/// A line that is being typed, with its cursor.
+/// Draws a line that is being typed, with its cursor.
 fn typed(input: &tui_input::Input, area: Rect, p: &mut Painter<'_>) {
     let x = p.text(area.x, area.y, 2, "> ", Role::Key);
     let room = area.right().saturating_sub(x);

@@ -1,4 +1,4 @@
-//! The groups: one line a cause.
+//! The groups: one line per cause.
 
 use ratatui::layout::Rect;
 
@@ -24,7 +24,7 @@ const SENT: Column = ("SENT", 6);
 const OBJECT: Column = ("OBJECT", 12);
 const CODE: Column = ("CODE", 18);
 
-/// The columns before the message, which has the rest.
+/// Returns the columns before the message, which takes the rest of the width.
 fn columns(width: u16) -> Vec<Column> {
     match width {
         0..60 => vec![OPEN, TYPE],
@@ -64,16 +64,16 @@ pub(super) fn draw(app: &App, layout: &Layout, p: &mut Painter<'_>) {
     }
 }
 
-/// Lines of what is said of the group under the cursor, where there is room.
+/// Lines for the explanation of the group under the cursor, if there is room.
 const ABOUT: u16 = 7;
 
-/// What the group under the cursor means, and what to do.
+/// Draws what the group under the cursor means, and what to do.
 fn about(group: &Group, area: Rect, p: &mut Painter<'_>) {
     let explanation = explain(None, group.error_code.as_deref(), group.failure_type);
     p.rule(Rect { height: 1, ..area }, &format!("group {}", group.id));
     let code = group.error_code.as_deref().unwrap_or("no error code");
     let retryable =
-        if explanation.retryable { "retryable" } else { "the same bytes fail again until the cause is gone" };
+        if explanation.retryable { "retryable" } else { "the same bytes will fail until the cause is fixed" };
     let lines = [
         (Role::Bad, code.to_owned()),
         (Role::Strong, group.message.clone()),

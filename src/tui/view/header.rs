@@ -1,4 +1,4 @@
-//! The header: where the writes go, how many there are of each type and state, when they came.
+//! The header: target, counts by type and state, and a histogram of arrivals.
 
 use ratatui::layout::Rect;
 
@@ -14,7 +14,7 @@ use crate::tui::app::App;
 use crate::tui::state::run::RunScreen;
 use crate::tui::theme::{Role, Tier};
 
-/// Hours of the histogram.
+/// Hours that the histogram covers.
 pub const HOURS: usize = 24;
 
 pub(super) fn draw(app: &App, layout: &Layout, p: &mut Painter<'_>) {
@@ -52,7 +52,7 @@ fn title(app: &App, area: Rect, p: &mut Painter<'_>) {
         several => format!("{} targets", several.len()),
     };
     let open = open(app);
-    // A run goes on also while one looks elsewhere.
+    // A run goes on while another screen is shown.
     let away = app.is_sending() && (app.place() != Place::Run || app.parked.is_some());
     let right = match area.height {
         1 if away => app.own().map(progress).unwrap_or_default(),
@@ -75,7 +75,7 @@ fn title(app: &App, area: Rect, p: &mut Painter<'_>) {
     p.right(x, area.y, area.width.saturating_sub(x), &right, role);
 }
 
-/// How far a run is, in a few words.
+/// Returns the progress of a run, in a few words.
 fn progress(run: &RunScreen) -> String {
     let name = run.id.map_or_else(|| "a run".to_owned(), |id| format!("run {id}"));
     format!("{name}: {}/{}", thousands(run.done()), thousands(run.total))
@@ -86,7 +86,7 @@ fn open(app: &App) -> u64 {
     app.overview.counts.iter().map(|count| states(&count.by_state)).sum::<i64>().unsigned_abs()
 }
 
-/// `schema 12  bad_data 3 | pending 14  unknown 1  replayed 80`
+/// Draws the counts: `schema 12  bad_data 3 | pending 14  unknown 1  replayed 80`.
 fn counts(app: &App, area: Rect, y: u16, p: &mut Painter<'_>) {
     let mut x = area.x;
     let end = area.right();
@@ -102,7 +102,7 @@ fn counts(app: &App, area: Rect, y: u16, p: &mut Painter<'_>) {
     for state in State::ALL {
         let n: i64 = app.overview.counts.iter().map(|count| count.by_state[state as usize]).sum();
         let text = thousands(n.unsigned_abs());
-        // What does not fit as a whole is left out.
+        // A state that doesn't fit in full is left out.
         let width = u16::try_from(state.name().len() + text.len() + 1).unwrap_or(u16::MAX);
         if n == 0 || end.saturating_sub(x) < width {
             continue;
@@ -112,7 +112,7 @@ fn counts(app: &App, area: Rect, y: u16, p: &mut Painter<'_>) {
     }
 }
 
-/// How many failed in each of the last hours, by type: the last one is the one that goes on.
+/// Returns the failures of each of the last hours, by type; the last one is the current hour.
 pub fn hours(app: &App) -> [[u64; 4]; HOURS] {
     let mut hours = [[0; 4]; HOURS];
     let last = hour_of(app.now);
@@ -132,7 +132,7 @@ fn histogram(app: &App, area: Rect, p: &mut Painter<'_>) {
     let sum: u64 = totals.iter().sum();
     let bottom = area.bottom() - 1;
     let mut x = p.text(area.x, bottom, area.width, "24 h ", Role::Faint);
-    // Twice as wide where there is room.
+    // Bars are twice as wide where there is room.
     let wide: u16 = if area.width >= 100 { 2 } else { 1 };
     let label_row = u16::from(p.theme.tier == Tier::Plain && area.height > 1);
     let height = (area.height - label_row).max(1);
@@ -141,7 +141,7 @@ fn histogram(app: &App, area: Rect, p: &mut Painter<'_>) {
         let biggest = FailureType::ALL.into_iter().max_by_key(|t| types[*t as usize]);
         for row in 0..height {
             let here = usize::try_from(eighths.saturating_sub(u64::from(row) * 8).min(8)).unwrap_or(0);
-            // The types stand on one another; a cell has the colour of the one at its middle.
+            // Types are stacked; a cell has the colour of the type at its middle.
             let middle = (u64::from(row) * 8 + 4) * most / (u64::from(height) * 8).max(1);
             let role = type_at(types, middle).or(biggest).map_or(Role::Text, Role::Type);
             let bar = p.theme.bar(here).repeat(wide.into());
@@ -171,7 +171,7 @@ fn type_at(types: &[u64; 4], height: u64) -> Option<FailureType> {
     })
 }
 
-/// The last hours of one group, as a line of bars.
+/// Returns one group's failures in the last `width` hours, as bar heights in eighths.
 pub(super) fn trend(app: &App, group: crate::domain::ids::GroupId, width: usize) -> Vec<usize> {
     let last = hour_of(app.now);
     let mut counts = vec![0u64; width];

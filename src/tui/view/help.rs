@@ -7,7 +7,7 @@ use crate::tui::actions::{ACTIONS, About, Place};
 use crate::tui::app::App;
 use crate::tui::theme::Role;
 
-/// The width of the keys.
+/// Width of the column of keys.
 const KEYS: u16 = 18;
 
 pub(super) fn draw(app: &App, area: Rect, p: &mut Painter<'_>) {
@@ -20,13 +20,13 @@ pub(super) fn draw(app: &App, area: Rect, p: &mut Painter<'_>) {
     super::detail::more(lines.len(), app.help_scroll.top, area, p);
 }
 
-/// How many lines it has.
+/// Returns the number of lines of the help.
 pub fn length(app: &App) -> usize {
     lines(app).len()
 }
 
 fn lines(app: &App) -> Vec<(String, Role, String)> {
-    // What can be done where one comes from is told first.
+    // The actions of the place below the help come first.
     let from = app.places.iter().rev().copied().find(|place| *place != Place::Help).unwrap_or(Place::Groups);
     let is_common = |about: &&About| about.places.len() == Place::ALL.len();
     let mut lines = Vec::new();

@@ -1,40 +1,40 @@
-//! Where everything is: a function of the size and of what is shown. Drawing, scrolling and the mouse all ask it.
+//! Areas of the screen, computed from its size and what is shown. Drawing, scrolling and the mouse all use them.
 
 use ratatui::layout::Rect;
 
 use crate::tui::actions::Place;
 use crate::tui::app::App;
 
-/// The places of the screen.
+/// The areas of the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
     /// Target, counts and histogram.
     pub header: Rect,
     /// The names of the screens.
     pub tabs: Rect,
-    /// Chips and the filter's line; empty where there is none.
+    /// Chips and filter line; empty where there is none.
     pub filter: Rect,
-    /// What is wrong with the filter; empty if nothing is.
+    /// The error in the filter; empty if there is none.
     pub error: Rect,
     /// The titles of the columns.
     pub head: Rect,
-    /// The rows.
+    /// The rows of the list.
     pub list: Rect,
     /// The line between list and detail; empty where there is none.
     pub divider: Rect,
     /// The detail; empty where there is none.
     pub detail: Rect,
-    /// All between header and footer.
+    /// Everything between the tabs and the guide or footer.
     pub body: Rect,
     /// The demo's guide; empty where there is none.
     pub guide: Rect,
-    /// What can be done.
+    /// Keys and their actions.
     pub footer: Rect,
 }
 
-/// The least that is still usable.
+/// Smallest usable width and height.
 pub const LEAST: (u16, u16) = (40, 10);
-/// From here on list and detail stand side by side.
+/// Width from which list and detail stand side by side.
 const WIDE: u16 = 120;
 
 impl Layout {
@@ -43,12 +43,12 @@ impl Layout {
         width >= WIDE
     }
 
-    /// Returns true if nothing fits.
+    /// Returns true if the screen is too small to draw on.
     pub fn is_too_small(size: (u16, u16)) -> bool {
         size.0 < LEAST.0 || size.1 < LEAST.1
     }
 
-    /// The layout of what is shown now.
+    /// Computes the layout of what is shown now.
     pub fn of(app: &App) -> Self {
         let (width, height) = app.size;
         let mut rest = Rect::new(0, 0, width, height);
@@ -79,23 +79,23 @@ impl Layout {
         Self { header, tabs, filter, error, head, list: rest, divider, detail, body, guide, footer }
     }
 
-    /// How many rows are seen.
+    /// Returns the number of visible rows of the list.
     pub fn rows(&self) -> usize {
         self.list.height.max(1).into()
     }
 
-    /// How many lines of a screen without a list are seen.
+    /// Returns the number of visible lines of a screen without a list.
     pub fn body_rows(&self) -> usize {
         self.body.height.max(1).into()
     }
 
-    /// How many lines of a detail's tab are seen: its title and its tabs stand above.
+    /// Returns the number of visible lines of a detail's tab, below its title and the tabs.
     pub fn detail_rows(&self) -> usize {
         self.detail.height.saturating_sub(2).max(1).into()
     }
 }
 
-/// How many lines the header has.
+/// Returns the number of lines of the header.
 fn header_height(height: u16) -> u16 {
     match height {
         0..14 => 1,

@@ -1,4 +1,4 @@
-//! Drawing: the application in, cells out. Nothing here changes anything or asks anyone.
+//! Drawing: the application in, cells out. Nothing here changes state or does I/O.
 
 pub mod detail;
 mod dialog;
@@ -77,7 +77,7 @@ fn body(app: &App, layout: &Layout, p: &mut Painter<'_>) {
     }
 }
 
-/// The names of the screens, and where one is.
+/// Draws the names of the screens, and the path to the current place.
 fn tabs(app: &App, layout: &Layout, p: &mut Painter<'_>) {
     let area = layout.tabs;
     p.rule(area, "");
@@ -103,7 +103,7 @@ fn tabs(app: &App, layout: &Layout, p: &mut Painter<'_>) {
     }
 }
 
-/// What can be done here, as far as there is room.
+/// Draws the actions of the current place, as many as fit.
 fn footer(app: &App, area: Rect, p: &mut Painter<'_>) {
     let hints: Vec<(String, &str)> = if app.dialog.is_some() {
         vec![("enter".to_owned(), "choose"), ("esc".to_owned(), "cancel")]
@@ -128,11 +128,11 @@ fn footer(app: &App, area: Rect, p: &mut Painter<'_>) {
     }
 }
 
-/// The keys and words of what can be done here, and what it is.
+/// Returns the key, the label and the action of each hint for the current place.
 pub fn hints(app: &App) -> Vec<(String, &'static str, Action)> {
     let place = app.place();
     let here = ACTIONS.iter().filter(|a| a.places.contains(&place) && !a.short.is_empty());
-    // What is done here and nowhere else comes first; then what helps out.
+    // Up to five actions of the place come first, then those that lead out, then the rest.
     let (own, common): (Vec<_>, Vec<_>) = here.partition(|a| a.places.len() < Place::ALL.len());
     let last = ["quit", "help", "palette", "back"];
     let mut common: Vec<_> = common;
@@ -146,14 +146,14 @@ pub fn hints(app: &App) -> Vec<(String, &'static str, Action)> {
         .filter(|about| app.why_not(about.action).is_none())
         .map(|about| {
             let is_paused = app.run.as_ref().is_some_and(|run| run.is_paused);
-            let word = if about.action == Action::Pause && is_paused { "go on" } else { about.short };
+            let word = if about.action == Action::Pause && is_paused { "resume" } else { about.short };
             (app.setup.keymap.key(about.action), word, about.action)
         })
         .filter(|(key, ..)| !key.is_empty())
         .collect()
 }
 
-/// How far a long job is, on the line above the footer.
+/// Draws the progress of a long job, on the last line of the body.
 fn job(app: &App, layout: &Layout, p: &mut Painter<'_>) {
     let Some(job) = &app.job else { return };
     let of = job.total.map(|total| format!(" of {}", thousands(total))).unwrap_or_default();
@@ -183,7 +183,7 @@ fn toasts(app: &App, layout: &Layout, p: &mut Painter<'_>) {
     }
 }
 
-/// There is no file: how to feed one.
+/// Draws the reason why no file is open, and how to feed one.
 fn closed(app: &App, why: &Closed, area: Rect, p: &mut Painter<'_>) {
     let mut lines: Vec<(Role, String)> = Vec::new();
     match why {
@@ -200,17 +200,17 @@ fn closed(app: &App, why: &Closed, area: Rect, p: &mut Painter<'_>) {
     lines.extend(feeding(app));
     if matches!(why, Closed::Missing) {
         lines.push((Role::Text, String::new()));
-        lines.push((Role::Faint, "This screen fills by itself as soon as the file is there.".to_owned()));
+        lines.push((Role::Faint, "This screen fills in by itself once the file exists.".to_owned()));
     }
     paragraph(p, area, &lines);
 }
 
-/// How to feed a file.
+/// Returns the lines that say how to feed a file.
 fn feeding(app: &App) -> Vec<(Role, String)> {
     let command = &app.setup.command;
     let one = |role, text: &str| (role, text.to_owned());
     vec![
-        one(Role::Text, "Feed it with the failures that your service wrote down, one JSON object a line:"),
+        one(Role::Text, "Feed it the failures your service logged, one JSON object per line:"),
         (Role::Key, format!("  {command} ingest failures.ndjson")),
         one(Role::Text, "or straight from its log:"),
         (Role::Key, format!("  tail -F failures.ndjson | {command} ingest")),
@@ -219,7 +219,7 @@ fn feeding(app: &App) -> Vec<(Role, String)> {
     ]
 }
 
-/// Lines that are broken where they have to be.
+/// Draws lines, wrapped to the width of their area.
 pub(super) fn paragraph(p: &mut Painter<'_>, area: Rect, lines: &[(Role, String)]) {
     let mut y = area.y + u16::from(area.height > 8);
     for (role, text) in lines {

@@ -1,4 +1,4 @@
-//! Putting text on the screen: harmless, cut to its room, in the style of its role.
+//! Text on the screen: escaped, cut to its room, in the style of its role.
 
 use std::time::Duration;
 
@@ -11,21 +11,21 @@ use crate::domain::escape::terminal;
 use crate::domain::time::brief_length;
 use crate::tui::theme::{Role, Theme};
 
-/// A buffer and a theme.
+/// A buffer to draw on, with a theme.
 pub struct Painter<'a> {
-    /// What is drawn on.
+    /// The buffer to draw on.
     pub buffer: &'a mut Buffer,
-    /// The styles.
+    /// Styles and symbols.
     pub theme: Theme,
 }
 
 impl Painter<'_> {
-    /// A text at a place, at most `width` columns of it; what is cut ends in an ellipsis. Gives the column after it.
+    /// Draws a text in at most `width` columns; if it is cut, it ends in an ellipsis. Returns the column after it.
     pub fn text(&mut self, x: u16, y: u16, width: u16, text: &str, role: Role) -> u16 {
         self.styled(x, y, width, text, self.theme.style(role))
     }
 
-    /// The same in any style.
+    /// Does the same in any style.
     pub fn styled(&mut self, x: u16, y: u16, width: u16, text: &str, style: Style) -> u16 {
         let area = self.buffer.area;
         if width == 0 || y >= area.bottom() || x >= area.right() {
@@ -41,14 +41,14 @@ impl Painter<'_> {
         self.buffer.set_stringn(end, y, ellipsis, 1, style).0
     }
 
-    /// A text that ends at the right edge of its room.
+    /// Draws a text that ends at the right edge of its room.
     pub fn right(&mut self, x: u16, y: u16, width: u16, text: &str, role: Role) {
         let wide = u16::try_from(terminal(text).width()).unwrap_or(u16::MAX);
         let pad = width.saturating_sub(wide);
         self.text(x + pad, y, width - pad, text, role);
     }
 
-    /// Pieces of text one after the other.
+    /// Draws pieces of text one after the other. Returns the column after them.
     pub fn pieces<'t>(&mut self, x: u16, y: u16, width: u16, pieces: impl IntoIterator<Item = (Role, &'t str)>) -> u16 {
         let end = x.saturating_add(width);
         let mut at = x;
@@ -58,13 +58,13 @@ impl Painter<'_> {
         at
     }
 
-    /// Gives a whole line the style of a role, whatever is written on it.
+    /// Applies the style of a role to an area and leaves its text as it is.
     pub fn line(&mut self, area: Rect, role: Role) {
         let style = self.theme.style(role);
         self.buffer.set_style(area.intersection(self.buffer.area), style);
     }
 
-    /// A line that parts, with a title on it.
+    /// Draws a horizontal line, with a title on it.
     pub fn rule(&mut self, area: Rect, title: &str) {
         let dash = self.theme.symbol("─", "-");
         self.text(area.x, area.y, area.width, &dash.repeat(area.width.into()), Role::Rule);
@@ -73,7 +73,7 @@ impl Painter<'_> {
         }
     }
 
-    /// An upright line.
+    /// Draws a vertical line.
     pub fn divider(&mut self, area: Rect) {
         let bar = self.theme.symbol("│", "|");
         for y in area.top()..area.bottom() {
@@ -81,7 +81,7 @@ impl Painter<'_> {
         }
     }
 
-    /// A window over what is there, with a title on its frame. Gives the room inside.
+    /// Draws an empty window over what is there, with a title on its frame. Returns the area inside.
     pub fn window(&mut self, area: Rect, title: &str) -> Rect {
         let area = area.intersection(self.buffer.area);
         for y in area.top()..area.bottom() {
@@ -113,12 +113,12 @@ impl Painter<'_> {
     }
 }
 
-/// A length of time for a narrow column: `3d`, `12s`, `now`.
+/// Returns a length of time for a narrow column: `3d`, `12s`, `now`.
 pub fn age(length: Duration) -> String {
     if length.as_secs() == 0 { "now".to_owned() } else { brief_length(length).replace(' ', "") }
 }
 
-/// Breaks a text into lines of at most `width` columns, at spaces where there are some. It is made harmless first.
+/// Escapes a text and breaks it into lines of at most `width` columns, at spaces where there are some.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
     let text = terminal(text);

@@ -1,4 +1,4 @@
-//! A plan: what will be sent, what is refused and why, where to, how long it takes.
+//! A plan: writes to send, refused ones and why, the target, and the expected time.
 
 use ratatui::layout::Rect;
 
@@ -9,7 +9,7 @@ use crate::tui::app::App;
 use crate::tui::state::plan::{Confirm, PlanScreen, Purpose};
 use crate::tui::theme::Role;
 
-/// As many writes are listed one by one.
+/// The most writes listed one by one.
 const LISTED: usize = 1000;
 
 pub(super) fn draw(app: &App, area: Rect, p: &mut Painter<'_>) {
@@ -21,7 +21,7 @@ pub(super) fn draw(app: &App, area: Rect, p: &mut Painter<'_>) {
     super::detail::more(lines.len(), plan.scroll.top, area, p);
 }
 
-/// How many lines it has.
+/// Returns the number of lines of the plan.
 pub fn length(app: &App) -> usize {
     app.plan.as_ref().map_or(0, |plan| lines(app, plan, app.size.0).len())
 }
@@ -59,20 +59,14 @@ fn lines(app: &App, plan: &PlanScreen, width: u16) -> Vec<(Role, String)> {
     }
     let bound = app.overview.targets.iter().any(|t| t.name == prepared.options.target.name && t.base_url.is_some());
     if let Some(base) = prepared.base_url.as_ref().filter(|_| !bound) {
-        say(
-            Role::Warn,
-            &format!("  binds     this file sends target {} to {base} from now on", prepared.options.target.name),
-        );
+        say(Role::Warn, &format!("  binds     target {} is bound to {base} from now on", prepared.options.target.name));
     }
     say(Role::Text, "");
     let key = |action| app.setup.keymap.key(action);
     match (plan.confirm(), plan.purpose) {
         (_, Purpose::DryRun) => {}
         (None, _) if prepared.base_url.is_none() => {
-            say(
-                Role::Bad,
-                "Nobody has said where this target is: start dlq with --base-url URL (or EXPERITURE_BASE_URL).",
-            );
+            say(Role::Bad, "This target has no base URL yet: start dlq with --base-url URL (or EXPERITURE_BASE_URL).");
         }
         (None, _) => say(Role::Warn, "Nothing will be sent."),
         (Some(confirm), _) => {

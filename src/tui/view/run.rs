@@ -1,4 +1,4 @@
-//! A run: how far it is, how fast, what came of its writes, and its log. And one write that was tried.
+//! A run: its progress, rate, outcomes and log. And one write that was sent as a trial.
 
 use ratatui::layout::Rect;
 
@@ -14,18 +14,18 @@ use crate::tui::state::json_view::JsonView;
 use crate::tui::state::run::RunScreen;
 use crate::tui::theme::Role;
 
-/// Lines of the state, without what is said of it.
+/// Lines above the log, without the message.
 const ABOVE: usize = 5;
-/// Lines that are said of it, at most.
+/// Lines of the message, at most.
 const SAID: usize = 6;
 
-/// How many lines of the log are seen.
+/// Returns the number of visible lines of the log.
 pub fn log_height(app: &App, body: usize) -> usize {
     let said = app.run.as_ref().map_or(0, |run| said(app, run, app.size.0.saturating_sub(2)).len());
     body.saturating_sub(ABOVE + said).max(1)
 }
 
-/// What there is to say of it, in lines.
+/// Returns the message about a run, in lines.
 fn said(app: &App, run: &RunScreen, width: u16) -> Vec<(Role, String)> {
     let Some((role, text)) = ending(app, run) else { return Vec::new() };
     wrap(&text, width.into()).into_iter().take(SAID).map(|line| (role, line)).collect()
@@ -38,7 +38,7 @@ pub(super) fn draw(app: &App, area: Rect, p: &mut Painter<'_>) {
     };
     let width = area.width.saturating_sub(2);
     let x = area.x + 1;
-    let name = run.id.map_or_else(|| "A run that is beginning".to_owned(), |id| format!("Run {id}"));
+    let name = run.id.map_or_else(|| "Starting a run".to_owned(), |id| format!("Run {id}"));
     let (role, state) = state(run);
     p.pieces(x, area.y, width, [(Role::Title, name.as_str()), (Role::Text, "  "), (role, state.as_str())]);
     about(app, run, Rect { x, y: area.y + 1, width, height: 1 }, p);
@@ -67,7 +67,7 @@ pub(super) fn draw(app: &App, area: Rect, p: &mut Painter<'_>) {
     if !run.is_own() {
         let shows = format!("{} shows its writes.", app.setup.keymap.key(Action::RunWrites));
         let text =
-            if run.is_under_way() { format!("Another process sends it: its log is there. {shows}") } else { shows };
+            if run.is_under_way() { format!("Another process is sending it and has the log. {shows}") } else { shows };
         p.text(x, log.y, width, &text, Role::Faint);
         return;
     }
@@ -84,13 +84,13 @@ fn state(run: &RunScreen) -> (Role, String) {
     }
     if run.is_under_way() {
         return match (run.is_stopping, run.is_paused) {
-            (true, _) => (Role::Warn, "stopping: what is in flight is finished first".to_owned()),
+            (true, _) => (Role::Warn, "stopping once what is in flight is finished".to_owned()),
             (_, true) => (Role::Warn, "paused".to_owned()),
             _ => (Role::Good, "under way".to_owned()),
         };
     }
     match run.known.as_ref().map(|known| known.state) {
-        Some(RunState::Died) => (Role::Bad, "died; what it had in hand was taken back".to_owned()),
+        Some(RunState::Died) => (Role::Bad, "died; its unfinished writes are open again".to_owned()),
         Some(RunState::Stopped) => (Role::Warn, "stopped".to_owned()),
         _ if run.report.as_ref().is_some_and(|report| !report.stopped.is_empty()) => (Role::Warn, "stopped".to_owned()),
         _ => (Role::Good, "finished".to_owned()),
@@ -145,7 +145,7 @@ fn outcome_role(outcome: Outcome) -> Role {
     }
 }
 
-/// What there is to say at the end, and what to do next.
+/// Returns the trouble of a run under way, or how it ended and what to do next.
 fn ending(app: &App, run: &RunScreen) -> Option<(Role, String)> {
     if run.is_under_way() {
         return run.trouble.clone().map(|trouble| (Role::Warn, trouble));
@@ -159,7 +159,7 @@ fn ending(app: &App, run: &RunScreen) -> Option<(Role, String)> {
     if let Some(why) = stopped {
         return Some((
             Role::Bad,
-            format!("Stopped: {why}. Once it is mended: {} sends the rest.", key(Action::Continue)),
+            format!("Stopped: {why}. Once it is fixed: {} sends the rest.", key(Action::Continue)),
         ));
     }
     if let Some(again) = run.report.as_ref().and_then(|r| r.maybe_cached.as_ref()) {
@@ -181,7 +181,7 @@ fn ending(app: &App, run: &RunScreen) -> Option<(Role, String)> {
     })
 }
 
-/// A write that was tried: what was sent, and what came back.
+/// Draws a trial: the request that was sent, and the answer.
 pub(super) fn draw_trial(app: &App, area: Rect, p: &mut Painter<'_>) {
     let Some(run) = &app.run else { return };
     let half = area.width / 2;

@@ -1,4 +1,4 @@
-//! The runs: one line a replay, the newest first.
+//! The runs: one line per replay, the newest first.
 
 use ratatui::layout::Rect;
 

@@ -1,4 +1,4 @@
-//! The writes: one line each, in the columns that there is room for.
+//! The writes: one line each, in as many columns as fit.
 
 use ratatui::layout::Rect;
 
@@ -26,7 +26,7 @@ const SENT: Column = ("SENT", 5, Some(Sort::Attempts));
 const HAZARD: Column = ("HAZARD", 16, None);
 const KEY: Column = ("KEY", 20, None);
 
-/// The columns before the message, which has the rest.
+/// Returns the columns before the message, which takes the rest of the width.
 fn columns(width: u16) -> Vec<Column> {
     match width {
         0..56 => vec![ID, TYPE],
@@ -58,7 +58,7 @@ pub(super) fn draw(app: &App, layout: &Layout, p: &mut Painter<'_>) {
     }
 }
 
-/// Chips and line; under it what is wrong with it; over the rows what can be chosen.
+/// Draws the chips and the filter line, with its error below.
 fn filter(app: &App, layout: &Layout, p: &mut Painter<'_>) {
     let area = layout.filter;
     if area.height == 0 {
@@ -89,7 +89,7 @@ fn filter(app: &App, layout: &Layout, p: &mut Painter<'_>) {
         p.text(x, area.y, room, "filter", Role::Faint);
         return;
     }
-    // The end that is being typed is seen.
+    // The line is scrolled so that the cursor is visible.
     let skip = line.input.visual_scroll(usize::from(room).saturating_sub(1));
     let shown: String = line.text().chars().skip(skip).collect();
     p.text(x, area.y, room, &shown, if line.is_typing { Role::Strong } else { Role::Text });
@@ -111,7 +111,7 @@ fn filter(app: &App, layout: &Layout, p: &mut Painter<'_>) {
     }
 }
 
-/// The values that can be put at the cursor of the filter's line.
+/// Draws the completions of the filter line, over the rows.
 pub(super) fn choices(app: &App, layout: &Layout, p: &mut Painter<'_>) {
     const SEEN: usize = 8;
     let line = &app.filter;
@@ -191,7 +191,7 @@ fn row(app: &App, view: &WriteView, columns: &[Column], area: Rect, p: &mut Pain
     p.text(x, y, area.right().saturating_sub(x), message, text_role);
 }
 
-/// The first hazard, and how many more there are.
+/// Returns the first hazard, with the number of others.
 fn hazard(view: &WriteView, theme: Theme) -> (String, Role) {
     let Some(first) = view.hazards.first() else { return (String::new(), Role::Text) };
     let more = view.hazards.len() - 1;
@@ -208,12 +208,12 @@ fn empty(app: &App, area: Rect, p: &mut Painter<'_>) {
     } else if app.filter.is_clear() {
         "No write is open: nothing is left to do.".to_owned()
     } else {
-        format!("No write matches; {} takes the filter away.", app.setup.keymap.key(Action::ClearFilter))
+        format!("No write matches; {} clears the filter.", app.setup.keymap.key(Action::ClearFilter))
     };
     p.text(area.x + 2, area.y + 1, area.width.saturating_sub(2), &text, Role::Faint);
 }
 
-/// How many there are, and how many are marked.
+/// Returns a summary of the list: marks, order, rows above and count.
 pub(super) fn summary(app: &App) -> String {
     let mut parts = Vec::new();
     if app.marks.all {

@@ -1,4 +1,4 @@
-//! A store without a file: it reads facts, asks the rules, and applies the changes, as every store has to.
+//! A store without a file: it reads facts, asks the rules, and applies the changes, as every store must.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +50,7 @@ pub(super) struct Attempt {
 }
 
 impl Write {
-    /// The body, as far as anything depends on it.
+    /// Returns the hash of the body, as far as anything depends on it.
     pub(super) fn body(&self) -> Sha {
         Sha::of(&[self.revision])
     }
@@ -76,7 +76,7 @@ impl Write {
     }
 }
 
-/// The writes, by ID, and how the plans of runs ended.
+/// The writes by ID, and their outcomes in the plans of runs.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     pub(super) writes: BTreeMap<WriteId, Write>,
@@ -110,7 +110,7 @@ impl Memory {
         }
     }
 
-    /// Applies what a rule decided. Gives whether the write got a new key.
+    /// Applies what a rule decided. Returns true if the write got a new key.
     pub(super) fn apply(&mut self, id: WriteId, run: Option<RunId>, changes: &[Change], now: Timestamp) -> bool {
         let mut rekeyed = false;
         let Some(write) = self.writes.get_mut(&id) else { return false };

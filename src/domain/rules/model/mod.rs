@@ -1,5 +1,5 @@
 //! Random histories through the rule book, against a simulated API that keeps a ledger: promises 1 to 7 without a file
-//! and without a sleep. `DLQ_HISTORIES=100000 cargo test --release --lib rules::model` drives as many as that.
+//! and without a sleep. `DLQ_HISTORIES=100000 cargo test --release --lib rules::model` runs that many.
 
 mod api;
 mod memory;
@@ -13,7 +13,7 @@ use proptest::test_runner::{Config, TestRunner};
 
 use self::world::{Ends, World};
 
-/// What happens next. Numbers are taken modulo what there is.
+/// The next step of a history. Numbers are taken modulo what there is.
 #[derive(Debug, Clone)]
 enum Step {
     /// A producer publishes a failure.
@@ -26,13 +26,13 @@ enum Step {
         applied: bool,
         age_h: u8,
     },
-    /// The same failure comes again.
+    /// The same failure is captured again.
     Repeat {
         write: u8,
         ambiguous: bool,
         applied: bool,
     },
-    /// A run begins, over all that is open.
+    /// A run begins, over all open writes.
     Begin {
         new_key: bool,
     },
@@ -41,7 +41,7 @@ enum Step {
         run: u8,
         write: u8,
     },
-    /// A request of a run ends, and perhaps the run keeps the write.
+    /// A request of a run ends, and the run may keep the write.
     End {
         run: u8,
         how: Ends,
@@ -51,15 +51,15 @@ enum Step {
     Retry {
         run: u8,
     },
-    /// A run lets go of a write between two attempts.
+    /// A run releases a write between two attempts.
     LetGo {
         run: u8,
     },
-    /// A run's process dies; what it had sent stays sent.
+    /// A run's process dies; requests already sent stay sent.
     Die {
         run: u8,
     },
-    /// A run's process is stopped, and its lock file taken away.
+    /// A run's process is stopped, and its lock file removed.
     LoseLock {
         run: u8,
         applied: bool,
@@ -70,36 +70,36 @@ enum Step {
     Resolve {
         write: u8,
     },
-    /// An operator gives a write up, or takes back that it was settled.
+    /// An operator discards a write, or undoes its settling.
     Discard {
         write: u8,
     },
     Reopen {
         write: u8,
     },
-    /// An operator changes a body, or takes the change back.
+    /// An operator edits a body, or undoes the edit.
     Edit {
         write: u8,
     },
     Undo {
         write: u8,
     },
-    /// An operator splits a batch, or takes that back.
+    /// An operator splits a batch, or undoes the split.
     Split {
         write: u8,
     },
     Unsplit {
         write: u8,
     },
-    /// What was settled more than so long ago is deleted.
+    /// Writes settled more than this many hours ago are deleted.
     Purge {
         age_h: u8,
     },
-    /// Time goes by.
+    /// Time passes.
     Wait {
         minutes: u16,
     },
-    /// The clock is set back for less time than it is set back by, and then put right.
+    /// The clock is set back, and put right before it has caught up.
     ClockBack {
         hours: u8,
     },

@@ -30,7 +30,7 @@ impl World {
         self.next_record += count;
         let first = self.now.minus(Duration::from_hours(age_h.into()));
         let key = IdempotencyKey::from_stored(format!("key-{id}"));
-        // What its producer sent was on the wire under the key only if the line named that.
+        // The producer's request carried the key only if the line named it.
         if ambiguous && applied {
             self.api.apply(given_key.then_some(key.as_str()), records.clone(), first);
         }
@@ -62,7 +62,7 @@ impl World {
         );
     }
 
-    /// The producer tries again by itself, fails, and publishes that. What it applies itself is not dlq's doing.
+    /// The producer retries by itself, fails, and publishes that. What it applies itself is not dlq's doing.
     pub(super) fn repeat(&mut self, write: u8, ambiguous: bool, applied: bool) {
         let Some(id) = self.pick(write) else { return };
         let write = &self.memory.writes[&id];

@@ -105,7 +105,7 @@ impl World {
         }
     }
 
-    /// A write that may not be tried again is let go of.
+    /// Releases a write that may not be retried.
     pub(super) fn give_up(&mut self, run: usize, id: WriteId, asking: Asking) {
         if asking == Asking::Retry {
             self.release(run, id);
@@ -133,7 +133,7 @@ impl World {
         }
     }
 
-    /// What a run records that was recovered meanwhile ends nothing twice.
+    /// Applies what a run records, in place of what its recovery may have recorded meanwhile.
     pub(super) fn apply_recorded(&mut self, run: RunId, id: WriteId, changes: &[Change], now: Timestamp) {
         self.memory.ended.remove(&(run, id));
         self.memory.apply(id, Some(run), changes, now);
@@ -141,15 +141,15 @@ impl World {
 
     pub(super) fn end(&mut self, run: u8, how: Ends, retry: bool) {
         let Some(run) = self.pick_run(run) else { return };
-        // A process that was taken for dead may live: it was only cut off from its lock. Its answer comes late.
+        // A process that was taken for dead may be alive, only cut off from its lock. Its answer comes late.
         if !self.runs[run].alive && self.runs[run].flying.is_empty() {
             return;
         }
         let Some(flight) = self.runs[run].flying.pop() else { return };
         let run_id = RunId(self.runs[run].id);
         let outcome = flight.answered.unwrap_or_else(|| self.request(&flight, how));
+        let now = self.tick().wall;
         let end = AttemptEnd {
-            at: self.tick().wall,
             outcome,
             failure: None,
             status: None,
@@ -174,8 +174,8 @@ impl World {
         let keeps = retry && !is_late && outcome != AttemptOutcome::Accepted;
         let reason = (in_run != Outcome::Accepted).then(|| Reason::attempt(outcome));
         let then = if keeps { Then::Retry } else { Then::Settle(in_run, reason) };
-        let recorded = record(&facts, &end, flight.sent_at, then);
-        self.apply_recorded(run_id, flight.write, &recorded.changes, end.at);
+        let recorded = record(&facts, &end, flight.sent_at, then, now);
+        self.apply_recorded(run_id, flight.write, &recorded.changes, now);
         if is_late && outcome == AttemptOutcome::Accepted && recorded.state == State::Replayed {
             self.reach("late acceptance");
         }
@@ -184,7 +184,7 @@ impl World {
         }
     }
 
-    /// The API's side of a request.
+    /// Plays the API's side of a request.
     pub(super) fn request(&mut self, flight: &Flight, how: Ends) -> AttemptOutcome {
         let (applies, outcome) = match how {
             Ends::Accepted => (true, AttemptOutcome::Accepted),
@@ -195,7 +195,7 @@ impl World {
         };
         let Some(write) = self.memory.writes.get(&flight.write) else { return outcome };
         let (append, records) = (write.append, write.records.clone());
-        // What the API remembers of a key it also says again: it can't refuse what it has applied under it.
+        // The API repeats what it remembers of a key, so it can't refuse what it has applied under it.
         if !applies && outcome == AttemptOutcome::Refused && self.api.has_any(records.clone()) {
             return AttemptOutcome::Unclear;
         }
@@ -217,7 +217,7 @@ impl World {
         outcome
     }
 
-    /// Looked at when a request leaves, before its claim is applied.
+    /// Checks the promises when a request leaves, before its claim is applied.
     pub(super) fn check_sending(&mut self, id: WriteId, asking: Asking, planned: Sha) {
         let write = write_of(&self.memory, id).clone();
         let mut broken = Vec::new();
@@ -254,7 +254,7 @@ impl World {
         self.broken.extend(broken);
     }
 
-    /// The process ends. What it had on the wire was applied, or it was not: nobody will say.
+    /// Ends the process. Its requests on the wire were applied or not, and no answer will tell.
     pub(super) fn die(&mut self, run: usize) {
         self.runs[run].alive = false;
         self.runs[run].kept.clear();
@@ -265,10 +265,10 @@ impl World {
         }
     }
 
-    /// The lock file is gone, and the process is stopped: what it has in flight is answered, and nobody hears it yet.
+    /// Removes the lock file and stops the process: its requests in flight are answered, but nobody hears it yet.
     pub(super) fn lose_lock(&mut self, run: u8, applied: bool) {
         let Some(run) = self.pick_run(run).filter(|&run| self.runs[run].alive) else { return };
-        // How long it has to be waited for is counted by the clock: a lock that is lost while that jumps is one fault too
+        // The wait for it is measured by the clock: a lock that is lost while the clock jumps is one fault too
         // many.
         let is_right = self.runs[run].flying.iter().all(|flight| flight.sent_at == flight.left);
         if !self.behind.is_zero() || !is_right {
@@ -279,7 +279,7 @@ impl World {
         self.runs[run].kept.clear();
     }
 
-    /// What a stopped process has in flight is over within a minute, whether or not it ever hears of it.
+    /// Ends the requests of stopped processes, which last a minute at most, whether or not the processes ever hear of it.
     pub(super) fn end_what_is_overdue(&mut self) {
         for run in 0..self.runs.len() {
             for n in 0..self.runs[run].flying.len() {
@@ -301,7 +301,7 @@ impl World {
                 continue;
             }
             let (now, id) = (self.tick().wall, RunId(self.runs[run].id));
-            // Nobody knows whether the process of a lost lock lives: what it sent may be under way for so long.
+            // The process of a lost lock may still be alive: its requests may be under way for this long.
             let before = lost.then(|| now.minus(Duration::from_mins(2)));
             self.runs[run].running = false;
             let held: Vec<WriteId> =

@@ -15,7 +15,7 @@ use crate::domain::outcome::AttemptOutcome;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 
-/// How a request ends.
+/// The end of a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Ends {
     Accepted,
@@ -32,24 +32,24 @@ pub(super) struct Flight {
     pub(super) n: usize,
     pub(super) sent_at: Timestamp,
     pub(super) key: String,
-    /// The time when it left, in truth: the API takes it in then.
+    /// The true time when it left, which is when the API receives it.
     pub(super) left: Timestamp,
     /// True if the API had any of its records when it left.
     pub(super) had: bool,
-    /// What the API answered, where its process has not got round to recording that.
+    /// The API's answer, where the run's process has not got round to recording it.
     pub(super) answered: Option<AttemptOutcome>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Run {
     pub(super) id: i64,
-    /// Its process lives, and holds its lock.
+    /// True if its process lives and holds its lock.
     pub(super) alive: bool,
-    /// Someone has taken its lock file away.
+    /// True if someone has removed its lock file.
     pub(super) lost: bool,
-    /// True if the API accepted what it had in flight then.
+    /// True if the API accepted the requests that were in flight then.
     pub(super) applied: bool,
-    /// The file says that it runs.
+    /// True if the file says that it is running.
     pub(super) running: bool,
     pub(super) new_key: bool,
     pub(super) plan: BTreeMap<WriteId, Sha>,
@@ -63,7 +63,7 @@ pub(super) struct World {
     pub(super) memory: Memory,
     pub(super) api: Api,
     pub(super) runs: Vec<Run>,
-    /// The true time, and what the clock of the machine is off by.
+    /// The true time; the machine's clock is `behind` it.
     pub(super) now: Timestamp,
     pub(super) behind: Duration,
     pub(super) behind_until: Timestamp,
@@ -71,7 +71,7 @@ pub(super) struct World {
     pub(super) next_id: i64,
     pub(super) next_record: u64,
     pub(super) purged: BTreeSet<String>,
-    /// The lanes and places of purged writes that the API has, and the ID that the next write got then.
+    /// The lanes and places of purged writes that the API has, and the ID of the next write at that time.
     pub(super) purged_accepted: Vec<(u8, Turn, WriteId)>,
     /// Broken promises.
     pub(super) broken: Vec<String>,
@@ -104,7 +104,7 @@ impl World {
         self.now.minus(self.behind)
     }
 
-    /// The clock with its floor, which the newest time that was written raises.
+    /// Returns the clock with its floor, and raises the floor to the newest time read.
     pub(super) fn tick(&mut self) -> Clock {
         let clock = Clock { wall: self.wall(), newest: self.newest };
         self.newest = self.newest.max(clock.wall);
@@ -156,7 +156,7 @@ impl World {
             Step::Wait { minutes } => self.now = self.now.plus(Duration::from_mins(minutes.into())),
             Step::ClockBack { .. } if self.runs.iter().any(|run| run.lost && !run.flying.is_empty()) => {}
             Step::ClockBack { hours } => {
-                // dlq was at work when the clock was set back. One that stays back until it has caught up looks right
+                // dlq was running when the clock was set back. A clock that stays back until it has caught up looks right
                 // again: nobody could tell.
                 self.tick();
                 let off = Duration::from_hours(hours.into());
@@ -169,7 +169,7 @@ impl World {
         }
     }
 
-    /// What has to hold after every step.
+    /// Checks what has to hold after every step.
     pub(super) fn check(&self) -> Result<(), String> {
         if let Some(broken) = self.broken.first() {
             return Err(broken.clone());
@@ -182,7 +182,7 @@ impl World {
             if (state == State::Replaying) != write.holder.is_some() {
                 return Err(format!("write {id} is {state}, held by {:?}", write.holder));
             }
-            // What waits without a doubt was surely not applied.
+            // A write that waits without a doubt was surely not applied.
             let is_surely_not = matches!(state, State::Pending) && write.standing.ambiguous_since.is_none();
             if is_surely_not && has_it && write.parent.is_none() {
                 return Err(format!("write {id} waits without a doubt, and the API has it"));

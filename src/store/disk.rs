@@ -4,16 +4,16 @@ use std::path::Path;
 
 /// How much room a disk has, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Room {
+pub(in crate::store) struct Room {
     /// What this user may still write.
-    pub(super) free: u64,
+    pub(in crate::store) free: u64,
     /// The whole disk.
-    pub(super) total: u64,
+    pub(in crate::store) total: u64,
 }
 
 impl Room {
     /// Of the disk of a path; of its directory's, if there is no such file.
-    pub(super) fn of(path: &Path) -> Option<Self> {
+    pub(in crate::store) fn of(path: &Path) -> Option<Self> {
         let found = rustix::fs::statvfs(path).or_else(|_| {
             let directory = path.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
             rustix::fs::statvfs(directory)
@@ -37,7 +37,7 @@ pub(crate) fn room_in_words(path: &Path) -> String {
 
 /// What kind of file system a path lies on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum FileSystem {
+pub(in crate::store) enum FileSystem {
     /// Of this host alone.
     Local(String),
     /// Other hosts may see it; locks and shared memory don't hold there.
@@ -46,7 +46,7 @@ pub(super) enum FileSystem {
 
 /// Looks up the file system of a path; `None` where the system has no answer.
 #[cfg(target_os = "linux")]
-pub(super) fn file_system(path: &Path) -> Option<FileSystem> {
+pub(in crate::store) fn file_system(path: &Path) -> Option<FileSystem> {
     let magic = u64::try_from(rustix::fs::statfs(path).ok()?.f_type).unwrap_or_default() & 0xffff_ffff;
     let network = match magic {
         0x6969 => "NFS",
@@ -83,7 +83,7 @@ pub(super) fn file_system(path: &Path) -> Option<FileSystem> {
 
 /// Other systems: not looked up.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn file_system(_: &Path) -> Option<FileSystem> {
+pub(in crate::store) fn file_system(_: &Path) -> Option<FileSystem> {
     None
 }
 

@@ -1,0 +1,41 @@
+//! Intakes: batches are whole or absent, and each failure is a write once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::world::{World, order, prepared, with};
+use crate::domain::filter::Filter;
+
+const HOUR: Duration = Duration::from_hours(1);
+
+pub(super) fn a_batch_is_taken_in_whole_or_not_at_all(world: &World) {
+    let intake = Arc::clone(&world.store).intake();
+    let batches = (0..20u64).map(|batch| (0..50).map(|n| prepared(&order(batch * 50 + n, HOUR))).collect());
+    // All are in line at once; another reader sees multiples of a batch only.
+    let replies: Vec<_> = batches.map(|batch| intake.take(batch)).collect();
+    let other = world.kind.open();
+    for _ in 0..20 {
+        assert_eq!(other.count(&Filter::default()).wait().unwrap() % 50, 0);
+    }
+    let inserted: u64 = replies.into_iter().map(|reply| reply.wait().unwrap().inserted).sum();
+    assert_eq!((inserted, other.count(&Filter::default()).wait().unwrap()), (1000, 1000));
+}
+
+pub(super) fn times_are_the_stores_own(world: &World) {
+    let before = world.store.clock().wait().unwrap().wall;
+    world.ingest(&[order(1, HOUR)]);
+    let after = world.store.clock().wait().unwrap();
+    let captured = world.view(1).write.captured_at;
+    assert!(before <= captured && captured <= after.wall, "{captured} is the caller's time");
+    assert!(after.newest >= captured, "the floor rises with what was written");
+}
+
+pub(super) fn a_repeat_is_counted_and_not_added(world: &World) {
+    let first = world.ingest(&[order(1, 2 * HOUR), order(2, HOUR), order(1, HOUR)]);
+    assert_eq!((first.inserted, first.repeated), (2, 1));
+    // Of the same key with another body: another write, and both say so.
+    let other = with(order(1, HOUR), "/body", serde_json::json!({ "record": { "order_id": "other" } }));
+    assert_eq!(world.ingest(&[other]).inserted, 1);
+    assert_eq!(world.view(1).write.occurrences, 2);
+    assert!(world.view(1).write.key_reused && world.view(3).write.key_reused && !world.view(2).write.key_reused);
+}

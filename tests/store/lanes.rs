@@ -1,0 +1,89 @@
+//! Lanes: writes to one record stay in order, whoever sends them.
+
+use std::time::Duration;
+
+use super::world::{World, order, profile, with};
+use crate::domain::action::Settling;
+use crate::domain::filter::Filter;
+use crate::domain::hazard::Hazard;
+use crate::domain::ids::WriteId;
+use crate::domain::reason::SkipReason;
+use crate::domain::rules::claim::Step;
+use crate::domain::state::State;
+use crate::store::{Intent, LaneCache, Order, PageRequest, Sort};
+
+use super::world::{by, windows};
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+pub(super) fn a_lane_goes_in_the_order_of_its_failures(world: &World) {
+    // The one that failed first came in last.
+    world.ingest(&[profile(1, "a@x.org", MINUTE), order(2, MINUTE), profile(3, "A@x.org ", 2 * MINUTE)]);
+    let mates = world.store.lane_mates(WriteId(1)).wait().unwrap();
+    assert_eq!(mates.iter().map(|mate| (mate.id.0, mate.older)).collect::<Vec<_>>(), [(3, true)]);
+    let data = world.store.plan_data(&Filter::default(), None, windows()).wait().unwrap();
+    assert_eq!(data.candidates.iter().map(|candidate| candidate.id.0).collect::<Vec<_>>(), [3, 1, 2]);
+    let some =
+        world.store.plan_data(&crate::query::parse("id:1", &|_| false).unwrap(), None, windows()).wait().unwrap();
+    assert_eq!(some.mates.iter().map(|mate| mate.turn.id.0).collect::<Vec<_>>(), [3], "an unselected mate is told");
+}
+
+pub(super) fn a_write_in_flight_holds_its_lane_for_other_runs(world: &World) {
+    world.ingest(&[profile(1, "a@x.org", 2 * MINUTE), profile(2, "a@x.org", MINUTE), profile(3, "b@x.org", MINUTE)]);
+    let (first, second) = (world.begin(&[1], false).unwrap(), world.begin(&[2, 3], true).unwrap());
+    world.claim(&first, 1);
+    let held = world.intend(&second, 2, Step::First).unwrap();
+    assert!(matches!(held, Intent::Skip(SkipReason::LaneInFlight(WriteId(1)))), "{held:?}");
+    world.claim(&second, 3);
+}
+
+pub(super) fn an_accepted_write_supersedes_older_ones(world: &World) {
+    world.ingest(&[
+        profile(1, "a@x.org", 2 * MINUTE),
+        profile(2, "a@x.org", MINUTE),
+        profile(3, "a@x.org", MINUTE / 2),
+    ]);
+    world.store.settle(vec![WriteId(1)], Settling::Discard, by()).wait().unwrap();
+    let lease = world.begin(&[2], false).unwrap();
+    world.accept(&lease, 2);
+    world.store.settle(vec![WriteId(1)], Settling::Reopen, by()).wait().unwrap();
+    assert!(world.hazards(1).contains(&Hazard::Superseded), "{:?}", world.hazards(1));
+    assert!(!world.hazards(3).contains(&Hazard::Superseded), "{:?}", world.hazards(3));
+    let late = world.intend(&lease, 1, Step::First).unwrap();
+    assert!(matches!(late, Intent::Refuse(Hazard::Superseded)), "{late:?}");
+}
+
+pub(super) fn an_unsendable_write_blocks_what_is_younger_on_every_page(world: &World) {
+    let event = with(profile(1, "a@x.org", 9 * MINUTE), "/path", "records/profiles/append".into());
+    let event = with(event, "/status", 503.into());
+    // Its key has long expired: it can't be sent.
+    let event = with(event, "/first_attempt_at", super::world::time(Duration::from_hours(30)));
+    world.ingest(&[
+        event,
+        profile(2, "a@x.org", 2 * MINUTE),
+        profile(3, "a@x.org", MINUTE),
+        profile(4, "b@x.org", MINUTE),
+    ]);
+    assert_eq!(world.state(1), State::Pending);
+    let (lanes, mut after, mut blocked) = (LaneCache::default(), None, Vec::new());
+    loop {
+        let request = PageRequest {
+            filter: Filter::default(),
+            order: Order { sort: Sort::Id, descending: false },
+            after: after.take(),
+            backward: false,
+            limit: 1,
+            bodies: false,
+            lanes: lanes.clone(),
+        };
+        let page = world.store.page(request, windows()).wait().unwrap();
+        blocked.extend(page.writes.iter().map(|view| view.hazards.contains(&Hazard::LaneBlocked)));
+        match page.next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!(blocked, [false, true, true, false]);
+    world.store.settle(vec![WriteId(1)], Settling::Applied, by()).wait().unwrap();
+    assert!(!world.hazards(2).contains(&Hazard::LaneBlocked), "{:?}", world.hazards(2));
+}
