@@ -242,7 +242,6 @@ impl Story<'_> {
 
     fn replay(&self, types: &[FailureType]) -> anyhow::Result<Report> {
         let filter = Filter::default().and(Test::Type(types.to_vec()));
-        let now = Timestamp::now();
         let data = self.store.plan_data(&filter, None, self.context.config.windows()).wait()?;
         let options = SendOptions {
             target: settings(),
@@ -251,7 +250,7 @@ impl Story<'_> {
             allowed: Vec::new(),
             new_key: false,
         };
-        let prepared = wait_for(prepare(&*self.store, data, options, now))??;
+        let prepared = wait_for(prepare(&*self.store, data, options))??;
         let names: Vec<&str> = types.iter().map(|failure_type| failure_type.name()).collect();
         let selection = Selection::of_words(&format!("type:{}", names.join(",")));
         let terms = RunTerms { reason: Some("the demo".to_owned()), ..RunTerms::new(selection, filter) };

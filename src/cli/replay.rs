@@ -65,7 +65,7 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         allowed,
         new_key: args.new_key,
     };
-    let prepared = wait_for(prepare(&*store, data, sending, now))??;
+    let prepared = wait_for(prepare(&*store, data, sending))??;
     let (page, count, damaged) = (prepared.page(now), prepared.count() as u64, prepared.damaged.clone());
     if args.dry_run {
         let code = dry_run(context, &*store, &page, &prepared.plan, args)?;
@@ -108,7 +108,7 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         selection,
         filter,
     };
-    let code = send(context, store, Launch { prepared, terms, operator: context.operator.clone(), token })?;
+    let code = send(context, &store, Launch { prepared, terms, operator: context.operator.clone(), token })?;
     refuse_damaged(&damaged).map(|()| code)
 }
 
@@ -286,11 +286,10 @@ fn only_refused(context: &Context, store: &dyn Store, plan: &Plan) -> anyhow::Re
     Ok(ExitCode::Refused)
 }
 
-fn send(context: &Context, store: Arc<dyn Store>, launch: Launch) -> anyhow::Result<ExitCode> {
+fn send(context: &Context, store: &Arc<dyn Store>, launch: Launch) -> anyhow::Result<ExitCode> {
     let stop = CancellationToken::new();
-    let store = Arc::new(store);
     let telling = Telling {
-        store: Arc::clone(&*store),
+        store: Arc::clone(store),
         json: context.global.json,
         verbose: context.global.verbose,
         quiet: context.global.quiet,
@@ -298,7 +297,7 @@ fn send(context: &Context, store: Arc<dyn Store>, launch: Launch) -> anyhow::Res
         stop: stop.clone(),
     };
     let target = launch.prepared.options.target.name.clone();
-    let (ended, told) = drive(Arc::clone(&*store), launch, telling, &stop)?;
+    let (ended, told) = drive(Arc::clone(store), launch, telling, &stop)?;
     let now = Timestamp::now();
     let windows = store.key_windows(context.config.windows(), Some(&target)).wait().unwrap_or_default();
     report(context, &ended, told, &windows, now)

@@ -1,6 +1,5 @@
 //! The engine: fills free slots from the schedule, follows what comes back, stops safely.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -11,7 +10,7 @@ use super::breakers::{Breakers, Failed, Over};
 use super::control::heed_wishes;
 use super::events::{Event, Events, RunOptions, WriteEnded};
 use super::gate::Gate;
-use super::pace::{Signal, Wait};
+use super::pace::Wait;
 use super::report::{MaybeCached, Report};
 use super::schedule::{Dropped, Finish, Schedule};
 use super::sending::{Ended, Sender};
@@ -39,22 +38,37 @@ pub struct Replay<T> {
     maybe_cached: Option<MaybeCached>,
     cached: u64,
     damaged: Vec<(WriteId, Damage)>,
-    /// True if connections failed when that was last looked at.
-    tripped: bool,
+    connections: Connections,
     stopped: Stops,
-    /// True if the run stopped itself, and if a stop from outside kept a write from being sent.
-    stopped_itself: bool,
-    cut_short: bool,
+    course: Course,
     /// Who stopped it from another terminal.
     stopped_by: Arc<OnceLock<String>>,
-    /// The first error of the store. Nothing is sent after it.
-    error: Option<String>,
     /// Writes that ended without a request, for the file.
     notes: Vec<(usize, Outcome, Reason)>,
     events: Events,
     stop: CancellationToken,
     /// Cancelled by the second Ctrl-C: don't wait for answers.
     abort: CancellationToken,
+}
+
+/// How a run is going.
+#[derive(Debug, PartialEq, Eq)]
+enum Course {
+    /// On to the end of its plan.
+    Onward,
+    /// A stop from outside kept a write from being sent.
+    CutShort,
+    /// It stopped itself.
+    Stopped,
+    /// The store failed: this is the first error, and nothing is sent after it.
+    Failed(String),
+}
+
+/// The state of connections, as the operator was last told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Connections {
+    Made,
+    Fail,
 }
 
 /// Notes are written in batches.
@@ -95,8 +109,7 @@ impl<T: Transport> Replay<T> {
             run,
             stop: stop.clone(),
             events: events.clone(),
-            gate: Gate::new(options.pace, options.target.backoff),
-            keeping: AtomicUsize::new(0),
+            gate: Arc::new(Gate::new(options.pace, options.target.backoff)),
             urls: Mutex::default(),
         });
         let schedule = Schedule::new(&plan.send, options.canaries);
@@ -112,12 +125,10 @@ impl<T: Transport> Replay<T> {
             maybe_cached: None,
             cached: 0,
             damaged: Vec::new(),
-            tripped: false,
+            connections: Connections::Made,
             stopped: Stops::default(),
-            stopped_itself: false,
-            cut_short: false,
+            course: Course::Onward,
             stopped_by: Arc::default(),
-            error: None,
             notes: Vec::new(),
             events,
             stop,
@@ -141,9 +152,11 @@ impl<T: Transport> Replay<T> {
         let heeding = tokio::spawn(heed_wishes(Arc::clone(&self.sender), Arc::clone(&self.stopped_by)));
         self.send_all().await;
         heeding.abort();
-        let asked = self.stop.is_cancelled() && !self.stopped_itself && self.error.is_none();
         let left = self.schedule.stop();
-        if asked && (self.cut_short || !left.is_empty()) {
+        if self.stop.is_cancelled() && !left.is_empty() {
+            self.was_cut_short();
+        }
+        if self.course == Course::CutShort {
             self.stopped.push(Stop::Asked { by: self.stopped_by.get().cloned() });
         }
         let dropped = self.drop_writes(left).await;
@@ -158,8 +171,8 @@ impl<T: Transport> Replay<T> {
             }
         };
         let mut why = self.stopped.clone();
-        if let Some(error) = self.error.clone() {
-            why.push(Stop::StoreFailed { error });
+        if let Course::Failed(error) = &self.course {
+            why.push(Stop::StoreFailed { error: error.clone() });
         }
         let state = if why.is_empty() { RunState::Finished } else { RunState::Stopped };
         let run = self.sender.run;
@@ -177,7 +190,10 @@ impl<T: Transport> Replay<T> {
             maybe_cached: self.maybe_cached,
             cached: self.cached,
             damaged: self.damaged,
-            error: self.error,
+            error: match self.course {
+                Course::Failed(error) => Some(error),
+                Course::Onward | Course::CutShort | Course::Stopped => None,
+            },
         }
     }
 
@@ -185,12 +201,21 @@ impl<T: Transport> Replay<T> {
     fn keep_error(&mut self, result: Result<(), StoreError>) {
         if let Err(error) = result {
             self.stop.cancel();
-            self.error.get_or_insert_with(|| error.to_string());
+            if !matches!(self.course, Course::Failed(_)) {
+                self.course = Course::Failed(error.to_string());
+            }
+        }
+    }
+
+    /// A stop has kept a write from being sent; someone asked for it, unless the run stopped itself.
+    fn was_cut_short(&mut self) {
+        if self.course == Course::Onward {
+            self.course = Course::CutShort;
         }
     }
 
     async fn send_all(&mut self) {
-        let mut in_flight: JoinSet<(usize, Result<Ended, StoreError>)> = JoinSet::new();
+        let mut in_flight: JoinSet<Result<Ended, StoreError>> = JoinSet::new();
         let sender = Arc::clone(&self.sender);
         let mut changes = sender.gate.changes();
         loop {
@@ -210,18 +235,15 @@ impl<T: Transport> Replay<T> {
                 () = self.abort.cancelled() => {
                     in_flight.shutdown().await;
                     self.stopped.push(Stop::CutOff);
-                    self.stopped_itself = true;
+                    if !matches!(self.course, Course::Failed(_)) {
+                        self.course = Course::Stopped;
+                    }
                     return self.settle_cut_off().await;
                 }
             };
             let result = match joined {
-                Ok((_, Ok(ended))) => {
-                    let keeps_slot = usize::from(ended.keeps_slot);
-                    let result = self.over(ended).await;
-                    sender.keeping.fetch_sub(keeps_slot, Ordering::Relaxed);
-                    result
-                }
-                Ok((_, Err(error))) => Err(error),
+                Ok(Ok(ended)) => self.over(ended).await,
+                Ok(Err(error)) => Err(error),
                 Err(_) => Err(StoreError::Gone),
             };
             // After an error nothing new is sent, and what is in flight is still waited for and told.
@@ -233,22 +255,16 @@ impl<T: Transport> Replay<T> {
     ///
     /// A slot is free as soon as an acceptance is there: the store takes jobs in order, so that it is committed no
     /// later than the intent of whatever comes next.
-    fn fill(&mut self, in_flight: &mut JoinSet<(usize, Result<Ended, StoreError>)>) -> Option<Wait> {
+    fn fill(&mut self, in_flight: &mut JoinSet<Result<Ended, StoreError>>) -> Option<Wait> {
         let sender = &self.sender;
         while !self.stop.is_cancelled() && self.schedule.has_next() {
-            if sender.gate.out() + sender.keeping.load(Ordering::Relaxed) >= sender.gate.settings().concurrency {
-                return Some(Wait::Change);
-            }
-            let permit = match sender.gate.try_take() {
-                Ok(permit) => permit,
+            let slot = match sender.gate.try_slot() {
+                Ok(slot) => slot,
                 Err(wait) => return Some(wait),
             };
-            let Some(index) = self.schedule.take_next() else {
-                sender.gate.learn(permit, Signal::Nothing, None);
-                break;
-            };
+            let Some(index) = self.schedule.take_next() else { break };
             let (sender, plan) = (Arc::clone(sender), Arc::clone(&self.plan));
-            in_flight.spawn(async move { (index, sender.send(index, &plan.send[index], permit).await) });
+            in_flight.spawn(async move { sender.send(index, &plan.send[index], slot).await });
         }
         None
     }
@@ -256,12 +272,14 @@ impl<T: Transport> Replay<T> {
     /// Says when connections begin to fail, and gives up when they go on.
     fn watch_connections(&mut self) {
         let base = &self.options.base_url;
-        let tripped = self.sender.gate.is_tripped();
-        if tripped != self.tripped {
+        let now = if self.sender.gate.is_tripped() { Connections::Fail } else { Connections::Made };
+        if now != self.connections {
+            self.connections = now;
             let url = base.to_string();
-            let what = if tripped { Notice::ConnectionsFail { url } } else { Notice::ConnectionsBack { url } };
-            let _ = self.events.send(Event::Notice(what));
-            self.tripped = tripped;
+            let _ = self.events.send(Event::Notice(match now {
+                Connections::Fail => Notice::ConnectionsFail { url },
+                Connections::Made => Notice::ConnectionsBack { url },
+            }));
         }
         if self.sender.gate.is_unreachable() {
             self.give_up_connecting();
@@ -297,7 +315,9 @@ impl<T: Transport> Replay<T> {
             Some(Reason::Attempt(last)) => last.maybe_cached_until,
             _ => None,
         };
-        self.cut_short |= ended.cut;
+        if ended.was_cut() {
+            self.was_cut_short();
+        }
         let state = (ended.attempts > 0).then_some(ended.state);
         let was_cached = ended.last.as_ref().is_some_and(|last| last.cached);
         let _ = self.events.send(Event::Ended(Box::new(WriteEnded {
@@ -310,6 +330,7 @@ impl<T: Transport> Replay<T> {
             attempts: ended.attempts,
             revision: ended.revision,
         })));
+        let _slot = ended.slot;
         self.cached += u64::from(ended.outcome == Outcome::Failed && was_cached);
         if let Some(until) = maybe_cached_until {
             self.maybe_cached.get_or_insert_default().add(until);
@@ -352,7 +373,7 @@ impl<T: Transport> Replay<T> {
         let planned = &self.plan.send[ended.index];
         let failed = match (ended.outcome, &ended.last) {
             (Outcome::Accepted, _) => None,
-            (Outcome::Failed | Outcome::Unknown, Some(last)) if !ended.cut => {
+            (Outcome::Failed | Outcome::Unknown, Some(last)) if !ended.was_cut() => {
                 let (group_kind, kind) = ended.kinds.clone().unwrap_or_default();
                 let failure = last.failure.clone()?;
                 let blame = Blame {
@@ -378,11 +399,11 @@ impl<T: Transport> Replay<T> {
     }
 
     fn stop_run(&mut self, stop: Stop) {
-        if !self.stopped_itself {
+        if matches!(self.course, Course::Onward | Course::CutShort) {
             let _ = self.events.send(Event::Stopping(stop.clone()));
             self.stopped.push(stop);
+            self.course = Course::Stopped;
         }
-        self.stopped_itself = true;
         self.stop.cancel();
     }
 

@@ -1,6 +1,7 @@
 //! The gate that every request passes: the target's pace, on the real clock, shared by all that send there.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -13,6 +14,8 @@ use super::pace::{Pace, PaceSettings, Permit, Signal, Wait};
 #[derive(Debug)]
 pub(super) struct Gate {
     pace: Mutex<Pace>,
+    /// Slots without a request out: their writes wait for the next attempt, or are not over yet.
+    kept: AtomicUsize,
     began: Instant,
     changed: watch::Sender<()>,
     /// Until when people know that nothing is sent.
@@ -23,20 +26,22 @@ impl Gate {
     pub(super) fn new(settings: PaceSettings, unit: Duration) -> Self {
         Self {
             pace: Mutex::new(Pace::new(settings, unit)),
+            kept: AtomicUsize::new(0),
             began: Instant::now(),
             changed: watch::Sender::new(()),
             told_until: Mutex::default(),
         }
     }
 
-    /// Asks to let a request leave now.
-    pub(super) fn try_take(&self) -> Result<Permit, Wait> {
-        self.pace().take(self.began.elapsed())
-    }
-
-    /// How many requests are out.
-    pub(super) fn out(&self) -> usize {
-        self.pace().out()
+    /// Takes a slot with leave for one request, or says what that has to wait for.
+    pub(super) fn try_slot(self: &Arc<Self>) -> Result<Slot, Wait> {
+        let mut pace = self.pace();
+        if pace.out() + self.kept.load(Ordering::Relaxed) >= pace.settings().concurrency {
+            return Err(Wait::Change);
+        }
+        let leave = pace.take(self.began.elapsed())?;
+        drop(pace);
+        Ok(Slot { gate: Arc::clone(self), holds: Holds::Leave(leave) })
     }
 
     /// Sees every change from now on: an answer, a new pace.
@@ -45,14 +50,15 @@ impl Gate {
     }
 
     /// Waits until a request may leave; `None` if the run is stopped first.
-    pub(super) async fn take(&self, stop: &CancellationToken) -> Option<Permit> {
+    async fn take(&self, stop: &CancellationToken) -> Option<Permit> {
         let mut changes = self.changes();
         loop {
             changes.mark_unchanged();
             if stop.is_cancelled() {
                 return None;
             }
-            let wait = match self.try_take() {
+            let taken = self.pace().take(self.began.elapsed());
+            let wait = match taken {
                 Ok(permit) => return Some(permit),
                 Err(wait) => wait,
             };
@@ -72,8 +78,8 @@ impl Gate {
         }
     }
 
-    /// Gives a permit back with what was heard. Gives how long the API wants nothing to be sent.
-    pub(super) fn learn(&self, permit: Permit, signal: Signal, limits: Option<RateLimit>) -> Option<Duration> {
+    /// Takes a permit back with what was heard. Returns for how long the API wants nothing to be sent.
+    fn learn(&self, permit: Permit, signal: Signal, limits: Option<RateLimit>) -> Option<Duration> {
         let asked = self.pace().learn(permit, signal, limits, self.began.elapsed());
         self.changed.send_replace(());
         asked
@@ -121,5 +127,118 @@ impl Gate {
 
     fn pace(&self) -> MutexGuard<'_, Pace> {
         self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place among the requests that may be out at once, from a write's first request to its end. It gives itself back.
+#[derive(Debug)]
+pub(super) struct Slot {
+    gate: Arc<Gate>,
+    holds: Holds,
+}
+
+#[derive(Debug)]
+enum Holds {
+    /// Leave for one request.
+    Leave(Permit),
+    /// No request is out, and nothing else takes the place meanwhile.
+    Place,
+    /// Nothing any more.
+    Nothing,
+}
+
+impl Slot {
+    /// Learns what was heard of the request that it stood for. After an acceptance the place is free; after anything else
+    /// nothing takes it before the breakers know. Returns for how long the API wants nothing to be sent.
+    pub(super) fn heard(&mut self, signal: Signal, limits: Option<RateLimit>) -> Option<Duration> {
+        let next = if signal == Signal::Accepted { Holds::Nothing } else { Holds::Place };
+        if matches!(next, Holds::Place) {
+            self.gate.kept.fetch_add(1, Ordering::Relaxed);
+        }
+        match std::mem::replace(&mut self.holds, next) {
+            Holds::Leave(permit) => self.gate.learn(permit, signal, limits),
+            Holds::Place => {
+                self.gate.kept.fetch_sub(1, Ordering::Relaxed);
+                None
+            }
+            Holds::Nothing => None,
+        }
+    }
+
+    /// Keeps the place and gives the leave back: no request was made.
+    pub(super) fn rest(&mut self) {
+        self.heard(Signal::Nothing, None);
+    }
+
+    /// Waits until the next request may leave from this place; false if the run is stopped first.
+    pub(super) async fn leave_again(&mut self, stop: &CancellationToken) -> bool {
+        let Some(permit) = self.gate.take(stop).await else { return false };
+        if matches!(std::mem::replace(&mut self.holds, Holds::Leave(permit)), Holds::Place) {
+            self.gate.kept.fetch_sub(1, Ordering::Relaxed);
+        }
+        true
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        match std::mem::replace(&mut self.holds, Holds::Nothing) {
+            Holds::Leave(permit) => drop(self.gate.learn(permit, Signal::Nothing, None)),
+            Holds::Place => {
+                self.gate.kept.fetch_sub(1, Ordering::Relaxed);
+                self.gate.changed.send_replace(());
+            }
+            Holds::Nothing => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gate(concurrency: usize) -> Arc<Gate> {
+        Arc::new(Gate::new(PaceSettings { rate: None, concurrency }, Duration::from_secs(1)))
+    }
+
+    fn is_full(gate: &Arc<Gate>) -> bool {
+        gate.try_slot().is_err()
+    }
+
+    #[test]
+    fn a_slot_gives_itself_back() {
+        let gate = gate(1);
+        let slot = gate.try_slot().unwrap();
+        assert!(is_full(&gate));
+        // Whatever drops it: an error, a stop, a task that was aborted.
+        drop(slot);
+        assert!(!is_full(&gate));
+        for signal in [Signal::Answered, Signal::Silence, Signal::NotSent] {
+            let mut slot = gate.try_slot().unwrap();
+            slot.heard(signal, None);
+            assert!(is_full(&gate), "{signal:?}: nothing takes its place before it is over");
+            drop(slot);
+            assert!(!is_full(&gate), "{signal:?}");
+        }
+        let mut accepted = gate.try_slot().unwrap();
+        accepted.heard(Signal::Accepted, None);
+        assert!(!is_full(&gate), "an acceptance frees its place at once");
+        drop(accepted);
+        assert_eq!((gate.pace().out(), gate.kept.load(Ordering::Relaxed)), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn a_slot_keeps_its_place_between_two_attempts() {
+        let (gate, stop) = (gate(1), CancellationToken::new());
+        let mut slot = gate.try_slot().unwrap();
+        slot.rest();
+        assert!(is_full(&gate));
+        assert!(slot.leave_again(&stop).await);
+        assert!(is_full(&gate));
+        slot.heard(Signal::Answered, None);
+        stop.cancel();
+        assert!(!slot.leave_again(&stop).await, "a stopped run sends nothing more");
+        drop(slot);
+        assert_eq!((gate.pace().out(), gate.kept.load(Ordering::Relaxed)), (0, 0));
     }
 }

@@ -57,12 +57,7 @@ pub struct Prepared {
 const ASSUMED_LATENCY: Duration = Duration::from_millis(250);
 
 /// Makes a plan of what was selected.
-pub async fn prepare(
-    store: &dyn Store,
-    data: PlanData,
-    options: SendOptions,
-    _now: Timestamp,
-) -> Result<Prepared, StoreError> {
+pub async fn prepare(store: &dyn Store, data: PlanData, options: SendOptions) -> Result<Prepared, StoreError> {
     let base_url = base_url(store, &options.target, options.base_url.as_ref()).await?;
     let latency = store.recent_latency().await?;
     let closed = store.closed_for(&options.target.name).await?;

@@ -1,7 +1,6 @@
 //! One write, from its claim to its outcome: intent, request, verdict, retries.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,15 +11,14 @@ use super::attempt::{Attempted, kind_of};
 use super::backoff::backoff;
 use super::breakers::Kind;
 use super::events::{Event, Events, RunOptions};
-use super::gate::Gate;
-use super::pace::{Permit, Signal};
+use super::gate::{Gate, Slot};
 use super::transport::{Outgoing, Sent, Transport};
 use crate::domain::attempt::AttemptEnd;
 use crate::domain::endpoint::EndpointPath;
 use crate::domain::hazard::Hazard;
 use crate::domain::ids::{RunId, WriteId};
 use crate::domain::notice::Notice;
-use crate::domain::outcome::{AttemptOutcome, Outcome};
+use crate::domain::outcome::Outcome;
 use crate::domain::plan::PlannedWrite;
 use crate::domain::reason::{GivenUp, LastAttempt, Reason, SkipReason};
 use crate::domain::rules::claim::{Step, Terms};
@@ -29,8 +27,8 @@ use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 use crate::store::{Attempting, Intent, Lease, Sendable, Store, StoreError};
 
-/// How a write ended in the run.
-#[derive(Debug, Clone)]
+/// A write's end in the run.
+#[derive(Debug)]
 pub(super) struct Ended {
     pub(super) index: usize,
     pub(super) outcome: Outcome,
@@ -40,12 +38,21 @@ pub(super) struct Ended {
     pub(super) last: Option<AttemptEnd>,
     pub(super) attempts: u32,
     pub(super) revision: i64,
-    /// True if a stop kept it from being tried (again).
-    pub(super) cut: bool,
     /// What kind its group is of, and what kind its last failure was.
     pub(super) kinds: Option<(Kind, Kind)>,
-    /// True if it is still counted in [`Sender::keeping`].
-    pub(super) keeps_slot: bool,
+    /// Held until the breakers have learnt of it.
+    pub(super) slot: Slot,
+}
+
+impl Ended {
+    /// Returns true if a stop kept it from being tried (again).
+    pub(super) fn was_cut(&self) -> bool {
+        match self.reason {
+            Some(Reason::RunStopped) => true,
+            Some(Reason::Attempt(last)) => last.given_up == Some(GivenUp::RunStopped),
+            _ => false,
+        }
+    }
 }
 
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
@@ -71,17 +78,29 @@ pub(super) struct Sender<T> {
     pub(super) base_url: Arc<str>,
     pub(super) stop: CancellationToken,
     pub(super) events: Events,
-    pub(super) gate: Gate,
-    /// How many writes have no request out and keep their slot: they wait for their next attempt, or are not over yet.
-    pub(super) keeping: AtomicUsize,
+    pub(super) gate: Arc<Gate>,
     /// The URLs of the endpoints that were sent to.
     pub(super) urls: Mutex<HashMap<String, Url>>,
 }
 
-/// Where a first or next attempt stands after its intent was asked for.
-enum Ready {
-    Go { n: i64, at: Timestamp, asked_at: Duration, permit: Permit, sendable: Option<Box<Sendable>> },
-    Not(NotSent),
+/// An intent that is committed.
+struct Intended {
+    /// The attempt's number among the write's attempts.
+    n: i64,
+    /// The time of the intent by the store's clock.
+    at: Timestamp,
+    /// The time since boot when it was asked for.
+    asked_at: Duration,
+    /// `None` for a retry, which has it already.
+    sendable: Option<Box<Sendable>>,
+}
+
+/// What comes after a wait between two attempts.
+enum Again {
+    /// The next attempt: its intent, and the slot with leave for it.
+    Try(Intended, Slot),
+    /// The write's end without one.
+    GaveUp(Box<Ended>),
 }
 
 /// The reason why there is no intent.
@@ -113,113 +132,112 @@ impl NotSent {
 }
 
 impl<T: Transport> Sender<T> {
-    /// Sends one write of the plan, retries included. `index` is its index in the plan; `permit` is for its first request.
-    pub(super) async fn send(&self, index: usize, planned: &PlannedWrite, permit: Permit) -> Result<Ended, StoreError> {
+    /// Sends one write of the plan, retries included. `index` is its index in the plan; `slot` has leave for its first
+    /// request.
+    pub(super) async fn send(&self, index: usize, planned: &PlannedWrite, mut slot: Slot) -> Result<Ended, StoreError> {
         let (options, id, seq) = (&*self.options, planned.id, index + 1);
         if planned.settled {
-            self.gate.learn(permit, Signal::Nothing, None);
-            return self.not_sent(index, NotSent::Skip(SkipReason::Settled)).await;
+            return self.not_sent(index, NotSent::Skip(SkipReason::Settled), slot).await;
         }
-        let (mut n, mut at, mut asked_at, mut permit, mut sendable) =
-            match self.intend(Step::First, planned, permit).await? {
-                Ready::Go { n, at, asked_at, permit, sendable: Some(sendable) } => (n, at, asked_at, permit, sendable),
-                Ready::Go { permit, sendable: None, .. } => {
-                    self.gate.learn(permit, Signal::Nothing, None);
-                    return Err(StoreError::Fenced(self.run));
-                }
-                Ready::Not(why) => return self.not_sent(index, why).await,
-            };
-        let mut ended = Ended {
-            index,
-            outcome: Outcome::Failed,
-            reason: None,
-            key: sendable.write.key.to_string(),
-            state: State::Replaying,
-            last: None,
-            attempts: 0,
-            revision: sendable.write.revision,
-            cut: false,
-            kinds: None,
-            keeps_slot: false,
+        let (mut intended, mut sendable) = match self.intend(Step::First, planned, &mut slot).await? {
+            Ok(Intended { sendable: Some(sendable), n, at, asked_at }) => {
+                (Intended { n, at, asked_at, sendable: None }, sendable)
+            }
+            Ok(Intended { sendable: None, .. }) => return Err(StoreError::Fenced(self.run)),
+            Err(why) => return self.not_sent(index, why, slot).await,
         };
+        let mut attempts = 0;
         loop {
-            ended.attempts += 1;
-            let mut attempted = self.request(&sendable, asked_at).await;
+            attempts += 1;
+            let mut attempted = self.request(&sendable, intended.asked_at).await;
             attempted.scrub(&options.scrubber);
             if attempted.repeats {
                 let id = attempted.end.correlation_id.clone().unwrap_or_default();
                 // If that can't be looked up it counts as an answer of its own.
                 attempted.end.cached = !self.store.carried_by_others(id, planned.id).await.unwrap_or(true);
             }
-            let retry = ended.attempts < options.max_attempts && attempted.is_retryable() && !self.stop.is_cancelled();
-            // Accepted, its slot is free at once. Else nothing takes its place before the breakers know.
-            ended.keeps_slot = attempted.end.outcome != AttemptOutcome::Accepted;
-            if ended.keeps_slot {
-                self.keeping.fetch_add(1, Ordering::Relaxed);
-            }
-            attempted.end.closes_target = self.gate.learn(permit, attempted.signal, attempted.limits);
+            let retry = attempts < options.max_attempts && attempted.is_retryable() && !self.stop.is_cancelled();
+            attempted.end.closes_target = slot.heard(attempted.signal, attempted.limits);
             if let Some(length) = attempted.end.closes_target {
                 self.tell_closed(length);
             }
             let outcome = attempted.outcome();
             let last = LastAttempt {
                 outcome: attempted.end.outcome,
-                maybe_cached_until: attempted.maybe_cached_until(&sendable, options.target.window, at),
+                maybe_cached_until: attempted.maybe_cached_until(&sendable, options.target.window, intended.at),
                 given_up: None,
             };
-            ended.kinds = attempted.end.failure.as_ref().map(|f| (kind_of(&sendable.write.failure), kind_of(f)));
+            let kinds = attempted.end.failure.as_ref().map(|f| (kind_of(&sendable.write.failure), kind_of(f)));
             sendable.earlier.extend(attempted.as_earlier());
             let reason = (outcome != Outcome::Accepted).then_some(Reason::Attempt(last));
             let then = if retry { Then::Retry } else { Then::Settle(outcome, reason.clone()) };
-            let attempting = Attempting { run: self.run, seq, write: id, n, sent_at: at };
+            let attempting = Attempting { run: self.run, seq, write: id, n: intended.n, sent_at: intended.at };
             let recorded = self.store.record_attempt(attempting, attempted.end.clone(), then).await?;
             let status = attempted.end.status;
-            // What came back is on record; whoever is told of it needs its words only.
-            ended.last = Some(AttemptEnd { answer: None, ..attempted.end.clone() });
-            (ended.outcome, ended.state) = (recorded.outcome.unwrap_or(outcome), recorded.state);
-            ended.reason = reason;
+            let ended = Ended {
+                index,
+                outcome: recorded.outcome.unwrap_or(outcome),
+                reason,
+                key: sendable.write.key.to_string(),
+                state: recorded.state,
+                // What came back is on record; whoever is told of it needs its words only.
+                last: Some(AttemptEnd { answer: None, ..attempted.end.clone() }),
+                attempts,
+                revision: sendable.write.revision,
+                kinds,
+                slot,
+            };
             if !retry {
                 return Ok(ended);
             }
-            let wait = attempted.asked.max(backoff(ended.attempts - 1, fastrand::f64(), options.target.backoff));
+            let wait = attempted.asked.max(backoff(attempts - 1, fastrand::f64(), options.target.backoff));
             if attempted.asked > Duration::ZERO && attempted.asked >= wait {
                 self.tell_asked(id, status, wait);
             }
             let end = Box::new(attempted.end);
-            let _ = self.events.send(Event::Retry { id, attempt: ended.attempts, end, wait });
+            let _ = self.events.send(Event::Retry { id, attempt: attempts, end, wait });
             // Apart: few writes are tried again, and all would carry the room for that.
-            let why = match Box::pin(self.wait_for_permit(wait)).await {
-                None => NotSent::Stopped,
-                Some(next) => {
-                    // The permit stands for its slot from here on.
-                    self.keeping.fetch_sub(1, Ordering::Relaxed);
-                    ended.keeps_slot = false;
-                    match Box::pin(self.intend(Step::Retry, planned, next)).await? {
-                        Ready::Go { n: next_n, at: next_at, asked_at: next_asked, permit: next, .. } => {
-                            (n, at, asked_at, permit) = (next_n, next_at, next_asked, next);
-                            continue;
-                        }
-                        Ready::Not(why) => why,
-                    }
-                }
-            };
-            let reason = Reason::Attempt(LastAttempt { given_up: Some(why.again()), ..last });
-            let recorded = Box::pin(self.store.let_go(self.run, id, seq, outcome, reason.clone())).await?;
-            let outcome = recorded.outcome.unwrap_or(outcome);
-            return Ok(Ended {
-                outcome,
-                state: recorded.state,
-                reason: Some(reason),
-                cut: matches!(why, NotSent::Stopped),
-                ..ended
-            });
+            match Box::pin(self.try_again(ended, planned, wait, last)).await? {
+                Again::Try(next, kept) => (intended, slot) = (next, kept),
+                Again::GaveUp(ended) => return Ok(*ended),
+            }
         }
     }
 
-    /// Asks the store for an intent. The permit is given back while the
-    /// target is closed, so that a pause and a new pace are heeded, and if nothing will be sent.
-    async fn intend(&self, step: Step, planned: &PlannedWrite, mut permit: Permit) -> Result<Ready, StoreError> {
-        let not = loop {
+    /// Waits for the next attempt of a write and asks for its intent; lets go of the write if there will be none.
+    async fn try_again(
+        &self,
+        ended: Ended,
+        planned: &PlannedWrite,
+        wait: Duration,
+        last: LastAttempt,
+    ) -> Result<Again, StoreError> {
+        let mut slot = ended.slot;
+        let next = if self.wait(wait).await && slot.leave_again(&self.stop).await {
+            self.intend(Step::Retry, planned, &mut slot).await?
+        } else {
+            Err(NotSent::Stopped)
+        };
+        let why = match next {
+            Ok(intended) => return Ok(Again::Try(intended, slot)),
+            Err(why) => why,
+        };
+        let reason = Reason::Attempt(LastAttempt { given_up: Some(why.again()), ..last });
+        let let_go = self.store.let_go(self.run, planned.id, ended.index + 1, ended.outcome, reason.clone());
+        let recorded = let_go.await?;
+        let outcome = recorded.outcome.unwrap_or(ended.outcome);
+        Ok(Again::GaveUp(Box::new(Ended { outcome, state: recorded.state, reason: Some(reason), slot, ..ended })))
+    }
+
+    /// Asks the store for an intent. The leave is given back while the target is closed, so that a pause and a new pace
+    /// are heeded.
+    async fn intend(
+        &self,
+        step: Step,
+        planned: &PlannedWrite,
+        slot: &mut Slot,
+    ) -> Result<Result<Intended, NotSent>, StoreError> {
+        loop {
             let terms = Terms {
                 allowed: self.options.allowed.clone(),
                 window: self.options.target.window,
@@ -228,43 +246,27 @@ impl<T: Transport> Sender<T> {
                 base_url: Arc::clone(&self.base_url),
             };
             let asked_at = since_boot();
-            match self.store.intend(&self.lease, planned.id, planned.content, step, terms).await {
-                Ok(Intent::Go { n, at, sendable }) => return Ok(Ready::Go { n, at, asked_at, permit, sendable }),
-                Ok(Intent::Skip(skip)) => break Ok(Ready::Not(NotSent::Skip(skip))),
-                Ok(Intent::Refuse(hazard)) => break Ok(Ready::Not(NotSent::Refuse(hazard))),
-                Ok(wait @ (Intent::Closed(_) | Intent::NoToken(_))) => {
-                    match Box::pin(self.wait_for_target(permit, &wait)).await {
-                        Some(again) => permit = again,
-                        None => return Ok(Ready::Not(NotSent::Stopped)),
-                    }
+            let pause = match self.store.intend(&self.lease, planned.id, planned.content, step, terms).await? {
+                Intent::Go { n, at, sendable } => return Ok(Ok(Intended { n, at, asked_at, sendable })),
+                Intent::Skip(skip) => return Ok(Err(NotSent::Skip(skip))),
+                Intent::Refuse(hazard) => return Ok(Err(NotSent::Refuse(hazard))),
+                Intent::Closed(length) => {
+                    slot.rest();
+                    self.gate.close_for(length);
+                    self.tell_closed(length);
+                    Duration::ZERO
                 }
-                Err(error) => break Err(error),
+                // In short steps: the rate may be changed meanwhile.
+                Intent::NoToken(length) => {
+                    slot.rest();
+                    self.tell_closed(length);
+                    length.min(LOOK_AGAIN)
+                }
+            };
+            if !(Box::pin(self.wait(pause)).await && Box::pin(slot.leave_again(&self.stop)).await) {
+                return Ok(Err(NotSent::Stopped));
             }
-        };
-        self.gate.learn(permit, Signal::Nothing, None);
-        not
-    }
-
-    /// Gives a permit back until the target may be sent to, and takes another; `None` if the run is stopped meanwhile.
-    async fn wait_for_target(&self, permit: Permit, wait: &Intent) -> Option<Permit> {
-        self.keeping.fetch_add(1, Ordering::Relaxed);
-        self.gate.learn(permit, Signal::Nothing, None);
-        let pause = match *wait {
-            Intent::Closed(length) => {
-                self.gate.close_for(length);
-                self.tell_closed(length);
-                Duration::ZERO
-            }
-            // In short steps: the rate may be changed meanwhile.
-            Intent::NoToken(length) => {
-                self.tell_closed(length);
-                length.min(LOOK_AGAIN)
-            }
-            _ => Duration::ZERO,
-        };
-        let permit = self.wait_for_permit(pause).await;
-        self.keeping.fetch_sub(1, Ordering::Relaxed);
-        permit
+        }
     }
 
     /// Says that one write waits because the API asked for that, once for all that hear it.
@@ -281,11 +283,6 @@ impl<T: Transport> Sender<T> {
         }
     }
 
-    /// Waits between two attempts, and then for leave; `None` if the run is stopped meanwhile.
-    async fn wait_for_permit(&self, length: Duration) -> Option<Permit> {
-        if self.wait(length).await { self.gate.take(&self.stop).await } else { None }
-    }
-
     /// Waits; false if the run is stopped meanwhile.
     async fn wait(&self, length: Duration) -> bool {
         tokio::select! {
@@ -294,7 +291,7 @@ impl<T: Transport> Sender<T> {
         }
     }
 
-    async fn not_sent(&self, index: usize, why: NotSent) -> Result<Ended, StoreError> {
+    async fn not_sent(&self, index: usize, why: NotSent, slot: Slot) -> Result<Ended, StoreError> {
         let (outcome, reason) = why.first();
         self.store.note_outcomes(self.run, vec![(index + 1, outcome, reason.clone())]).await?;
         Ok(Ended {
@@ -306,9 +303,8 @@ impl<T: Transport> Sender<T> {
             last: None,
             attempts: 0,
             revision: 0,
-            cut: outcome == Outcome::Unsent,
             kinds: None,
-            keeps_slot: false,
+            slot,
         })
     }
 

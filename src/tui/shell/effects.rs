@@ -247,7 +247,6 @@ impl World {
     }
 
     async fn prepare(&self, store: &dyn Store, chosen: Chosen, terms: Terms) -> Result<Prepared, String> {
-        let now = Timestamp::now();
         let config = &self.settings.config;
         let in_words = |error: StoreError| error.to_string();
         let data = match chosen {
@@ -272,7 +271,7 @@ impl World {
             allowed: terms.allowed,
             new_key: terms.new_key,
         };
-        prepare(store, data, options, now).await.map_err(in_words)
+        prepare(store, data, options).await.map_err(in_words)
     }
 
     async fn start(self: Arc<Self>, start: Start) {
