@@ -15,7 +15,7 @@ use super::shapes::read_line;
 use crate::domain::body::BodyOrigin;
 use crate::domain::endpoint::{EndpointOrigin, is_upsert};
 use crate::domain::json;
-use crate::store::{Ingested, Intake, Prepared, RefusedLine, Reply, Store, StoreError, room_in_words};
+use crate::store::{Incoming, Ingested, Intake, RefusedLine, Reply, Store, StoreError, room_in_words};
 
 /// The inputs of an ingest, and how to read them.
 #[derive(Debug)]
@@ -174,7 +174,7 @@ struct Session<'a> {
     intake: Box<dyn Intake>,
     options: &'a IngestOptions,
     rejects: Rejects,
-    batch: Vec<Prepared>,
+    batch: Vec<Incoming>,
     batch_bytes: usize,
     in_flight: VecDeque<Reply<Ingested>>,
     summary: Summary,
@@ -256,7 +256,7 @@ impl Session<'_> {
                 self.summary.unmatched += u64::from(unmatched);
                 self.batch_bytes += captured.body.len() + 1024;
                 self.summary.from_the_future += u64::from(captured.is_from_the_future());
-                self.batch.push(Prepared::new(captured).from_line(line.number, raw));
+                self.batch.push(Incoming::new(captured).of_line(line.number, raw));
                 if self.batch.len() >= BATCH || self.batch_bytes >= BATCH_BYTES {
                     self.send_batch()?;
                 }

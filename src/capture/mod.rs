@@ -12,7 +12,7 @@ mod rejects;
 mod shapes;
 
 pub use binding::{Binding, DEFAULT_TARGET, TargetBinding, check_target_name};
-pub use ingest::{IngestError, IngestOptions, Progress, Summary, ingest};
-pub use input::{DEFAULT_MAX_LINE, InputError};
+pub use ingest::{IngestOptions, Progress, Summary, ingest};
+pub use input::DEFAULT_MAX_LINE;
 pub(crate) use rejects::same_file;
 pub use shapes::read_line;

@@ -6,10 +6,9 @@ use std::time::Duration;
 use clap::builder::TypedValueParser as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::arguments::query_word;
 use super::values::{
-    IdArg, at_least_one, base_url, failure_type, filled, hazard, id, length, rate, rate_or_none, size, sort,
-    target_name,
+    IdArg, at_least_one, base_url, failure_type, filled, hazard, id, length, query_word, rate, rate_or_none, size,
+    sort, target_name,
 };
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::failure_type::FailureType;

@@ -3,13 +3,11 @@
 use clap::CommandFactory as _;
 
 use super::args::Cli;
-
-/// Marks an argument that clap must not take for an option.
-const NEGATED: char = '\u{1f}';
+use super::values::NEGATED;
 
 /// The process's arguments. `-path:append` and `-"some text"` are conditions, not options; clap would swallow every option
-/// after them if it were told to let hyphens through. What only looks like one (`-all`) is refused where the query is read. What follows an option that takes a value is left
-/// alone, and so are clusters of the known short options.
+/// after them if it were told to let hyphens through. What only looks like one (`-all`) is refused where the query is
+/// read. What follows an option that takes a value is left alone, and so are clusters of the known short options.
 pub(super) fn arguments() -> impl Iterator<Item = std::ffi::OsString> {
     let taking = options_with_values();
     let mut alone = true;
@@ -37,9 +35,4 @@ fn options_with_values() -> Vec<String> {
     let mut found = Vec::new();
     collect(&Cli::command(), &mut found);
     found
-}
-
-/// A word of a query as it was typed.
-pub(super) fn query_word(text: &str) -> String {
-    text.strip_prefix(NEGATED).unwrap_or(text).to_owned()
 }

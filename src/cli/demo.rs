@@ -33,7 +33,7 @@ use crate::domain::time::Timestamp;
 use crate::render::count::outcomes;
 use crate::render::style::Palette;
 use crate::render::{detail, words};
-use crate::replay::{ExitCode, Launch, PaceSettings, Report, RunTerms, SendOptions, prepare};
+use crate::replay::{ExitCode, Launch, PaceSettings, RunReport, RunTerms, SendOptions, prepare};
 use crate::sandbox::{Sandbox, Settings};
 use crate::store::{self, By, OpenOptions, Store};
 
@@ -211,7 +211,6 @@ impl Story<'_> {
         let reason = "invalid addresses, reported to the web team";
         self.command(&format!("dlq discard type:bad_data --reason \"{reason}\""));
         let bad = Filter::default().and(Test::Type(vec![FailureType::BadData])).and(Test::State(State::OPEN.to_vec()));
-        let _now = Timestamp::now();
         let ids = self.store.matching_ids(&bad, self.context.config.windows()).wait()?;
         let settled =
             self.store.settle(ids, Settling::Discard, By::new(&self.context.operator).because(Some(reason))).wait()?;
@@ -226,7 +225,7 @@ impl Story<'_> {
 
     fn end(&self, told: bool) -> ExitCode {
         if !told {
-            say!("\n{}", self.paint.bad("The ledger contradicts this story. Report it as a bug."));
+            say!("\n{}", self.paint.bad("The ledger contradicts this story. RunReport it as a bug."));
             return ExitCode::Error;
         }
         say!("\n{}", self.paint.good("All of it checked against the API's own ledger."));
@@ -240,7 +239,7 @@ impl Story<'_> {
         held
     }
 
-    fn replay(&self, types: &[FailureType]) -> anyhow::Result<Report> {
+    fn replay(&self, types: &[FailureType]) -> anyhow::Result<RunReport> {
         let filter = Filter::default().and(Test::Type(types.to_vec()));
         let data = self.store.plan_data(&filter, None, self.context.config.windows()).wait()?;
         let options = SendOptions {
@@ -288,7 +287,7 @@ fn indent(text: &str) -> String {
     text.lines().map(|line| format!("   {line}")).collect::<Vec<_>>().join("\n")
 }
 
-fn tell(report: &Report) {
+fn tell(report: &RunReport) {
     say!("   Run {}: {}.", report.run, outcomes(&report.tally));
     if let Some(stopped) = words::stops(&report.stopped) {
         say!("   Stopped: {stopped}.");

@@ -13,12 +13,12 @@ use super::telling::{Telling, Told, stop_signal};
 use crate::domain::ids::RunId;
 use crate::domain::run::RunState;
 use crate::domain::stop::{Stop, Stops};
-use crate::replay::{ExitCode, Launch, LaunchError, Report};
+use crate::replay::{ExitCode, Launch, LaunchError, RunReport};
 use crate::store::{Store, StoreError};
 
 /// What the run says to the thread that waits for it.
 enum News {
-    Ended(Box<Result<Report, LaunchError>>),
+    Ended(Box<Result<RunReport, LaunchError>>),
     /// Something panicked; `fatal` if it was the runtime itself, which goes no further.
     Panicked {
         what: String,
@@ -35,7 +35,10 @@ pub(super) fn drive(
     launch: Launch,
     telling: Telling,
     stop: &CancellationToken,
-) -> anyhow::Result<(Report, Told)> {
+) -> anyhow::Result<(RunReport, Told)> {
+    let (news, heard) = channel();
+    // Before any runtime has a thread that could meet one.
+    tell_of_panics(news.clone());
     let signals = Signals::heed(stop.clone())?;
     let (events, receiver) = tokio::sync::mpsc::unbounded_channel();
     let teller = std::thread::spawn(move || telling.run(receiver));
@@ -50,8 +53,6 @@ pub(super) fn drive(
         .event_interval(16)
         .enable_all()
         .build()?;
-    let (news, heard) = channel();
-    tell_of_panics(news.clone());
     let run: Arc<OnceLock<RunId>> = Arc::default();
     let (begun, kept, abort, stopping) = (Arc::clone(&run), Arc::clone(&store), signals.abort.clone(), stop.clone());
     // On a worker rather than here, so that no thread has to wake another for each answer.
@@ -80,7 +81,7 @@ pub(super) fn drive(
         Err(_) => Err(StoreError::Gone.into()),
     };
     let _ = std::panic::take_hook();
-    signals.run_is_over(result.as_ref().map_or(ExitCode::Error, Report::exit_code));
+    signals.run_is_over(result.as_ref().map_or(ExitCode::Error, RunReport::exit_code));
     // The last sender of events is gone with the run: the teller ends.
     runtime.shutdown_background();
     let told = teller.join().unwrap_or_default();

@@ -77,7 +77,6 @@ fn each_write(
     bodies: bool,
     mut one: impl FnMut(WriteView, bool) -> std::io::Result<()>,
 ) -> anyhow::Result<Vec<(WriteId, Damage)>> {
-    let _now = Timestamp::now();
     let (mut given, mut cursor) = (0, None);
     let (mut damaged, lanes) = (Vec::new(), LaneCache::default());
     loop {
@@ -201,7 +200,7 @@ fn row(view: &WriteView) -> Vec<String> {
 
 pub(super) fn show(context: &Context, args: &Show) -> anyhow::Result<ExitCode> {
     let store = context.look()?;
-    let now = Timestamp::now();
+    let now = store.clock().wait()?.wall;
     let mut out = Out::new();
     let mut missing = Vec::new();
     for (n, id) in args.ids.iter().enumerate() {
@@ -321,7 +320,7 @@ pub(super) fn stats(context: &Context, args: &Stats) -> anyhow::Result<ExitCode>
         By::Group => (CountBy::Group, "group"),
     };
     let counts = store.counts(by, context.global.target.as_deref()).wait()?;
-    let now = Timestamp::now();
+    let now = store.clock().wait()?.wall;
     let windows = store.key_windows(context.config.windows(), context.global.target.as_deref()).wait()?;
     let mut out = Out::new();
     if context.global.json {

@@ -28,7 +28,7 @@ use crate::domain::time::Timestamp;
 use crate::render::count::{outcomes, thousands, writes};
 use crate::render::json::{self, ReplayLine};
 use crate::render::{windows, words};
-use crate::replay::{ExitCode, Launch, MaybeCached, PaceSettings, Report, RunTerms, SendOptions, prepare};
+use crate::replay::{ExitCode, Launch, MaybeCached, PaceSettings, RunReport, RunTerms, SendOptions, prepare};
 use crate::store::{PlanData, RestOfRun, Store};
 
 /// What was selected, before the plan is made.
@@ -47,10 +47,10 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     }
     let ids = ids(&args.id)?;
     let store = context.change()?;
-    let now = Timestamp::now();
+    let now = store.clock().wait()?.wall;
     let Selected { data, filter, selection } = match args.continues {
         Some(run) => rest_of(context, &*store, RunId(run), args.limit)?,
-        None => select(context, &*store, args, &ids, now)?,
+        None => select(context, &*store, args, &ids)?,
     };
     let target = context.config.target(&the_target(context, &data)?);
     let mut allowed = args.allow.clone();
@@ -127,7 +127,7 @@ fn ids(named: &[IdArg]) -> anyhow::Result<Vec<i64>> {
     Ok(ids)
 }
 
-fn select(context: &Context, store: &dyn Store, args: &Args, ids: &[i64], _now: Timestamp) -> anyhow::Result<Selected> {
+fn select(context: &Context, store: &dyn Store, args: &Args, ids: &[i64]) -> anyhow::Result<Selected> {
     let filter = filter(context, store, args, ids)?;
     let data = store.plan_data(&filter, args.limit, context.config.windows()).wait()?;
     let selection = Selection {
@@ -298,14 +298,14 @@ fn send(context: &Context, store: &Arc<dyn Store>, launch: Launch) -> anyhow::Re
     };
     let target = launch.prepared.options.target.name.clone();
     let (ended, told) = drive(Arc::clone(store), launch, telling, &stop)?;
-    let now = Timestamp::now();
+    let now = store.clock().wait()?.wall;
     let windows = store.key_windows(context.config.windows(), Some(&target)).wait().unwrap_or_default();
     report(context, &ended, told, &windows, now)
 }
 
 fn report(
     context: &Context,
-    report: &Report,
+    report: &RunReport,
     told: Told,
     windows: &KeyWindows,
     now: Timestamp,

@@ -5,14 +5,13 @@ use super::context::Context;
 use super::output::Out;
 use crate::domain::ids::RunId;
 use crate::domain::report::{About, Report};
-use crate::domain::time::Timestamp;
 use crate::render::report;
 use crate::replay::ExitCode;
 use crate::store::Happened;
 
 pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let store = context.look()?;
-    let now = Timestamp::now();
+    let now = store.clock().wait()?.wall;
     let since = args.since.unwrap_or_default();
     let about = args.run.map_or(About::Since(now.minus(since)), |run| About::Run(RunId(run)));
     let Happened { from, to, arrived, runs, actions } = store.happened(about).wait()?;

@@ -98,7 +98,7 @@ fn capitalised(word: &str) -> String {
 
 pub(super) fn purge(context: &Context, args: &Purge) -> anyhow::Result<ExitCode> {
     let store = context.change()?;
-    let now = Timestamp::now();
+    let now = store.clock().wait()?.wall;
     let before = now.minus(args.older_than);
     if !args.yes && terminal_is_there() {
         let count = store.purgeable(before).wait()?;
@@ -113,7 +113,7 @@ pub(super) fn purge(context: &Context, args: &Purge) -> anyhow::Result<ExitCode>
         }
     }
     let by = By::new(&context.operator).because(args.reason.as_deref());
-    let purged = purge_all(&*store, before, now)?;
+    let purged = purge_all(&*store, before)?;
     store.log(Action::Purge { writes: purged, before }, by).wait()?;
     let mut out = Out::new();
     if context.global.json {
@@ -127,7 +127,7 @@ pub(super) fn purge(context: &Context, args: &Purge) -> anyhow::Result<ExitCode>
 }
 
 /// Purges in steps, from the oldest write on, until a whole pass finds nothing more: a batch goes after its parts.
-fn purge_all(store: &dyn Store, before: Timestamp, _now: Timestamp) -> anyhow::Result<u64> {
+fn purge_all(store: &dyn Store, before: Timestamp) -> anyhow::Result<u64> {
     let mut total = 0;
     loop {
         let (mut after, mut in_pass) = (None, 0);

@@ -17,7 +17,7 @@ use crate::domain::state::State;
 use crate::domain::time::human_length;
 use crate::render::json::{self, ReplayLine};
 use crate::render::words;
-use crate::replay::{Event, WriteEnded};
+use crate::replay::{RunEvent, WriteEnded};
 use crate::store::Store;
 
 /// What is told, and how.
@@ -53,27 +53,27 @@ const BUNCH: Duration = Duration::from_millis(5);
 
 impl Telling {
     /// Tells events until the run is over.
-    pub(super) fn run(self, mut events: UnboundedReceiver<Event>) -> Told {
+    pub(super) fn run(self, mut events: UnboundedReceiver<RunEvent>) -> Told {
         let bar = self.bar();
         let mut out = Out::new();
         let mut told = Told::default();
         let mut pending = 0;
         while let Some(event) = events.blocking_recv() {
             match event {
-                Event::Began(run) => bar.println_or_log(self.verbose, &format!("run {run} has begun")),
-                Event::Retry { id, attempt, end, wait } => {
+                RunEvent::Began(run) => bar.println_or_log(self.verbose, &format!("run {run} has begun")),
+                RunEvent::Retry { id, attempt, end, wait } => {
                     let reason = end.failure.as_ref().map(|f| words::said(f, end.cached)).unwrap_or_default();
                     let text = format!("write {id}, attempt {attempt}: {reason}; again in {}", human_length(wait));
                     bar.0.set_message(terminal(&reason).into_owned());
                     bar.println_or_log(self.verbose, &terminal(&text));
                 }
-                Event::Notice(notice) => bar.println_or_log(!self.quiet, &terminal(&words::notice(&notice))),
+                RunEvent::Notice(notice) => bar.println_or_log(!self.quiet, &terminal(&words::notice(&notice))),
                 // The report says it at the end; a bar that runs on should not keep it back till then.
-                Event::Stopping(stop) => {
+                RunEvent::Stopping(stop) => {
                     let wanted = self.verbose || !bar.0.is_hidden();
                     bar.println_or_log(wanted, &format!("stopping: {}", terminal(&words::stop(&stop))));
                 }
-                Event::Ended(ended) => {
+                RunEvent::Ended(ended) => {
                     self.ended(&ended, &bar, &mut told);
                     if self.json && told.broken.is_none() {
                         pending += 1;

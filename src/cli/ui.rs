@@ -10,7 +10,7 @@ use crate::store::{self, OpenOptions};
 use crate::tui::app::Setup;
 use crate::tui::keymap::Keymap;
 use crate::tui::theme::{Theme, Tier};
-use crate::tui::{Settings, run as run_ui};
+use crate::tui::{TuiSettings, run as run_ui};
 
 /// Returns true if there is a terminal to draw on and to read keys from.
 pub(super) fn is_possible() -> bool {
@@ -23,7 +23,7 @@ pub(super) fn run(context: &Context) -> anyhow::Result<ExitCode> {
     if path.exists() {
         store::upgrade(&path, None, context.options(OpenOptions::default())).ok();
     }
-    let settings = Settings {
+    let settings = TuiSettings {
         setup: setup(context, path.display().to_string())?,
         path,
         config: context.config.clone(),

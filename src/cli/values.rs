@@ -112,3 +112,11 @@ pub(super) fn sort(text: &str) -> Result<crate::store::Order, String> {
     };
     Ok(crate::store::Order { sort, descending })
 }
+
+/// Marks an argument that clap must not take for an option.
+pub(super) const NEGATED: char = '\u{1f}';
+
+/// Returns a word of a query as it was typed.
+pub(super) fn query_word(text: &str) -> String {
+    text.strip_prefix(NEGATED).unwrap_or(text).to_owned()
+}

@@ -4,6 +4,6 @@ mod file;
 mod operator;
 mod token;
 
-pub use file::{Config, ConfigError, UiSettings};
+pub use file::Config;
 pub use operator::current_operator;
 pub use token::{TOKEN_VARIABLE, TokenError, open_to_others, read_token, token_source};

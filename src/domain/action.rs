@@ -276,8 +276,6 @@ pub struct LogEntry {
     pub operator: Operator,
     /// The action.
     pub action: Action,
-    /// The write that it changed; `None` if it was about the whole file.
-    pub write: Option<WriteId>,
     /// The reason, in the operator's words.
     pub reason: Option<String>,
 }

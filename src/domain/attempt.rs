@@ -6,15 +6,13 @@ use std::time::Duration;
 use super::evidence::{KeptAnswer, Lost};
 use super::failure::Failure;
 use super::identity::Sha;
-use super::ids::{RunId, WriteId};
+use super::ids::RunId;
 use super::outcome::AttemptOutcome;
 use super::time::Timestamp;
 
 /// One HTTP request for a write.
 #[derive(Debug, Clone)]
 pub struct Attempt {
-    /// The write that the request was for.
-    pub write: WriteId,
     /// Its number among the write's attempts, from 1.
     pub n: i64,
     /// The run that made it.

@@ -4,6 +4,7 @@ use super::failure_type::FailureType;
 
 /// A failure, as last judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "`type` is a keyword, and everyone calls it the failure type")]
 pub struct Failure {
     /// The failure type, which says what has to be done about it.
     pub failure_type: FailureType,

@@ -47,8 +47,6 @@ pub struct PlannedWrite {
     pub group: GroupId,
     /// Its path, shared by the writes of one endpoint.
     pub endpoint: Arc<str>,
-    /// Its place among others.
-    pub turn: Turn,
     /// The body that the plan showed; no other one is sent.
     pub content: Sha,
     /// Its lanes; none for a lane of its own.

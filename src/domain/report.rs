@@ -32,7 +32,7 @@ pub struct Report {
     /// The runs, oldest first, each with the writes that did not go through.
     pub runs: Vec<(Run, Vec<NotThrough>)>,
     /// The actions of operators.
-    pub actions: Vec<Action>,
+    pub actions: Vec<ActionTally>,
     /// The groups with open writes, those with the most first.
     pub left: Vec<Group>,
     /// The key windows that matter.
@@ -62,7 +62,7 @@ pub struct NotThrough {
 
 /// One kind of action by one operator for one reason.
 #[derive(Debug, Clone)]
-pub struct Action {
+pub struct ActionTally {
     /// One of the actions, with its details.
     pub action: super::action::Action,
     /// The operator's name.

@@ -241,11 +241,6 @@ impl Standing {
     pub fn ambiguous_from(self, sent_at: Timestamp) -> Self {
         Self { ambiguous_since: Some(self.ambiguous_since.map_or(sent_at, |since| since.min(sent_at))), ..self }
     }
-
-    /// Returns true if it may be purged: settled writes only.
-    pub fn is_purgeable(&self) -> bool {
-        !self.state().is_open()
-    }
 }
 
 impl Event {

@@ -14,6 +14,7 @@ use super::transfer::Exported;
 
 /// A captured failure: all that is known of it before the store gives it an ID.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_field_names, reason = "the field is `captured_at` in the file and in JSON too")]
 pub struct Captured {
     /// The target's name.
     pub target: String,
@@ -147,8 +148,6 @@ pub struct FailedWrite {
     pub edited_at: Option<Timestamp>,
     /// The SHA-256 of the current body.
     pub body_sha256: Sha,
-    /// The current body's length in bytes.
-    pub body_len: i64,
     /// The body's origin.
     pub body_origin: BodyOrigin,
     /// Its lanes as text; `None` for a lane of its own.

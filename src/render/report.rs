@@ -8,7 +8,7 @@ use super::count::{thousands, writes};
 use super::{json as ndjson, windows, words};
 use crate::domain::escape::terminal;
 use crate::domain::outcome::Outcome;
-use crate::domain::report::{About, Action, NotThrough, Report};
+use crate::domain::report::{About, ActionTally, NotThrough, Report};
 use crate::domain::run::Run;
 use crate::domain::time::human_length;
 
@@ -111,7 +111,7 @@ fn run_text(run: &Run, rest: &[NotThrough]) -> String {
     out
 }
 
-fn action_text(action: &Action) -> String {
+fn action_text(action: &ActionTally) -> String {
     let what = if action.count == 1 {
         format!("{} ({})", action.action.name(), words::action(&action.action))
     } else {

@@ -2,4 +2,4 @@
 
 mod edit;
 
-pub use edit::{EditError, Outcome, check, for_editor};
+pub use edit::{Outcome, check, for_editor};

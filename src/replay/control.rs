@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::events::Event;
+use super::events::RunEvent;
 use super::pace::PaceSettings;
 use super::sending::Sender;
 use super::transport::Transport;
@@ -34,7 +34,7 @@ pub(super) async fn heed_wishes<T: Transport>(sender: Arc<Sender<T>>, stopped_by
 fn heed<T: Transport>(sender: &Sender<T>, wish: &Wish, last: Option<&Wish>, stopped_by: &OnceLock<String>) {
     let by = &wish.operator;
     let notice = |notice| {
-        let _ = sender.events.send(Event::Notice(notice));
+        let _ = sender.events.send(RunEvent::Notice(notice));
     };
     let started = sender.options.pace;
     let pace = PaceSettings {

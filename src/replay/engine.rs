@@ -8,10 +8,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::breakers::{Breakers, Failed, Over};
 use super::control::heed_wishes;
-use super::events::{Event, Events, RunOptions, WriteEnded};
+use super::events::{Events, RunEvent, RunOptions, WriteEnded};
 use super::gate::Gate;
 use super::pace::Wait;
-use super::report::{MaybeCached, Report};
+use super::report::{MaybeCached, RunReport};
 use super::schedule::{Dropped, Finish, Schedule};
 use super::sending::{Ended, Sender};
 use super::transport::Transport;
@@ -81,7 +81,7 @@ impl<T: Transport> Replay<T> {
         transport: T,
         options: RunOptions,
         plan: Plan,
-        events: UnboundedSender<Event>,
+        events: UnboundedSender<RunEvent>,
         stop: CancellationToken,
         abort: CancellationToken,
     ) -> Result<Self, StoreError> {
@@ -98,7 +98,7 @@ impl<T: Transport> Replay<T> {
         };
         let lease = store.begin_run(new).await?;
         let run = lease.run();
-        let _ = events.send(Event::Began(run));
+        let _ = events.send(RunEvent::Began(run));
         let options = Arc::new(options);
         let sender = Arc::new(Sender {
             lease,
@@ -143,7 +143,7 @@ impl<T: Transport> Replay<T> {
     }
 
     /// Sends the plan, and reports. Whatever ends it, nothing stays claimed, and every write of the plan is told.
-    pub async fn run(mut self) -> Report {
+    pub async fn run(mut self) -> RunReport {
         let plan = Arc::clone(&self.plan);
         for (write, hazard) in &plan.refused {
             self.tally.add(Outcome::Refused, 1);
@@ -182,7 +182,7 @@ impl<T: Transport> Replay<T> {
             self.sender.lease.release();
         }
         self.keep_error(ended);
-        Report {
+        RunReport {
             run,
             tally: self.tally,
             new_since_plan,
@@ -276,7 +276,7 @@ impl<T: Transport> Replay<T> {
         if now != self.connections {
             self.connections = now;
             let url = base.to_string();
-            let _ = self.events.send(Event::Notice(match now {
+            let _ = self.events.send(RunEvent::Notice(match now {
                 Connections::Fail => Notice::ConnectionsFail { url },
                 Connections::Made => Notice::ConnectionsBack { url },
             }));
@@ -320,7 +320,7 @@ impl<T: Transport> Replay<T> {
         }
         let state = (ended.attempts > 0).then_some(ended.state);
         let was_cached = ended.last.as_ref().is_some_and(|last| last.cached);
-        let _ = self.events.send(Event::Ended(Box::new(WriteEnded {
+        let _ = self.events.send(RunEvent::Ended(Box::new(WriteEnded {
             id: planned.id,
             outcome: ended.outcome,
             reason: ended.reason.clone(),
@@ -343,7 +343,7 @@ impl<T: Transport> Replay<T> {
         {
             let (group, write, cached) = (over.group, over.id, failed.blame.cached);
             let failure = Box::new(failed.failure.clone());
-            let _ = self.events.send(Event::Notice(Notice::NewFailure { group, write, failure, cached }));
+            let _ = self.events.send(RunEvent::Notice(Notice::NewFailure { group, write, failure, cached }));
         }
         if over.failed.as_ref().is_some_and(|failed| failed.blame.status.is_none()) && self.sender.gate.is_tripped() {
             // It says nothing about its group. Without a canary nothing goes on; else the circuit has the word.
@@ -363,7 +363,7 @@ impl<T: Transport> Replay<T> {
         };
         let stop = stop.with_never_sent(dropped.len() as u64);
         self.drop_writes(dropped).await?;
-        let _ = self.events.send(Event::Stopping(stop.clone()));
+        let _ = self.events.send(RunEvent::Stopping(stop.clone()));
         self.stopped.push(stop);
         Ok(())
     }
@@ -400,7 +400,7 @@ impl<T: Transport> Replay<T> {
 
     fn stop_run(&mut self, stop: Stop) {
         if matches!(self.course, Course::Onward | Course::CutShort) {
-            let _ = self.events.send(Event::Stopping(stop.clone()));
+            let _ = self.events.send(RunEvent::Stopping(stop.clone()));
             self.stopped.push(stop);
             self.course = Course::Stopped;
         }
@@ -427,7 +427,7 @@ impl<T: Transport> Replay<T> {
     }
 
     fn tell(&self, write: &PlannedWrite, outcome: Outcome, reason: Option<Reason>, attempts: u32) {
-        let _ = self.events.send(Event::Ended(Box::new(WriteEnded {
+        let _ = self.events.send(RunEvent::Ended(Box::new(WriteEnded {
             id: write.id,
             outcome,
             reason,

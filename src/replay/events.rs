@@ -77,7 +77,7 @@ impl RunOptions {
 
 /// What happens in a run, as it happens.
 #[derive(Debug, Clone)]
-pub enum Event {
+pub enum RunEvent {
     /// The run has begun.
     Began(RunId),
     /// A write is over.
@@ -120,4 +120,4 @@ pub struct WriteEnded {
     pub revision: i64,
 }
 
-pub(super) type Events = UnboundedSender<Event>;
+pub(super) type Events = UnboundedSender<RunEvent>;

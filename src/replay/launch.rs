@@ -6,9 +6,10 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 use super::engine::Replay;
-use super::events::{Event, RunOptions};
+use super::events::{RunEvent, RunOptions};
 use super::http::{HttpError, HttpTransport};
 use super::prepare::Prepared;
+use super::transport::Transport;
 use crate::domain::filter::Filter;
 use crate::domain::run::Operator;
 use crate::domain::secrets::Scrubber;
@@ -70,20 +71,32 @@ pub enum LaunchError {
 }
 
 impl Launch {
-    /// Binds the target, records the run with its frozen plan, and takes its lock. What happens is told to `events`;
-    /// `stop` ends it in order, `abort` without waiting for answers.
+    /// Begins the run over HTTP, with the target's token.
     pub async fn begin(
         self,
         store: Arc<dyn Store>,
-        events: UnboundedSender<Event>,
+        events: UnboundedSender<RunEvent>,
         stop: CancellationToken,
         abort: CancellationToken,
     ) -> Result<Replay<HttpTransport>, LaunchError> {
+        let transport = HttpTransport::new(&self.prepared.options.target, self.token.as_deref())?;
+        self.begin_through(transport, store, events, stop, abort).await
+    }
+
+    /// Begins the run through a transport: binds the target, records the run with its frozen plan, and takes its lease.
+    /// What happens is told to `events`; `stop` ends it in order, `abort` without waiting for answers.
+    pub async fn begin_through<T: Transport>(
+        self,
+        transport: T,
+        store: Arc<dyn Store>,
+        events: UnboundedSender<RunEvent>,
+        stop: CancellationToken,
+        abort: CancellationToken,
+    ) -> Result<Replay<T>, LaunchError> {
         let Self { prepared, terms, operator, token } = self;
         let Prepared { options: sending, plan, base_url, last_id, .. } = prepared;
         let target = sending.target;
         let base_url = base_url.ok_or_else(|| LaunchError::NoBaseUrl(target.name.clone()))?;
-        let transport = HttpTransport::new(&target, token.as_deref())?;
         store.bind_target(&target.name, &base_url, By::new(&operator)).await?;
         let options = RunOptions {
             base_url,

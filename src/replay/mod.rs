@@ -22,15 +22,14 @@ mod schedule;
 mod sending;
 mod transport;
 
-pub use backoff::{RateLimit, backoff, rate_limit, retry_after};
-pub use breakers::{Breakers, Failed, Kind, Over};
-pub use engine::Replay;
-pub use events::{Event, RunOptions, WriteEnded};
+pub use events::{RunEvent, WriteEnded};
 pub use http::{HttpError, HttpTransport};
 pub use launch::{Launch, LaunchError, RunTerms};
-pub use pace::{Pace, PaceSettings, Permit, Signal, Wait};
-pub use plan::{PlanTerms, build_plan, expected_length};
+pub use pace::PaceSettings;
 pub use prepare::{Prepared, SendOptions, base_url, prepare};
-pub use report::{ExitCode, MaybeCached, Report};
-pub use schedule::{Dropped, Finish, Schedule};
+pub use report::{ExitCode, MaybeCached, RunReport};
 pub use transport::{Answer, Outgoing, Sent, Transport};
+
+#[cfg(test)]
+#[path = "../../tests/replay/mod.rs"]
+mod tests;

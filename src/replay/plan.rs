@@ -52,7 +52,6 @@ pub fn build_plan(mut candidates: Vec<Candidate>, mates: &[LaneMate], terms: &Pl
             id: candidate.id,
             group: candidate.group,
             endpoint: candidate.endpoint,
-            turn: candidate.turn,
             content: candidate.content,
             hazards: if candidate.settled { Vec::new() } else { hazards(&facts, terms.window, terms.clock) },
             settled: candidate.settled,

@@ -51,7 +51,7 @@ impl MaybeCached {
 
 /// How a run ended.
 #[derive(Debug, Clone)]
-pub struct Report {
+pub struct RunReport {
     /// The run.
     pub run: RunId,
     /// How many writes ended how.
@@ -70,7 +70,7 @@ pub struct Report {
     pub error: Option<String>,
 }
 
-impl Report {
+impl RunReport {
     /// An error before stopped before failed before refused before fine.
     pub fn exit_code(&self) -> ExitCode {
         let any = |outcomes: &[Outcome]| outcomes.iter().any(|&o| self.tally.get(o) > 0);
@@ -103,7 +103,7 @@ mod tests {
             }
             let stopped = if stopped { Stops::one(Stop::CutOff) } else { Stops::default() };
             let (maybe_cached, cached, damaged, error) = (None, 0, Vec::new(), None);
-            Report { run: RunId(1), tally, new_since_plan: 0, stopped, maybe_cached, cached, damaged, error }
+            RunReport { run: RunId(1), tally, new_since_plan: 0, stopped, maybe_cached, cached, damaged, error }
                 .exit_code()
         };
         assert_eq!(code(&[], false), ExitCode::Ok);

@@ -5,8 +5,6 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::identity::Sha;
 use crate::domain::ids::WriteId;
-use crate::domain::lane::Turn;
-use crate::domain::time::Timestamp;
 
 fn planned(lanes: &[Vec<i64>], groups: &[i64]) -> Vec<PlannedWrite> {
     lanes
@@ -16,11 +14,6 @@ fn planned(lanes: &[Vec<i64>], groups: &[i64]) -> Vec<PlannedWrite> {
         .map(|(n, (lanes, group))| PlannedWrite {
             id: WriteId(n as i64),
             group: GroupId(*group),
-            turn: Turn {
-                at: Timestamp::from_millis(n as i64),
-                arrival: WriteId(n as i64 + 1),
-                id: WriteId(n as i64 + 1),
-            },
             endpoint: format!("records/{group}/append").into(),
             content: Sha::of(b""),
             lanes: lanes.clone(),

@@ -10,7 +10,7 @@ use url::Url;
 use super::attempt::{Attempted, kind_of};
 use super::backoff::backoff;
 use super::breakers::Kind;
-use super::events::{Event, Events, RunOptions};
+use super::events::{Events, RunEvent, RunOptions};
 use super::gate::{Gate, Slot};
 use super::transport::{Outgoing, Sent, Transport};
 use crate::domain::attempt::AttemptEnd;
@@ -195,7 +195,7 @@ impl<T: Transport> Sender<T> {
                 self.tell_asked(id, status, wait);
             }
             let end = Box::new(attempted.end);
-            let _ = self.events.send(Event::Retry { id, attempt: attempts, end, wait });
+            let _ = self.events.send(RunEvent::Retry { id, attempt: attempts, end, wait });
             // Apart: few writes are tried again, and all would carry the room for that.
             match Box::pin(self.try_again(ended, planned, wait, last)).await? {
                 Again::Try(next, kept) => (intended, slot) = (next, kept),
@@ -272,14 +272,14 @@ impl<T: Transport> Sender<T> {
     /// Says that one write waits because the API asked for that, once for all that hear it.
     fn tell_asked(&self, id: WriteId, status: Option<u16>, length: Duration) {
         if self.gate.is_news(length) {
-            let _ = self.events.send(Event::Notice(Notice::AskedToWait { write: id, status, length }));
+            let _ = self.events.send(RunEvent::Notice(Notice::AskedToWait { write: id, status, length }));
         }
     }
 
     /// Says that nothing is sent for a while, once for all that hear it.
     fn tell_closed(&self, length: Duration) {
         if self.gate.is_news(length) {
-            let _ = self.events.send(Event::Notice(Notice::Closed { length }));
+            let _ = self.events.send(RunEvent::Notice(Notice::Closed { length }));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::domain::failure_type::FailureType;
 use crate::domain::ids::WriteId;
-use crate::domain::report::{Action, NotThrough};
+use crate::domain::report::{ActionTally, NotThrough};
 use crate::domain::rules::settle::SettleRefusal;
 use crate::domain::run::Run;
 use crate::domain::time::Timestamp;
@@ -49,5 +49,5 @@ pub struct Happened {
     /// The runs, oldest first, each with what did not go through.
     pub runs: Vec<(Run, Vec<NotThrough>)>,
     /// What operators did.
-    pub actions: Vec<Action>,
+    pub actions: Vec<ActionTally>,
 }

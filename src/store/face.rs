@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Attempting, By, Changes, Copied, Count, CountBy, CutOff, Finding, Happened, HistoryEntry, Ingested, Intent, Lease,
-    NewRun, Page, PageRequest, PlanData, Prepared, Purged, Reply, RestOfRun, Settled, SplitWhich, WishChange,
+    Attempting, By, Changes, Copied, Count, CountBy, CutOff, Finding, Happened, HistoryEntry, Incoming, Ingested,
+    Intent, Lease, NewRun, Page, PageRequest, PlanData, Purged, Reply, RestOfRun, Settled, SplitWhich, WishChange,
 };
 use crate::domain::action::{Action, Settling};
 use crate::domain::arrivals::Arrivals;
@@ -319,5 +319,5 @@ pub trait Ingest {
 /// An intake under way.
 pub trait Intake: Send + Sync {
     /// Takes in a batch, all or nothing: new ones become writes, known ones are counted. Batches may wait in line.
-    fn take(&self, batch: Vec<Prepared>) -> Reply<Ingested>;
+    fn take(&self, batch: Vec<Incoming>) -> Reply<Ingested>;
 }

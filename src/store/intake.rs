@@ -8,7 +8,7 @@ use crate::domain::write::Captured;
 
 /// A failure with all that can be worked out before the store is asked: hashes and the group's message.
 #[derive(Debug)]
-pub struct Prepared {
+pub struct Incoming {
     pub(super) captured: Captured,
     pub(super) index_hash: i64,
     pub(super) tombstone: [u8; 16],
@@ -19,7 +19,7 @@ pub struct Prepared {
     pub(super) raw: Option<(u64, Vec<u8>)>,
 }
 
-impl Prepared {
+impl Incoming {
     /// The same, captured at a time of the store's clock.
     pub(super) fn captured_at(&mut self, at: Timestamp) {
         self.captured.captured_at = at;
@@ -27,7 +27,7 @@ impl Prepared {
 
     /// Keeps the line that it came from, for the rejects, if the store may have to refuse it.
     #[must_use]
-    pub fn from_line(self, line: u64, raw: &[u8]) -> Self {
+    pub fn of_line(self, line: u64, raw: &[u8]) -> Self {
         let is_part = self.captured.exported.as_ref().is_some_and(|exported| exported.parent.is_some());
         Self { raw: is_part.then(|| (line, raw.to_vec())), ..self }
     }

@@ -25,7 +25,7 @@ pub(crate) use disk::room_in_words;
 pub use error::StoreError;
 pub use face::{Intake, Store};
 pub(crate) use files::{NO_FOLLOW, beside};
-pub use intake::{Ingested, Prepared, RefusedLine};
+pub use intake::{Incoming, Ingested, RefusedLine};
 pub use lane_cache::LaneCache;
 pub use lease::Lease;
 pub use listing::{Cursor, HistoryEntry, Order, Page, PageRequest, Sort};

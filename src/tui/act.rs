@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 
 use tui_input::Input;
 
-use super::actions::{ACTIONS, Action, Place};
-use super::app::{App, Marks};
-use super::msg::{Effect, Part};
+use super::actions::{ACTIONS, Action, Zone};
+use super::app::{App, Marked};
+use super::msg::{Effect, PagePart};
 use super::state::detail::Tab;
-use super::state::dialog::{Ask, Dialog, Item, Menu, Palette, Pick, What};
+use super::state::dialog::{Ask, CommandPalette, Dialog, Item, Menu, Pick, What};
 use super::state::filter_line::States;
 use super::state::plan::Purpose;
 use super::state::run::RunScreen;
-use super::state::scroll::{Scroll, Step};
+use super::state::scroll::{Scroll, ScrollStep};
 use super::state::window::CHUNK;
 use super::theme::Role;
 use super::view::layout::Layout;
@@ -29,12 +29,12 @@ impl App {
             return;
         }
         match action {
-            Action::Up => self.go(Step::Lines(-1)),
-            Action::Down => self.go(Step::Lines(1)),
-            Action::PageUp => self.go(Step::Pages(-1)),
-            Action::PageDown => self.go(Step::Pages(1)),
-            Action::First => self.go(Step::First),
-            Action::Last => self.go(Step::Last),
+            Action::Up => self.go(ScrollStep::Lines(-1)),
+            Action::Down => self.go(ScrollStep::Lines(1)),
+            Action::PageUp => self.go(ScrollStep::Pages(-1)),
+            Action::PageDown => self.go(ScrollStep::Pages(1)),
+            Action::First => self.go(ScrollStep::First),
+            Action::Last => self.go(ScrollStep::Last),
             Action::Open => self.open(),
             Action::Back => self.back(),
             Action::NextScreen => self.next_screen(true),
@@ -44,7 +44,7 @@ impl App {
             Action::Fold => self.fold(),
             Action::FoldAll => self.detail.json.fold_all(),
             Action::Filter => {
-                self.show_list(Place::Writes);
+                self.show_list(Zone::Writes);
                 self.filter.open();
             }
             Action::ClearFilter => {
@@ -69,7 +69,7 @@ impl App {
             Action::Mark => self.mark(),
             Action::MarkRange => self.mark_range(),
             Action::MarkAll => {
-                self.marks = Marks { all: !self.marks.all, ..Marks::default() };
+                self.marks = Marked { all: !self.marks.all, ..Marked::default() };
             }
             Action::Replay => self.plan(Purpose::Replay),
             Action::TryOne => self.plan(Purpose::TryOne),
@@ -91,7 +91,7 @@ impl App {
             Action::KeepEdit => self.keep_edit(),
             Action::EditAgain => {
                 if let Some(review) = self.review.take() {
-                    self.places.retain(|place| *place != Place::Review);
+                    self.places.retain(|place| *place != Zone::Review);
                     self.effects.push(Effect::EditAgain(review.id, Box::new(review.edited)));
                 }
             }
@@ -105,12 +105,12 @@ impl App {
             Action::Palette => {
                 let place = self.place();
                 let here = ACTIONS.iter().filter(|a| a.places.contains(&place) && self.why_not(a.action).is_none());
-                self.dialog = Some(Dialog::Palette(Palette::new(here.map(|a| a.action).collect())));
+                self.dialog = Some(Dialog::Palette(CommandPalette::new(here.map(|a| a.action).collect())));
             }
             Action::Help => {
-                if self.place() != Place::Help {
+                if self.place() != Zone::Help {
                     self.help_scroll = Scroll::default();
-                    self.places.push(Place::Help);
+                    self.places.push(Zone::Help);
                 }
             }
             Action::Mouse => {
@@ -130,24 +130,26 @@ impl App {
         self.ask(What::Rate, "Requests per second", &["Fractions are fine; empty for no limit."], "");
     }
 
-    pub(super) fn go(&mut self, step: Step) {
+    pub(super) fn go(&mut self, step: ScrollStep) {
         let layout = Layout::of(self);
         let rows = layout.rows();
         match self.place() {
-            Place::Groups => {
+            Zone::Groups => {
                 let len = self.shown_groups().count();
                 self.groups_scroll.go(step, len, rows);
             }
-            Place::Writes => {
+            Zone::Writes => {
                 let wanted = self.writes.go(step, self.order, rows);
-                if let Some(part) = wanted.filter(|part| !self.is_loading || matches!(part, Part::First | Part::Last)) {
+                if let Some(part) =
+                    wanted.filter(|part| !self.is_loading || matches!(part, PagePart::First | PagePart::Last))
+                {
                     self.read_page(part, CHUNK);
                 }
                 self.mark_up_to_cursor();
                 self.follow_cursor();
             }
-            Place::Runs => self.runs_scroll.go(step, self.runs.len(), rows),
-            Place::Detail => {
+            Zone::Runs => self.runs_scroll.go(step, self.runs.len(), rows),
+            Zone::Detail => {
                 let (len, height) = (super::view::detail::length(self), layout.detail_rows());
                 let scroll = &mut self.detail.scroll[self.detail.tab as usize];
                 if self.detail.tab == Tab::Request {
@@ -156,47 +158,47 @@ impl App {
                     scroll.roll(step, len, height);
                 }
             }
-            Place::Plan => {
+            Zone::Plan => {
                 let len = super::view::plan::length(self);
                 if let Some(plan) = &mut self.plan {
                     plan.scroll.roll(step, len, layout.body_rows());
                 }
             }
-            Place::Run => {
+            Zone::Run => {
                 let height = super::view::run::log_height(self, layout.body_rows());
                 if let Some(run) = &mut self.run {
                     if run.is_following {
-                        run.scroll.roll(Step::Last, run.log.len(), height);
+                        run.scroll.roll(ScrollStep::Last, run.log.len(), height);
                     }
                     run.scroll.roll(step, run.log.len(), height);
                     run.is_following = run.scroll.top + height >= run.log.len();
                 }
             }
-            Place::Review => {
+            Zone::Review => {
                 if let Some(review) = &mut self.review {
                     review.scroll.roll(step, review.lines.len(), layout.body_rows().saturating_sub(2));
                 }
             }
-            Place::Help => self.help_scroll.roll(step, super::view::help::length(self), layout.body_rows()),
-            Place::Trial => {}
+            Zone::Help => self.help_scroll.roll(step, super::view::help::length(self), layout.body_rows()),
+            Zone::Trial => {}
         }
     }
 
     fn open(&mut self) {
         match self.place() {
-            Place::Groups => {
+            Zone::Groups => {
                 let Some(id) = self.current_group().map(|group| group.id) else { return };
                 self.filter.set(&format!("group:{id}"));
                 self.filter.states = States::Open;
-                self.show_list(Place::Writes);
+                self.show_list(Zone::Writes);
                 self.filter_changed();
             }
-            Place::Writes => {
+            Zone::Writes => {
                 let Some(id) = self.writes.current().map(|view| view.write.id) else { return };
                 self.show_detail(Some(id));
-                self.places.push(Place::Detail);
+                self.places.push(Zone::Detail);
             }
-            Place::Runs => {
+            Zone::Runs => {
                 let Some(id) = self.current_run().map(|run| run.id) else { return };
                 if self.own().is_some_and(|own| own.id == Some(id)) {
                     self.show_own();
@@ -206,39 +208,38 @@ impl App {
                     self.awaited_run = Some(id);
                     self.effects.push(Effect::Run(id));
                 }
-                self.places.push(Place::Run);
+                self.places.push(Zone::Run);
             }
             _ => {}
         }
     }
 
     fn back(&mut self) {
-        if self.job.is_some() && self.place() != Place::Plan {
+        if self.job.is_some() && self.place() != Zone::Plan {
             self.effects.push(Effect::GiveUpJob);
             return;
         }
-        if self.place() == Place::Writes && (self.marks.all || !self.marks.ids.is_empty() || self.marks.from.is_some())
-        {
-            self.marks = Marks::default();
+        if self.place() == Zone::Writes && (self.marks.all || !self.marks.ids.is_empty() || self.marks.from.is_some()) {
+            self.marks = Marked::default();
             return;
         }
         if self.places.len() > 1 {
             match self.places.pop() {
-                Some(Place::Plan) => {
+                Some(Zone::Plan) => {
                     self.plan = None;
                     self.effects.push(Effect::GiveUp);
                 }
-                Some(Place::Review) => self.leave_review(),
+                Some(Zone::Review) => self.leave_review(),
                 _ => {}
             }
             self.refresh();
         } else if std::mem::take(&mut self.came_from_run) && self.run.is_some() {
             self.filter.clear();
             self.writes.forget_place();
-            self.places = vec![Place::Runs, Place::Run];
+            self.places = vec![Zone::Runs, Zone::Run];
             self.refresh();
-        } else if self.place() != Place::Groups {
-            self.show_list(Place::Groups);
+        } else if self.place() != Zone::Groups {
+            self.show_list(Zone::Groups);
         }
     }
 
@@ -250,18 +251,18 @@ impl App {
     }
 
     /// Switches to a list and closes everything above it.
-    pub(super) fn show_list(&mut self, place: Place) {
+    pub(super) fn show_list(&mut self, place: Zone) {
         self.places = vec![place];
         self.leave_review();
         self.came_from_run = false;
         match place {
-            Place::Writes if !self.writes.is_loaded => self.read_anew(),
+            Zone::Writes if !self.writes.is_loaded => self.read_anew(),
             _ => self.refresh(),
         }
     }
 
     fn next_screen(&mut self, forward: bool) {
-        let screens = [Place::Groups, Place::Writes, Place::Runs];
+        let screens = [Zone::Groups, Zone::Writes, Zone::Runs];
         let at = screens.iter().position(|place| *place == self.place()).unwrap_or(0);
         self.show_list(screens[(at + if forward { 1 } else { 2 }) % 3]);
     }
@@ -274,8 +275,8 @@ impl App {
     }
 
     pub(super) fn filter_changed(&mut self) {
-        self.marks = Marks::default();
-        if self.base() == Place::Groups {
+        self.marks = Marked::default();
+        if self.base() == Zone::Groups {
             self.groups_scroll = Scroll::default();
             self.writes.forget_place();
         } else {
@@ -315,7 +316,7 @@ impl App {
         if !self.marks.ids.remove(&id) {
             self.marks.ids.insert(id);
         }
-        self.go(Step::Lines(1));
+        self.go(ScrollStep::Lines(1));
     }
 
     fn mark_range(&mut self) {

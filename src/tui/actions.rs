@@ -1,10 +1,8 @@
 //! The one table of actions. Keys, footer, help, palette and `docs/keys.md` come from it.
 
-use std::fmt::Write as _;
-
 /// A place in the UI: the same key may mean different actions in different places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum Zone {
     /// The list of groups.
     Groups,
     /// The list of writes.
@@ -25,7 +23,7 @@ pub enum Place {
     Help,
 }
 
-impl Place {
+impl Zone {
     /// All places, in the order of `docs/keys.md`.
     pub const ALL: [Self; 9] = [
         Self::Groups,
@@ -99,7 +97,7 @@ impl Needs {
 
 /// An action's entry in the table.
 #[derive(Debug)]
-pub struct About {
+pub struct ActionInfo {
     /// The action.
     pub action: Action,
     /// Its name in the config.
@@ -111,26 +109,25 @@ pub struct About {
     /// Its default keys.
     pub keys: &'static [&'static str],
     /// Places where it applies.
-    pub places: &'static [Place],
+    pub places: &'static [Zone],
     /// Its precondition.
     pub needs: Needs,
 }
 
-use Place::{Detail, Groups, Plan, Review, Run, Runs, Writes};
+use Zone::{Detail, Groups, Plan, Review, Run, Runs, Writes};
 
-const EVERYWHERE: &[Place] = &Place::ALL;
-const LISTS: &[Place] = &[Groups, Writes, Runs];
-const ABOUT_WRITES: &[Place] = &[Groups, Writes, Detail];
+const EVERYWHERE: &[Zone] = &Zone::ALL;
+const LISTS: &[Zone] = &[Groups, Writes, Runs];
+const ABOUT_WRITES: &[Zone] = &[Groups, Writes, Detail];
 
 macro_rules! actions {
     ($($action:ident $name:literal [$($key:literal)*] in $places:expr, $needs:ident, $short:literal, $help:literal;)*) => {
         /// An action of the user.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[expect(missing_docs, reason = "the table says what each one does")]
         pub enum Action { $($action,)* }
 
         /// The table. Footers show its actions in this order, as far as there is room.
-        pub const ACTIONS: &[About] = &[$(About {
+        pub const ACTIONS: &[ActionInfo] = &[$(ActionInfo {
             action: Action::$action, name: $name, short: $short, help: $help, keys: &[$($key),*], places: $places,
             needs: Needs::$needs,
         },)*];
@@ -201,38 +198,40 @@ actions! {
 
 impl Action {
     /// Returns its entry in the table.
-    pub fn about(self) -> &'static About {
+    pub fn about(self) -> &'static ActionInfo {
         &ACTIONS[self as usize]
     }
 }
 
-/// Returns the text of `docs/keys.md`.
-pub fn keys_page() -> String {
-    let mut page = "# Keys\n\nMade from the table in `src/tui/actions.rs`; a test holds the two together. Any of them can be given \
-                    other keys in the config:\n\n```toml\n[ui.keys]\nreplay = [\"r\", \"f5\"]\n```\n"
-        .to_owned();
-    for place in Place::ALL {
-        let here = ACTIONS.iter().filter(|a| a.places.contains(&place) && a.places.len() < EVERYWHERE.len());
-        let rows: Vec<String> = here.map(row).collect();
-        if !rows.is_empty() {
-            let _ = write!(page, "\n## {}\n\n{HEAD}{}", place.name(), rows.concat());
-        }
-    }
-    let rows: Vec<String> = ACTIONS.iter().filter(|a| a.places.len() == EVERYWHERE.len()).map(row).collect();
-    let _ = write!(page, "\n## Everywhere\n\n{HEAD}{}", rows.concat());
-    page
-}
-
-const HEAD: &str = "| keys | action | does |\n|---|---|---|\n";
-
-fn row(about: &About) -> String {
-    let keys: Vec<String> = about.keys.iter().map(|key| format!("`{key}`")).collect();
-    format!("| {} | `{}` | {} |\n", keys.join(" "), about.name, about.help)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
+
+    /// Returns the text of `docs/keys.md`.
+    fn keys_page() -> String {
+        let mut page = "# Keys\n\nMade from the table in `src/tui/actions.rs`; a test holds the two together. Any of them can be given \
+                        other keys in the config:\n\n```toml\n[ui.keys]\nreplay = [\"r\", \"f5\"]\n```\n"
+            .to_owned();
+        for place in Zone::ALL {
+            let here = ACTIONS.iter().filter(|a| a.places.contains(&place) && a.places.len() < EVERYWHERE.len());
+            let rows: Vec<String> = here.map(row).collect();
+            if !rows.is_empty() {
+                let _ = write!(page, "\n## {}\n\n{HEAD}{}", place.name(), rows.concat());
+            }
+        }
+        let rows: Vec<String> = ACTIONS.iter().filter(|a| a.places.len() == EVERYWHERE.len()).map(row).collect();
+        let _ = write!(page, "\n## Everywhere\n\n{HEAD}{}", rows.concat());
+        page
+    }
+
+    const HEAD: &str = "| keys | action | does |\n|---|---|---|\n";
+
+    fn row(about: &ActionInfo) -> String {
+        let keys: Vec<String> = about.keys.iter().map(|key| format!("`{key}`")).collect();
+        format!("| {} | `{}` | {} |\n", keys.join(" "), about.name, about.help)
+    }
 
     #[test]
     fn the_table_is_in_the_order_of_its_actions_and_complete() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::actions::{Action, Place};
+use super::actions::{Action, Zone};
 use super::app::{App, File, Review, Undo};
 use super::msg::{Edited, Effect, Msg};
 use super::state::complete::choices;
@@ -51,7 +51,7 @@ impl App {
             Msg::Detail(id, None) if self.detail.id == Some(id) => {
                 self.detail.id = None;
                 self.detail.shown = None;
-                if self.place() == Place::Detail {
+                if self.place() == Zone::Detail {
                     self.places.pop();
                     self.say(Role::Warn, format!("write {id} is gone: it was purged"));
                 }
@@ -118,7 +118,7 @@ impl App {
     /// Takes in the groups; the cursor stays on its group.
     fn take_groups(&mut self, groups: Vec<Group>) {
         let at = self.current_group().map(|group| group.id);
-        self.groups = if self.place() == Place::Groups { in_the_same_order(&self.groups, groups) } else { groups };
+        self.groups = if self.place() == Zone::Groups { in_the_same_order(&self.groups, groups) } else { groups };
         self.has_groups = true;
         if let Some(found) = at.and_then(|id| self.shown_groups().position(|group| group.id == id)) {
             self.groups_scroll.at = found;
@@ -178,7 +178,7 @@ impl App {
 
     /// Shows the write under the cursor in the detail beside the list.
     pub(super) fn follow_cursor(&mut self) {
-        if self.place() != Place::Writes || !Layout::is_wide(self.size.0) {
+        if self.place() != Zone::Writes || !Layout::is_wide(self.size.0) {
             return;
         }
         let current = self.writes.current().map(|view| view.write.id);
@@ -197,7 +197,7 @@ impl App {
 
     /// Reports the end of the run on screens other than its own.
     fn tell_end(&mut self) {
-        if matches!(self.place(), Place::Run | Place::Trial) {
+        if matches!(self.place(), Zone::Run | Zone::Trial) {
             return;
         }
         let Some((id, tally, is_stopped)) = self.own().and_then(|run| {
@@ -284,7 +284,7 @@ impl App {
                 self.undo.push(Undo::Settled(settled.done));
             }
         }
-        self.marks = super::app::Marks::default();
+        self.marks = super::app::Marked::default();
         self.refresh();
     }
 
@@ -306,8 +306,8 @@ impl App {
             }
         };
         self.review = Some(Review { id, edited, result, lines, scroll: Scroll::default() });
-        if self.place() != Place::Review {
-            self.places.push(Place::Review);
+        if self.place() != Zone::Review {
+            self.places.push(Zone::Review);
         }
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::actions::Place;
+use super::actions::Zone;
 use super::guide::Guide;
 use super::keymap::{Chord, Keymap};
-use super::msg::{Closed, Effect, Job, Msg, Overview, Part, Ticket};
+use super::msg::{Closed, Effect, HeaderData, Job, Msg, PagePart, Ticket};
 use super::state::detail::DetailPane;
 use super::state::dialog::Dialog;
 use super::state::filter_line::FilterLine;
@@ -61,7 +61,7 @@ pub enum File {
 
 /// The marked writes.
 #[derive(Debug, Default)]
-pub struct Marks {
+pub struct Marked {
     /// IDs of the writes marked singly or as a range.
     pub ids: BTreeSet<WriteId>,
     /// True if every matching write is marked, including those that come in later.
@@ -117,7 +117,7 @@ pub struct App {
     /// State of the file.
     pub file: File,
     /// Summary of the file, for the header.
-    pub overview: Overview,
+    pub overview: HeaderData,
     /// The groups, including those that the type chips hide.
     pub groups: Vec<Group>,
     /// Cursor among the groups that are shown.
@@ -135,7 +135,7 @@ pub struct App {
     /// True if a page of writes is being read.
     pub is_loading: bool,
     /// The marked writes.
-    pub marks: Marks,
+    pub marks: Marked,
     /// The runs, the newest first.
     pub runs: Vec<Run>,
     /// Cursor among the runs.
@@ -154,7 +154,7 @@ pub struct App {
     /// Scroll position of the help.
     pub help_scroll: Scroll,
     /// Stack of places: a list at the bottom, the current place last.
-    pub places: Vec<Place>,
+    pub places: Vec<Zone>,
     /// The dialog that is open.
     pub dialog: Option<Dialog>,
     /// Messages on the screen, the newest last.
@@ -195,7 +195,7 @@ impl App {
             size,
             now,
             file: File::Opening,
-            overview: Overview::default(),
+            overview: HeaderData::default(),
             groups: Vec::new(),
             groups_scroll: Scroll::default(),
             has_groups: false,
@@ -204,7 +204,7 @@ impl App {
             filter: FilterLine::default(),
             count: None,
             is_loading: false,
-            marks: Marks::default(),
+            marks: Marked::default(),
             runs: Vec::new(),
             runs_scroll: Scroll::default(),
             detail: DetailPane::default(),
@@ -214,7 +214,7 @@ impl App {
             awaited_run: None,
             review: None,
             help_scroll: Scroll::default(),
-            places: vec![Place::Groups],
+            places: vec![Zone::Groups],
             dialog: None,
             toasts: Vec::new(),
             job: None,
@@ -311,19 +311,19 @@ impl App {
     }
 
     /// Returns the current place, whose keys apply.
-    pub fn place(&self) -> Place {
-        self.places.last().copied().unwrap_or(Place::Groups)
+    pub fn place(&self) -> Zone {
+        self.places.last().copied().unwrap_or(Zone::Groups)
     }
 
     /// Returns the list at the bottom of the stack of places.
-    pub fn base(&self) -> Place {
-        self.places.first().copied().unwrap_or(Place::Groups)
+    pub fn base(&self) -> Zone {
+        self.places.first().copied().unwrap_or(Zone::Groups)
     }
 
     /// Returns true if the detail is on the screen, beside the list or over it.
     pub fn shows_detail(&self) -> bool {
-        let list = matches!(self.place(), Place::Writes) && Layout::is_wide(self.size.0);
-        self.place() == Place::Detail || list && self.detail.id.is_some()
+        let list = matches!(self.place(), Zone::Writes) && Layout::is_wide(self.size.0);
+        self.place() == Zone::Detail || list && self.detail.id.is_some()
     }
 
     /// Returns this process's own run, shown or not.
@@ -367,8 +367,8 @@ impl App {
         }
         self.effects.push(Effect::Overview);
         match self.base() {
-            Place::Groups => self.effects.push(Effect::Groups),
-            Place::Runs => self.effects.push(Effect::Runs),
+            Zone::Groups => self.effects.push(Effect::Groups),
+            Zone::Runs => self.effects.push(Effect::Runs),
             _ => self.read_again(),
         }
         if let Some(id) = self.detail.id.filter(|_| self.shows_detail()) {
@@ -400,11 +400,11 @@ impl App {
         self.writes.scroll = Scroll::default();
         self.count = None;
         self.marks.from = None;
-        self.read_page(Part::First, CHUNK);
+        self.read_page(PagePart::First, CHUNK);
         self.read_count();
     }
 
-    pub(super) fn read_page(&mut self, part: Part, limit: usize) {
+    pub(super) fn read_page(&mut self, part: PagePart, limit: usize) {
         let Some(filter) = self.matching() else { return };
         let ticket = self.ticket();
         self.page_ticket = ticket;

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::actions::{Action, Place};
+use super::actions::{Action, Zone};
 use super::app::App;
 use super::theme::Role;
 use super::view::paint::{Painter, wrap};
@@ -29,40 +29,38 @@ impl Guide {
         let schema = app.groups.iter().find(|group| group.failure_type == FailureType::Schema);
         let is_schema = |group: crate::domain::ids::GroupId| schema.is_some_and(|schema| schema.id == group);
         match app.place() {
-            Place::Plan if app.plan.as_ref().is_some_and(|plan| plan.purpose == Purpose::DryRun) => {
+            Zone::Plan if app.plan.as_ref().is_some_and(|plan| plan.purpose == Purpose::DryRun) => {
                 format!("A dry run: what would be sent, write by write. {back} goes back.")
             }
-            Place::Plan if self.is_fixed => {
+            Zone::Plan if self.is_fixed => {
                 format!(
                     "Nothing else will be sent. {} sends it: one first, the rest if that is accepted.",
                     key(Action::Send)
                 )
             }
-            Place::Plan => format!(
+            Zone::Plan => format!(
                 "{} sends it: one first, the rest if that is accepted. The schema is not fixed yet: see how the first one stops the rest.",
                 key(Action::Send)
             ),
-            Place::Run => self.about_run(app),
-            Place::Trial => format!("One write was sent, nothing else. {back} goes back."),
-            Place::Detail if !self.is_fixed => format!(
+            Zone::Run => self.about_run(app),
+            Zone::Trial => format!("One write was sent, nothing else. {back} goes back."),
+            Zone::Detail if !self.is_fixed => format!(
                 "The cause comes first: the API's schema lacks a field that the service sends. {fix} fixes the schema; the keys at the \
                  bottom show what else there is."
             ),
-            Place::Detail => {
+            Zone::Detail => {
                 format!("The schema is fixed. {back} goes back to the list; {replay} would replay this one write.")
             }
-            Place::Writes if self.is_fixed => {
+            Zone::Writes if self.is_fixed => {
                 format!(
                     "{} marks all of them, {replay} plans their replay. Or {back} to the groups, and {replay} there.",
                     key(Action::MarkAll)
                 )
             }
-            Place::Writes => {
+            Zone::Writes => {
                 format!("One line per write; new ones appear by themselves. {enter} shows why one failed.")
             }
-            Place::Groups
-                if self.is_fixed && self.verdict.is_some() && schema.is_none_or(|schema| schema.open == 0) =>
-            {
+            Zone::Groups if self.is_fixed && self.verdict.is_some() && schema.is_none_or(|schema| schema.open == 0) => {
                 format!(
                     "Try the rest: {replay} on the transient and auth groups, {} on the bad data. {} has all keys, {} quits.",
                     key(Action::Discard),
@@ -70,21 +68,21 @@ impl Guide {
                     key(Action::Quit)
                 )
             }
-            Place::Groups if schema.is_none_or(|schema| schema.open == 0) && !self.is_fixed => {
+            Zone::Groups if schema.is_none_or(|schema| schema.open == 0) && !self.is_fixed => {
                 "A service sends writes to an API, and some fail. They appear here as they come, one line per cause."
                     .to_owned()
             }
-            Place::Groups if !self.is_fixed && app.current_group().is_some_and(|group| is_schema(group.id)) => {
+            Zone::Groups if !self.is_fixed && app.current_group().is_some_and(|group| is_schema(group.id)) => {
                 format!("The schema group grows while you watch. {enter} shows its writes.")
             }
-            Place::Groups if !self.is_fixed => {
+            Zone::Groups if !self.is_fixed => {
                 format!(
                     "The schema group grows while you watch: go to it with {} and {}, then {enter}.",
                     key(Action::Down),
                     key(Action::Up)
                 )
             }
-            Place::Groups => {
+            Zone::Groups => {
                 format!(
                     "The schema is fixed: its writes pass now. With the cursor on the schema group, {replay} plans the replay of those that failed."
                 )

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::actions::{ACTIONS, Action, Place};
+use super::actions::{ACTIONS, Action, Zone};
 
 /// A key with its modifiers. Written `r`, `G`, `enter`, `ctrl-z`, `shift-tab`, `f5`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -128,7 +128,7 @@ impl Keymap {
                 .collect::<Result<Vec<_>, _>>()?;
             map.keys.insert(known.action, chords);
         }
-        for place in Place::ALL {
+        for place in Zone::ALL {
             let mut taken: Vec<(Chord, &str)> = Vec::new();
             for action in ACTIONS.iter().filter(|a| a.places.contains(&place)) {
                 for chord in map.keys_of(action.action) {
@@ -143,7 +143,7 @@ impl Keymap {
     }
 
     /// Returns the action that a key triggers in a place.
-    pub fn action(&self, place: Place, chord: Chord) -> Option<Action> {
+    pub fn action(&self, place: Zone, chord: Chord) -> Option<Action> {
         let here = ACTIONS.iter().filter(|a| a.places.contains(&place));
         here.map(|a| a.action).find(|action| self.keys_of(*action).contains(&chord))
     }
@@ -191,6 +191,6 @@ mod tests {
         assert_eq!(with("replay", "d").unwrap_err(), "ui.keys: d means both replay and discard");
         let map = with("replay", "f5").unwrap();
         assert_eq!(map.key(Action::Replay), "f5");
-        assert_eq!(map.action(Place::Writes, Chord::parse("r").unwrap()), None);
+        assert_eq!(map.action(Zone::Writes, Chord::parse("r").unwrap()), None);
     }
 }

@@ -1,6 +1,6 @@
 //! Actions on writes that send nothing: edit, discard, resolve, copy, export, undo.
 
-use super::actions::Place;
+use super::actions::Zone;
 use super::app::{App, Undo};
 use super::msg::Effect;
 use super::state::dialog::{Item, Pick, What};
@@ -37,7 +37,7 @@ impl App {
     fn that_are_there(&self, filter: Filter) -> Filter {
         let known = Range { min: None, max: self.overview.last_id.map(|id| id.0) };
         let filter = filter.and(Test::Number(NumberField::Id, vec![known]));
-        if self.place() == Place::Groups { filter.and(Test::State(State::OPEN.to_vec())) } else { filter }
+        if self.place() == Zone::Groups { filter.and(Test::State(State::OPEN.to_vec())) } else { filter }
     }
 
     pub(super) fn ask_reason(&mut self, event: Settling, filter: Filter, words: &str) {

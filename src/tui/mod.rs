@@ -23,4 +23,4 @@ pub mod theme;
 mod typing;
 pub mod view;
 
-pub use shell::{Demo, Settings, run};
+pub use shell::{Demo, TuiSettings, run};

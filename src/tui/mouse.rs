@@ -3,11 +3,11 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
 
-use super::actions::{Action, Place};
+use super::actions::{Action, Zone};
 use super::app::App;
 use super::state::detail::Tab;
 use super::state::dialog::Dialog;
-use super::state::scroll::Step;
+use super::state::scroll::ScrollStep;
 use super::view::hints;
 use super::view::layout::Layout;
 
@@ -32,10 +32,10 @@ impl App {
 
     fn wheel(&mut self, lines: isize) {
         match &mut self.dialog {
-            Some(Dialog::Menu(menu)) => menu.scroll.go(Step::Lines(lines.signum()), menu.items.len(), 10),
-            Some(Dialog::Palette(palette)) => palette.scroll.go(Step::Lines(lines), palette.found.len(), 10),
+            Some(Dialog::Menu(menu)) => menu.scroll.go(ScrollStep::Lines(lines.signum()), menu.items.len(), 10),
+            Some(Dialog::Palette(palette)) => palette.scroll.go(ScrollStep::Lines(lines), palette.found.len(), 10),
             Some(Dialog::Ask(_)) => {}
-            None => self.go(Step::Lines(lines)),
+            None => self.go(ScrollStep::Lines(lines)),
         }
     }
 
@@ -70,13 +70,13 @@ impl App {
     }
 
     fn click_row(&mut self, line: usize) {
-        if self.place() == Place::Detail {
+        if self.place() == Zone::Detail {
             self.places.pop();
         }
         let (scroll, len) = match self.place() {
-            Place::Groups => (self.groups_scroll, self.shown_groups().count()),
-            Place::Writes => (self.writes.scroll, self.writes.rows.len()),
-            Place::Runs => (self.runs_scroll, self.runs.len()),
+            Zone::Groups => (self.groups_scroll, self.shown_groups().count()),
+            Zone::Writes => (self.writes.scroll, self.writes.rows.len()),
+            Zone::Runs => (self.runs_scroll, self.runs.len()),
             _ => return,
         };
         let row = scroll.top + line;
@@ -87,13 +87,13 @@ impl App {
         if row == scroll.at {
             self.act(Action::Open);
         } else {
-            self.go(Step::Lines(row.cast_signed() - scroll.at.cast_signed()));
+            self.go(ScrollStep::Lines(row.cast_signed() - scroll.at.cast_signed()));
         }
     }
 
     fn click_detail(&mut self, at: Position, area: Rect) {
-        if self.place() == Place::Writes {
-            self.places.push(Place::Detail);
+        if self.place() == Zone::Writes {
+            self.places.push(Zone::Detail);
         }
         if at.y == area.y + 1 {
             let mut x = area.x;
@@ -113,7 +113,7 @@ impl App {
 
     fn click_screen(&mut self, x: u16) {
         let mut start = 1;
-        for place in [Place::Groups, Place::Writes, Place::Runs] {
+        for place in [Zone::Groups, Zone::Writes, Zone::Runs] {
             let end = start + u16::try_from(place.name().len()).unwrap_or(0) + 2;
             if (start..end).contains(&x) {
                 self.show_list(place);

@@ -23,7 +23,7 @@ use crate::domain::run::Run;
 use crate::domain::selection::Selection;
 use crate::domain::target::KnownTarget;
 use crate::domain::write::WriteView;
-use crate::replay::{Event as RunEvent, PaceSettings, Prepared, Report};
+use crate::replay::{PaceSettings, Prepared, RunEvent, RunReport};
 use crate::store::{Count, Cursor, HistoryEntry, Order, Settled, WishChange};
 
 /// Number of a request, to tell a stale answer from the current one.
@@ -51,7 +51,7 @@ pub enum Msg {
     /// The file was opened, or the reason why it wasn't.
     Opened(Result<(), Closed>),
     /// The answer to [`Effect::Overview`].
-    Overview(Box<Overview>),
+    Overview(Box<HeaderData>),
     /// The answer to [`Effect::Groups`].
     Groups(Vec<Group>),
     /// The answer to [`Effect::Runs`].
@@ -71,7 +71,7 @@ pub enum Msg {
     /// Events of this process's run.
     Run(Vec<RunEvent>),
     /// This process's run is over.
-    Ended(Result<Box<Report>, String>),
+    Ended(Result<Box<RunReport>, String>),
     /// A run as recorded in the file; `None` if there is no such run.
     RunIs(Option<Box<Run>>),
     /// Writes were settled.
@@ -116,7 +116,7 @@ pub enum Closed {
 
 /// Summary of the file, for the header.
 #[derive(Debug, Clone, Default)]
-pub struct Overview {
+pub struct HeaderData {
     /// Counts of writes by failure type.
     pub counts: Vec<Count>,
     /// Failures of the last 24 hours, by group and hour.
@@ -135,7 +135,7 @@ pub struct Overview {
 #[derive(Debug)]
 pub struct Rows {
     /// The part that was asked for.
-    pub part: Part,
+    pub part: PagePart,
     /// The writes, in list order.
     pub writes: Vec<WriteView>,
     /// True if more writes follow in the direction of the request.
@@ -144,7 +144,7 @@ pub struct Rows {
 
 /// A part of the writes list to read.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Part {
+pub enum PagePart {
     /// Rows from the first on.
     First,
     /// Rows from this cursor on, replacing those in memory.
@@ -202,9 +202,9 @@ pub enum Chosen {
     RestOf(RunId),
 }
 
-/// Terms for sending a plan's writes.
+/// How a plan's writes are to be sent.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Terms {
+pub struct PlanChoices {
     /// The overridden hazards.
     pub allowed: Vec<Hazard>,
     /// Requests per second, and the most in flight at once.
@@ -252,7 +252,7 @@ pub enum Effect {
         /// Sort order.
         order: Order,
         /// Part of the list.
-        part: Part,
+        part: PagePart,
         /// The most rows to read.
         limit: usize,
     },
@@ -265,7 +265,7 @@ pub enum Effect {
     /// Find values at a path in the bodies that contain a text.
     BodyValues(Ticket, Vec<String>, String),
     /// Make a plan.
-    Prepare(Ticket, Chosen, Terms),
+    Prepare(Ticket, Chosen, PlanChoices),
     /// Start a run.
     Start(Box<Start>),
     /// Ask a run to pause, go on, stop or change its pace.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::actions::Place;
-use super::app::{App, Marks};
-use super::msg::{Chosen, Effect, Start, Terms};
+use super::actions::Zone;
+use super::app::{App, Marked};
+use super::msg::{Chosen, Effect, PlanChoices, Start};
 use super::state::dialog::{Item, Pick, What};
 use super::state::filter_line::States;
 use super::state::plan::{Confirm, PlanScreen, Purpose, step};
@@ -39,14 +39,14 @@ impl App {
         }
         self.say(Role::Warn, "this replay is still under way: stop it or wait for it first");
         self.show_own();
-        if self.place() != Place::Run {
-            self.places.push(Place::Run);
+        if self.place() != Zone::Run {
+            self.places.push(Zone::Run);
         }
         true
     }
 
     pub(super) fn continue_run(&mut self) {
-        let from_list = (self.place() == Place::Runs).then(|| self.current_run().map(|run| run.id)).flatten();
+        let from_list = (self.place() == Zone::Runs).then(|| self.current_run().map(|run| run.id)).flatten();
         let Some(id) = from_list.or_else(|| self.run.as_ref().and_then(|run| run.id)) else { return };
         if self.leads_to_own() {
             return;
@@ -65,11 +65,11 @@ impl App {
         plan.ticket = self.ticket();
         self.effects.push(Effect::Prepare(plan.ticket, plan.chosen.clone(), plan.terms.clone()));
         self.plan = Some(plan);
-        self.places.push(Place::Plan);
+        self.places.push(Zone::Plan);
     }
 
     /// Changes the terms and makes the plan again.
-    pub(super) fn change_plan(&mut self, change: impl FnOnce(&mut Terms)) {
+    pub(super) fn change_plan(&mut self, change: impl FnOnce(&mut PlanChoices)) {
         let ticket = self.ticket();
         if let Some(plan) = &mut self.plan {
             change(&mut plan.terms);
@@ -117,8 +117,8 @@ impl App {
         self.run = Some(run);
         self.parked = None;
         self.places.pop();
-        self.places.push(if is_trial { Place::Trial } else { Place::Run });
-        self.marks = Marks::default();
+        self.places.push(if is_trial { Zone::Trial } else { Zone::Run });
+        self.marks = Marked::default();
         self.effects.push(Effect::Start(Box::new(Start {
             prepared,
             selection: plan.selection,
@@ -149,7 +149,7 @@ impl App {
     }
 
     pub(super) fn pace(&mut self, more: bool) {
-        if self.place() == Place::Plan {
+        if self.place() == Zone::Plan {
             self.change_plan(|terms| terms.pace.concurrency = step(terms.pace.concurrency, more));
             return;
         }
@@ -167,7 +167,7 @@ impl App {
     }
 
     pub(super) fn set_rate(&mut self, rate: Option<f64>) {
-        if self.place() == Place::Plan {
+        if self.place() == Zone::Plan {
             self.change_plan(|terms| terms.pace.rate = rate);
             return;
         }
@@ -202,7 +202,7 @@ impl App {
         self.filter.clear();
         self.filter.set(&format!("run:{id}"));
         self.filter.states = States::All;
-        self.show_list(Place::Writes);
+        self.show_list(Zone::Writes);
         self.came_from_run = true;
         self.filter_changed();
     }

@@ -1,7 +1,7 @@
 //! The subject of an action: the write under the cursor, the marked ones, all that match, or a group; and whether the
 //! action can be done.
 
-use super::actions::{Action, Needs, Place};
+use super::actions::{Action, Needs, Zone};
 use super::app::App;
 use super::state::run::RunScreen;
 use crate::domain::body::BodyOrigin;
@@ -48,10 +48,10 @@ impl App {
         self.write_in(self.place())
     }
 
-    fn write_in(&self, place: Place) -> Option<&WriteView> {
+    fn write_in(&self, place: Zone) -> Option<&WriteView> {
         match place {
-            Place::Writes => self.writes.current(),
-            Place::Detail => self.detail.read().map(|detail| &detail.view),
+            Zone::Writes => self.writes.current(),
+            Zone::Detail => self.detail.read().map(|detail| &detail.view),
             _ => None,
         }
     }
@@ -80,7 +80,7 @@ impl App {
             Subject { filter, selection: Selection::of_words(&format!("id:{list}")), words }
         };
         match self.place() {
-            Place::Groups => {
+            Zone::Groups => {
                 let group = self.current_group()?;
                 let range = Range { min: Some(group.id.0), max: Some(group.id.0) };
                 let filter = Filter::default().and(Test::Number(NumberField::Group, vec![range]));
@@ -96,7 +96,7 @@ impl App {
                     words,
                 })
             }
-            Place::Writes if self.marks.all => {
+            Zone::Writes if self.marks.all => {
                 let filter = self.matching()?;
                 let selection = Selection::of_words(&self.filter.query());
                 let words = match self.count {
@@ -105,7 +105,7 @@ impl App {
                 };
                 Some(Subject { filter, selection, words })
             }
-            Place::Writes if !self.marks.ids.is_empty() => Some(by_ids(&mut self.marks.ids.iter().copied())),
+            Zone::Writes if !self.marks.ids.is_empty() => Some(by_ids(&mut self.marks.ids.iter().copied())),
             _ => self.current_write().map(|view| by_ids(&mut std::iter::once(view.write.id))),
         }
     }
@@ -116,13 +116,13 @@ impl App {
     }
 
     /// Does the same for another place, such as the one below the help.
-    pub fn why_not_in(&self, place: Place, action: Action) -> Option<&'static str> {
+    pub fn why_not_in(&self, place: Zone, action: Action) -> Option<&'static str> {
         let about = action.about();
         let is_there = match about.needs {
             Needs::Nothing => true,
             Needs::Writes => match place {
-                Place::Groups => self.current_group().is_some(),
-                Place::Writes => self.marks.all || !self.marks.ids.is_empty() || self.write_in(place).is_some(),
+                Zone::Groups => self.current_group().is_some(),
+                Zone::Writes => self.marks.all || !self.marks.ids.is_empty() || self.write_in(place).is_some(),
                 _ => self.write_in(place).is_some(),
             },
             Needs::Write => self.write_in(place).is_some(),
@@ -132,8 +132,8 @@ impl App {
             }),
             Needs::Plan => self.plan.as_ref().is_some_and(|plan| plan.confirm().is_some()),
             Needs::RunUnderWay => self.run.as_ref().is_some_and(RunScreen::is_under_way),
-            Needs::Pace => place == Place::Plan || self.run.as_ref().is_some_and(RunScreen::is_under_way),
-            Needs::RunOver if place == Place::Runs => {
+            Needs::Pace => place == Zone::Plan || self.run.as_ref().is_some_and(RunScreen::is_under_way),
+            Needs::RunOver if place == Zone::Runs => {
                 self.current_run().is_some_and(|run| run.state != RunState::Running && has_left(&run.tally))
             }
             Needs::RunOver => {

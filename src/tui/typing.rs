@@ -3,13 +3,13 @@
 use crossterm::event::KeyCode;
 use tui_input::{Input, InputRequest};
 
-use super::actions::Place;
+use super::actions::Zone;
 use super::app::App;
 use super::keymap::Chord;
 use super::msg::Effect;
 use super::state::complete::{Completion, complete};
-use super::state::dialog::{Dialog, Palette, Pick, What};
-use super::state::scroll::Step;
+use super::state::dialog::{CommandPalette, Dialog, Pick, What};
+use super::state::scroll::ScrollStep;
 use super::theme::Role;
 use crate::domain::action::Settling;
 
@@ -134,7 +134,7 @@ impl App {
         }
     }
 
-    fn palette_key(&mut self, mut palette: Palette, chord: Chord) {
+    fn palette_key(&mut self, mut palette: CommandPalette, chord: Chord) {
         if chord.code() == KeyCode::Enter {
             if let Some(action) = palette.found.get(palette.scroll.at).copied() {
                 if action.about().places.contains(&self.place()) {
@@ -166,7 +166,7 @@ impl App {
             }
             What::KeepEdit => {
                 let Some(review) = self.review.take() else { return Ok(()) };
-                self.places.retain(|place| *place != Place::Review);
+                self.places.retain(|place| *place != Zone::Review);
                 if let Ok(body) = review.result {
                     let (sha, file) = (review.edited.sha, review.edited.file);
                     self.effects.push(Effect::Keep { id: review.id, sha, body, reason: text, file });
@@ -209,7 +209,7 @@ impl App {
             Pick::Filter(query) => {
                 self.filter.clear();
                 self.filter.set(&query);
-                self.show_list(Place::Writes);
+                self.show_list(Zone::Writes);
                 self.filter_changed();
             }
             Pick::StopAndQuit => {
@@ -262,14 +262,14 @@ fn edit(chord: Chord) -> Option<InputRequest> {
 }
 
 /// Returns the move that a key makes in a list of choices.
-fn step(chord: Chord) -> Option<Step> {
+fn step(chord: Chord) -> Option<ScrollStep> {
     Some(match chord.code() {
-        KeyCode::Up | KeyCode::Char('k') => Step::Lines(-1),
-        KeyCode::Down | KeyCode::Char('j') => Step::Lines(1),
-        KeyCode::PageUp => Step::Pages(-1),
-        KeyCode::PageDown => Step::Pages(1),
-        KeyCode::Home => Step::First,
-        KeyCode::End => Step::Last,
+        KeyCode::Up | KeyCode::Char('k') => ScrollStep::Lines(-1),
+        KeyCode::Down | KeyCode::Char('j') => ScrollStep::Lines(1),
+        KeyCode::PageUp => ScrollStep::Pages(-1),
+        KeyCode::PageDown => ScrollStep::Pages(1),
+        KeyCode::Home => ScrollStep::First,
+        KeyCode::End => ScrollStep::Last,
         _ => return None,
     })
 }

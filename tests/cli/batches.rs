@@ -128,7 +128,7 @@ fn a_batch_that_comes_again_unanswered_makes_its_parts_ambiguous() {
     world.ingest(&[line.clone()]);
     world.ok(&["split", "1"]);
     line["status"] = 504.into();
-    line["failed_at"] = dlq::domain::time::Timestamp::now().to_string().into();
+    line["failed_at"] = crate::world::now().into();
     world.ingest(&[line.clone()]);
     // The producer's own request may have applied them, under the batch's key.
     let ran = world.run(&["replay", "parent:1", "--yes", "--json"]);

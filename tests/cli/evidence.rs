@@ -292,5 +292,5 @@ fn base64(text: &Value) -> Vec<u8> {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    dlq::domain::identity::Sha::of(bytes).to_string()
+    crate::world::sha256(bytes)
 }

@@ -77,7 +77,7 @@ fn shape_4_keeps_the_exact_bytes_of_the_body() {
     assert_eq!(write["failure_type"], "transient");
     assert_eq!(write["path"], "records/orders/append");
     assert_eq!(write["ambiguous_since"], "2025-12-31T23:50:00.000Z", "ten minutes before it failed");
-    assert_eq!(write["body_sha256"], dlq::domain::identity::Sha::of(body.as_bytes()).to_string());
+    assert_eq!(write["body_sha256"], crate::world::sha256(body.as_bytes()));
 }
 
 #[test]

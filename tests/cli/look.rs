@@ -58,7 +58,7 @@ fn pages_lists_and_groups() {
     ] {
         let ran = world.run(&args);
         assert_eq!(ran.code, 0);
-        assert!(!ran.out.chars().any(|c| c != '\n' && dlq::domain::escape::is_hostile(c)), "{}", ran.out);
+        assert!(!ran.out.chars().any(|c| c != '\n' && crate::world::is_hostile(c)), "{}", ran.out);
         text.push_str(&format!("$ dlq {}\n{}{}\n", args.join(" "), ran.out, ran.err));
     }
     snapshot("pages", &text);
@@ -91,7 +91,7 @@ fn json_is_the_contract() {
         let ran = world.run(&[&args[..], &["--json"]].concat());
         assert_eq!(ran.code, 0);
         ran.lines();
-        assert!(!ran.out.chars().any(|c| c >= '\u{7f}' && dlq::domain::escape::is_hostile(c)));
+        assert!(!ran.out.chars().any(|c| c >= '\u{7f}' && crate::world::is_hostile(c)));
         text.push_str(&format!("$ dlq {} --json\n{}\n", args.join(" "), ran.out));
     }
     snapshot("json", &text);

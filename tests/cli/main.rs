@@ -5,7 +5,6 @@
 mod bad_input;
 mod batches;
 mod damage;
-mod engine;
 mod evidence;
 mod evil_answers;
 mod faults;

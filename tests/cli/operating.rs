@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use dlq::sandbox::{Faults, Settings};
 use serde_json::{Value, json};
 
-use crate::world::{Ran, World, order, profile};
+use crate::world::{Ran, World, millis, order, profile, time};
 
 fn replay(world: &World, args: &[&str]) -> Ran {
     world.run(&[&["replay", "--json", "--yes"], args].concat())
@@ -379,15 +379,15 @@ fn promise_4_a_stopped_process_keeps_its_claims_and_goes_on_when_it_wakes() {
 #[test]
 fn promise_5_the_plan_warns_of_windows_that_end_and_sends_those_first() {
     let world = World::with_api(Settings::default());
-    let now = dlq::domain::time::Timestamp::now();
+    let ago = |length: Duration| json!(time(millis() - i64::try_from(length.as_millis()).unwrap()));
     let mut lines: Vec<Value> = (0..10).map(order).collect();
     for (n, line) in lines.iter_mut().enumerate() {
-        line["failed_at"] = json!(now.minus(Duration::from_hours(30)).plus(Duration::from_secs(n as u64)));
+        line["failed_at"] = ago(Duration::from_hours(29) + Duration::from_secs(60 - n as u64));
     }
     // The last may have been applied, and its key is remembered for one more minute.
     lines[9]["status"] = 503.into();
-    lines[9]["failed_at"] = json!(now.minus(Duration::from_hours(23)));
-    lines[9]["first_attempt_at"] = json!(now.minus(Duration::from_hours(24)).plus(Duration::from_mins(1)));
+    lines[9]["failed_at"] = ago(Duration::from_hours(23));
+    lines[9]["first_attempt_at"] = ago(Duration::from_mins(24 * 60 - 1));
     world.ingest(&lines);
     let dry = world.run(&["replay", "--all", "--dry-run", "--rate", "0.1"]);
     assert!(dry.out.contains("WARNING   1 write may lose the key window before the run ends"), "{}", dry.out);
@@ -456,7 +456,7 @@ fn promise_2_what_was_settled_since_is_skipped_and_its_lane_goes_on() {
 
 /// Closes the target for so long, as if another run had been told so.
 fn close_target(world: &World, length: Duration) {
-    let until = dlq::domain::time::Timestamp::now().plus(length).millis();
+    let until = millis() + i64::try_from(length.as_millis()).unwrap();
     let file = rusqlite::Connection::open(world.db()).unwrap();
     file.execute("UPDATE targets SET opens_at = ?", [until]).unwrap();
 }

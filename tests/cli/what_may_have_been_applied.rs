@@ -1,10 +1,9 @@
 //! What may have been applied stays known: through exports, repeats, reopening, purges and splits.
 
-use dlq::domain::time::Timestamp;
 use dlq::sandbox::{Faults, Settings};
 use serde_json::{Value, json};
 
-use crate::world::{World, order, profile};
+use crate::world::{World, millis, now, order, profile, time};
 
 fn append_batch(records: std::ops::Range<usize>) -> Value {
     let records: Vec<Value> = records.map(|n| json!({ "order_id": format!("o{n}") })).collect();
@@ -24,7 +23,7 @@ fn atomic(settings: Settings) -> World {
 fn again(world: &World, line: &Value, status: u16) {
     let mut line = line.clone();
     line["status"] = status.into();
-    line["failed_at"] = Timestamp::now().to_string().into();
+    line["failed_at"] = now().into();
     assert_eq!(world.ingest(&[line]).lines().last().unwrap()["repeated"], 1);
 }
 
@@ -110,7 +109,7 @@ fn another_batch_under_the_same_key_has_other_parts() {
 #[test]
 fn parts_stand_where_their_batch_stood() {
     let world = World::with_api(Settings::default());
-    let at = Timestamp::now().to_string();
+    let at = now();
     let old = json!({
         "path": "records/profiles/upsert-batch", "status": 400, "error_code": "CDP_ETL.VALIDATION.REQUEST_INVALID",
         "body": { "records": [{ "email": "a@x.org", "points": 1 }, { "email": "b@x.org", "points": 1 }], "matchKey": "email" },
@@ -143,58 +142,25 @@ fn a_split_is_not_taken_back_when_a_part_may_have_been_applied() {
 
 #[test]
 fn an_edit_goes_through_an_export_with_what_was_captured() {
-    use dlq::domain::identity::Sha;
-    use dlq::domain::ids::WriteId;
-    use dlq::domain::run::Operator;
-    use dlq::store::{self, By, OpenOptions};
+    let first = World::new();
+    first.ingest(&[order(1)]);
+    let edited = r#"{"record":{"order_id":"ord_1"}}"#;
+    // As an export of a file in which an operator has edited it.
+    let mut line: serde_json::Value = serde_json::from_str(&first.ok(&["export", "-q"])).unwrap();
+    let captured = line["body"].clone();
+    line["edited_body"] = serde_json::from_str(edited).unwrap();
+    line["edited_at"] = now().into();
     let world = World::with_api(Settings::default());
-    world.ingest(&[order(1)]);
-    let edited = br#"{"record":{"order_id":"ord_1"}}"#;
-    {
-        let store = store::open(&world.db(), OpenOptions::default()).unwrap();
-        let view = store
-            .write_view(WriteId(1), dlq::domain::target::Windows::new([], std::time::Duration::ZERO))
-            .wait()
-            .unwrap()
-            .unwrap();
-        let me = Operator { name: "ana".into(), uid: 1, host: "h".into() };
-        let sha = view.write.body_sha256;
-        assert_eq!(
-            store.edit(WriteId(1), sha, edited.to_vec(), By::new(&me).because(Some("no total"))).wait().unwrap(),
-            1
-        );
-        let late = store.edit(WriteId(1), sha, b"{}".to_vec(), By::new(&me)).wait().unwrap_err();
-        assert_eq!(late.to_string(), "write 1 was not edited: its body was changed meanwhile");
-        assert_eq!(store.undo_edit(WriteId(1), 1, By::new(&me)).wait().unwrap(), 0);
-        assert_eq!(store.edit(WriteId(1), sha, edited.to_vec(), By::new(&me)).wait().unwrap(), 2);
-        assert_eq!(store.revisions(WriteId(1)).wait().unwrap().len(), 3);
-        assert_eq!(
-            Sha::of(edited),
-            store
-                .write_view(WriteId(1), dlq::domain::target::Windows::new([], std::time::Duration::ZERO))
-                .wait()
-                .unwrap()
-                .unwrap()
-                .write
-                .body_sha256
-        );
-    }
+    world.run_with(&["ingest"], line.to_string().as_bytes());
     let exported = world.ok(&["export", "-q"]);
+    let again: serde_json::Value = serde_json::from_str(&exported).unwrap();
+    assert_eq!((&again["body"], &again["edited_body"]), (&captured, &line["edited_body"]));
     assert_eq!(world.run_with(&["ingest", "--json"], exported.as_bytes()).lines()[0]["repeated"], 1);
-    let other = World::with_api(Settings::default());
-    other.run_with(&["ingest"], exported.as_bytes());
-    assert_eq!(
-        (&other.writes()[0]["body"], &other.writes()[0]["revision"]),
-        (&json!({"record":{"order_id":"ord_1"}}), &json!(1))
-    );
+    assert_eq!((&world.writes()[0]["body"], &world.writes()[0]["revision"]), (&line["edited_body"], &json!(1)));
     // What the operator made of it is sent, under the original key.
     assert_eq!(world.run(&["replay", "--all", "--yes"]).code, 0);
     let ledger = world.api().world().ledger.clone();
-    assert_eq!((ledger.applied[0].key.as_str(), ledger.applied[0].body.as_slice()), ("key-1", &edited[..]));
-    let store = store::open(&world.db(), OpenOptions::default()).unwrap();
-    let me = Operator { name: "ana".into(), uid: 1, host: "h".into() };
-    let sent = store.undo_edit(WriteId(1), 2, dlq::store::By::new(&me)).wait().unwrap_err().to_string();
-    assert!(sent.contains("it is replayed and can't be edited"), "{sent}");
+    assert_eq!((ledger.applied[0].key.as_str(), ledger.applied[0].body.as_slice()), ("key-1", edited.as_bytes()));
     assert!(world.ok(&["doctor"]).contains("counters"), "the counters agree");
 }
 
@@ -202,10 +168,10 @@ fn an_edit_goes_through_an_export_with_what_was_captured() {
 fn a_retry_looks_again_whether_a_newer_write_is_in() {
     let world = World::with_api(Settings::default());
     world.file("config.toml", "[targets.default]\nbackoff = '2s'\n");
-    let now = Timestamp::now();
+    let first = millis();
     let mut lines = [profile(1, "a@x.org"), profile(2, "a@x.org")];
     for (n, line) in lines.iter_mut().enumerate() {
-        line["failed_at"] = Timestamp::from_millis(now.millis() + n as i64).to_string().into();
+        line["failed_at"] = time(first + n as i64).into();
     }
     world.ingest(&lines);
     world.api().world().storm = 1;

@@ -172,7 +172,7 @@ pub fn order(n: usize) -> Value {
         "body": { "record": { "order_id": format!("ord_{n}"), "total": 19.90 } },
         "status": 422, "error_code": "CDP_ETL.VALIDATION.REQUEST_SCHEMA",
         "error_message": "record.total: field does not exist in object schema",
-        "idempotency_key": format!("key-{n}"), "failed_at": dlq::domain::time::Timestamp::now().to_string(),
+        "idempotency_key": format!("key-{n}"), "failed_at": now(),
     })
 }
 
@@ -182,6 +182,33 @@ pub fn profile(n: usize, email: &str) -> Value {
         "path": "records/profiles/upsert",
         "body": { "record": { "email": email, "points": n }, "matchKey": "email" },
         "status": 503, "error_code": "CDP_ETL.UNAVAILABLE", "idempotency_key": format!("profile-{n}"),
-        "failed_at": dlq::domain::time::Timestamp::from_millis(1_700_000_000_000 + n as i64 * 1000).to_string(),
+        "failed_at": time(1_700_000_000_000 + n as i64 * 1000),
     })
+}
+
+/// The time as a producer writes it.
+pub fn now() -> String {
+    time(millis())
+}
+
+/// Milliseconds since 1970.
+pub fn millis() -> i64 {
+    chrono::Utc::now().timestamp_millis()
+}
+
+/// A time in milliseconds since 1970, as a producer writes it.
+pub fn time(millis: i64) -> String {
+    chrono::DateTime::from_timestamp_millis(millis).unwrap().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}
+
+/// SHA-256 in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Characters that can move the cursor, change colours or turn the direction of text.
+pub fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }

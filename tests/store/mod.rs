@@ -3,6 +3,7 @@
 
 mod claims;
 mod counters;
+mod edits;
 mod fences;
 mod groups;
 mod intake;
@@ -37,6 +38,9 @@ suite! { sqlite:
         an_answer_leaves_the_write_where_the_rule_says
         what_may_have_been_applied_outside_its_window_is_refused
         a_closed_target_lets_nothing_out
+    }
+    edits {
+        an_edit_is_a_revision_until_it_was_sent
     }
     fences {
         one_run_at_a_time_sends_to_a_target

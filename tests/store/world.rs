@@ -28,7 +28,7 @@ use crate::domain::target::Windows;
 use crate::domain::time::Timestamp;
 use crate::domain::write::WriteView;
 use crate::store::{
-    Attempting, By, Ingested, Intent, LaneCache, Lease, NewRun, Order, PageRequest, Prepared, Sort, Store, StoreError,
+    Attempting, By, Incoming, Ingested, Intent, LaneCache, Lease, NewRun, Order, PageRequest, Sort, Store, StoreError,
 };
 
 pub(super) const BASE: &str = "http://127.0.0.1:9/v1";
@@ -80,7 +80,7 @@ pub(super) fn with(mut line: Value, pointer: &str, value: Value) -> Value {
     line
 }
 
-pub(super) fn prepared(line: &Value) -> Prepared {
+pub(super) fn prepared(line: &Value) -> Incoming {
     let binding = Binding {
         target: None,
         targets: BTreeMap::new(),
@@ -92,7 +92,7 @@ pub(super) fn prepared(line: &Value) -> Prepared {
         // Far from any clock: the store has to set its own.
         now: Timestamp::now().plus(Duration::from_hours(5)),
     };
-    Prepared::new(read_line(line.to_string().as_bytes(), &binding).unwrap())
+    Incoming::new(read_line(line.to_string().as_bytes(), &binding).unwrap())
 }
 
 pub(super) fn windows() -> Windows {

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::domain::endpoint::BaseUrl;
 use crate::replay::ExitCode;
 use crate::sandbox::{Sandbox, Settings};
-use crate::store::{self, By, OpenOptions, Prepared, Store};
+use crate::store::{self, By, Incoming, OpenOptions, Store};
 use crate::tui;
 
 /// Between two writes of the service.
@@ -36,7 +36,7 @@ pub(super) fn run(context: &Context) -> anyhow::Result<ExitCode> {
     let mut setup = ui::setup(context, path.display().to_string())?;
     setup.is_demo = true;
     setup.target = None;
-    let result = tui::run(tui::Settings {
+    let result = tui::run(tui::TuiSettings {
         path,
         config,
         operator: context.operator.clone(),
@@ -115,7 +115,7 @@ impl Service {
         let binding = super::binding();
         let lines = client.take_failures();
         let captured = lines.iter().filter_map(|line| read_line(line.as_bytes(), &binding).ok());
-        let batch: Vec<Prepared> = captured.map(Prepared::new).collect();
+        let batch: Vec<Incoming> = captured.map(Incoming::new).collect();
         if !batch.is_empty() {
             // Should the file be gone, so is the screen that it is shown on.
             let _ = Arc::clone(&self.store).intake().take(batch).await;

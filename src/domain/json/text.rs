@@ -55,7 +55,7 @@ impl<'a> JsonStr<'a> {
     }
 
     /// Returns the decoded string; a lone surrogate, which no Rust string can hold, becomes U+FFFD.
-    pub fn to_text(&self) -> Cow<'a, str> {
+    pub fn to_text(self) -> Cow<'a, str> {
         match self.decode() {
             Cow::Borrowed(_) => Cow::Borrowed(self.raw),
             Cow::Owned(bytes) => Cow::Owned(match String::from_utf8(bytes) {

@@ -154,7 +154,6 @@ pub(super) fn attempts_of(connection: &Connection, write: WriteId) -> JobResult<
     let rows = statement.query_map([write], |row| {
         let (answer, transport) = answer(row, 13)?;
         Ok(Attempt {
-            write,
             n: row.get(0)?,
             run: row.get(1)?,
             started_at: row.get(2)?,

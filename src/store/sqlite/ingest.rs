@@ -21,7 +21,7 @@ use crate::domain::seal::{Sealed, standing_seal};
 use crate::domain::state::{Place, Resolution, Standing, State};
 use crate::domain::transfer::{BatchIsHere, settles_elsewhere};
 use crate::domain::write::Captured;
-use crate::store::{Ingested, Intake, Prepared, RefusedLine, Reply, face};
+use crate::store::{Incoming, Ingested, Intake, RefusedLine, Reply, face};
 
 /// What one intake remembers between batches, so that it need not ask the file each time.
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ struct FileIntake {
 }
 
 impl Intake for FileIntake {
-    fn take(&self, mut batch: Vec<Prepared>) -> Reply<Ingested> {
+    fn take(&self, mut batch: Vec<Incoming>) -> Reply<Ingested> {
         let (known, after) = (Arc::clone(&self.known), Arc::clone(&self.known));
         let take = move |connection: &Connection| {
             let known = &mut *known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -68,7 +68,7 @@ impl Intake for FileIntake {
     }
 }
 
-fn take_all(connection: &Connection, batch: &[Prepared], known: &mut Known) -> JobResult<Ingested> {
+fn take_all(connection: &Connection, batch: &[Incoming], known: &mut Known) -> JobResult<Ingested> {
     let mut done = Ingested::default();
     for prepared in batch {
         match take_in(connection, prepared, known)? {
@@ -100,7 +100,7 @@ pub(super) enum Taken {
 }
 
 /// Takes one failure in.
-pub(super) fn take_in(connection: &Connection, prepared: &Prepared, known: &mut Known) -> JobResult<Taken> {
+pub(super) fn take_in(connection: &Connection, prepared: &Incoming, known: &mut Known) -> JobResult<Taken> {
     let captured = &prepared.captured;
     let target = if let Some(&id) = known.targets.get(&captured.target) {
         id
@@ -252,7 +252,7 @@ fn again(captured: &Captured) -> rules::Again {
     }
 }
 
-fn group(connection: &Connection, target: TargetId, prepared: &Prepared, known: &mut Known) -> JobResult<GroupId> {
+fn group(connection: &Connection, target: TargetId, prepared: &Incoming, known: &mut Known) -> JobResult<GroupId> {
     let failure = &prepared.captured.failure;
     let key = (
         target,
@@ -275,7 +275,7 @@ fn group(connection: &Connection, target: TargetId, prepared: &Prepared, known: 
 
 fn insert(
     connection: &Connection,
-    prepared: &Prepared,
+    prepared: &Incoming,
     target: TargetId,
     group: GroupId,
     key_reused: bool,

@@ -7,7 +7,7 @@ use super::error::JobResult;
 use super::runs::run_with_tally;
 use super::{SqliteStore, times};
 use crate::domain::ids::RunId;
-use crate::domain::report::{About, Action, NotThrough};
+use crate::domain::report::{About, ActionTally, NotThrough};
 use crate::domain::time::Timestamp;
 use crate::store::{Happened, Reply, StoreError, face};
 
@@ -80,7 +80,7 @@ fn not_through(connection: &Connection, run: RunId) -> JobResult<Vec<NotThrough>
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn actions(connection: &Connection, from: Timestamp, to: Timestamp) -> JobResult<Vec<Action>> {
+fn actions(connection: &Connection, from: Timestamp, to: Timestamp) -> JobResult<Vec<ActionTally>> {
     let mut statement = connection.prepare_cached(
         "SELECT l.action, l.data, l.detail, l.operator, l.reason, g.n, g.first, g.last FROM
            (SELECT min(id) AS id, count(*) AS n, min(at) AS first, max(at) AS last FROM operator_log
@@ -88,7 +88,7 @@ fn actions(connection: &Connection, from: Timestamp, to: Timestamp) -> JobResult
            JOIN operator_log l ON l.id = g.id ORDER BY g.id",
     )?;
     let rows = statement.query_map(params![from, to], |row| {
-        Ok(Action {
+        Ok(ActionTally {
             action: action(row, 0)?,
             operator: row.get(3)?,
             reason: row.get(4)?,

@@ -109,12 +109,11 @@ pub(super) const WRITE_COLUMNS: &str = "w.id, w.target_id, t.name, w.state, w.wa
     w.method, w.path, w.endpoint_origin, w.headers, w.key, w.parent_key, w.key_origin, w.failure_type, w.status, \
     w.error_code, w.error_message, w.error_details, w.correlation_id, w.group_id, w.captured_ambiguous, \
     w.first_attempt_at, w.failed_at, w.captured_at, w.order_at, w.occurrences, w.attempts, w.revision, w.body_sha256, \
-    w.body_len, w.body_origin, w.lane, w.run_id, w.key_reused, w.source, w.settled_at, \
-    w.parent_id, w.parts, w.edited_at, \
-    coalesce(w.order_id, w.id)";
+    coalesce(w.order_id, w.id), w.body_origin, w.lane, w.run_id, w.key_reused, w.source, w.settled_at, \
+    w.parent_id, w.parts, w.edited_at";
 
 /// How many columns those are.
-pub(super) const WRITE_COLUMN_COUNT: usize = 41;
+pub(super) const WRITE_COLUMN_COUNT: usize = 40;
 
 /// Reads a write from [`WRITE_COLUMNS`]. What depends on its lane is looked up apart. An error names the column.
 pub(super) fn write(row: &Row<'_>) -> rusqlite::Result<FailedWrite> {
@@ -152,12 +151,11 @@ fn read_write(row: &Row<'_>) -> rusqlite::Result<FailedWrite> {
         first_attempt_at: row.get(22)?,
         failed_at: row.get(23)?,
         captured_at: row.get(24)?,
-        turn: Turn { at: row.get(25)?, arrival: row.get(40)?, id: row.get(0)? },
+        turn: Turn { at: row.get(25)?, arrival: row.get(30)?, id: row.get(0)? },
         occurrences: row.get(26)?,
         attempts: row.get(27)?,
         revision: row.get(28)?,
         body_sha256: row.get(29)?,
-        body_len: row.get(30)?,
         body_origin: row.get(31)?,
         lane: row.get(32)?,
         run,

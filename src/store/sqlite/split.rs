@@ -24,7 +24,7 @@ use crate::domain::stable_key::part_key;
 use crate::domain::state::Event;
 use crate::domain::target::BatchRules;
 use crate::domain::write::{Captured, FailedWrite};
-use crate::store::{By, Prepared, Reply, SplitWhich, StoreError, face};
+use crate::store::{By, Incoming, Reply, SplitWhich, StoreError, face};
 
 impl face::Split for SqliteStore {
     fn split(&self, id: WriteId, rules: BatchRules, which: SplitWhich, by: By) -> Reply<Vec<Child>> {
@@ -65,7 +65,7 @@ impl face::Split for SqliteStore {
             let another = parts.iter().any(|part| part.named);
             let (mut children, mut known, at) = (Vec::new(), Known::default(), times::now());
             for part in &parts {
-                let prepared = Prepared::new(captured(&parent, part, of, reason_of(which, part, another)));
+                let prepared = Incoming::new(captured(&parent, part, of, reason_of(which, part, another)));
                 let Taken::Inserted(child) = take_in(connection, &prepared, &mut known)? else {
                     return Err(StoreError::PartKnown(id, part.first).into());
                 };

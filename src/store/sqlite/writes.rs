@@ -134,7 +134,6 @@ impl face::Writes for SqliteStore {
                     operator: Operator { name: row.get(1)?, uid: row.get(2)?, host: row.get(3)? },
                     reason: row.get(4)?,
                     action: actions::action(row, 5)?,
-                    write: Some(id),
                 }))
             })?;
             for action in actions {

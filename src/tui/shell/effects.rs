@@ -12,7 +12,7 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::editor::EditJob;
-use super::{Heard, Settings};
+use super::{Heard, TuiSettings};
 use crate::capture::{DEFAULT_TARGET, export};
 use crate::config::read_token;
 use crate::domain::action::Settling;
@@ -21,9 +21,9 @@ use crate::domain::filter::Filter;
 use crate::domain::ids::{RunId, WriteId};
 use crate::domain::time::Timestamp;
 use crate::render::count::writes;
-use crate::replay::{Event, Launch, Prepared, Report, RunTerms, SendOptions, prepare};
+use crate::replay::{Launch, Prepared, RunEvent, RunReport, RunTerms, SendOptions, prepare};
 use crate::store::{self, By, CountBy, HistoryEntry, LaneCache, OpenOptions, PageRequest, Settled, Store, StoreError};
-use crate::tui::msg::{Chosen, Closed, Detail, Effect, Job, Msg, Overview, Part, Rows, Start, Terms};
+use crate::tui::msg::{Chosen, Closed, Detail, Effect, HeaderData, Job, Msg, PagePart, PlanChoices, Rows, Start};
 use crate::tui::typing::VALUES;
 
 /// Questions of which only the last one matters.
@@ -49,7 +49,7 @@ pub(super) struct Outside {
 }
 
 struct World {
-    settings: Settings,
+    settings: TuiSettings,
     store: Mutex<Option<Arc<dyn Store>>>,
     heard: Sender<Heard>,
     /// True if the job that is under way is to end.
@@ -64,7 +64,7 @@ const RUNS: usize = 200;
 const SETTLED_AT_ONCE: usize = 2000;
 
 impl Outside {
-    pub(super) fn new(settings: Settings, runtime: Handle, heard: Sender<Heard>) -> Self {
+    pub(super) fn new(settings: TuiSettings, runtime: Handle, heard: Sender<Heard>) -> Self {
         let world = Arc::new(World { settings, store: Mutex::default(), heard, gives_up: AtomicBool::new(false) });
         Self { world, runtime, asked: HashMap::new() }
     }
@@ -82,10 +82,10 @@ impl Outside {
             Effect::Page { ticket, filter, order, part, limit } => {
                 self.look(Slot::Page, move |world, store| async move {
                     let (after, backward) = match &part {
-                        Part::First => (None, false),
-                        Part::Last => (None, true),
-                        Part::From(cursor) | Part::After(cursor) => (Some(cursor.clone()), false),
-                        Part::Before(cursor) => (Some(cursor.clone()), true),
+                        PagePart::First => (None, false),
+                        PagePart::Last => (None, true),
+                        PagePart::From(cursor) | PagePart::After(cursor) => (Some(cursor.clone()), false),
+                        PagePart::Before(cursor) => (Some(cursor.clone()), true),
                     };
                     let lanes = LaneCache::default();
                     let request = PageRequest { filter, order, after, backward, limit, bodies: false, lanes };
@@ -213,7 +213,7 @@ impl World {
 
     async fn overview(&self, store: &dyn Store) -> Result<Msg, StoreError> {
         let now = Timestamp::now();
-        let overview = Overview {
+        let overview = HeaderData {
             counts: store.counts(CountBy::Type, self.target()).await?,
             arrivals: store.arrivals(self.target(), hour_of(now) - 23).await?,
             targets: store.targets().await?,
@@ -246,7 +246,7 @@ impl World {
         }))
     }
 
-    async fn prepare(&self, store: &dyn Store, chosen: Chosen, terms: Terms) -> Result<Prepared, String> {
+    async fn prepare(&self, store: &dyn Store, chosen: Chosen, terms: PlanChoices) -> Result<Prepared, String> {
         let config = &self.settings.config;
         let in_words = |error: StoreError| error.to_string();
         let data = match chosen {
@@ -281,7 +281,7 @@ impl World {
         }
     }
 
-    async fn send(self: &Arc<Self>, start: Start) -> Result<Report, String> {
+    async fn send(self: &Arc<Self>, start: Start) -> Result<RunReport, String> {
         let store = self.store().ok_or("the file is not open")?;
         let prepared = Prepared::clone(&start.prepared);
         let token = match &self.settings.demo {
@@ -302,7 +302,7 @@ impl World {
         let telling = tokio::spawn(async move {
             let mut bunch = Vec::new();
             while happened.recv_many(&mut bunch, 4096).await > 0 {
-                if let Some(Event::Began(id)) = bunch.iter().find(|event| matches!(event, Event::Began(_))) {
+                if let Some(RunEvent::Began(id)) = bunch.iter().find(|event| matches!(event, RunEvent::Began(_))) {
                     world.tell(Msg::Began(Ok(*id)));
                 }
                 world.tell(Msg::Run(std::mem::take(&mut bunch)));

@@ -24,7 +24,7 @@ use crate::domain::time::Timestamp;
 use crate::tui::view;
 
 /// What the terminal UI is started with.
-pub struct Settings {
+pub struct TuiSettings {
     /// The file.
     pub path: PathBuf,
     /// How each target wants to be treated.
@@ -59,7 +59,7 @@ pub(super) enum Heard {
 const BUNCH: usize = 512;
 
 /// Runs the terminal UI until it is quit. Gives the last word, if a replay was stopped by that.
-pub fn run(settings: Settings) -> anyhow::Result<Option<String>> {
+pub fn run(settings: TuiSettings) -> anyhow::Result<Option<String>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let (sender, heard) = channel();
     let mut screen = Screen::enter(settings.setup.mouse)?;

@@ -18,7 +18,7 @@ pub enum Dialog {
     /// A menu of choices.
     Menu(Menu),
     /// Search for any action by its name.
-    Palette(Palette),
+    Palette(CommandPalette),
 }
 
 /// A question answered with a line of text.
@@ -94,7 +94,7 @@ pub enum Pick {
 
 /// The palette: a search over all actions.
 #[derive(Debug, Default)]
-pub struct Palette {
+pub struct CommandPalette {
     /// The search text.
     pub input: Input,
     /// Actions that match, the best first.
@@ -105,7 +105,7 @@ pub struct Palette {
     pub here: Vec<Action>,
 }
 
-impl Palette {
+impl CommandPalette {
     /// Creates a palette that lists all actions.
     pub fn new(here: Vec<Action>) -> Self {
         let mut palette = Self { here, ..Self::default() };
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn the_palette_finds_by_parts_of_a_name() {
-        let mut palette = Palette::new(Vec::new());
+        let mut palette = CommandPalette::new(Vec::new());
         assert_eq!(palette.found.len(), ACTIONS.len());
         for (typed, action) in [("replay", Action::Replay), ("dscrd", Action::Discard), ("markall", Action::MarkAll)] {
             palette.input = Input::new(typed.to_owned());

@@ -7,7 +7,7 @@ use crate::domain::filter::Filter;
 use crate::domain::hazard::Hazard;
 use crate::domain::selection::Selection;
 use crate::replay::{PaceSettings, Prepared};
-use crate::tui::msg::{Chosen, Terms, Ticket};
+use crate::tui::msg::{Chosen, PlanChoices, Ticket};
 
 /// Purpose of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,8 +33,8 @@ pub struct PlanScreen {
     pub selection: Selection,
     /// The selection in words, for the screen.
     pub words: String,
-    /// Terms on which it will be sent.
-    pub terms: Terms,
+    /// The choices on which it will be sent.
+    pub terms: PlanChoices,
     /// The reason, for the record.
     pub reason: Option<String>,
     /// The plan, once it is made.
@@ -71,7 +71,7 @@ impl PlanScreen {
             filter,
             selection,
             words,
-            terms: Terms { allowed: Vec::new(), pace: PaceSettings::default(), new_key: false, limit },
+            terms: PlanChoices { allowed: Vec::new(), pace: PaceSettings::default(), new_key: false, limit },
             reason: None,
             prepared: None,
             error: None,

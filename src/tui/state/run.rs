@@ -9,7 +9,7 @@ use crate::domain::outcome::{Outcome, Tally};
 use crate::domain::run::{Run, RunState, Wanted};
 use crate::domain::time::{Timestamp, human_length};
 use crate::render::words;
-use crate::replay::{Event, PaceSettings, Prepared, Report, WriteEnded};
+use crate::replay::{PaceSettings, Prepared, RunEvent, RunReport, WriteEnded};
 use crate::tui::theme::Role;
 
 /// Lines of the log kept, at most.
@@ -51,7 +51,7 @@ pub struct RunScreen {
     /// The time when it ended.
     pub ended: Option<Timestamp>,
     /// Its report, once it has ended in this process.
-    pub report: Option<Box<Report>>,
+    pub report: Option<Box<RunReport>>,
     /// The reason why it couldn't begin, or broke off.
     pub error: Option<String>,
     /// The write sent as a trial.
@@ -114,25 +114,25 @@ impl RunScreen {
     }
 
     /// Takes in an event of the run.
-    pub fn take(&mut self, event: Event, now: Timestamp) {
+    pub fn take(&mut self, event: RunEvent, now: Timestamp) {
         match event {
-            Event::Began(id) => {
+            RunEvent::Began(id) => {
                 self.id = Some(id);
                 self.say(Role::Faint, now, &format!("run {id} has begun"));
             }
-            Event::Ended(ended) => self.ended(&ended, now),
-            Event::Retry { id, attempt, end, wait } => {
+            RunEvent::Ended(ended) => self.ended(&ended, now),
+            RunEvent::Retry { id, attempt, end, wait } => {
                 let reason = end.failure.as_ref().map(|f| words::said(f, end.cached)).unwrap_or_default();
                 let text = format!("write {id}, attempt {attempt}: {reason}; again in {}", human_length(wait));
                 self.say(Role::Warn, now, &text);
                 self.trouble = Some(text);
             }
-            Event::Notice(notice) => {
+            RunEvent::Notice(notice) => {
                 let text = words::notice(&notice);
                 self.say(Role::Warn, now, &text);
                 self.trouble = Some(text);
             }
-            Event::Stopping(stop) => self.say(Role::Bad, now, &format!("stopping: {}", words::stop(&stop))),
+            RunEvent::Stopping(stop) => self.say(Role::Bad, now, &format!("stopping: {}", words::stop(&stop))),
         }
     }
 

@@ -11,7 +11,7 @@ pub struct Scroll {
 
 /// A move of the cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum ScrollStep {
     /// This many lines; up if negative.
     Lines(isize),
     /// This many screens; up if negative.
@@ -24,13 +24,13 @@ pub enum Step {
 
 impl Scroll {
     /// Moves the cursor in a list of `len` lines of which `height` are visible.
-    pub fn go(&mut self, step: Step, len: usize, height: usize) {
+    pub fn go(&mut self, step: ScrollStep, len: usize, height: usize) {
         let last = len.saturating_sub(1);
         self.at = match step {
-            Step::Lines(n) => self.at.saturating_add_signed(n),
-            Step::Pages(n) => self.at.saturating_add_signed(n * height.saturating_sub(1).max(1).cast_signed()),
-            Step::First => 0,
-            Step::Last => last,
+            ScrollStep::Lines(n) => self.at.saturating_add_signed(n),
+            ScrollStep::Pages(n) => self.at.saturating_add_signed(n * height.saturating_sub(1).max(1).cast_signed()),
+            ScrollStep::First => 0,
+            ScrollStep::Last => last,
         }
         .min(last);
         self.keep_seen(len, height);
@@ -44,13 +44,13 @@ impl Scroll {
     }
 
     /// Scrolls a text that has no cursor.
-    pub fn roll(&mut self, step: Step, len: usize, height: usize) {
+    pub fn roll(&mut self, step: ScrollStep, len: usize, height: usize) {
         let furthest = len.saturating_sub(height);
         self.top = match step {
-            Step::Lines(n) => self.top.saturating_add_signed(n),
-            Step::Pages(n) => self.top.saturating_add_signed(n * height.saturating_sub(1).max(1).cast_signed()),
-            Step::First => 0,
-            Step::Last => furthest,
+            ScrollStep::Lines(n) => self.top.saturating_add_signed(n),
+            ScrollStep::Pages(n) => self.top.saturating_add_signed(n * height.saturating_sub(1).max(1).cast_signed()),
+            ScrollStep::First => 0,
+            ScrollStep::Last => furthest,
         }
         .min(furthest);
         self.at = self.top;
@@ -64,19 +64,19 @@ mod tests {
     #[test]
     fn the_cursor_stays_in_the_list_and_on_the_screen() {
         let mut scroll = Scroll::default();
-        scroll.go(Step::Lines(-1), 100, 10);
+        scroll.go(ScrollStep::Lines(-1), 100, 10);
         assert_eq!(scroll, Scroll { at: 0, top: 0 });
-        scroll.go(Step::Lines(12), 100, 10);
+        scroll.go(ScrollStep::Lines(12), 100, 10);
         assert_eq!(scroll, Scroll { at: 12, top: 3 });
-        scroll.go(Step::Last, 100, 10);
+        scroll.go(ScrollStep::Last, 100, 10);
         assert_eq!(scroll, Scroll { at: 99, top: 90 });
-        scroll.go(Step::Pages(-1), 100, 10);
+        scroll.go(ScrollStep::Pages(-1), 100, 10);
         assert_eq!(scroll, Scroll { at: 90, top: 90 });
         scroll.keep_seen(5, 10);
         assert_eq!(scroll, Scroll { at: 4, top: 0 });
-        scroll.go(Step::Last, 0, 10);
+        scroll.go(ScrollStep::Last, 0, 10);
         assert_eq!(scroll, Scroll::default());
-        scroll.roll(Step::Pages(9), 30, 10);
+        scroll.roll(ScrollStep::Pages(9), 30, 10);
         assert_eq!(scroll.top, 20);
     }
 }

@@ -1,10 +1,10 @@
 //! The part of a list of writes that is in memory: a few screens around the cursor, of what may be millions of rows.
 
-use super::scroll::{Scroll, Step};
+use super::scroll::{Scroll, ScrollStep};
 use crate::domain::ids::WriteId;
 use crate::domain::write::WriteView;
 use crate::store::{Cursor, Order};
-use crate::tui::msg::{Part, Rows};
+use crate::tui::msg::{PagePart, Rows};
 
 /// Rows read at a time, at least.
 pub const CHUNK: usize = 120;
@@ -35,37 +35,37 @@ impl Window {
     }
 
     /// Moves the cursor. Returns the part to read next if it comes near an end of the rows in memory.
-    pub fn go(&mut self, step: Step, order: Order, height: usize) -> Option<Part> {
+    pub fn go(&mut self, step: ScrollStep, order: Order, height: usize) -> Option<PagePart> {
         match step {
-            Step::First if !self.has_first => {
+            ScrollStep::First if !self.has_first => {
                 self.goes_first = true;
-                return Some(Part::First);
+                return Some(PagePart::First);
             }
-            Step::Last if !self.has_last => return Some(Part::Last),
+            ScrollStep::Last if !self.has_last => return Some(PagePart::Last),
             _ => {}
         }
         self.scroll.go(step, self.rows.len(), height);
         self.wanted(order, height)
     }
 
-    fn wanted(&self, order: Order, height: usize) -> Option<Part> {
+    fn wanted(&self, order: Order, height: usize) -> Option<PagePart> {
         let (first, last) = (self.rows.first()?, self.rows.last()?);
         if !self.has_last && self.scroll.at + 2 * height >= self.rows.len() {
-            return Some(Part::After(Cursor::of(&last.write, order)));
+            return Some(PagePart::After(Cursor::of(&last.write, order)));
         }
         if !self.has_first && self.scroll.at < 2 * height {
-            return Some(Part::Before(Cursor::of(&first.write, order)));
+            return Some(PagePart::Before(Cursor::of(&first.write, order)));
         }
         None
     }
 
     /// Returns the part and the number of rows that reread what is in memory.
-    pub fn again(&self, order: Order) -> (Part, usize) {
+    pub fn again(&self, order: Order) -> (PagePart, usize) {
         // New rows above push the cursor's row down, so more are read than there were.
         let limit = (self.scroll.at + 2 * CHUNK).max(self.rows.len()).min(MOST + CHUNK);
         match self.rows.first() {
-            Some(first) if !self.has_first => (Part::From(Cursor::just_before(&first.write, order)), limit),
-            _ => (Part::First, limit),
+            Some(first) if !self.has_first => (PagePart::From(Cursor::just_before(&first.write, order)), limit),
+            _ => (PagePart::First, limit),
         }
     }
 
@@ -74,10 +74,10 @@ impl Window {
         self.is_loaded = true;
         let at = self.current().map(|view| view.write.id);
         match rows.part {
-            Part::First | Part::From(_) => {
-                self.has_first = rows.part == Part::First;
+            PagePart::First | PagePart::From(_) => {
+                self.has_first = rows.part == PagePart::First;
                 self.has_last = !rows.more;
-                let jump = rows.part == Part::First
+                let jump = rows.part == PagePart::First
                     && self.rows.first().map(|v| v.write.id) != rows.writes.first().map(|v| v.write.id);
                 self.rows = rows.writes;
                 if std::mem::take(&mut self.goes_first) {
@@ -86,7 +86,7 @@ impl Window {
                     self.stay(at, jump && self.scroll.top == 0, height);
                 }
             }
-            Part::After(_) => {
+            PagePart::After(_) => {
                 self.rows.extend(rows.writes);
                 self.has_last = !rows.more;
                 let extra = self.rows.len().saturating_sub(MOST).min(self.scroll.top);
@@ -97,7 +97,7 @@ impl Window {
                     self.scroll.top -= extra;
                 }
             }
-            Part::Before(_) => {
+            PagePart::Before(_) => {
                 let added = rows.writes.len();
                 self.rows.splice(..0, rows.writes);
                 self.has_first = !rows.more;
@@ -108,11 +108,11 @@ impl Window {
                     self.has_last = false;
                 }
             }
-            Part::Last => {
+            PagePart::Last => {
                 self.has_last = true;
                 self.has_first = !rows.more;
                 self.rows = rows.writes;
-                self.scroll.go(Step::Last, self.rows.len(), height);
+                self.scroll.go(ScrollStep::Last, self.rows.len(), height);
             }
         }
         self.scroll.keep_seen(self.rows.len(), height);
@@ -145,7 +145,7 @@ mod tests {
 
     const NEWEST: Order = Order { sort: Sort::Id, descending: true };
 
-    fn rows(part: Part, ids: std::ops::RangeInclusive<i64>, more: bool) -> Rows {
+    fn rows(part: PagePart, ids: std::ops::RangeInclusive<i64>, more: bool) -> Rows {
         Rows { part, writes: ids.rev().map(write_view).collect(), more }
     }
 
@@ -156,52 +156,52 @@ mod tests {
     #[test]
     fn new_rows_do_not_move_the_cursor_off_its_write() {
         let mut window = Window::default();
-        window.take(rows(Part::First, 1..=50, false), 10);
+        window.take(rows(PagePart::First, 1..=50, false), 10);
         assert_eq!(on(&window), (50, 0));
-        window.take(rows(Part::First, 1..=53, false), 10);
+        window.take(rows(PagePart::First, 1..=53, false), 10);
         assert_eq!((on(&window), window.scroll.top), ((50, 3), 0), "the new ones are seen above it");
-        window.take(rows(Part::First, 1..=70, false), 10);
+        window.take(rows(PagePart::First, 1..=70, false), 10);
         assert_eq!(on(&window).0, 50, "and it never leaves the screen");
-        window.go(Step::Lines(5), NEWEST, 10);
+        window.go(ScrollStep::Lines(5), NEWEST, 10);
         let before = on(&window);
-        window.take(rows(Part::First, 1..=75, false), 10);
+        window.take(rows(PagePart::First, 1..=75, false), 10);
         assert_eq!(on(&window), before, "further down the screen stands still");
     }
 
     #[test]
     fn a_row_that_goes_leaves_the_cursor_where_it_was() {
         let mut window = Window::default();
-        window.take(rows(Part::First, 1..=20, false), 10);
-        window.go(Step::Lines(3), NEWEST, 10);
-        let mut fewer = rows(Part::First, 1..=20, false);
+        window.take(rows(PagePart::First, 1..=20, false), 10);
+        window.go(ScrollStep::Lines(3), NEWEST, 10);
+        let mut fewer = rows(PagePart::First, 1..=20, false);
         fewer.writes.remove(3);
         window.take(fewer, 10);
         assert_eq!(on(&window), (16, 3));
-        window.take(Rows { part: Part::First, writes: Vec::new(), more: false }, 10);
+        window.take(Rows { part: PagePart::First, writes: Vec::new(), more: false }, 10);
         assert!(window.current().is_none());
     }
 
     #[test]
     fn a_long_list_is_read_as_the_cursor_comes_near() {
         let mut window = Window::default();
-        window.take(rows(Part::First, 881..=1000, true), 10);
-        assert_eq!(window.go(Step::Lines(50), NEWEST, 10), None);
-        let Some(Part::After(cursor)) = window.go(Step::Lines(60), NEWEST, 10) else { panic!() };
+        window.take(rows(PagePart::First, 881..=1000, true), 10);
+        assert_eq!(window.go(ScrollStep::Lines(50), NEWEST, 10), None);
+        let Some(PagePart::After(cursor)) = window.go(ScrollStep::Lines(60), NEWEST, 10) else { panic!() };
         assert_eq!(cursor, Cursor::of(&write_view(881).write, NEWEST));
         for n in 1..8 {
             let end = 1000 - n * 120;
-            window.take(rows(Part::After(cursor.clone()), end - 119..=end, true), 10);
-            window.go(Step::Lines(120), NEWEST, 10);
+            window.take(rows(PagePart::After(cursor.clone()), end - 119..=end, true), 10);
+            window.go(ScrollStep::Lines(120), NEWEST, 10);
         }
         assert!(window.rows.len() <= MOST + CHUNK && !window.has_first, "{}", window.rows.len());
         assert_eq!(on(&window).0, 890 - 7 * 120);
-        assert_eq!(window.go(Step::First, NEWEST, 10), Some(Part::First));
-        assert_eq!(window.go(Step::Last, NEWEST, 10), Some(Part::Last));
-        window.take(rows(Part::Last, 1..=120, true), 10);
+        assert_eq!(window.go(ScrollStep::First, NEWEST, 10), Some(PagePart::First));
+        assert_eq!(window.go(ScrollStep::Last, NEWEST, 10), Some(PagePart::Last));
+        window.take(rows(PagePart::Last, 1..=120, true), 10);
         assert_eq!(on(&window), (1, 9));
-        assert!(matches!(window.again(NEWEST), (Part::From(_), _)));
-        assert_eq!(window.go(Step::First, NEWEST, 10), Some(Part::First));
-        window.take(rows(Part::First, 881..=1000, true), 10);
+        assert!(matches!(window.again(NEWEST), (PagePart::From(_), _)));
+        assert_eq!(window.go(ScrollStep::First, NEWEST, 10), Some(PagePart::First));
+        window.take(rows(PagePart::First, 881..=1000, true), 10);
         assert_eq!((on(&window), window.scroll.top), ((1000, 0), 0));
     }
 }

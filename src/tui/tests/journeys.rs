@@ -11,9 +11,9 @@ use crate::domain::rules::settle::SettleRefusal;
 use crate::domain::run::Wanted;
 use crate::domain::state::{Event, NotAllowed, State};
 use crate::domain::stop::Stops;
-use crate::replay::Report;
+use crate::replay::RunReport;
 use crate::store::{Settled, WishChange};
-use crate::tui::actions::{ACTIONS, Action, Place};
+use crate::tui::actions::{ACTIONS, Action, Zone};
 use crate::tui::msg::{Chosen, Closed, Effect, Job, Msg};
 use crate::tui::view::hints;
 
@@ -23,14 +23,14 @@ const SIZE: (u16, u16) = (80, 24);
 fn from_a_group_to_its_writes_to_a_cause_and_back() {
     let mut runner = Runner::new(SIZE, DARK);
     runner.keys("enter");
-    assert_eq!((runner.place(), runner.app.filter.text()), (Place::Writes, "group:2"));
+    assert_eq!((runner.place(), runner.app.filter.text()), (Zone::Writes, "group:2"));
     runner.give_rows(1..=9, false);
     runner.keys("j enter");
     assert!(runner.last().starts_with("Detail(WriteId(8))"), "{}", runner.last());
     runner.give_detail();
     assert!(runner.screen().contains("[Cause]"), "{}", runner.screen());
     runner.keys("esc esc");
-    assert_eq!(runner.place(), Place::Groups);
+    assert_eq!(runner.place(), Zone::Groups);
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn nothing_is_sent_before_it_was_shown_and_confirmed() {
     runner.keys("r");
     assert!(matches!(runner.effects.last(), Some(Effect::Prepare(_, Chosen::Matching(_), _))));
     runner.keys("enter");
-    assert_eq!(runner.place(), Place::Plan, "there is no plan yet");
+    assert_eq!(runner.place(), Zone::Plan, "there is no plan yet");
     runner.give_plan(312, 0);
     runner.keys("enter");
     runner.types("31");
@@ -50,7 +50,7 @@ fn nothing_is_sent_before_it_was_shown_and_confirmed() {
     runner.keys("enter");
     let Some(Effect::Start(start)) = runner.effects.last() else { panic!("{}", runner.last()) };
     assert_eq!((start.selection.query().as_str(), start.prepared.plan.send.len(), start.canaries), ("group:2", 312, 1));
-    assert_eq!(runner.place(), Place::Run);
+    assert_eq!(runner.place(), Zone::Run);
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn a_run_is_paused_paced_and_stopped_and_quitting_asks() {
     assert!(runner.screen().contains("A replay is under way"), "{}", runner.screen());
     runner.keys("s");
     assert_eq!(wish(&runner).wanted, Some(Wanted::Stop));
-    let report = Report {
+    let report = RunReport {
         run: RunId(4),
         tally: Tally::default(),
         new_since_plan: 0,
@@ -147,12 +147,12 @@ fn a_run_that_one_leaves_is_still_in_sight_and_tells_its_end() {
     runner.keys("esc");
     assert!(runner.screen().contains("run 4: 0/3"), "{}", runner.screen());
     runner.keys("r");
-    assert_eq!(runner.place(), Place::Run, "where it can be stopped");
+    assert_eq!(runner.place(), Zone::Run, "where it can be stopped");
     runner.keys("esc");
     let mut tally = Tally::default();
     tally.add(crate::domain::outcome::Outcome::Accepted, 2);
     tally.add(crate::domain::outcome::Outcome::Failed, 1);
-    let report = Report {
+    let report = RunReport {
         run: RunId(4),
         tally,
         new_since_plan: 0,
@@ -303,7 +303,7 @@ fn a_long_job_says_how_far_it_is_and_can_be_given_up() {
     assert!(runner.screen().contains("settling: 4,000 of 100,000 writes (esc gives up)"), "{}", runner.screen());
     runner.keys("esc");
     assert!(matches!(runner.effects.last(), Some(Effect::GiveUpJob)));
-    assert_eq!(runner.place(), Place::Writes, "one stays where one is");
+    assert_eq!(runner.place(), Zone::Writes, "one stays where one is");
     runner.hear(Msg::Job(None));
     assert!(!runner.screen().contains("settling"));
 }
@@ -335,7 +335,7 @@ fn results_follow_the_typing_and_old_ones_are_not_shown() {
     assert!(runner.app.filter.error.is_some(), "half a value");
     runner.types("a");
     assert!(runner.app.page_ticket > old);
-    let rows = crate::tui::msg::Rows { part: crate::tui::msg::Part::First, writes: Vec::new(), more: false };
+    let rows = crate::tui::msg::Rows { part: crate::tui::msg::PagePart::First, writes: Vec::new(), more: false };
     runner.hear(Msg::Page(old, Box::new(rows)));
     assert_eq!(runner.app.writes.rows.len(), 9, "an answer to an older question");
     runner.keys("enter / esc");
@@ -351,7 +351,7 @@ fn one_write_is_tried_and_its_answer_stands_beside_it() {
     assert!(matches!(runner.effects.last(), Some(Effect::Prepare(_, _, terms)) if terms.limit == Some(1)));
     runner.give_plan(1, 0);
     runner.keys("enter");
-    assert_eq!(runner.place(), Place::Trial);
+    assert_eq!(runner.place(), Zone::Trial);
     runner.give_detail();
     let screen = runner.screen();
     assert!(screen.contains("Request: write 1") && screen.contains("waiting ..."), "{screen}");
@@ -397,7 +397,7 @@ fn every_action_of_the_table_can_be_pressed_anywhere_without_harm() {
             let mut runner = Runner::on_writes(SIZE, DARK, 9);
             runner.keys("esc");
             runner.keys(place);
-            if runner.place() == Place::Detail {
+            if runner.place() == Zone::Detail {
                 runner.give_detail();
             }
             runner.app.act(about.action);
@@ -442,7 +442,7 @@ fn the_mouse_does_what_the_keys_do() {
     click(&mut runner, left, 20, list.y + 2);
     assert_eq!(runner.app.groups_scroll.at, 2);
     click(&mut runner, left, 20, list.y + 2);
-    assert_eq!(runner.place(), Place::Writes, "the second click opens");
+    assert_eq!(runner.place(), Zone::Writes, "the second click opens");
     runner.give_rows(1..=50, false);
     click(&mut runner, MouseEventKind::ScrollDown, 20, 20);
     assert_eq!(runner.app.writes.scroll.at, 3);
@@ -456,5 +456,5 @@ fn the_mouse_does_what_the_keys_do() {
     let line = screen.lines().last().unwrap();
     let at = line[..line.find("replay").unwrap()].chars().count();
     click(&mut runner, left, u16::try_from(at).unwrap(), footer.y);
-    assert_eq!(runner.place(), Place::Plan);
+    assert_eq!(runner.place(), Zone::Plan);
 }

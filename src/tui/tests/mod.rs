@@ -8,7 +8,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 
-use super::actions::Place;
+use super::actions::Zone;
 use super::app::{App, Setup};
 use super::keymap::{Chord, Keymap};
 use super::msg::{Effect, Msg, Rows};
@@ -111,7 +111,7 @@ impl Runner {
         self.hear(Msg::Prepared(ticket, Ok(Box::new(values::prepared(send, refused, allowed)))));
     }
 
-    pub fn place(&self) -> Place {
+    pub fn place(&self) -> Zone {
         self.app.place()
     }
 

@@ -8,7 +8,7 @@ use crate::domain::outcome::{AttemptOutcome, Outcome};
 use crate::domain::reason::Reason;
 use crate::domain::run::RunState;
 use crate::domain::state::State;
-use crate::replay::{Event, WriteEnded};
+use crate::replay::{RunEvent, WriteEnded};
 use crate::tui::msg::{Closed, Edited, Msg};
 use crate::tui::theme::Theme;
 
@@ -18,8 +18,8 @@ fn check(name: &str, text: &str) {
     });
 }
 
-fn ended(id: i64, outcome: Outcome) -> Event {
-    Event::Ended(Box::new(WriteEnded {
+fn ended(id: i64, outcome: Outcome) -> RunEvent {
+    RunEvent::Ended(Box::new(WriteEnded {
         id: WriteId(id),
         outcome,
         reason: (outcome != Outcome::Accepted).then(|| Reason::attempt(AttemptOutcome::Refused)),
@@ -40,12 +40,12 @@ fn running(size: (u16, u16), theme: Theme) -> Runner {
     runner.types("312");
     runner.keys("enter");
     runner.hear(Msg::Began(Ok(RunId(8))));
-    runner.hear(Msg::Run(vec![Event::Began(RunId(8)), ended(1, Outcome::Accepted)]));
+    runner.hear(Msg::Run(vec![RunEvent::Began(RunId(8)), ended(1, Outcome::Accepted)]));
     for n in 0..10 {
         runner.now = runner.now.plus(Duration::from_millis(300));
-        let mut events: Vec<Event> = (0..10).map(|k| ended(2 + n * 10 + k, Outcome::Accepted)).collect();
+        let mut events: Vec<RunEvent> = (0..10).map(|k| ended(2 + n * 10 + k, Outcome::Accepted)).collect();
         if n == 7 {
-            events.push(Event::Retry {
+            events.push(RunEvent::Retry {
                 id: WriteId(80),
                 attempt: 1,
                 end: Box::new(values::refused(503, "UNAVAILABLE")),
@@ -241,7 +241,7 @@ fn hostile_text_does_not_reach_the_terminal() {
     let mut wide = values::write_view(4);
     wide.write.failure.message = Some("記録.メール: 無効な形式です 🎉👨‍👩‍👧 שלום مرحبا e\u{301}".to_owned());
     let ticket = runner.app.page_ticket;
-    let part = crate::tui::msg::Part::First;
+    let part = crate::tui::msg::PagePart::First;
     runner.hear(Msg::Page(
         ticket,
         Box::new(crate::tui::msg::Rows { part, writes: vec![view.clone(), wide], more: false }),

@@ -28,7 +28,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::write::{FailedWrite, WriteView};
 use crate::replay::{PaceSettings, Prepared, SendOptions};
 use crate::store::{Count, HistoryEntry};
-use crate::tui::msg::{Detail, Overview};
+use crate::tui::msg::{Detail, HeaderData};
 
 /// Returns a pending write.
 pub fn write_view(id: i64) -> WriteView {
@@ -71,7 +71,6 @@ pub fn write_view(id: i64) -> WriteView {
         revision: 0,
         edited_at: None,
         body_sha256: Sha::of(b"{}"),
-        body_len: 2,
         body_origin: BodyOrigin::Captured,
         lane: None,
         run: None,
@@ -100,7 +99,6 @@ pub fn now() -> Timestamp {
 pub fn detail(id: i64) -> Detail {
     let view = write_view(id);
     let attempt = Attempt {
-        write: view.write.id,
         n: 1,
         run: RunId(7),
         started_at: now().minus(Duration::from_mins(20)),
@@ -122,7 +120,6 @@ pub fn detail(id: i64) -> Detail {
         at: now().minus(Duration::from_mins(9)),
         operator,
         action: Action::Edit { from: 0, to: 1 },
-        write: Some(view.write.id),
         reason: Some("the tier is not ours to send".to_owned()),
     };
     let revision = |number, body: &[u8], operator: Option<&str>| Revision {
@@ -147,7 +144,7 @@ pub fn detail(id: i64) -> Detail {
 }
 
 /// Returns the summary for the header.
-pub fn overview() -> Overview {
+pub fn overview() -> HeaderData {
     let count = |key: &str, by_state| Count { key: key.to_owned(), by_state };
     let hour = hour_of(now());
     let arrivals = (0..24).flat_map(|back| {
@@ -159,7 +156,7 @@ pub fn overview() -> Overview {
             count: n * [2, 6, 1, 0][at] / 9,
         })
     });
-    Overview {
+    HeaderData {
         counts: vec![
             count("schema", [312, 0, 0, 80, 2, 1]),
             count("bad_data", [41, 0, 0, 0, 0, 12]),
@@ -216,7 +213,6 @@ pub fn prepared(send: usize, refused: usize, allowed: Vec<Hazard>) -> Prepared {
         id: WriteId(id.cast_signed() as i64),
         group: GroupId(1),
         endpoint: "records/profiles/upsert".into(),
-        turn: Turn { at: now(), arrival: WriteId(1), id: WriteId(1) },
         content: Sha::of(b""),
         lanes: Vec::new(),
         hazards,

@@ -9,7 +9,7 @@ use crate::domain::time::human_length;
 use crate::render::detail::{Entry, Section, Subject, cause, heading, request, times};
 use crate::render::words;
 use crate::store::HistoryEntry;
-use crate::tui::actions::Place;
+use crate::tui::actions::Zone;
 use crate::tui::app::App;
 use crate::tui::msg::Detail;
 use crate::tui::state::detail::Tab;
@@ -35,7 +35,7 @@ pub(super) fn draw(app: &App, layout: &Layout, p: &mut Painter<'_>) {
     let mut x = area.x;
     for tab in Tab::ALL {
         let is_here = tab == app.detail.tab;
-        let role = if is_here && app.place() == Place::Detail {
+        let role = if is_here && app.place() == Zone::Detail {
             Role::On
         } else if is_here {
             Role::Strong
@@ -48,7 +48,7 @@ pub(super) fn draw(app: &App, layout: &Layout, p: &mut Painter<'_>) {
     let inside = Rect { y: area.y + 2, height: area.height.saturating_sub(2), ..area };
     let lines = lines(app, detail, inside.width);
     let scroll = app.detail.scroll[app.detail.tab as usize];
-    let has_cursor = app.detail.tab == Tab::Request && app.place() == Place::Detail;
+    let has_cursor = app.detail.tab == Tab::Request && app.place() == Zone::Detail;
     for ((n, line), y) in lines.iter().enumerate().skip(scroll.top).zip(inside.top()..inside.bottom()) {
         p.pieces(inside.x, y, inside.width, line.iter().map(|(role, text)| (*role, text.as_str())));
         if has_cursor && n == scroll.at {

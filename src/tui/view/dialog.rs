@@ -6,7 +6,7 @@ use super::layout::Layout;
 use super::paint::{Painter, wrap};
 use super::writes;
 use crate::tui::app::App;
-use crate::tui::state::dialog::{Ask, Dialog, Menu, Palette};
+use crate::tui::state::dialog::{Ask, CommandPalette, Dialog, Menu};
 use crate::tui::theme::Role;
 
 pub(super) fn draw(app: &App, layout: &Layout, p: &mut Painter<'_>) {
@@ -65,7 +65,7 @@ fn draw_menu(menu: &Menu, size: (u16, u16), p: &mut Painter<'_>) {
     }
 }
 
-fn draw_palette(app: &App, palette: &Palette, p: &mut Painter<'_>) {
+fn draw_palette(app: &App, palette: &CommandPalette, p: &mut Painter<'_>) {
     let inside = p.window(centred(app.size, 84, 14), "Commands");
     typed(&palette.input, Rect { height: 1, ..inside }, p);
     let list = Rect { y: inside.y + 1, height: inside.height.saturating_sub(1), ..inside };

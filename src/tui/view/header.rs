@@ -9,7 +9,7 @@ use crate::domain::failure_type::FailureType;
 use crate::domain::state::State;
 use crate::domain::time::human_length;
 use crate::render::count::thousands;
-use crate::tui::actions::Place;
+use crate::tui::actions::Zone;
 use crate::tui::app::App;
 use crate::tui::state::run::RunScreen;
 use crate::tui::theme::{Role, Tier};
@@ -53,7 +53,7 @@ fn title(app: &App, area: Rect, p: &mut Painter<'_>) {
     };
     let open = open(app);
     // A run goes on while another screen is shown.
-    let away = app.is_sending() && (app.place() != Place::Run || app.parked.is_some());
+    let away = app.is_sending() && (app.place() != Zone::Run || app.parked.is_some());
     let right = match area.height {
         1 if away => app.own().map(progress).unwrap_or_default(),
         1 => format!("{} open", thousands(open)),

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::paint::{Painter, wrap};
-use crate::tui::actions::{ACTIONS, About, Place};
+use crate::tui::actions::{ACTIONS, ActionInfo, Zone};
 use crate::tui::app::App;
 use crate::tui::theme::Role;
 
@@ -27,10 +27,10 @@ pub fn length(app: &App) -> usize {
 
 fn lines(app: &App) -> Vec<(String, Role, String)> {
     // The actions of the place below the help come first.
-    let from = app.places.iter().rev().copied().find(|place| *place != Place::Help).unwrap_or(Place::Groups);
-    let is_common = |about: &&About| about.places.len() == Place::ALL.len();
+    let from = app.places.iter().rev().copied().find(|place| *place != Zone::Help).unwrap_or(Zone::Groups);
+    let is_common = |about: &&ActionInfo| about.places.len() == Zone::ALL.len();
     let mut lines = Vec::new();
-    let mut tell = |title: &str, actions: Vec<&About>| {
+    let mut tell = |title: &str, actions: Vec<&ActionInfo>| {
         if actions.is_empty() {
             return;
         }
@@ -52,10 +52,10 @@ fn lines(app: &App) -> Vec<(String, Role, String)> {
             }
         }
     };
-    let of = |place: Place| ACTIONS.iter().filter(|a| a.places.contains(&place) && !is_common(a)).collect::<Vec<_>>();
+    let of = |place: Zone| ACTIONS.iter().filter(|a| a.places.contains(&place) && !is_common(a)).collect::<Vec<_>>();
     tell(&format!("Here: {}", from.name()), of(from));
     tell("Everywhere", ACTIONS.iter().filter(is_common).collect());
-    for place in Place::ALL.into_iter().filter(|place| *place != from) {
+    for place in Zone::ALL.into_iter().filter(|place| *place != from) {
         tell(place.name(), of(place));
     }
     lines

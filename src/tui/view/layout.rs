@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::tui::actions::Place;
+use crate::tui::actions::Zone;
 use crate::tui::app::App;
 
 /// The areas of the screen.
@@ -61,9 +61,8 @@ impl Layout {
             take(&mut rest, 0)
         };
         let body = rest;
-        let has_list =
-            matches!(app.place(), Place::Groups | Place::Writes | Place::Runs) || app.place() == Place::Detail;
-        let has_filter = has_list && app.base() == Place::Writes;
+        let has_list = matches!(app.place(), Zone::Groups | Zone::Writes | Zone::Runs) || app.place() == Zone::Detail;
+        let has_filter = has_list && app.base() == Zone::Writes;
         let filter = take(&mut rest, u16::from(has_filter));
         let error = take(&mut rest, if has_filter && app.filter.error.is_some() { 3 } else { 0 });
         let (mut divider, mut detail) = (Rect::default(), Rect::default());
@@ -72,7 +71,7 @@ impl Layout {
             detail = Rect { x: rest.x + list_width + 2, width: rest.width - list_width - 2, ..rest };
             divider = Rect { x: rest.x + list_width, width: 1, ..rest };
             rest.width = list_width;
-        } else if app.place() == Place::Detail {
+        } else if app.place() == Zone::Detail {
             detail = body;
         }
         let head = take(&mut rest, 1);

@@ -17,7 +17,7 @@ use ratatui::layout::Rect;
 
 use self::layout::{LEAST, Layout};
 use self::paint::{Painter, wrap};
-use super::actions::{ACTIONS, Action, Place};
+use super::actions::{ACTIONS, Action, Zone};
 use super::app::{App, File};
 use super::msg::Closed;
 use super::theme::Role;
@@ -55,25 +55,25 @@ pub fn draw(app: &App, buffer: &mut Buffer) {
 
 fn body(app: &App, layout: &Layout, p: &mut Painter<'_>) {
     match app.place() {
-        Place::Groups => groups::draw(app, layout, p),
-        Place::Runs => runs::draw(app, layout, p),
-        Place::Writes => {
+        Zone::Groups => groups::draw(app, layout, p),
+        Zone::Runs => runs::draw(app, layout, p),
+        Zone::Writes => {
             writes::draw(app, layout, p);
             if app.shows_detail() {
                 detail::draw(app, layout, p);
             }
         }
-        Place::Detail => {
+        Zone::Detail => {
             if layout.divider.width > 0 {
                 writes::draw(app, layout, p);
             }
             detail::draw(app, layout, p);
         }
-        Place::Plan => plan::draw(app, layout.body, p),
-        Place::Run => run::draw(app, layout.body, p),
-        Place::Trial => run::draw_trial(app, layout.body, p),
-        Place::Review => detail::draw_review(app, layout.body, p),
-        Place::Help => help::draw(app, layout.body, p),
+        Zone::Plan => plan::draw(app, layout.body, p),
+        Zone::Run => run::draw(app, layout.body, p),
+        Zone::Trial => run::draw_trial(app, layout.body, p),
+        Zone::Review => detail::draw_review(app, layout.body, p),
+        Zone::Help => help::draw(app, layout.body, p),
     }
 }
 
@@ -82,7 +82,7 @@ fn tabs(app: &App, layout: &Layout, p: &mut Painter<'_>) {
     let area = layout.tabs;
     p.rule(area, "");
     let mut x = area.x + 1;
-    for place in [Place::Groups, Place::Writes, Place::Runs] {
+    for place in [Zone::Groups, Zone::Writes, Zone::Runs] {
         let is_here = app.base() == place;
         let (left, right) = if is_here { ("[", "]") } else { (" ", " ") };
         let role = if is_here { Role::Strong } else { Role::Faint };
@@ -94,7 +94,7 @@ fn tabs(app: &App, layout: &Layout, p: &mut Painter<'_>) {
     }
     p.text(x, area.y, area.right().saturating_sub(x), " ", Role::Text);
     let right = match app.place() {
-        Place::Writes | Place::Detail if app.base() == Place::Writes => writes::summary(app),
+        Zone::Writes | Zone::Detail if app.base() == Zone::Writes => writes::summary(app),
         _ => String::new(),
     };
     let room = area.right().saturating_sub(x + 2);
@@ -133,7 +133,7 @@ pub fn hints(app: &App) -> Vec<(String, &'static str, Action)> {
     let place = app.place();
     let here = ACTIONS.iter().filter(|a| a.places.contains(&place) && !a.short.is_empty());
     // Up to five actions of the place come first, then those that lead out, then the rest.
-    let (own, common): (Vec<_>, Vec<_>) = here.partition(|a| a.places.len() < Place::ALL.len());
+    let (own, common): (Vec<_>, Vec<_>) = here.partition(|a| a.places.len() < Zone::ALL.len());
     let last = ["quit", "help", "palette", "back"];
     let mut common: Vec<_> = common;
     common.sort_by_key(|a| last.iter().position(|name| *name == a.name).map_or(0, |at| at + 1));

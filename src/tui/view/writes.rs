@@ -8,7 +8,7 @@ use crate::domain::failure_type::FailureType;
 use crate::domain::write::WriteView;
 use crate::render::count::thousands;
 use crate::store::Sort;
-use crate::tui::actions::{Action, Place};
+use crate::tui::actions::{Action, Zone};
 use crate::tui::app::{App, File};
 use crate::tui::theme::{Role, Theme};
 
@@ -49,7 +49,7 @@ pub(super) fn draw(app: &App, layout: &Layout, p: &mut Painter<'_>) {
         let area = Rect { y, height: 1, ..layout.list };
         row(app, view, &columns, area, p);
         if n == app.writes.scroll.at {
-            let role = if app.place() == Place::Writes { Role::Cursor } else { Role::CursorAway };
+            let role = if app.place() == Zone::Writes { Role::Cursor } else { Role::CursorAway };
             p.line(area, role);
         }
     }

@@ -6,26 +6,102 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use dlq::config::current_operator;
-use dlq::domain::action::Settling;
-use dlq::domain::answer::Extent;
-use dlq::domain::endpoint::BaseUrl;
-use dlq::domain::evidence::{Lost, Phase};
-use dlq::domain::filter::Filter;
-use dlq::domain::hazard::Hazard;
-use dlq::domain::ids::WriteId;
-use dlq::domain::outcome::Outcome;
-use dlq::domain::plan::Plan;
-use dlq::domain::reason::Reason;
-use dlq::domain::selection::Selection;
-use dlq::domain::target::{TargetSettings, Windows};
-use dlq::replay::{
-    Answer, Event, ExitCode, Outgoing, PaceSettings, PlanTerms, Replay, Report, RunOptions, Sent, Transport, build_plan,
-};
-use dlq::store::{self, By, OpenOptions, Store};
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{World, order, profile};
+use super::engine::Replay;
+use super::events::RunOptions;
+use super::plan::{PlanTerms, build_plan};
+use super::{Answer, ExitCode, Outgoing, PaceSettings, RunEvent, RunReport, Sent, Transport};
+use crate::capture::{Binding, read_line};
+use crate::config::current_operator;
+use crate::domain::action::Settling;
+use crate::domain::answer::Extent;
+use crate::domain::endpoint::BaseUrl;
+use crate::domain::evidence::{Lost, Phase};
+use crate::domain::filter::Filter;
+use crate::domain::hazard::Hazard;
+use crate::domain::ids::WriteId;
+use crate::domain::outcome::Outcome;
+use crate::domain::plan::Plan;
+use crate::domain::reason::Reason;
+use crate::domain::secrets::Scrubber;
+use crate::domain::selection::Selection;
+use crate::domain::state::State;
+use crate::domain::target::{TargetSettings, Windows};
+use crate::domain::time::Timestamp;
+use crate::domain::write::FailedWrite;
+use crate::store::{self, By, Incoming, OpenOptions, Severity, Store};
+
+/// A file with failures in it.
+struct World {
+    directory: tempfile::TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        Self { directory: tempfile::tempdir().unwrap() }
+    }
+
+    fn db(&self) -> PathBuf {
+        self.directory.path().join("dlq.db")
+    }
+
+    fn open(&self) -> Arc<dyn Store> {
+        store::open(&self.db(), OpenOptions { create: true, ..OpenOptions::default() }).unwrap()
+    }
+
+    fn ingest(&self, lines: &[Value]) {
+        let binding = Binding {
+            target: None,
+            targets: std::collections::BTreeMap::new(),
+            endpoint: None,
+            match_key: None,
+            source: None,
+            exports: None,
+            scrubber: Scrubber::default(),
+            now: Timestamp::now(),
+        };
+        let captured =
+            lines.iter().map(|line| Incoming::new(read_line(line.to_string().as_bytes(), &binding).unwrap()));
+        let taken = self.open().intake().take(captured.collect()).wait().unwrap();
+        assert_eq!(taken.inserted, lines.len() as u64);
+    }
+
+    fn writes(&self) -> Vec<FailedWrite> {
+        let store = self.open();
+        let ids = store.matching_ids(&Filter::default(), windows()).wait().unwrap();
+        ids.into_iter().map(|id| store.write_view(id, windows()).wait().unwrap().unwrap().write).collect()
+    }
+
+    fn states(&self) -> Vec<State> {
+        self.writes().iter().map(|write| write.standing.state()).collect()
+    }
+}
+
+fn windows() -> Windows {
+    Windows::new([], Duration::from_hours(24))
+}
+
+/// An order that the API's schema refused: definite, an append, with a key that was on the wire.
+fn order(n: usize) -> Value {
+    json!({
+        "path": "records/orders/append", "body": { "record": { "order_id": format!("ord_{n}") } },
+        "status": 422, "error_code": "CDP_ETL.VALIDATION.REQUEST_SCHEMA",
+        "error_message": "record.total: field does not exist in object schema",
+        "idempotency_key": format!("key-{n}"), "failed_at": Timestamp::now().to_string(),
+    })
+}
+
+/// An upsert of one customer's record, later the higher its number: all of one email are one lane.
+fn profile(n: usize, email: &str) -> Value {
+    json!({
+        "path": "records/profiles/upsert",
+        "body": { "record": { "email": email, "points": n }, "matchKey": "email" },
+        "status": 503, "error_code": "CDP_ETL.UNAVAILABLE", "idempotency_key": format!("profile-{n}"),
+        "failed_at": Timestamp::from_millis(1_700_000_000_000 + n as i64 * 1000).to_string(),
+    })
+}
 
 /// Answers from a script, and checks at every request that its intent is on disk.
 #[derive(Clone)]
@@ -92,7 +168,7 @@ struct Bench {
 
 impl Bench {
     fn new(world: &World) -> Self {
-        let store = store::open(&world.db(), OpenOptions::default()).unwrap();
+        let store = world.open();
         let target = TargetSettings { backoff: Duration::from_micros(10), ..TargetSettings::new("default") };
         let options = RunOptions {
             target,
@@ -109,20 +185,19 @@ impl Bench {
             selection: Selection::of_words(""),
             filter: Filter::default(),
             last_id: WriteId(i64::MAX),
-            scrubber: dlq::domain::secrets::Scrubber::default(),
+            scrubber: Scrubber::default(),
         };
         Self { store, options, stop: CancellationToken::new() }
     }
 
     fn plan(&self) -> Plan {
-        let data =
-            self.store.plan_data(&Filter::default(), None, Windows::new([], Duration::from_hours(24))).wait().unwrap();
+        let data = self.store.plan_data(&Filter::default(), None, windows()).wait().unwrap();
         let (window, length) = (Duration::from_hours(24), Duration::ZERO);
         let terms = PlanTerms { allowed: &[], window, new_key: self.options.new_key, length, clock: data.clock };
         build_plan(data.candidates, &data.mates, &terms)
     }
 
-    fn run(&self, plan: Plan, fake: &Fake) -> (Report, Vec<Event>) {
+    fn run(&self, plan: Plan, fake: &Fake) -> (RunReport, Vec<RunEvent>) {
         let (events, mut receiver) = tokio::sync::mpsc::unbounded_channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let abort = CancellationToken::new();
@@ -150,7 +225,7 @@ fn gone() -> Sent {
     Sent::NoAnswer(Lost::new(Phase::Wait, "gone"))
 }
 
-fn tally(report: &Report) -> Vec<(Outcome, u64)> {
+fn tally(report: &RunReport) -> Vec<(Outcome, u64)> {
     Outcome::ALL.iter().map(|&o| (o, report.tally.get(o))).filter(|(_, n)| *n > 0).collect()
 }
 
@@ -192,7 +267,7 @@ fn promise_3_every_request_has_its_intent_on_disk_first() {
     // Each request was checked as it left. The first three are for one write, which may have been applied.
     assert_eq!(tally(&report), [(Outcome::Accepted, 47), (Outcome::Failed, 2), (Outcome::Unknown, 1)]);
     assert_eq!(fake.keys().len(), 52);
-    let attempts: i64 = world.writes().iter().map(|w| w["attempts"].as_i64().unwrap()).sum();
+    let attempts: i64 = world.writes().iter().map(|write| write.attempts).sum();
     assert_eq!(attempts, 52);
 }
 
@@ -214,7 +289,7 @@ fn a_failed_commit_sends_nothing() {
     assert!(fake.keys().is_empty());
     drop(bench);
     connection.execute_batch("DROP TRIGGER full").unwrap();
-    assert!(world.states().iter().all(|s| s == "pending"), "{:?}", world.states());
+    assert!(world.states().iter().all(|state| *state == State::Pending), "{:?}", world.states());
 }
 
 #[test]
@@ -238,14 +313,14 @@ fn ambiguity_lasts_until_it_is_settled() {
     let fake = Fake::new(&world, vec![answer(503, ""), refused()]);
     let (report, events) = bench.run(bench.plan(), &fake);
     assert_eq!(tally(&report), [(Outcome::Failed, 1)]);
-    assert!(events.iter().any(|e| matches!(e, Event::Retry { attempt: 1, .. })));
+    assert!(events.iter().any(|e| matches!(e, RunEvent::Retry { attempt: 1, .. })));
     let write = &world.writes()[0];
-    assert_eq!(write["state"], "pending");
-    assert!(write["ambiguous_since"].is_string());
-    assert_eq!(write["error_message"], "record.x: no", "the last answer that judged its data");
+    assert_eq!(write.standing.state(), State::Pending);
+    assert!(write.standing.ambiguous_since.is_some());
+    assert_eq!(write.failure.message.as_deref(), Some("record.x: no"), "the last answer that judged its data");
     let (report, _) = bench.run(bench.plan(), &Fake::new(&world, vec![]));
     assert_eq!(tally(&report), [(Outcome::Accepted, 1)]);
-    assert!(world.writes()[0]["ambiguous_since"].is_null());
+    assert_eq!(world.writes()[0].standing.ambiguous_since, None);
 }
 
 #[test]
@@ -256,7 +331,7 @@ fn no_answer_to_the_last_attempt_is_unknown() {
     let fake = Fake::new(&world, vec![gone(); 3]);
     let (report, _) = bench.run(bench.plan(), &fake);
     assert_eq!((tally(&report), report.exit_code()), (vec![(Outcome::Unknown, 1)], ExitCode::SomeFailed));
-    assert_eq!(world.states(), ["unknown"]);
+    assert_eq!(world.states(), [State::Unknown]);
 }
 
 #[test]
@@ -291,9 +366,9 @@ fn unknown_is_never_told_as_failed() {
     let script = vec![gone(), not_sent(), not_sent(), gone(), refused()];
     let (report, _) = bench.run(bench.plan(), &Fake::new(&world, script));
     assert_eq!(tally(&report), [(Outcome::Unknown, 2)]);
-    assert_eq!(world.states(), ["unknown", "unknown"]);
-    let run = &world.json(&["runs", "--json"])[0];
-    assert_eq!((&run["unknown"], &run["failed"]), (&2.into(), &0.into()));
+    assert_eq!(world.states(), [State::Unknown, State::Unknown]);
+    let run = &world.open().runs(1).wait().unwrap()[0];
+    assert_eq!((run.tally.get(Outcome::Unknown), run.tally.get(Outcome::Failed)), (2, 0));
 }
 
 #[test]
@@ -307,7 +382,7 @@ fn promise_7_a_write_that_came_in_before_its_lane_mate_is_not_overtaken() {
     let (report, events) = bench.run(plan, &fake);
     assert_eq!(tally(&report), [(Outcome::Refused, 1)]);
     assert!(
-        events.iter().any(|e| matches!(e, Event::Ended(w) if w.reason == Some(Reason::Hazard(Hazard::LaneBlocked))))
+        events.iter().any(|e| matches!(e, RunEvent::Ended(w) if w.reason == Some(Reason::Hazard(Hazard::LaneBlocked))))
     );
     assert!(fake.keys().is_empty());
     let (report, _) = bench.run(bench.plan(), &fake);
@@ -322,8 +397,8 @@ fn a_page_without_the_envelope_judges_nothing() {
     let bench = Bench::new(&world);
     bench.run(bench.plan(), &Fake::new(&world, vec![answer(404, "<html>no such host</html>")]));
     let write = &world.writes()[0];
-    assert_eq!((&write["failure_type"], &write["status"]), (&"schema".into(), &422.into()));
-    assert!(write["ambiguous_since"].is_string());
+    assert_eq!((write.failure.failure_type.name(), write.failure.status), ("schema", Some(422)));
+    assert!(write.standing.ambiguous_since.is_some());
 }
 
 #[test]
@@ -358,8 +433,9 @@ fn one_damaged_body_does_not_stop_the_others() {
     let bench = Bench::new(&world);
     let (report, _) = bench.run(bench.plan(), &Fake::new(&world, vec![]));
     assert_eq!(tally(&report), [(Outcome::Accepted, 1), (Outcome::Skipped, 1)]);
-    let doctor = world.run(&["doctor"]);
-    assert!(doctor.code == 1 && doctor.out.contains("were changed on disk: 1"), "{}", doctor.out);
+    let found = world.open().check().wait().unwrap();
+    let wrong: Vec<_> = found.iter().filter(|finding| finding.severity == Severity::Fail).collect();
+    assert!(wrong.len() == 1 && wrong[0].detail.contains("were changed on disk: 1"), "{wrong:?}");
 }
 
 #[test]
@@ -389,9 +465,9 @@ fn an_answer_to_a_write_that_was_unknown_is_told_as_what_it_was() {
     world.ingest(&[order(1)]);
     let bench = Bench::new(&world);
     bench.run(bench.plan(), &Fake::new(&world, vec![gone(); 3]));
-    assert_eq!(world.states(), ["unknown"]);
+    assert_eq!(world.states(), [State::Unknown]);
     // This run's own request was answered: it failed, and the write is what it was.
     let (report, _) = bench.run(bench.plan(), &Fake::new(&world, vec![refused()]));
     assert_eq!(tally(&report), [(Outcome::Failed, 1)]);
-    assert_eq!(world.states(), ["unknown"]);
+    assert_eq!(world.states(), [State::Unknown]);
 }
