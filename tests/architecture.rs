@@ -1,4 +1,4 @@
-//! The direction of imports, and where SQL may stand.
+//! The direction of imports, where SQL may appear, and other rules of the architecture.
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Each part of the crate, and the parts that it may import. The order is that of ARCHITECTURE.md.
+/// Each part of the crate, and the parts that it may import, in the order of ARCHITECTURE.md.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("query", &["domain"]),
@@ -40,7 +40,8 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
-/// The parts that a file names after `crate::`, and those that it reaches by going up with `super::`.
+/// Returns the parts that a file names after `crate::`, and those that it reaches by going up with
+/// `super::`.
 fn imports(file: &Path) -> Vec<String> {
     let text = fs::read_to_string(file).unwrap();
     let below = file.strip_prefix(root()).unwrap();
@@ -98,7 +99,7 @@ fn sql_stands_in_the_store_only() {
     }
 }
 
-/// The modules of a part that a module imports by name, itself left out.
+/// Returns the modules of its part that a module imports by name, except itself.
 fn imported_modules(module: &str, modules: &BTreeMap<String, PathBuf>) -> BTreeSet<String> {
     let text = fs::read_to_string(&modules[module]).unwrap();
     let text = text.split("#[cfg(test)]").next().unwrap_or_default();
@@ -121,7 +122,7 @@ fn imported_modules(module: &str, modules: &BTreeMap<String, PathBuf>) -> BTreeS
                 _ => continue,
             };
             let longest = (1..=path.len()).rev().map(|n| path[..n].join("::")).find(|path| modules.contains_key(path));
-            // What a folder says of itself is no import of one of its files.
+            // An import from a folder's own `mod.rs` by one of its files does not count.
             found.extend(longest.filter(|other| other != module && !module.starts_with(&format!("{other}::"))));
         }
     }
@@ -161,7 +162,8 @@ fn no_two_files_need_each_other() {
     assert!(found > 200, "only {found} imports were found: they are read wrongly");
 }
 
-/// What others may build on is small, and said in one place. Two types of one name would be one word for two things.
+/// The public interface is small, and defined in one place. Two types with the same name would be
+/// one word for two things.
 #[test]
 fn the_public_face_is_named_in_one_place() {
     let root_file = fs::read_to_string(root().join("lib.rs")).unwrap();
@@ -182,7 +184,7 @@ fn the_public_face_is_named_in_one_place() {
     assert!(types.len() > 150, "only {} types were found", types.len());
 }
 
-/// Another store, in another database, can be put beside the one in a file.
+/// The store's interface depends on no database, so that another one can be used beside the file.
 #[test]
 fn the_face_of_the_store_knows_no_database() {
     let mut faces = 0;
@@ -203,7 +205,7 @@ fn the_face_of_the_store_knows_no_database() {
     assert!(faces > 10, "only {faces} files");
 }
 
-/// The clock of this machine is read by the store in one place, which another clock may stand in for.
+/// The store reads the machine's clock in one place, where another clock may stand in for it.
 #[test]
 fn the_store_reads_the_clock_in_one_place() {
     let reads = |file: &PathBuf| fs::read_to_string(file).unwrap().contains("Timestamp::now");
@@ -227,7 +229,7 @@ fn rules_have_no_clock_no_io_and_no_database() {
     }
 }
 
-/// `claim` is what a reader has to trust: it stays readable on one page.
+/// `claim` is the rule that a reader has to trust, so it stays readable on one page.
 #[test]
 fn the_rule_of_a_claim_fits_on_one_page() {
     let text = fs::read_to_string(root().join("domain/rules/claim.rs")).unwrap();
@@ -236,7 +238,7 @@ fn the_rule_of_a_claim_fits_on_one_page() {
     assert!(length <= 75, "may_send has {length} lines");
 }
 
-/// The face of the store speaks domain types: a backend beside SQLite needs nothing of SQLite.
+/// The store's interface uses domain types only: another backend needs nothing of SQLite.
 #[test]
 fn the_store_face_has_no_word_of_sqlite() {
     for name in ["mod.rs", "files.rs"] {
@@ -245,7 +247,7 @@ fn the_store_face_has_no_word_of_sqlite() {
     }
 }
 
-/// Facts are worded in `render/` alone: nothing else takes a sentence apart.
+/// Facts become sentences in `render/` only: nothing else takes a sentence apart.
 #[test]
 fn nothing_parses_a_sentence() {
     const SENTENCES: [&str; 4] = ["contains(\"canary", "maybe-cached until", "(rest of run", "contains(\"stopped"];

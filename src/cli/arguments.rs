@@ -1,13 +1,16 @@
-//! The process's arguments, before clap sees them: conditions that begin with a hyphen are no options.
+//! The process's arguments, before clap sees them: conditions that begin with a hyphen are not
+//! options.
 
 use clap::CommandFactory as _;
 
 use super::args::Cli;
 use super::values::NEGATED;
 
-/// The process's arguments. `-path:append` and `-"some text"` are conditions, not options; clap would swallow every option
-/// after them if it were told to let hyphens through. What only looks like one (`-all`) is refused where the query is
-/// read. What follows an option that takes a value is left alone, and so are clusters of the known short options.
+/// Returns the process's arguments, with a mark on conditions that begin with a hyphen, such as
+/// `-path:append` and `-"some text"`; clap, if told to let hyphens through, would swallow every
+/// option after them. A word that only looks like a condition (`-all`) is refused where the query
+/// is read. The argument after an option that takes a value is left alone, and so are clusters of
+/// the known short options.
 pub(super) fn arguments() -> impl Iterator<Item = std::ffi::OsString> {
     let taking = options_with_values();
     let mut alone = true;
@@ -24,7 +27,7 @@ pub(super) fn arguments() -> impl Iterator<Item = std::ffi::OsString> {
     })
 }
 
-/// The long options of every command that take a value as the next argument.
+/// Returns the long options of all commands that take a value as the next argument.
 fn options_with_values() -> Vec<String> {
     fn collect(command: &clap::Command, found: &mut Vec<String>) {
         for argument in command.get_arguments().filter(|a| a.get_action().takes_values()) {

@@ -1,4 +1,4 @@
-//! The commands that take care: target, export, backup, key.
+//! The housekeeping commands: target, export, backup, key.
 
 use std::io::{BufRead as _, Write as _};
 
@@ -87,7 +87,7 @@ pub(super) fn export(context: &Context, args: &Export) -> anyhow::Result<ExitCod
     Ok(ExitCode::Ok)
 }
 
-/// What has to be known of writes that are open in two files.
+/// Returns the warning about writes that are open in two files.
 fn both_places(open: u64) -> String {
     let are = if open == 1 { "is" } else { "are" };
     format!(

@@ -1,4 +1,4 @@
-//! What every command starts from: the options, the config, the file.
+//! The context of every command: the options, the config, the file.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -31,14 +31,15 @@ pub(super) struct Context {
     pub(super) global: Global,
     pub(super) config: Config,
     pub(super) operator: Operator,
-    /// True if the base URL comes from the environment: then it may be meant for another command.
+    /// True unless the base URL was given as an option: one from the environment may be meant for
+    /// another command.
     base_url_is_ambient: bool,
-    /// The reason why the config was not read, where a command goes on without it.
+    /// The reason why the config was not read, if the command goes on without it.
     pub(super) wrong_config: Option<String>,
 }
 
 impl Context {
-    /// For `doctor`, which works with a config that can't be read, too.
+    /// Creates the context for `doctor`, which works even if the config can't be read.
     pub(super) fn whatever_the_config(global: Global) -> anyhow::Result<Self> {
         Self::with(global, true)
     }
@@ -75,17 +76,17 @@ impl Context {
         Ok(strategy.data_dir().join("dlq/dlq.db"))
     }
 
-    /// Opens the file to look at it only.
+    /// Opens the file for reading only.
     pub(super) fn look(&self) -> anyhow::Result<Arc<dyn Store>> {
         self.open(OpenOptions { write: false, ..OpenOptions::default() })
     }
 
-    /// Opens the file to change it.
+    /// Opens the file for writing.
     pub(super) fn change(&self) -> anyhow::Result<Arc<dyn Store>> {
         self.open(OpenOptions::default())
     }
 
-    /// Opens the file to change it, and makes it if it isn't there.
+    /// Opens the file for writing, and creates it if it doesn't exist.
     pub(super) fn create(&self) -> anyhow::Result<Arc<dyn Store>> {
         self.open(OpenOptions { create: true, ..OpenOptions::default() })
     }
@@ -94,18 +95,19 @@ impl Context {
         Ok(store::open(&self.db()?, self.options(options))?)
     }
 
-    /// With what the config and the command line say.
+    /// Adds the settings of the config and the command line to options for opening the file.
     pub(super) fn options(&self, options: OpenOptions) -> OpenOptions {
         let busy_timeout = self.config.busy_timeout.unwrap_or(options.busy_timeout);
         OpenOptions { busy_timeout, told: self.tells_upgrades(), ..options }
     }
 
-    /// What says on stderr that a file of an older version is brought up to date, unless `-q` wants none of it.
+    /// Returns the function that reports on stderr that a file of an older version is being
+    /// upgraded; `None` with `-q`.
     pub(super) fn tells_upgrades(&self) -> Option<fn(Upgrading)> {
         (!self.global.quiet).then_some(super::upgrade::tell)
     }
 
-    /// The query's filter; of one target if `--target` names it.
+    /// Returns the query's filter, limited to the target of `--target` if given.
     pub(super) fn filter(&self, store: &dyn Store, words: &[String]) -> anyhow::Result<Filter> {
         Ok(self.of_target(filter_of(store, words)?))
     }
@@ -117,8 +119,10 @@ impl Context {
         }
     }
 
-    /// The same for commands that change or send something. There a bare number is too easily meant as an ID, an empty word
-    /// is a variable that was not set, and everything has to be asked for by `--all`. `narrowed`: other options select, too.
+    /// Returns the filter for a command that changes or sends something. A bare number is refused,
+    /// since it is easily meant as an ID, and so is an empty word, which is most likely an unset
+    /// variable; selecting everything takes `--all`. `narrowed` is true if other options select,
+    /// too.
     pub(super) fn selection(
         &self,
         store: &dyn Store,
@@ -165,13 +169,14 @@ impl Context {
         Ok(self.of_target(filter))
     }
 
-    /// The name of the target that `--target` names, or the default.
+    /// Returns the name of the target given with `--target`, or the default.
     pub(super) fn target_name(&self) -> &str {
         self.global.target.as_deref().unwrap_or(DEFAULT_TARGET)
     }
 
-    /// Where the command line or the environment say that a target is. They speak of the target of `--target`, else of
-    /// `default`, and of no other; where the config says so too, they have to agree.
+    /// Returns the base URL that the command line or the environment gives for a target. It is
+    /// meant for the target of `--target`, or else for `default`, and for no other; if the config
+    /// has one as well, they must agree.
     pub(super) fn given_base_url(&self, target: &TargetSettings) -> anyhow::Result<Option<BaseUrl>> {
         let Some(given) = &self.global.base_url else { return Ok(None) };
         let from = if self.base_url_is_ambient { "EXPERITURE_BASE_URL" } else { "--base-url" };
@@ -192,18 +197,18 @@ impl Context {
         }
     }
 
-    /// Where `--base-url` says that a target is.
+    /// Returns the base URL given with `--base-url`.
     pub(super) fn asked_base_url(&self) -> Option<&BaseUrl> {
         self.global.base_url.as_ref().filter(|_| !self.base_url_is_ambient)
     }
 
-    /// A target's base URL, if anyone said where it is.
+    /// Returns a target's base URL, if it is known.
     pub(super) fn base_url(&self, store: &dyn Store, target: &TargetSettings) -> anyhow::Result<Option<BaseUrl>> {
         let given = self.given_base_url(target)?;
         Ok(wait_for(base_url(store, target, given.as_ref()))??)
     }
 
-    /// What lines are bound to when they come in.
+    /// Returns the targets that incoming lines are bound to, by name.
     pub(super) fn bindings(&self, store: &dyn Store) -> anyhow::Result<BTreeMap<String, TargetBinding>> {
         let mut bindings = BTreeMap::new();
         for known in store.targets().wait()? {
@@ -224,7 +229,7 @@ impl Context {
         Ok(bindings)
     }
 
-    /// Blanks secrets, the tokens that this process can get at among them.
+    /// Returns a scrubber for secrets, among them every token that this process can get at.
     pub(super) fn scrubber(&self) -> Scrubber {
         let variables = self.config.token_variables();
         let from_variables = variables.iter().filter_map(|name| std::env::var(name).ok());
@@ -235,7 +240,7 @@ impl Context {
         Scrubber::new(from_variables.chain(from_files).map(|token| token.trim().to_owned()))
     }
 
-    /// Colours for a stream.
+    /// Returns the colours for a stream.
     pub(super) fn palette(&self, stream: &impl IsTerminal) -> Palette {
         Palette(match self.global.color {
             Color::Always => true,
@@ -244,7 +249,7 @@ impl Context {
         })
     }
 
-    /// The terminal's width; `None` for pipes, which get everything.
+    /// Returns the terminal's width; `None` for pipes, which get everything.
     pub(super) fn width() -> Option<u16> {
         if !std::io::stdout().is_terminal() {
             return None;
@@ -253,7 +258,7 @@ impl Context {
     }
 }
 
-/// The filter that words mean, whatever `--target` says.
+/// Parses words into a filter, regardless of `--target`.
 fn filter_of(store: &dyn Store, words: &[String]) -> anyhow::Result<Filter> {
     if let Some(option) = words.iter().find(|word| word.starts_with("--")) {
         return Err(Usage(format!(
@@ -266,7 +271,8 @@ fn filter_of(store: &dyn Store, words: &[String]) -> anyhow::Result<Filter> {
     Ok(query::parse(&words.join(" "), &known).map_err(|e| Usage(e.to_string()))?)
 }
 
-/// How to say where a target is that the command line does not speak of.
+/// Returns the hint on how to give the base URL of a target that the command line does not speak
+/// for.
 pub(super) fn way_out(target: &str) -> String {
     format!(
         "say where {target} is with dlq target set {target} --base-url URL --reason TEXT (and its token with token_env in \
@@ -274,7 +280,7 @@ pub(super) fn way_out(target: &str) -> String {
     )
 }
 
-/// Waits for something that is made of replies of the store.
+/// Waits for a future that consists of replies from the store.
 pub(super) fn wait_for<T>(future: impl Future<Output = T>) -> std::io::Result<T> {
     Ok(tokio::runtime::Builder::new_current_thread().build()?.block_on(future))
 }
@@ -285,7 +291,7 @@ fn default_config() -> Option<PathBuf> {
     Path::exists(&path).then_some(path)
 }
 
-/// The exit code of an error.
+/// Returns the exit code for an error.
 pub(super) fn exit_code(error: &anyhow::Error) -> ExitCode {
     let no_token = matches!(
         error.downcast_ref(),

@@ -37,7 +37,7 @@ use crate::replay::{ExitCode, Launch, PaceSettings, RunReport, RunTerms, SendOpt
 use crate::sandbox::{Sandbox, Settings};
 use crate::store::{self, By, OpenOptions, Store};
 
-/// A line on stdout, for as long as someone reads it.
+/// Prints a line on stdout, if anyone still reads it.
 macro_rules! say {
     ($($part:tt)*) => {{
         let _ = writeln!(std::io::stdout(), $($part)*);
@@ -84,7 +84,8 @@ impl Story<'_> {
         say!("   {}", self.paint.faint(&format!("$ {text}")));
     }
 
-    /// Real requests by a client that gives up as the guide's does; what it gives up is what comes in.
+    /// Sends real requests, with a client that gives up as the guide's does; the writes it gives up
+    /// on are those that come in.
     async fn traffic(&self) -> anyhow::Result<Vec<Sent>> {
         self.chapter(1, "A service writes to an API, and some of its writes fail");
         say!("   The API is simulated, at {}; the requests are real.", self.sandbox.base_url());
@@ -167,7 +168,7 @@ impl Story<'_> {
         Ok(())
     }
 
-    /// The canary keeps a replay that comes too early from doing harm.
+    /// Shows that the canary keeps a premature replay from doing harm.
     fn replay_too_early(&self) -> anyhow::Result<bool> {
         self.chapter(4, "Replayed before the cause is fixed: only the canary is sent");
         self.command("dlq replay --type schema");
@@ -225,7 +226,7 @@ impl Story<'_> {
 
     fn end(&self, told: bool) -> ExitCode {
         if !told {
-            say!("\n{}", self.paint.bad("The ledger contradicts this story. RunReport it as a bug."));
+            say!("\n{}", self.paint.bad("The ledger contradicts this story. Report it as a bug."));
             return ExitCode::Error;
         }
         say!("\n{}", self.paint.good("All of it checked against the API's own ledger."));
@@ -269,7 +270,7 @@ impl Story<'_> {
     }
 }
 
-/// What the demo's failures are bound to.
+/// Returns the binding of the demo's failures.
 fn binding() -> Binding {
     Binding {
         target: None,

@@ -1,5 +1,5 @@
-//! `dlq doctor`: what is wrong with the file, the disk, the clock, the token and the way to each target. Works when nothing
-//! else does.
+//! `dlq doctor`: checks the file, the disk, the clock, the token and the way to each target. Works
+//! when nothing else does.
 
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(why) = &context.wrong_config {
         findings.push(Finding::new("config", Severity::Fail, format!("{why}; what follows is checked without it")));
     }
-    // What is around the file can be looked at whatever is wrong with it.
+    // The file's surroundings are checked whatever is wrong with the file itself.
     let store = match context.look() {
         Ok(store) => {
             findings.extend(store.check().wait()?);
@@ -99,13 +99,13 @@ fn check_target(context: &Context, store: Option<&dyn Store>, name: &str) -> Vec
         Ok(None) => Finding::new("token", Severity::Ok, format!("{name}: none needed")),
         Err(error) => Finding::new("token", Severity::Warn, format!("{name}: {error}")),
     }];
-    // The URL that a replay would use, or why it would refuse.
     if let TokenSource::File(path) = &settings.token
         && let Some(open) = open_to_others(path)
     {
         let severity = if settings.confirm { Severity::Fail } else { Severity::Warn };
         findings.push(Finding::new("token", severity, format!("{name}: {open} in {0}: chmod 600 {0}", path.display())));
     }
+    // The URL that a replay would use, or the reason why it would refuse.
     let base = match store {
         Some(store) => context.base_url(store, &settings),
         None => Ok(settings.base_url),
@@ -121,7 +121,7 @@ fn check_target(context: &Context, store: Option<&dyn Store>, name: &str) -> Vec
     findings
 }
 
-/// Opens a connection and closes it again: nothing is sent.
+/// Opens a connection and closes it again; nothing is sent.
 fn reach(base: &BaseUrl) -> std::io::Result<()> {
     let (host, port) = base.host_and_port();
     let mut last = std::io::Error::new(std::io::ErrorKind::NotFound, "the name has no address");

@@ -1,4 +1,4 @@
-//! A run on the command line: its runtime, its signals, and an end in order whatever breaks inside.
+//! A run on the command line: its runtime, its signals, and an orderly end whatever breaks inside.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -16,20 +16,20 @@ use crate::domain::stop::{Stop, Stops};
 use crate::replay::{ExitCode, Launch, LaunchError, RunReport};
 use crate::store::{Store, StoreError};
 
-/// What the run says to the thread that waits for it.
+/// A message from the run to the thread that waits for it.
 enum News {
     Ended(Box<Result<RunReport, LaunchError>>),
-    /// Something panicked; `fatal` if it was the runtime itself, which goes no further.
+    /// Something panicked; `fatal` if it was the runtime itself, which can't go on.
     Panicked {
         what: String,
         fatal: bool,
     },
 }
 
-/// How long a run may take to end in order after something in it panicked.
+/// Time that a run may take to end in an orderly way after something in it panicked.
 const ORDERLY: Duration = Duration::from_secs(5);
 
-/// Runs a plan to its end and tells it; Ctrl-C is heeded.
+/// Runs a plan to its end and reports its progress; Ctrl-C stops it.
 pub(super) fn drive(
     store: Arc<dyn Store>,
     launch: Launch,
@@ -37,7 +37,7 @@ pub(super) fn drive(
     stop: &CancellationToken,
 ) -> anyhow::Result<(RunReport, Told)> {
     let (news, heard) = channel();
-    // Before any runtime has a thread that could meet one.
+    // Before there is a runtime with threads that could panic.
     tell_of_panics(news.clone());
     let signals = Signals::heed(stop.clone())?;
     let (events, receiver) = tokio::sync::mpsc::unbounded_channel();
@@ -48,7 +48,7 @@ pub(super) fn drive(
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
         .thread_name("dlq-net")
-        // The store answers from its own thread: look there often.
+        // The store replies from its own thread, through the global queue: check that often.
         .global_queue_interval(8)
         .event_interval(16)
         .enable_all()
@@ -88,7 +88,8 @@ pub(super) fn drive(
     Ok((result?, told))
 }
 
-/// Ends a run whose engine is dead: what it had in hand goes back, and what was in flight is unknown.
+/// Ends a run whose engine is dead: claimed writes are released, and writes in flight become
+/// unknown.
 fn ended_by_fault(store: &dyn Store, run: Option<RunId>, what: &str) -> anyhow::Error {
     let Some(run) = run else { return anyhow!("a fault inside dlq ended the run before it began: {what}") };
     let stopped = Stops::one(Stop::Fault { what: what.to_owned() });
@@ -101,8 +102,8 @@ fn ended_by_fault(store: &dyn Store, run: Option<RunId>, what: &str) -> anyhow::
     }
 }
 
-/// Says when anything panics. The runtime ends the process at once when one of its own threads panics, before anything could
-/// be put in order: such a thread goes no further.
+/// Reports any panic. The runtime ends the process at once when one of its own threads panics,
+/// before anything could be put in order, so such a thread is parked instead.
 fn tell_of_panics(news: Sender<News>) {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -126,7 +127,8 @@ struct Signals {
 }
 
 impl Signals {
-    /// The first signal asks the run to stop, the second not to wait for answers. Once the run is over, one ends the process.
+    /// Listens for signals: the first asks the run to stop, the second not to wait for answers.
+    /// Once the run is over, any signal ends the process.
     fn heed(stop: CancellationToken) -> std::io::Result<Self> {
         let signals = Self { abort: CancellationToken::new(), heard: Arc::default(), over: Arc::default() };
         let (abort, heard, over) = (signals.abort.clone(), Arc::clone(&signals.heard), Arc::clone(&signals.over));

@@ -1,4 +1,4 @@
-//! `dlq ingest`: failures in, with a progress bar on a terminal.
+//! `dlq ingest`: takes failures in, with a progress bar on a terminal.
 
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::store::{By, beside};
 
 pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
     for file in args.files.iter().filter(|file| *file != "-") {
-        // A wrong name is told before anything is made or bound.
+        // A wrong name is reported before anything is created or bound.
         let opened = std::fs::File::open(file).and_then(|file| file.metadata());
         let why = match opened {
             Ok(metadata) if metadata.is_dir() => "is a directory".to_owned(),
@@ -76,20 +76,20 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
     });
     bar.finish_and_clear();
     if stop.load(Ordering::Relaxed) {
-        // Whoever reads what is printed may have stopped reading.
+        // Whoever reads the output may have stopped reading.
         end_soon(ExitCode::Error);
     }
     let summary = match result {
         Ok(summary) => summary,
         Err(error) => {
-            // What is in the file, whatever came in between.
+            // Report what is in the file by now, despite the error.
             if last.read > 0 {
                 tell(context, &last)?;
             }
             return Err(error.into());
         }
     };
-    // Targets that the lines named, and whose URL the config knows: this was their first use.
+    // Targets that these lines were the first to name, and whose URL the config knows.
     for target in store.targets().wait()?.into_iter().filter(|t| t.base_url.is_none()) {
         if let Some(base) = context.config.target(&target.name).base_url {
             store.bind_target(&target.name, &base, By::new(&context.operator)).wait()?;
@@ -119,7 +119,7 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::Ok)
 }
 
-/// The numbers.
+/// Prints the numbers.
 fn tell(context: &Context, summary: &capture::Summary) -> std::io::Result<()> {
     let mut out = Out::new();
     if context.global.json {
@@ -143,7 +143,7 @@ fn tell(context: &Context, summary: &capture::Summary) -> std::io::Result<()> {
     out.flush()
 }
 
-/// What was taken in and may not be what was meant.
+/// Points out what was taken in but may not be what was meant.
 fn tell_what_to_look_at(summary: &capture::Summary) {
     if summary.assumed > 0 {
         note(&format!(
@@ -185,8 +185,8 @@ fn progress_bar(context: &Context) -> ProgressBar {
     bar
 }
 
-/// A flag that the first Ctrl-C or SIGTERM raises; the ingest then ends after the batch in hand. A second one ends the
-/// process at once, which loses nothing either.
+/// Returns a flag that the first Ctrl-C, SIGTERM or SIGHUP raises; the ingest then ends after the
+/// current batch. A second one ends the process at once, which loses nothing either.
 fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let raised = Arc::clone(&stop);

@@ -1,4 +1,4 @@
-//! The commands that look: list, show, groups, stats, history.
+//! The read-only commands: list, show, groups, stats, history.
 
 use std::io::{IsTerminal as _, stdout};
 
@@ -21,7 +21,7 @@ use crate::render::{csv, detail, json, words};
 use crate::replay::ExitCode;
 use crate::store::{Count, CountBy, HistoryEntry, LaneCache, PageRequest, Store};
 
-/// Writes that are read at a time.
+/// Number of writes read at a time.
 const PAGE: usize = 500;
 const TABLE_LIMIT: usize = 50;
 
@@ -50,7 +50,7 @@ pub(super) fn list(context: &Context, args: &List) -> anyhow::Result<ExitCode> {
             Format::Csv => out.text(&shown(csv::write(&view)))?,
             Format::Table => rows.push(row(&view)),
         }
-        // Nobody reads any more: there is no point in finding more.
+        // Once nobody reads the output, there is no point in finding more.
         if out.is_closed() { Err(std::io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
     })?;
     if format == Format::Table && !rows.is_empty() {
@@ -67,7 +67,8 @@ pub(super) fn list(context: &Context, args: &List) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::Ok)
 }
 
-/// Calls `one` for each write up to the limit, and once more with `true` if there are others. Gives what could not be read.
+/// Calls `one` for each write up to the limit, and once more with `true` if there are others.
+/// Returns the writes that could not be read.
 fn each_write(
     store: &dyn Store,
     context: &Context,
@@ -107,7 +108,8 @@ fn each_write(
     }
 }
 
-/// An error that names the writes that can't be read; all others are printed by then.
+/// Returns an error that names the writes that can't be read, if any; all others have been printed
+/// by then.
 pub(super) fn refuse_damaged(damaged: &[(WriteId, Damage)]) -> anyhow::Result<()> {
     let Some(((last, why), others)) = damaged.split_last() else { return Ok(()) };
     for (id, why) in others.iter().take(20) {
@@ -116,12 +118,12 @@ pub(super) fn refuse_damaged(damaged: &[(WriteId, Damage)]) -> anyhow::Result<()
     anyhow::bail!("write {last}: {why}; see dlq doctor")
 }
 
-/// What the table does not show, on stderr.
+/// Notes on stderr what the table does not show.
 fn footer(store: &dyn Store, asked: &Filter, hides: bool, more: bool, empty: bool) -> anyhow::Result<()> {
     let hidden = if !hides {
         0
     } else if asked.terms.is_empty() {
-        // Everything: the counters know, and no write needs to be looked at.
+        // Without conditions the counters have the number, and no write needs to be read.
         let counts = store.counts(CountBy::Type, None).wait()?;
         counts.iter().flat_map(|c| State::SETTLED.map(|state| c.by_state[state as usize])).sum()
     } else {
@@ -144,10 +146,11 @@ fn footer(store: &dyn Store, asked: &Filter, hides: bool, more: bool, empty: boo
     Ok(())
 }
 
-/// The least width at which every column of a table has room.
+/// The least width at which every column of a table fits.
 pub(super) const WIDE: u16 = 110;
 
-/// A list as a table; on a narrow terminal the message keeps its room, and what `show` says too is left out.
+/// Formats a list as a table; on a narrow terminal the message keeps its space, and columns that
+/// `show` has, too, are left out.
 fn write_table(rows: &[Vec<String>], width: Option<u16>) -> String {
     let columns = [
         Column::Number("ID"),
@@ -166,7 +169,7 @@ fn write_table(rows: &[Vec<String>], width: Option<u16>) -> String {
     }
 }
 
-/// Where there is no room for hazards, a write that one refuses says so at the start of its message.
+/// Marks refused writes at the start of their message, for tables without room for hazards.
 fn marked(rows: &[Vec<String>]) -> Vec<Vec<String>> {
     let refuses = |names: &str| names.split(' ').any(|n| Hazard::parse(n).is_some_and(Hazard::refuses));
     let mut rows = rows.to_vec();
@@ -176,7 +179,7 @@ fn marked(rows: &[Vec<String>]) -> Vec<Vec<String>> {
     rows
 }
 
-/// A table of some of its columns.
+/// Formats a table of some of its columns.
 pub(super) fn chosen(columns: &[Column], rows: &[Vec<String>], which: &[usize], width: u16) -> String {
     let columns: Vec<Column> = which.iter().map(|&n| columns[n]).collect();
     let rows = rows.iter().map(|row| which.iter().map(|&n| row[n].clone()).collect()).collect();
@@ -272,7 +275,7 @@ pub(super) fn groups(context: &Context) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::Ok)
 }
 
-/// The groups as a table; empty without groups.
+/// Formats the groups as a table; empty without groups.
 pub(super) fn group_table(groups: &[Group], width: Option<u16>) -> String {
     if groups.is_empty() {
         return String::new();

@@ -30,12 +30,12 @@ use self::output::note;
 use crate::domain::escape::terminal;
 use crate::replay::ExitCode;
 
-/// Runs the command line and gives the process's exit code.
+/// Runs the command line and returns the process's exit code.
 pub fn main() -> std::process::ExitCode {
     let cli = match Cli::try_parse_from(arguments::arguments()) {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are no errors; all else is usage, exit 2.
+            // Help and version are not errors; anything else is a usage error, exit 2.
             let _ = error.print();
             return std::process::ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
@@ -98,7 +98,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Whoever read our output has gone: that is no error of ours.
+/// Returns true if the reader of our output is gone, which is no error of ours.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::replay::ExitCode;
 
-/// Standard output, buffered. When whoever read it has gone, the rest is dropped and the command goes on: its exit code
-/// is about what it did.
+/// Buffered standard output. Once its reader is gone, the rest is dropped and the command goes on:
+/// its exit code is about what it did.
 pub(super) struct Out {
     stdout: BufWriter<Stdout>,
     closed: bool,
@@ -18,18 +18,19 @@ impl Out {
         Self { stdout: BufWriter::with_capacity(64 << 10, io::stdout()), closed: false }
     }
 
-    /// Returns true if nobody reads any more: then there is no point in finding more to print.
+    /// Returns true once nobody reads the output, so that there is no point in finding more to
+    /// print.
     pub(super) fn is_closed(&self) -> bool {
         self.closed
     }
 
-    /// A text and a line end.
+    /// Writes a text and a line break.
     pub(super) fn line(&mut self, text: &str) -> io::Result<()> {
         self.text(text)?;
         self.text("\n")
     }
 
-    /// A text as it is.
+    /// Writes a text as it is.
     pub(super) fn text(&mut self, text: &str) -> io::Result<()> {
         let written = if self.closed { Ok(()) } else { self.stdout.write_all(text.as_bytes()) };
         self.heed(written)
@@ -51,17 +52,18 @@ impl Out {
     }
 }
 
-/// A line on stderr, for as long as someone reads it. Unlike `eprintln!` it never panics.
+/// Prints a line on stderr, if anyone still reads it. Unlike `eprintln!`, it never panics.
 pub(super) fn note(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// A text on stderr without a line end.
+/// Prints a text on stderr without a line break.
 pub(super) fn ask(text: &str) {
     let _ = write!(io::stderr(), "{text}").and_then(|()| io::stderr().flush());
 }
 
-/// Ends the process in a moment, if it has not ended by then: someone asked it to, and may have stopped reading what it prints.
+/// Ends the process in a moment unless it has ended by then: whoever asked it to stop may no longer
+/// read its output, and so block it.
 pub(super) fn end_soon(code: ExitCode) {
     const MOMENT: Duration = Duration::from_secs(2);
     std::thread::spawn(move || {
@@ -70,7 +72,7 @@ pub(super) fn end_soon(code: ExitCode) {
     });
 }
 
-/// A question to whoever is at the terminal, also where stderr goes into a file.
+/// Prints a question on the terminal, even if stderr goes into a file.
 pub(super) fn question(text: &str) {
     let terminal = if io::stderr().is_terminal() { None } else { OpenOptions::new().write(true).open("/dev/tty").ok() };
     match terminal {
@@ -84,19 +86,20 @@ pub(super) fn terminal_is_there() -> bool {
     io::stdin().is_terminal()
 }
 
-/// What someone answers to a question, without the white space around it.
+/// Reads the answer to a question, without surrounding whitespace.
 pub(super) fn read_answer() -> io::Result<String> {
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     Ok(answer.trim().to_owned())
 }
 
-/// Returns true if an answer is a yes.
+/// Returns true if an answer means yes.
 pub(super) fn is_yes(answer: &str) -> bool {
     matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
-/// A full disk under stdout must not look like a full disk under the database.
+/// Makes clear that an error is about stdout: a full disk there must not look like a full disk
+/// under the database.
 fn explained(error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("stdout can't be written: {error} (what the command changed is kept)"))
 }

@@ -31,7 +31,7 @@ use crate::render::{windows, words};
 use crate::replay::{ExitCode, Launch, MaybeCached, PaceSettings, RunReport, RunTerms, SendOptions, prepare};
 use crate::store::{PlanData, RestOfRun, Store};
 
-/// What was selected, before the plan is made.
+/// The selected writes, before the plan is made.
 struct Selected {
     data: PlanData,
     filter: Filter,
@@ -112,7 +112,7 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     refuse_damaged(&damaged).map(|()| code)
 }
 
-/// The IDs that were named, those on stdin among them.
+/// Returns the named IDs, including those on stdin.
 fn ids(named: &[IdArg]) -> anyhow::Result<Vec<i64>> {
     let mut ids = Vec::new();
     for id in named {
@@ -142,7 +142,7 @@ fn select(context: &Context, store: &dyn Store, args: &Args, ids: &[i64]) -> any
     Ok(Selected { data, filter, selection })
 }
 
-/// The rest of a run's plan, and the filter of what that run had selected.
+/// Returns the rest of a run's plan, with the selection of that run and its filter.
 fn rest_of(context: &Context, store: &dyn Store, run: RunId, limit: Option<usize>) -> anyhow::Result<Selected> {
     let RestOfRun { mut data, selection } = store.rest_of_run(run).wait()?;
     data.candidates.truncate(limit.unwrap_or(usize::MAX));
@@ -150,7 +150,7 @@ fn rest_of(context: &Context, store: &dyn Store, run: RunId, limit: Option<usize
         let hint = format!("run {run} sent to target {}, not to {named}", data.targets.join(", "));
         return Err(Usage(hint).into());
     }
-    // Of a run of an older version that is not known: then all that came in since counts as new.
+    // A run of an older version has no selection: everything that came in since counts as new.
     let before = selection.unwrap_or_default();
     let filter = context.filter(store, &[before.query()])?;
     Ok(Selected { data, filter, selection: Selection { continues: Some(run), limit, ..before } })
@@ -169,7 +169,7 @@ fn filter(context: &Context, store: &dyn Store, args: &Args, ids: &[i64]) -> any
     Ok(filter)
 }
 
-/// A run has one target: that of all selected writes.
+/// Returns the target of all selected writes: a run has only one.
 fn the_target(context: &Context, data: &PlanData) -> anyhow::Result<String> {
     match data.targets.as_slice() {
         [] => Ok(context.target_name().to_owned()),
@@ -181,7 +181,8 @@ fn the_target(context: &Context, data: &PlanData) -> anyhow::Result<String> {
     }
 }
 
-/// Asks on a terminal. A target that wants its name typed gets it typed, or `--yes` with `--target` where nobody can.
+/// Asks for confirmation on a terminal. A target with `confirm` is confirmed by typing its name, or
+/// by `--yes` with `--target`.
 fn confirmed(context: &Context, args: &Args, target: &TargetSettings, base: &BaseUrl, n: u64) -> anyhow::Result<bool> {
     let terminal = terminal_is_there();
     if target.confirm && !(args.yes && context.global.target.is_some()) {
@@ -312,7 +313,7 @@ fn report(
 ) -> anyhow::Result<ExitCode> {
     let code = report.exit_code();
     if let Some(error) = told.broken {
-        // The run itself is complete and recorded; only the telling was cut off.
+        // The run itself is complete and recorded; only its output was cut off.
         anyhow::bail!("run {} is recorded, but {error}", report.run);
     }
     let mut out = Out::new();

@@ -13,7 +13,7 @@ use crate::render::{json, words};
 use crate::replay::ExitCode;
 use crate::store::{By, Settled, Store};
 
-/// Writes that are settled in one transaction.
+/// Number of writes settled per transaction.
 const CHUNK: usize = 500;
 
 pub(super) fn resolve(context: &Context, args: &Resolve) -> anyhow::Result<ExitCode> {
@@ -33,14 +33,14 @@ pub(super) fn reopen(context: &Context, args: &WithReason) -> anyhow::Result<Exi
     settle(context, &args.query, &args.care, &What { how, verb, outcome, states, reason: &args.reason })
 }
 
-/// What is done to writes.
+/// A way of settling writes, and its words.
 struct What<'a> {
     how: Settling,
-    /// What is asked: `Discard 5 writes?`.
+    /// The verb of the question: `Discard 5 writes?`.
     verb: &'a str,
     /// The outcome in `--json`.
     outcome: &'a str,
-    /// The states that are searched unless the query names some.
+    /// The states to search, unless the query names some.
     states: &'a [State],
     reason: &'a str,
 }
@@ -126,7 +126,8 @@ pub(super) fn purge(context: &Context, args: &Purge) -> anyhow::Result<ExitCode>
     Ok(ExitCode::Ok)
 }
 
-/// Purges in steps, from the oldest write on, until a whole pass finds nothing more: a batch goes after its parts.
+/// Purges in steps, from the oldest write on, until a whole pass finds nothing more: a batch can go
+/// only after its parts.
 fn purge_all(store: &dyn Store, before: Timestamp) -> anyhow::Result<u64> {
     let mut total = 0;
     loop {

@@ -1,4 +1,4 @@
-//! `dlq split` and `dlq unsplit`: a batch, split into writes of their own.
+//! `dlq split` and `dlq unsplit`: turn a batch into separate writes, and back.
 
 use super::args::{Split, Unsplit};
 use super::context::Context;

@@ -1,5 +1,5 @@
-//! Telling how a run goes: NDJSON or lines on stdout, a bar on a terminal. It has a thread of its own, so that no slow
-//! terminal or full pipe can hold up the engine.
+//! Progress of a run: NDJSON or lines on stdout, a bar on a terminal. It is reported from a thread
+//! of its own, so that no slow terminal or full pipe can hold up the engine.
 
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -20,15 +20,15 @@ use crate::render::words;
 use crate::replay::{RunEvent, WriteEnded};
 use crate::store::Store;
 
-/// What is told, and how.
+/// The report of a run's progress, and its form.
 pub(super) struct Telling {
-    /// Looks up what the engine did not touch.
+    /// The store, to look up writes that the engine did not touch.
     pub(super) store: Arc<dyn Store>,
-    /// NDJSON on stdout.
+    /// True for NDJSON on stdout.
     pub(super) json: bool,
-    /// Every attempt on stderr.
+    /// True for every attempt on stderr.
     pub(super) verbose: bool,
-    /// Nothing but failures.
+    /// True for nothing but failures.
     pub(super) quiet: bool,
     /// The number of writes that will be sent.
     pub(super) total: u64,
@@ -36,23 +36,24 @@ pub(super) struct Telling {
     pub(super) stop: CancellationToken,
 }
 
-/// What went wrong, for the end of the report.
+/// The problems of a run, for the end of the report.
 #[derive(Debug, Default)]
 pub(super) struct Told {
-    /// Lines on writes that failed, are unknown or were refused: the first of them.
+    /// Lines on the first writes that were neither accepted nor left unsent.
     pub(super) troubles: Vec<String>,
     /// The error, if stdout could not be written.
     pub(super) broken: Option<std::io::Error>,
 }
 
-/// As many troubles as a tired person reads.
+/// The most troubles to keep: as many as a tired person reads.
 const TROUBLES: usize = 20;
 
-/// Events are told in bunches of this length: to be woken for each would cost the engine more than its requests.
+/// Interval at which events are reported, in bunches: waking up for each would cost the engine more
+/// than its requests.
 const BUNCH: Duration = Duration::from_millis(5);
 
 impl Telling {
-    /// Tells events until the run is over.
+    /// Reports events until the run is over.
     pub(super) fn run(self, mut events: UnboundedReceiver<RunEvent>) -> Told {
         let bar = self.bar();
         let mut out = Out::new();
@@ -68,7 +69,7 @@ impl Telling {
                     bar.println_or_log(self.verbose, &terminal(&text));
                 }
                 RunEvent::Notice(notice) => bar.println_or_log(!self.quiet, &terminal(&words::notice(&notice))),
-                // The report says it at the end; a bar that runs on should not keep it back till then.
+                // The report says so at the end; whoever watches the bar should know before then.
                 RunEvent::Stopping(stop) => {
                     let wanted = self.verbose || !bar.0.is_hidden();
                     bar.println_or_log(wanted, &format!("stopping: {}", terminal(&words::stop(&stop))));
@@ -175,7 +176,7 @@ pub(super) async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = kinds.map(signal) else {
-        // Without handlers the system's own behaviour holds, which loses nothing either.
+        // Without handlers the system's defaults apply, which lose nothing either.
         return std::future::pending().await;
     };
     tokio::select! {

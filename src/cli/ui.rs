@@ -19,7 +19,8 @@ pub(super) fn is_possible() -> bool {
 
 pub(super) fn run(context: &Context) -> anyhow::Result<ExitCode> {
     let path = context.db()?;
-    // Before there is a screen: on a large file it takes its time, and whoever waits wants to know for what.
+    // Before there is a screen: upgrading a large file takes a while, and the user should see what
+    // for.
     if path.exists() {
         store::upgrade(&path, None, context.options(OpenOptions::default())).ok();
     }
@@ -37,7 +38,7 @@ pub(super) fn run(context: &Context) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::Ok)
 }
 
-/// What the config and the environment say of the screen.
+/// Builds the setup of the screen from the config, the options and the environment.
 pub(super) fn setup(context: &Context, path: String) -> anyhow::Result<Setup> {
     let ui = &context.config.ui;
     let wrong = |why: String| Usage(format!("config: {why}"));

@@ -1,4 +1,4 @@
-//! `dlq upgrade`, and what is said when any other command brings a file up to date.
+//! `dlq upgrade`, and the messages of any other command that upgrades a file.
 
 use super::args::Upgrade as Args;
 use super::context::Context;
@@ -33,7 +33,7 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::Ok)
 }
 
-/// Says on stderr how an upgrade goes.
+/// Reports the progress of an upgrade on stderr.
 pub(super) fn tell(upgrading: Upgrading) {
     note(&match upgrading {
         Upgrading::Began { path, from, to } => {

@@ -1,4 +1,4 @@
-//! Values of options: each read with an error that says what was meant.
+//! Parsers for the values of options, each with an error that says what is expected.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub(super) fn hazard(text: &str) -> Result<Hazard, String> {
     })
 }
 
-/// An ID, or where IDs are read from.
+/// An ID, or the place to read IDs from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum IdArg {
     /// A write's ID.
@@ -48,7 +48,7 @@ pub(super) fn id(text: &str) -> Result<IdArg, String> {
     }
 }
 
-/// Reads IDs: numbers between white space or commas. An error names the line.
+/// Reads IDs, separated by whitespace or commas. An error names the line.
 pub(super) fn read_ids(input: impl std::io::BufRead) -> Result<Vec<i64>, String> {
     let mut ids = Vec::new();
     for (number, line) in (1..).zip(input.lines()) {

@@ -1,14 +1,14 @@
-//! What can go wrong with an embedded queue.
+//! Errors of an embedded queue.
 
 use crate::domain::endpoint::BaseUrlError;
 use crate::replay::{HttpError, LaunchError};
 use crate::store::StoreError;
 
-/// An error of an embedded queue. What was committed before is safe.
+/// An error of an embedded queue. Everything committed before it is safe.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The query can't be read; the message shows the place.
+    /// The query can't be parsed; the message shows where.
     #[error("{0}")]
     Query(String),
     /// The base URL of a target can't be used.

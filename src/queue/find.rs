@@ -7,7 +7,7 @@ use crate::domain::filter::Filter;
 use crate::domain::target::Windows;
 use crate::store::{Cursor, LaneCache, Order, PageRequest, Sort, Store};
 
-/// Writes of a page.
+/// Number of writes per page.
 const PAGE: usize = 200;
 
 /// A search under way: pages of writes in order of arrival, each with its body and hazards.
@@ -30,8 +30,8 @@ impl Find {
         Self { store, filter, windows, lanes: LaneCache::default(), next: Next::First }
     }
 
-    /// Reads the next page; an empty one ends it. Writes whose rows were damaged on disk are left out: `dlq doctor` names
-    /// them.
+    /// Reads the next page; an empty page marks the end. Writes whose rows were damaged on disk are
+    /// left out; `dlq doctor` names them.
     pub async fn next_page(&mut self) -> Result<Vec<Write>, Error> {
         loop {
             let after = match std::mem::replace(&mut self.next, Next::End) {

@@ -1,7 +1,7 @@
-//! The face for those who embed dlq in their own service: open a queue, take failures in, find them, plan, replay.
+//! The API for embedding dlq in a service: open a queue, ingest failures, find them, plan, replay.
 //!
-//! It is small on purpose. The command line and the terminal UI do more; what they write, this reads, and the other way
-//! round, at the same time and on the same file.
+//! It is small on purpose. The command line and the terminal UI do more; they read what this writes
+//! and the other way round, at the same time and on the same file.
 
 mod error;
 mod find;
@@ -31,12 +31,13 @@ use crate::query;
 use crate::replay::{HttpTransport, Launch, RunTerms, SendOptions, Transport, prepare};
 use crate::store::{self, Incoming, OpenOptions, Store};
 
-/// Batches of an ingest: each is committed whole.
+/// Number of writes per batch of an ingest; each batch is committed as a whole.
 const BATCH: usize = 1000;
 
-/// A queue of failed writes, in a file. Cloning it gives another handle on the same queue.
+/// A queue of failed writes in a file. Cloning it returns another handle to the same queue.
 ///
-/// All calls are for a task on a tokio runtime. A call is done when it returns: what it asked to change is on disk.
+/// All methods are to be called from a task on a tokio runtime. Once a call returns, its changes
+/// are on disk.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), dlq::Error> {
@@ -60,13 +61,14 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Opens the queue in a file that exists. A file of an older version is brought up to date, and runs whose process died
-    /// are recovered.
+    /// Opens the queue in an existing file. A file of an older version is upgraded, and runs whose
+    /// process died are recovered.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::with(path.as_ref(), OpenOptions::default()).await
     }
 
-    /// Opens the queue in a file, which is made, with its directory and for this user alone, if it does not exist.
+    /// Opens the queue in a file. If it does not exist, it is created, along with its directory,
+    /// for this user alone.
     pub async fn create(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::with(path.as_ref(), OpenOptions { create: true, ..OpenOptions::default() }).await
     }
@@ -78,14 +80,15 @@ impl Queue {
         Ok(Self { store, operator: current_operator(None), targets: BTreeMap::new() })
     }
 
-    /// Names the operator that runs and other actions are recorded for, instead of the process's user.
+    /// Sets the operator that runs and other actions are recorded for, instead of the process's
+    /// user.
     #[must_use]
     pub fn acting_as(mut self, operator: &str) -> Self {
         self.operator = current_operator(Some(operator));
         self
     }
 
-    /// Says how a target wants to be treated; others have the defaults of [`Target::new`].
+    /// Sets how a target is to be treated; others have the defaults of [`Target::new`].
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), dlq::Error> {
@@ -102,8 +105,9 @@ impl Queue {
         self
     }
 
-    /// Takes in captured failures: each is one line of JSON in any of the shapes that `dlq ingest` reads. Known ones are
-    /// counted, not added. A line that can't be taken in is returned with the reason; it is not kept.
+    /// Ingests captured failures, each one line of JSON in any of the shapes that `dlq ingest`
+    /// reads. Known failures are counted, not added. A line that can't be ingested is returned with
+    /// the reason, and not kept.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), dlq::Error> {
@@ -156,7 +160,8 @@ impl Queue {
         Ok(Find::new(Arc::clone(&self.store), self.parse(query).await?, self.windows()))
     }
 
-    /// Plans a replay: what would be sent, and what a hazard refuses. Nothing is sent, and nothing is changed.
+    /// Plans a replay: the writes that would be sent, and those that a hazard refuses. Nothing is
+    /// sent or changed.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), dlq::Error> {
@@ -190,8 +195,8 @@ impl Queue {
 
     /// Replays a plan through a transport to its end, each write under its own key, in its lane's order.
     ///
-    /// Dropping the future is what a crash is: nothing is lost, and what was in flight is `unknown` once the queue is opened
-    /// again. [`Self::replay_until`] stops in order.
+    /// Dropping the future is like a crash: nothing is lost, and writes in flight are `unknown`
+    /// once the queue is opened again. [`Self::replay_until`] can be stopped in an orderly way.
     ///
     /// ```
     /// use dlq::{Answer, Extent, Outgoing, Sent, Transport};
@@ -222,8 +227,8 @@ impl Queue {
         self.replay_until(plan, transport, std::future::pending()).await
     }
 
-    /// Replays a plan until it is through or `stop` is done. A stopped run waits for the answers to what is in flight, and
-    /// leaves the rest as it was.
+    /// Replays a plan until it is finished or `stop` completes. A stopped run waits for the answers
+    /// to requests in flight, and leaves the rest as it was.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), dlq::Error> {
@@ -250,7 +255,7 @@ impl Queue {
         let ReplayPlan { prepared, selection, filter } = plan;
         let terms = RunTerms::new(selection, filter);
         let launch = Launch { prepared, terms, operator: self.operator.clone(), token: None };
-        // Nobody listens: what happened is in the summary and in the file.
+        // Nobody listens: the results are in the summary and in the file.
         let (events, _) = tokio::sync::mpsc::unbounded_channel();
         let (brake, abort) = (CancellationToken::new(), CancellationToken::new());
         let replay = launch.begin_through(transport, Arc::clone(&self.store), events, brake.clone(), abort).await?;
@@ -304,7 +309,8 @@ impl std::fmt::Debug for Queue {
 }
 
 impl Target {
-    /// Makes the built-in transport for this target: HTTP/1.1, no redirects, with a bearer token if there is one.
+    /// Creates the built-in transport for this target: HTTP/1.1, no redirects, with a bearer token
+    /// if given.
     pub fn http(&self, token: Option<&str>) -> Result<HttpTransport, Error> {
         Ok(HttpTransport::new(&self.settings, token)?)
     }

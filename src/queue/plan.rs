@@ -7,25 +7,26 @@ use crate::domain::selection::Selection;
 use crate::render::words;
 use crate::replay::{PaceSettings, Prepared, RunReport};
 
-/// A replay that is to be planned.
+/// A replay to plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlanRequest {
-    /// The writes, in the query language; only pending and unknown ones are planned.
+    /// The writes to plan, in the query language; only pending and unknown ones are planned.
     pub query: String,
-    /// The most writes, the oldest first; `None` for all.
+    /// The most writes to plan, oldest first; `None` for all.
     pub limit: Option<usize>,
     /// Hazards to override.
     pub allow: Vec<Hazard>,
-    /// True to give each write a new idempotency key first. Only what was definitely refused may have one.
+    /// True to give each write a new idempotency key first, which is possible only for writes that
+    /// were definitely refused.
     pub new_key: bool,
     /// Requests per second; `None` for no limit.
     pub rate: Option<f64>,
-    /// The most requests out at once.
+    /// The most requests in flight at once.
     pub concurrency: usize,
 }
 
 impl PlanRequest {
-    /// Asks for all writes of a query, at the default pace.
+    /// Creates a request for all writes that match a query, at the default pace.
     pub fn new(query: &str) -> Self {
         let PaceSettings { rate, concurrency } = PaceSettings::default();
         Self { query: query.to_owned(), limit: None, allow: Vec::new(), new_key: false, rate, concurrency }
@@ -42,7 +43,8 @@ impl From<&str> for PlanRequest {
     }
 }
 
-/// A plan: what a run would send, frozen. What changes before its turn comes is skipped, not sent.
+/// A frozen plan of what a run would send. A write that changes before its turn is skipped, not
+/// sent.
 #[derive(Debug, Clone)]
 pub struct ReplayPlan {
     pub(super) prepared: Prepared,
@@ -67,35 +69,35 @@ impl ReplayPlan {
     }
 }
 
-/// The page that `dlq replay --dry-run` prints.
+/// Formats the page that `dlq replay --dry-run` prints.
 impl std::fmt::Display for ReplayPlan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.prepared.page(self.prepared.clock.latest()))
     }
 }
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunSummary {
     /// The run's ID, for `dlq report --run` and `dlq replay --continue`.
     pub run: i64,
-    /// Writes that the API accepted.
+    /// Number of writes that the API accepted.
     pub accepted: u64,
-    /// Writes that it answered otherwise, or that could not be sent.
+    /// Number of writes that it answered otherwise, or that could not be sent.
     pub failed: u64,
-    /// Writes that were sent and whose outcome is not known.
+    /// Number of writes that were sent and whose outcome is not known.
     pub unknown: u64,
-    /// Writes that an older one of their lane held back.
+    /// Number of writes held back by an older one in their lane.
     pub held: u64,
-    /// Writes that a hazard refused.
+    /// Number of writes that a hazard refused.
     pub refused: u64,
-    /// Writes that had changed since the plan was made.
+    /// Number of writes that had changed since the plan was made.
     pub skipped: u64,
-    /// Writes that a stop kept from being sent.
+    /// Number of writes that a stop kept from being sent.
     pub unsent: u64,
-    /// The reason why the run, or a group of it, was stopped.
+    /// The reason why the run, or a group of it, was stopped; `None` if it was not.
     pub stopped: Option<String>,
-    /// The error of the store that ended the run; the numbers above hold all the same.
+    /// The store error that ended the run, if any; the numbers above hold regardless.
     pub error: Option<String>,
 }
 

@@ -6,20 +6,22 @@ use super::Error;
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::target::TargetSettings;
 
-/// An API to send to, by the name that captured failures give it; those that name none are for `default`.
+/// An API to send to, under the name that captured failures use for it; those that name no target
+/// are for `default`.
 #[derive(Debug, Clone)]
 pub struct Target {
     pub(super) settings: TargetSettings,
 }
 
 impl Target {
-    /// A target with a key window of 24 hours, a timeout of 40 seconds, and the base URL that the queue remembers.
+    /// Creates a target with a key window of 24 hours, a timeout of 40 seconds, and the base URL
+    /// that the queue remembers.
     pub fn new(name: &str) -> Self {
         Self { settings: TargetSettings::new(name) }
     }
 
-    /// Sets the base URL that the writes' paths are appended to. A queue is bound to the first one that it is used with, and
-    /// refuses others.
+    /// Sets the base URL that the writes' paths are appended to. A queue is bound to the first one
+    /// it is used with, and refuses others.
     pub fn base_url(mut self, url: &str) -> Result<Self, Error> {
         self.settings.base_url = Some(BaseUrl::parse(url)?);
         Ok(self)

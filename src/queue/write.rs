@@ -1,4 +1,4 @@
-//! Writes of an embedded queue, as facts.
+//! Writes of an embedded queue, as plain data.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -43,9 +43,9 @@ pub struct Write {
     pub occurrences: u64,
     /// Number of times that dlq sent it.
     pub attempts: u64,
-    /// The time when it failed, as its producer says.
+    /// The time when it failed, according to its producer.
     pub failed_at: Option<SystemTime>,
-    /// The time when it was taken in.
+    /// The time when it was ingested.
     pub captured_at: SystemTime,
 }
 
@@ -79,14 +79,14 @@ fn system_time(at: Timestamp) -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(at.millis().unsigned_abs())
 }
 
-/// What became of the lines of an ingest.
+/// The result of an ingest.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TakenIn {
-    /// New writes.
+    /// Number of new writes.
     pub inserted: u64,
-    /// Failures that were known.
+    /// Number of failures that were known already.
     pub repeated: u64,
-    /// Lines that could not be taken in.
+    /// Lines that could not be ingested.
     pub rejected: Vec<Rejected>,
 }
 
@@ -102,7 +102,7 @@ impl TakenIn {
     }
 }
 
-/// A line that could not be taken in.
+/// A line that could not be ingested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
     /// Its number among the lines, from 1.

@@ -1,4 +1,4 @@
-//! A plan for people: what will be sent and where, what is refused and why, how long it takes.
+//! The plan page: what will be sent and where, what is refused and why, how long it takes.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::domain::hazard::Hazard;
 use crate::domain::plan::Plan;
 use crate::domain::time::{Timestamp, human_length};
 
-/// The facts on a plan's page besides the plan.
+/// The facts on a plan's page beyond the plan itself.
 #[derive(Debug)]
 pub struct PlanPage<'a> {
     /// The target's name.
@@ -19,11 +19,11 @@ pub struct PlanPage<'a> {
     pub base_url: Option<&'a BaseUrl>,
     /// True if each write gets a new key.
     pub new_key: bool,
-    /// Time that the run is expected to take.
+    /// Expected duration of the run.
     pub length: Duration,
-    /// Time for which nothing may be sent to the target, because it asked for that.
+    /// Time for which nothing may be sent to the target, at its own request.
     pub closed: Duration,
-    /// The lag of this machine's clock behind what the file has seen, if that matters.
+    /// Lag of this machine's clock behind the newest time that the file has seen, if it matters.
     pub behind: Option<Duration>,
     /// The pace that the expected time is based on, in words.
     pub pace: String,
@@ -83,7 +83,8 @@ fn expected(length: Duration) -> String {
     if length < Duration::from_secs(1) { "under a second".to_owned() } else { human_length(length) }
 }
 
-/// Tells when the first key window of the writes to send ends, and what goes first because of that.
+/// Formats the lines on key windows: the first one to end among the writes to send, and the writes
+/// that go first because of that.
 fn windows(plan: &Plan, length: Duration, now: Timestamp) -> String {
     let inside = plan.send.iter().filter_map(|w| Some((w.window_ends.filter(|ends| *ends > now)?, w.id)));
     let Some((ends, id)) = inside.min() else { return String::new() };

@@ -1,27 +1,27 @@
-//! An edit: the text that an editor gets, and what came back.
+//! Edits: the text for an editor, and the check of what comes back.
 
 use crate::domain::json::{self, ScanError};
 
-/// What an edit came to.
+/// The result of an edit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// Nothing was changed.
     Same,
-    /// Another body.
+    /// The new body.
     Changed(Vec<u8>),
 }
 
 /// The reason why an edited text can't be a body.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EditError {
-    /// It is no JSON any more.
+    /// It is no longer JSON.
     #[error("line {line}, column {column}: {why}")]
     NotJson {
         /// The line, from 1.
         line: usize,
         /// The column in characters, from 1.
         column: usize,
-        /// What is wrong there.
+        /// The error at that place.
         why: String,
     },
     /// Python reads it, but JSON has no such number.
@@ -32,7 +32,8 @@ pub enum EditError {
     Empty,
 }
 
-/// The text for the editor: JSON with a value a line, anything else as it is. `None` if it is no text.
+/// Returns the text for the editor: JSON with one value per line, anything else as it is; `None` if
+/// it is not text.
 pub fn for_editor(body: &[u8]) -> Option<String> {
     match json::scan(body) {
         Ok(node) => Some(json::indented(&node) + "\n"),
@@ -40,8 +41,8 @@ pub fn for_editor(body: &[u8]) -> Option<String> {
     }
 }
 
-/// What the text that was saved makes of a body. A body that was JSON stays JSON; the white space between its values is not
-/// kept, everything else is, byte for byte.
+/// Turns saved text into a body. A body that was JSON must stay JSON; whitespace between its values
+/// is dropped, everything else is kept byte for byte.
 pub fn check(before: &[u8], saved: &str) -> Result<Outcome, EditError> {
     if for_editor(before).is_some_and(|text| text == saved) {
         return Ok(Outcome::Same);
@@ -50,7 +51,7 @@ pub fn check(before: &[u8], saved: &str) -> Result<Outcome, EditError> {
         return Err(EditError::Empty);
     }
     let Ok(old) = json::scan(before) else {
-        // Editors end a file with a line end, whether there was one or not.
+        // Editors add a line break at the end of a file, even if there was none.
         let text = if before.ends_with(b"\n") { saved } else { saved.strip_suffix('\n').unwrap_or(saved) };
         return Ok(if text.as_bytes() == before { Outcome::Same } else { Outcome::Changed(text.as_bytes().to_vec()) });
     };

@@ -1,4 +1,5 @@
-//! Repairing writes: what an edit may make of a body, before the store keeps it as a new revision.
+//! Repair of writes: checks what an edit makes of a body, before the store keeps it as a new
+//! revision.
 
 mod edit;
 

@@ -1,4 +1,5 @@
-//! One request and what it means: for the file, for the pace, and for whether it is tried again. Pure but for the clock.
+//! The reading of a request's result: what to record, how the pace reacts, whether to try again.
+//! Pure apart from the clock.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -22,25 +23,27 @@ use crate::domain::secrets::Scrubber;
 use crate::domain::time::Timestamp;
 use crate::store::Sendable;
 
-/// What a request came to.
+/// The result of one request, for the rest of the run.
 #[derive(Debug)]
 pub(super) struct Attempted {
-    /// For the file.
+    /// The outcome to record in the file.
     pub(super) end: AttemptEnd,
-    /// For the pace.
+    /// The signal for the pace.
     pub(super) signal: Signal,
-    /// What is left of the quota.
+    /// The remaining quota, if the API reported it.
     pub(super) limits: Option<RateLimit>,
-    /// How long the API wants this write to wait.
+    /// Wait that the API asked for before this write is sent again; zero if none.
     pub(super) asked: Duration,
     /// True if a header says that the answer comes from the API's cache.
     replayed: bool,
-    /// True if it looks like an earlier answer again. It is one if no other write's answer carried its correlation ID.
+    /// True if the answer looks like a repeat of an earlier one; it is taken for one unless another
+    /// write's answer carried its correlation ID.
     pub(super) repeats: bool,
 }
 
 impl Attempted {
-    /// Reads what became of a request. `earlier` are the write's earlier answers; `scrubber` blanks what is kept.
+    /// Interprets the result of a request. `earlier` holds the write's earlier answers; `scrubber`
+    /// blanks secrets in what is kept.
     pub(super) fn read(sent: Sent, latency: Duration, earlier: &[Earlier], scrubber: &Scrubber) -> Self {
         let latency_ms = i64::try_from(latency.as_millis()).unwrap_or(i64::MAX);
         let quiet = |outcome, failure_type, why: String, lost, signal| Self {
@@ -92,13 +95,15 @@ impl Attempted {
         Self { end, signal, limits, asked: asked.unwrap_or_default(), replayed, repeats }
     }
 
-    /// The guide's retries: 409, 429, 5xx, and what was surely not sent. What got no answer is tried again too; the store
-    /// looks at its key window first. A cached refusal would only come again.
+    /// Returns true if the write should be tried again: after a 409, 429 or 5xx (the guide's
+    /// retries), if the request was certainly not sent, or if no answer came, in which case the
+    /// store checks its key window first. A cached refusal is not retried: it would only come back.
     pub(super) fn is_retryable(&self) -> bool {
         let end = &self.end;
         match end.outcome {
             AttemptOutcome::Accepted | AttemptOutcome::Partial => false,
-            // No request could be made at all: that does not pass.
+            // Unless the failure is transient, no request could be made at all, and a retry won't
+            // change that.
             AttemptOutcome::NotSent => end.failure.as_ref().is_some_and(|f| f.failure_type == FailureType::Transient),
             AttemptOutcome::NoAnswer => true,
             AttemptOutcome::Refused | AttemptOutcome::Unclear => {
@@ -107,7 +112,7 @@ impl Attempted {
         }
     }
 
-    /// How the write ended in its run, if this was its last attempt.
+    /// Returns the write's outcome in its run, provided that this was its last attempt.
     pub(super) fn outcome(&self) -> Outcome {
         match self.end.outcome {
             AttemptOutcome::Accepted => Outcome::Accepted,
@@ -118,8 +123,9 @@ impl Attempted {
         }
     }
 
-    /// Until when the API may be answering from its cache: the same definite refusal came again, under a key that it
-    /// still remembers, and nothing says whether it looked at the data anew.
+    /// Returns the time until which the API may be answering from its cache: the same definite
+    /// refusal came back, under a key that the API still remembers, and nothing shows that it
+    /// judged the data afresh.
     pub(super) fn maybe_cached_until(
         &self,
         sendable: &Sendable,
@@ -134,7 +140,7 @@ impl Attempted {
         (again && !self.end.cached).then(|| since.plus(window))
     }
 
-    /// Blanks the secrets that the answer, or an error of the network, repeats.
+    /// Blanks secrets that the answer or a network error repeats.
     pub(super) fn scrub(&mut self, scrubber: &Scrubber) {
         let clean = |text: &mut Option<String>| {
             *text = text.take().map(|text| scrubber.text(&text).into_owned());
@@ -146,7 +152,7 @@ impl Attempted {
         }
     }
 
-    /// What later answers are compared with.
+    /// Returns the facts of this answer that later answers are compared with.
     pub(super) fn as_earlier(&self) -> Option<Earlier> {
         let end = &self.end;
         let (correlation_id, body) = (end.correlation_id.clone()?, end.answer_sha()?);
@@ -154,7 +160,7 @@ impl Attempted {
     }
 }
 
-/// What kind of failure it is.
+/// Returns the kind of a failure: its code, and the fingerprint of its message.
 pub(super) fn kind_of(failure: &Failure) -> Kind {
     let message = failure.message.as_deref().unwrap_or("");
     (failure.code.clone(), fingerprint(failure.failure_type, message, failure.details.as_deref()))
@@ -182,7 +188,7 @@ fn unanswered(outcome: AttemptOutcome, failure_type: FailureType, why: String, l
     }
 }
 
-/// As much of a body as is kept.
+/// Scrubs a body and cuts it to the length that is kept.
 fn kept(body: &[u8], scrubber: &Scrubber) -> Vec<u8> {
     let clean = scrubber.body(body);
     clean[..clean.len().min(MOST_KEPT)].to_vec()
@@ -192,14 +198,15 @@ fn scrubbed(lost: &Lost, scrubber: &Scrubber) -> Lost {
     Lost { phase: lost.phase, why: scrubber.text(&lost.why).into_owned() }
 }
 
-/// The words of a failure, to compare with others.
+/// Returns a failure's code, message and details, for comparison with others.
 fn said(failure: Option<&Failure>) -> [Option<String>; 3] {
     failure.map(|f| [f.code.clone(), f.message.clone(), f.details.clone()]).unwrap_or_default()
 }
 
 fn answered(answer: Answer, latency_ms: i64, scrubber: &Scrubber) -> AttemptEnd {
     let mut rejected = Vec::new();
-    // What breaks off may end in the middle of a secret; what it says decides nothing.
+    // A body that was cut short may end in the middle of a secret; its text has no bearing on the
+    // verdict.
     let told = match answer.extent {
         Extent::Whole => Cow::Borrowed(&answer.body),
         Extent::BrokenOff | Extent::TooLong => Cow::Owned(scrubber.cut_body(&answer.body)),

@@ -1,21 +1,21 @@
-//! How long to wait before the next attempt: the guide's backoff, and what the API asks for.
+//! Waits between attempts: the guide's backoff, and the waits that the API asks for.
 
 use std::time::{Duration, SystemTime};
 
-/// The longest wait of the guide's backoff.
+/// The longest wait of the guide's backoff, in units.
 const MOST: f64 = 60.0;
 /// The longest wait that an API may ask for; anything longer is cut to this.
 const MOST_ASKED: Duration = Duration::from_hours(1);
 
-/// `min(60, 2^n + jitter)` of `unit` (a second, by the guide), for the n-th wait counted from 0. `jitter` is drawn
-/// from 0 to 1 by the caller.
+/// Returns the n-th wait, counted from 0: `min(60, 2^n + jitter)` times `unit`, which is a second
+/// in the guide. The caller draws `jitter` from 0 to 1.
 pub fn backoff(n: u32, jitter: f64, unit: Duration) -> Duration {
     let units = (2f64.powi(i32::try_from(n.min(16)).unwrap_or(16)) + jitter.clamp(0.0, 1.0)).min(MOST);
     unit.mul_f64(units)
 }
 
-/// Reads a `Retry-After`: seconds, whole or not, or an HTTP date. Past and negative values ask for nothing, huge ones
-/// for an hour, and what is no number or date for nothing.
+/// Reads a `Retry-After` header: seconds, possibly fractional, or an HTTP date. Waits are capped at
+/// an hour; values that are past, negative, or neither a number nor a date ask for none.
 pub fn retry_after(value: &str, now: SystemTime) -> Duration {
     let value = value.trim();
     if let Ok(seconds) = value.parse::<f64>() {
@@ -28,17 +28,18 @@ pub fn retry_after(value: &str, now: SystemTime) -> Duration {
     date.and_then(|date| date.duration_since(now).ok()).unwrap_or(Duration::ZERO).min(MOST_ASKED)
 }
 
-/// What `X-RateLimit-Remaining` and `X-RateLimit-Reset` say.
+/// The quota, from `X-RateLimit-Remaining` and `X-RateLimit-Reset`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RateLimit {
-    /// How many requests are left.
+    /// Number of requests left.
     pub remaining: f64,
-    /// How long until there are new ones, if that is sane.
+    /// Time until the quota is renewed; `None` if missing or implausible.
     pub reset: Option<Duration>,
 }
 
-/// Reads them: a count, and the second since 1970 at which it begins anew. A count that is negative or no number says
-/// nothing; neither does a reset that is past, further away than an hour, or no number.
+/// Reads the two headers: the requests left, and the time of the reset in seconds since 1970.
+/// Returns `None` if the count is negative or not a number. A reset that is past, more than an hour
+/// away or not a number is ignored.
 pub fn rate_limit(remaining: &str, reset: Option<&str>, now: SystemTime) -> Option<RateLimit> {
     let remaining = remaining.trim().parse::<f64>().ok().filter(|n| n.is_finite() && *n >= 0.0)?;
     let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

@@ -1,4 +1,5 @@
-//! Breakers: what stops a run, an endpoint or a group, and what is new. Pure.
+//! Breakers: decide when failures stop a run, an endpoint or a group, and which failures are new.
+//! Pure.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -7,10 +8,10 @@ use crate::domain::failure::Failure;
 use crate::domain::ids::{GroupId, WriteId};
 use crate::domain::stop::{Blame, Stop};
 
-/// A kind of failure: its code, and its message without the variables.
+/// A kind of failure: its code, and its message without the variable parts.
 pub type Kind = (Option<String>, String);
 
-/// A write of the plan that is over.
+/// A write of the plan that has ended.
 #[derive(Debug, Clone)]
 pub struct Over {
     /// The write.
@@ -19,22 +20,22 @@ pub struct Over {
     pub group: GroupId,
     /// Its path.
     pub endpoint: Arc<str>,
-    /// True if it was the canary.
+    /// True if it was a canary.
     pub canary: bool,
-    /// How it failed; `None` if it was accepted.
+    /// The failure; `None` if it was accepted.
     pub failed: Option<Failed>,
 }
 
-/// How a write failed, by its last attempt in the run.
+/// The failure of a write, from its last attempt in the run.
 #[derive(Debug, Clone)]
 pub struct Failed {
-    /// The write, and what was said of it.
+    /// The write and its answer, as a stop reports them.
     pub blame: Blame,
     /// The whole failure.
     pub failure: Failure,
-    /// What kind of failure it is.
+    /// The kind of this failure.
     pub kind: Kind,
-    /// What kind its group is of.
+    /// The kind of failure that its group has in common.
     pub group_kind: Kind,
 }
 
@@ -49,7 +50,7 @@ pub struct Breakers {
 }
 
 impl Breakers {
-    /// Breakers that stop a group after `max_failures` of its writes failed in a row.
+    /// Creates breakers that stop a group once `max_failures` of its writes have failed in a row.
     pub fn new(max_failures: u32) -> Self {
         Self {
             max_failures,
@@ -60,7 +61,7 @@ impl Breakers {
         }
     }
 
-    /// Learns how a write ended; gives what that stops.
+    /// Takes in how a write ended; returns what this stops, if anything.
     pub fn learn(&mut self, over: &Over) -> Option<Stop> {
         let in_a_row = self.in_a_row.entry(over.group).or_default();
         let Some(failed) = &over.failed else {
@@ -82,7 +83,8 @@ impl Breakers {
         }
     }
 
-    /// Returns true if a write failed in another way than its group did before, and no other write of it has yet.
+    /// Returns true if a write failed differently from its group, in a way that is new for the
+    /// group in this run.
     pub fn is_new(&mut self, over: &Over) -> bool {
         let Some(failed) = &over.failed else { return false };
         failed.kind != failed.group_kind && self.seen.insert((over.group, failed.kind.clone()))

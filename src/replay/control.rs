@@ -1,4 +1,4 @@
-//! Live control: what someone at another terminal wants of a run, read from the file.
+//! Live control of a run: wishes from other terminals, read from the file.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -10,14 +10,14 @@ use super::transport::Transport;
 use crate::domain::notice::Notice;
 use crate::domain::run::{Wanted, Wish};
 
-/// How often a run looks.
+/// Interval at which a run checks for wishes.
 const EVERY: Duration = Duration::from_millis(200);
 
-/// Heeds wishes until the run is stopped. `stopped_by` gets the name of whoever stops it.
+/// Follows wishes until the run is stopped; `stopped_by` receives the name of whoever stops it.
 pub(super) async fn heed_wishes<T: Transport>(sender: Arc<Sender<T>>, stopped_by: Arc<OnceLock<String>>) {
     let mut last: Option<Wish> = None;
     while !sender.stop.is_cancelled() {
-        // A file that can't be read stops nothing: the next claim will say so.
+        // A file that can't be read stops nothing here: the next claim will report it.
         if let Ok(Some(wish)) = sender.store.wish(sender.run).await
             && last.as_ref() != Some(&wish)
         {

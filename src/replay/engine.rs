@@ -1,4 +1,4 @@
-//! The engine: fills free slots from the schedule, follows what comes back, stops safely.
+//! The engine of a run: fills free slots from the schedule, handles what comes back, stops safely.
 
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -41,41 +41,41 @@ pub struct Replay<T> {
     connections: Connections,
     stopped: Stops,
     course: Course,
-    /// Who stopped it from another terminal.
+    /// Name of the operator who stopped the run from another terminal.
     stopped_by: Arc<OnceLock<String>>,
-    /// Writes that ended without a request, for the file.
+    /// Outcomes of writes that ended without a request, yet to be recorded in the file.
     notes: Vec<(usize, Outcome, Reason)>,
     events: Events,
     stop: CancellationToken,
-    /// Cancelled by the second Ctrl-C: don't wait for answers.
+    /// Cancelled by the second Ctrl-C: answers are no longer waited for.
     abort: CancellationToken,
 }
 
-/// How a run is going.
+/// The course of a run, which decides how its end is reported.
 #[derive(Debug, PartialEq, Eq)]
 enum Course {
-    /// On to the end of its plan.
+    /// It works through its plan.
     Onward,
     /// A stop from outside kept a write from being sent.
     CutShort,
-    /// It stopped itself.
+    /// The run stopped itself, or was aborted.
     Stopped,
-    /// The store failed: this is the first error, and nothing is sent after it.
+    /// The store failed with this error, the first one; nothing is sent after it.
     Failed(String),
 }
 
-/// The state of connections, as the operator was last told.
+/// State of the connections, as last reported to the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Connections {
     Made,
     Fail,
 }
 
-/// Notes are written in batches.
+/// Notes that may be pending before they are written, as one batch.
 const NOTES: usize = 1000;
 
 impl<T: Transport> Replay<T> {
-    /// Records the run and its plan, and takes its lock, which it holds to its end.
+    /// Records the run with its plan and takes its lock, which is held until the run ends.
     pub async fn begin(
         store: Arc<dyn Store>,
         transport: T,
@@ -137,12 +137,13 @@ impl<T: Transport> Replay<T> {
         Ok(replay)
     }
 
-    /// Names the run.
+    /// Returns the run's ID.
     pub fn id(&self) -> RunId {
         self.sender.run
     }
 
-    /// Sends the plan, and reports. Whatever ends it, nothing stays claimed, and every write of the plan is told.
+    /// Sends the plan and returns a report. However the run ends, no write stays claimed, and every
+    /// write of the plan is reported.
     pub async fn run(mut self) -> RunReport {
         let plan = Arc::clone(&self.plan);
         for (write, hazard) in &plan.refused {
@@ -177,7 +178,8 @@ impl<T: Transport> Replay<T> {
         let state = if why.is_empty() { RunState::Finished } else { RunState::Stopped };
         let run = self.sender.run;
         let ended = self.store.end_run(run, state, why, new_since_plan).await;
-        // Without its end on record the lock file stays: that it is free says that the run is dead.
+        // If the end could not be recorded, the lock file stays: a lock file that nobody holds
+        // marks a dead run.
         if ended.is_ok() {
             self.sender.lease.release();
         }
@@ -197,7 +199,7 @@ impl<T: Transport> Replay<T> {
         }
     }
 
-    /// Notes the first error, and stops.
+    /// Keeps the first error and stops the run.
     fn keep_error(&mut self, result: Result<(), StoreError>) {
         if let Err(error) = result {
             self.stop.cancel();
@@ -207,7 +209,8 @@ impl<T: Transport> Replay<T> {
         }
     }
 
-    /// A stop has kept a write from being sent; someone asked for it, unless the run stopped itself.
+    /// Notes that a stop kept a write from being sent. It came from outside, unless the run had
+    /// already stopped itself.
     fn was_cut_short(&mut self) {
         if self.course == Course::Onward {
             self.course = Course::CutShort;
@@ -224,7 +227,8 @@ impl<T: Transport> Replay<T> {
             let wait = self.fill(&mut in_flight);
             let stopping = self.stop.is_cancelled();
             if in_flight.is_empty() && (stopping || wait.is_none()) {
-                // Writes whose task met an error of the store: the file says what became of them.
+                // Writes whose task hit a store error are still marked as in flight: the file has
+                // their outcome.
                 return self.settle_cut_off().await;
             }
             let joined = tokio::select! {
@@ -246,15 +250,17 @@ impl<T: Transport> Replay<T> {
                 Ok(Err(error)) => Err(error),
                 Err(_) => Err(StoreError::Gone),
             };
-            // After an error nothing new is sent, and what is in flight is still waited for and told.
+            // After an error nothing new is sent; requests in flight are still waited for and
+            // reported.
             self.keep_error(result);
         }
     }
 
-    /// Starts what may go now. Gives why no more may, unless there is no more.
+    /// Starts the writes that may go now. Returns what the next one has to wait for, or `None` if
+    /// no write is ready.
     ///
-    /// A slot is free as soon as an acceptance is there: the store takes jobs in order, so that it is committed no
-    /// later than the intent of whatever comes next.
+    /// A slot is free as soon as its write is accepted: the store takes jobs in order, so the
+    /// acceptance is committed no later than the intent of the next write.
     fn fill(&mut self, in_flight: &mut JoinSet<Result<Ended, StoreError>>) -> Option<Wait> {
         let sender = &self.sender;
         while !self.stop.is_cancelled() && self.schedule.has_next() {
@@ -269,7 +275,8 @@ impl<T: Transport> Replay<T> {
         None
     }
 
-    /// Says when connections begin to fail, and gives up when they go on.
+    /// Reports when connections start to fail or work again, and gives up once the target counts as
+    /// unreachable.
     fn watch_connections(&mut self) {
         let base = &self.options.base_url;
         let now = if self.sender.gate.is_tripped() { Connections::Fail } else { Connections::Made };
@@ -294,7 +301,7 @@ impl<T: Transport> Replay<T> {
         let index = ended.index;
         let plan = Arc::clone(&self.plan);
         let planned = &plan.send[index];
-        // If that can't be told, the lane is held: the careful side.
+        // If that can't be determined, the lane is held, to be on the safe side.
         let settled =
             ended.outcome == Outcome::Skipped && !is_still_open(&*self.store, planned.id).await.unwrap_or(true);
         self.tally.add(ended.outcome, 1);
@@ -346,7 +353,8 @@ impl<T: Transport> Replay<T> {
             let _ = self.events.send(RunEvent::Notice(Notice::NewFailure { group, write, failure, cached }));
         }
         if over.failed.as_ref().is_some_and(|failed| failed.blame.status.is_none()) && self.sender.gate.is_tripped() {
-            // It says nothing about its group. Without a canary nothing goes on; else the circuit has the word.
+            // This failure says nothing about its group. A run can't go on without its canary;
+            // otherwise the circuit breaker decides.
             if over.canary {
                 self.give_up_connecting();
             }
@@ -368,7 +376,8 @@ impl<T: Transport> Replay<T> {
         Ok(())
     }
 
-    /// What the breakers learn from; nothing if a stop or a hazard kept the write from being tried to its end.
+    /// Describes an ended write for the breakers; `None` if it was not sent, or a stop cut its
+    /// attempts short.
     fn describe_over(&self, ended: &Ended) -> Option<Over> {
         let planned = &self.plan.send[ended.index];
         let failed = match (ended.outcome, &ended.last) {
@@ -407,7 +416,7 @@ impl<T: Transport> Replay<T> {
         self.stop.cancel();
     }
 
-    /// Counts and tells writes that will not be sent any more.
+    /// Counts and reports writes that will no longer be sent.
     async fn drop_writes(&mut self, dropped: Vec<Dropped>) -> Result<(), StoreError> {
         let plan = Arc::clone(&self.plan);
         for Dropped { index, outcome, reason } in dropped {
@@ -439,7 +448,8 @@ impl<T: Transport> Replay<T> {
         })));
     }
 
-    /// What became of the writes that are in flight no more and were not told yet.
+    /// Settles the writes that are still marked as in flight once sending has ended, and reports
+    /// their outcomes.
     async fn settle_cut_off(&mut self) {
         let in_flight = self.schedule.in_flight();
         if in_flight.is_empty() {
@@ -450,7 +460,7 @@ impl<T: Transport> Replay<T> {
             Ok(outcomes) => outcomes,
             Err(error) => {
                 self.keep_error(Err(error));
-                // Not even that is known; the next one to open the file finds out.
+                // Not even that is known; it is worked out when the file is next opened.
                 let reason = Some(Reason::StoreFailed);
                 vec![CutOff { outcome: Outcome::Unknown, reason, attempts: 0 }; in_flight.len()]
             }
@@ -469,7 +479,7 @@ impl<T: Transport> Replay<T> {
     }
 }
 
-/// The damage that kept a write from being sent (again).
+/// Returns the damage on disk that kept a write from being sent (again), if any.
 fn damage(reason: Option<&Reason>) -> Option<Damage> {
     match reason? {
         Reason::Skipped(SkipReason::Damaged(damage)) => Some(*damage),
@@ -481,7 +491,7 @@ fn damage(reason: Option<&Reason>) -> Option<Damage> {
     }
 }
 
-/// Returns true if a write that was skipped still waits: then its lane must not go on without it.
+/// Returns true if a skipped write is still open: its lane must not go on without it.
 async fn is_still_open(store: &dyn Store, id: WriteId) -> Result<bool, StoreError> {
     Ok(store.state_of(id).await?.is_some_and(State::is_open))
 }

@@ -1,4 +1,4 @@
-//! What a run is asked to do, and what it tells while it goes.
+//! The options of a run, and the events that it reports.
 
 use std::time::Duration;
 
@@ -20,43 +20,43 @@ use crate::domain::state::State;
 use crate::domain::stop::Stop;
 use crate::domain::target::TargetSettings;
 
-/// How a run sends.
+/// Options of a run.
 #[derive(Debug, Clone)]
 pub struct RunOptions {
     /// The target.
     pub target: TargetSettings,
-    /// Where it is; the file is bound to it.
+    /// The target's base URL, which the file is bound to.
     pub base_url: BaseUrl,
     /// Hazards that are overridden.
     pub allowed: Vec<Hazard>,
-    /// Requests per second, and the most of them out at once.
+    /// Requests per second, and the most in flight at once.
     pub pace: PaceSettings,
-    /// How many writes go first, one by one.
+    /// Number of canaries: writes sent ahead of the rest, one by one.
     pub canaries: usize,
-    /// The most requests for a write in this run.
+    /// The most requests per write in this run.
     pub max_attempts: u32,
-    /// How many writes of a group may fail in a row before the group is stopped.
+    /// Number of failures in a row at which a group is stopped.
     pub max_failures: u32,
     /// True if each write goes out under a new key.
     pub new_key: bool,
     /// True if other runs may be sending to the target.
     pub alongside: bool,
-    /// The one who starts it.
+    /// The operator who starts the run.
     pub operator: Operator,
-    /// Why, in the operator's words.
+    /// The reason for the run, in the operator's words.
     pub reason: Option<String>,
-    /// What it was asked to send.
+    /// The selection, as asked for.
     pub selection: Selection,
-    /// What was selected.
+    /// The selection as a filter.
     pub filter: Filter,
-    /// The highest ID when the plan was made.
+    /// The highest write ID when the plan was made.
     pub last_id: WriteId,
-    /// Blanks secrets in what the API answers, the run's own token among them.
+    /// Scrubber for secrets in the API's answers, the run's own token included.
     pub scrubber: Scrubber,
 }
 
 impl RunOptions {
-    /// What the file keeps of them, as JSON.
+    /// Returns the part of the options that the file records, as JSON.
     pub(super) fn to_json(&self) -> String {
         serde_json::json!({
             "base_url": self.base_url.as_str(),
@@ -75,48 +75,49 @@ impl RunOptions {
     }
 }
 
-/// What happens in a run, as it happens.
+/// An event of a run, reported as it happens.
 #[derive(Debug, Clone)]
 pub enum RunEvent {
     /// The run has begun.
     Began(RunId),
-    /// A write is over.
+    /// A write has ended.
     Ended(Box<WriteEnded>),
     /// A write will be tried again.
     Retry {
         /// The write.
         id: WriteId,
-        /// The attempt that failed, counted in this run.
+        /// The failed attempt, counted from 1 within this run.
         attempt: u32,
-        /// How that ended.
+        /// The result of that attempt.
         end: Box<AttemptEnd>,
-        /// How long it waits.
+        /// Wait before the next attempt.
         wait: Duration,
     },
-    /// Something that an operator wants to hear now: a new kind of failure, a change of pace, connections that fail.
+    /// Something that the operator should hear of at once: a new kind of failure, a change of pace,
+    /// connections that fail.
     Notice(Notice),
-    /// A group, an endpoint or the whole run stops, and why.
+    /// A group, an endpoint or the whole run stops, for this reason.
     Stopping(Stop),
 }
 
-/// How a write ended in its run.
+/// The end of a write in its run.
 #[derive(Debug, Clone)]
 pub struct WriteEnded {
     /// The write.
     pub id: WriteId,
-    /// How.
+    /// Its outcome.
     pub outcome: Outcome,
-    /// Why, unless it was accepted.
+    /// The reason for the outcome, unless it was accepted.
     pub reason: Option<Reason>,
     /// The key it was sent under; empty when it was not sent.
     pub key: String,
     /// Its state now; `None` when this run did not touch it.
     pub state: Option<State>,
-    /// The last attempt.
+    /// The last attempt, if there was one.
     pub last: Option<AttemptEnd>,
-    /// The attempts of this run.
+    /// Number of attempts in this run.
     pub attempts: u32,
-    /// The body's version.
+    /// Revision of its body.
     pub revision: i64,
 }
 

@@ -1,4 +1,5 @@
-//! The gate that every request passes: the target's pace, on the real clock, shared by all that send there.
+//! The gate that every request passes: a target's pace on the real clock, shared by everything that
+//! sends there.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,11 +15,12 @@ use super::pace::{Pace, PaceSettings, Permit, Signal, Wait};
 #[derive(Debug)]
 pub(super) struct Gate {
     pace: Mutex<Pace>,
-    /// Slots without a request out: their writes wait for the next attempt, or are not over yet.
+    /// Slots held without a request in flight: their writes wait for the next attempt, or have yet
+    /// to be settled.
     kept: AtomicUsize,
     began: Instant,
     changed: watch::Sender<()>,
-    /// Until when people know that nothing is sent.
+    /// Time since `began` until which the operator already knows that nothing is sent.
     told_until: Mutex<Duration>,
 }
 
@@ -33,7 +35,7 @@ impl Gate {
         }
     }
 
-    /// Takes a slot with leave for one request, or says what that has to wait for.
+    /// Takes a slot with a permit for one request, or returns what it has to wait for.
     pub(super) fn try_slot(self: &Arc<Self>) -> Result<Slot, Wait> {
         let mut pace = self.pace();
         if pace.out() + self.kept.load(Ordering::Relaxed) >= pace.settings().concurrency {
@@ -44,12 +46,12 @@ impl Gate {
         Ok(Slot { gate: Arc::clone(self), holds: Holds::Leave(leave) })
     }
 
-    /// Sees every change from now on: an answer, a new pace.
+    /// Subscribes to changes from now on: an answer, a new pace.
     pub(super) fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
     }
 
-    /// Waits until a request may leave; `None` if the run is stopped first.
+    /// Waits until a request may be sent; returns `None` if the run is stopped first.
     async fn take(&self, stop: &CancellationToken) -> Option<Permit> {
         let mut changes = self.changes();
         loop {
@@ -70,7 +72,7 @@ impl Gate {
         }
     }
 
-    /// Waits until the time that `wait` names; for ever if it names none.
+    /// Waits until the time that `wait` names, or forever if it names none.
     pub(super) async fn until(&self, wait: Option<Wait>) {
         match wait {
             Some(Wait::Until(until)) => tokio::time::sleep(until.saturating_sub(self.began.elapsed())).await,
@@ -78,14 +80,16 @@ impl Gate {
         }
     }
 
-    /// Takes a permit back with what was heard. Returns for how long the API wants nothing to be sent.
+    /// Takes back a permit with the result of its request. Returns the time for which the API wants
+    /// nothing to be sent, if it asked for that.
     fn learn(&self, permit: Permit, signal: Signal, limits: Option<RateLimit>) -> Option<Duration> {
         let asked = self.pace().learn(permit, signal, limits, self.began.elapsed());
         self.changed.send_replace(());
         asked
     }
 
-    /// Returns true if people should be told that nothing is sent for so long: if it is long, and they don't know yet.
+    /// Returns true if the operator should be told that nothing is sent for this long: at least a
+    /// second, and not announced yet.
     pub(super) fn is_news(&self, length: Duration) -> bool {
         let until = self.began.elapsed().saturating_add(length);
         let mut told = self.told_until.lock().unwrap_or_else(PoisonError::into_inner);
@@ -96,7 +100,7 @@ impl Gate {
         news
     }
 
-    /// Lets nothing leave for so long: another run heard that.
+    /// Holds all requests for this long: the file says that the target is closed.
     pub(super) fn close_for(&self, length: Duration) {
         let until = self.began.elapsed().saturating_add(length);
         self.pace().close(until);
@@ -116,7 +120,7 @@ impl Gate {
         self.pace().settings()
     }
 
-    /// Returns true if connections fail, so that single writes are tried only.
+    /// Returns true if connections are failing, so that only one write at a time is tried.
     pub(super) fn is_tripped(&self) -> bool {
         self.pace().is_tripped()
     }
@@ -130,7 +134,8 @@ impl Gate {
     }
 }
 
-/// A place among the requests that may be out at once, from a write's first request to its end. It gives itself back.
+/// A place among the requests that may be in flight at once, held from a write's first request to
+/// its end and released on drop.
 #[derive(Debug)]
 pub(super) struct Slot {
     gate: Arc<Gate>,
@@ -139,17 +144,18 @@ pub(super) struct Slot {
 
 #[derive(Debug)]
 enum Holds {
-    /// Leave for one request.
+    /// A permit for one request.
     Leave(Permit),
-    /// No request is out, and nothing else takes the place meanwhile.
+    /// The place alone: no request is in flight, and no other write may take it.
     Place,
-    /// Nothing any more.
+    /// Nothing: the place is free again.
     Nothing,
 }
 
 impl Slot {
-    /// Learns what was heard of the request that it stood for. After an acceptance the place is free; after anything else
-    /// nothing takes it before the breakers know. Returns for how long the API wants nothing to be sent.
+    /// Takes in the result of the slot's request. An acceptance frees the place; after anything
+    /// else it stays taken until the breakers know. Returns the time for which the API wants
+    /// nothing to be sent, if it asked for that.
     pub(super) fn heard(&mut self, signal: Signal, limits: Option<RateLimit>) -> Option<Duration> {
         let next = if signal == Signal::Accepted { Holds::Nothing } else { Holds::Place };
         if matches!(next, Holds::Place) {
@@ -165,12 +171,12 @@ impl Slot {
         }
     }
 
-    /// Keeps the place and gives the leave back: no request was made.
+    /// Keeps the place and returns the permit: no request was made.
     pub(super) fn rest(&mut self) {
         self.heard(Signal::Nothing, None);
     }
 
-    /// Waits until the next request may leave from this place; false if the run is stopped first.
+    /// Waits for a permit for the next request; returns false if the run is stopped first.
     pub(super) async fn leave_again(&mut self, stop: &CancellationToken) -> bool {
         let Some(permit) = self.gate.take(stop).await else { return false };
         if matches!(std::mem::replace(&mut self.holds, Holds::Leave(permit)), Holds::Place) {

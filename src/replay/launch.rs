@@ -1,4 +1,4 @@
-//! Launch: the one place where a run begins, for the command line, the screens and the demo.
+//! Launch: the one place where a run begins, for the command line, the terminal UI and the demo.
 
 use std::sync::Arc;
 
@@ -16,27 +16,27 @@ use crate::domain::secrets::Scrubber;
 use crate::domain::selection::Selection;
 use crate::store::{By, Store, StoreError};
 
-/// How a run goes, besides what its plan says.
+/// The terms of a run, beyond what its plan says.
 #[derive(Debug, Clone)]
 pub struct RunTerms {
-    /// How many writes go first, one by one.
+    /// Number of canaries: writes sent ahead of the rest, one by one.
     pub canaries: usize,
-    /// The most requests for a write in this run.
+    /// The most requests per write in this run.
     pub max_attempts: u32,
-    /// How many writes of a group may fail in a row before the group is stopped.
+    /// Number of failures in a row at which a group is stopped.
     pub max_failures: u32,
     /// True if other runs may be sending to the target.
     pub alongside: bool,
-    /// The reason why it is started, in the operator's words.
+    /// The reason for the run, in the operator's words.
     pub reason: Option<String>,
-    /// What it was asked to send.
+    /// The selection, as asked for.
     pub selection: Selection,
-    /// The same as a filter, which tells what came in since.
+    /// The selection as a filter, to count what came in since.
     pub filter: Filter,
 }
 
 impl RunTerms {
-    /// The usual ones, as the command line has them without options.
+    /// Creates the default terms, those of the command line without options.
     pub fn new(selection: Selection, filter: Filter) -> Self {
         let (canaries, max_attempts, max_failures, alongside, reason) = (1, 5, 20, false, None);
         Self { canaries, max_attempts, max_failures, alongside, reason, selection, filter }
@@ -46,26 +46,26 @@ impl RunTerms {
 /// A run that is about to begin.
 #[derive(Debug)]
 pub struct Launch {
-    /// The plan that was shown, and how it is to be sent.
+    /// The plan as shown, with the options it is sent with.
     pub prepared: Prepared,
-    /// How it goes.
+    /// The terms of the run.
     pub terms: RunTerms,
-    /// The one who starts it.
+    /// The operator who starts the run.
     pub operator: Operator,
-    /// The target's token; `None` if it wants none.
+    /// The target's token; `None` if it needs none.
     pub token: Option<String>,
 }
 
 /// The reason why a run did not begin. Nothing was sent.
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
-    /// Nobody has said where the target is.
+    /// The target's base URL is not known.
     #[error("target {0} has no base URL yet")]
     NoBaseUrl(String),
     /// The token can't be used.
     #[error(transparent)]
     Http(#[from] HttpError),
-    /// The store.
+    /// The store refused or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -83,8 +83,9 @@ impl Launch {
         self.begin_through(transport, store, events, stop, abort).await
     }
 
-    /// Begins the run through a transport: binds the target, records the run with its frozen plan, and takes its lease.
-    /// What happens is told to `events`; `stop` ends it in order, `abort` without waiting for answers.
+    /// Begins the run through a transport: binds the target, records the run with its frozen plan,
+    /// and takes its lease. Events go to `events`; `stop` ends the run in an orderly way, `abort`
+    /// without waiting for answers.
     pub async fn begin_through<T: Transport>(
         self,
         transport: T,

@@ -1,8 +1,10 @@
-//! Replay: a frozen plan, lanes in order, an intent on disk before every request, an honest end.
+//! Replay: a frozen plan, lanes kept in order, an intent on disk before every request, an honest
+//! report.
 //!
-//! Pure, and tested by the thousand: `plan` (what will be sent), `schedule` (what may go next), `pace` (how fast),
-//! `breakers` (what stops it), `attempt` (what an answer means). `transport` is the only way out; `gate` puts the pace on
-//! the real clock, `sending` takes one write from claim to outcome, `control` heeds other terminals, and `engine` ties
+//! The decisions are pure, and so easy to test: `plan` (what to send), `schedule` (what may go
+//! next), `pace` (how fast), `breakers` (when to stop), `attempt` (what an answer means).
+//! `transport` is the only way out; `gate` puts the pace on the real clock, `sending` takes one
+//! write from claim to outcome, `control` follows wishes from other terminals, and `engine` ties
 //! them to the store.
 
 mod attempt;

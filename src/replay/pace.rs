@@ -1,20 +1,21 @@
-//! The pace of a target: how many requests may be out, and when the next may leave. Pure: the clock comes in as an
-//! argument, as the time since any fixed moment.
+//! The pace of a target: how many requests may be in flight, and when the next one may be sent.
+//! Pure: the clock is an argument, as the time since any fixed moment.
 //!
-//! Concurrency begins at 1, grows with every acceptance and halves on a 429, a 503 or silence (AIMD). A Retry-After, a
-//! used-up quota and connections that fail close the whole target for a while.
+//! Concurrency starts at 1, grows with every acceptance and halves on a 429, a 503 or silence
+//! (AIMD). A Retry-After, a used-up quota and failing connections close the whole target for a
+//! while.
 
 use std::time::Duration;
 
 use super::backoff::RateLimit;
 use crate::domain::bucket::{Bucket, interval};
 
-/// What the operator wants.
+/// The pace that the operator has set.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PaceSettings {
-    /// Requests per second; fractions are fine, positive and finite.
+    /// Requests per second, positive and finite, possibly fractional; `None` for no limit.
     pub rate: Option<f64>,
-    /// The most requests out at once.
+    /// The most requests in flight at once.
     pub concurrency: usize,
 }
 
@@ -24,30 +25,30 @@ impl Default for PaceSettings {
     }
 }
 
-/// Leave for one request. It is given back with what was heard.
+/// Permission for one request, returned with the result of the request.
 #[derive(Debug)]
 #[must_use = "the pace waits for what became of it"]
 pub struct Permit {
     taken_at: Duration,
-    /// The one request that shows whether connections can be made again.
+    /// True for the one request that tests whether connections can be made again.
     probe: bool,
 }
 
-/// The reason why no request may leave now.
+/// The reason why no request may be sent now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
-    /// Not before then.
+    /// Not before this time.
     Until(Duration),
     /// Not before something changes: an answer comes, or someone resumes.
     Change,
 }
 
-/// What became of a request, as far as the pace goes.
+/// The result of a request, as far as it concerns the pace.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Signal {
     /// It was accepted.
     Accepted,
-    /// It was answered otherwise; that says nothing about the pace.
+    /// It got another answer, which says nothing about the pace.
     Answered,
     /// 429, with its Retry-After.
     Limited(Option<Duration>),
@@ -61,12 +62,12 @@ pub enum Signal {
     Nothing,
 }
 
-/// The state of connections.
+/// State of the connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Circuit {
-    /// They are made; so many failed in a row.
+    /// They are made; the last `failures` in a row could not be.
     Closed { failures: u32 },
-    /// None is tried before `until`, then a single one.
+    /// None is tried before `until`, and then a single one as a probe.
     Open { until: Duration, failed_probes: u32, probe_out: bool },
 }
 
@@ -77,34 +78,35 @@ pub struct Pace {
     paused: bool,
     /// The unit of the circuit's waits: the target's backoff.
     unit: Duration,
-    /// How many requests may be out.
+    /// Number of requests that may be in flight, with the fraction that has grown so far.
     limit: f64,
-    /// Where fast growth ends: where the last cut was made.
+    /// The limit at which fast growth ends, set by the last cut.
     threshold: f64,
-    /// A request from before the last cut does not cut again.
+    /// Time of the last cut; requests sent before it do not cut again.
     cut_at: Option<Duration>,
     out: usize,
     bucket: Bucket,
-    /// Between two requests while the quota is nearly used up.
+    /// Minimum time between two requests while the quota is nearly used up.
     room: Duration,
     opens_at: Duration,
     unavailable_in_a_row: u32,
     circuit: Circuit,
 }
 
-/// What the guide does when fewer requests than this are left.
+/// Remaining requests below which the guide spaces requests out.
 const FEW_LEFT: f64 = 10.0;
+/// Minimum time between two requests then.
 const ROOM: Duration = Duration::from_millis(500);
-/// How much an acceptance adds before the first trouble: each round of acceptances sends four times as many, so that 512 at
-/// once are reached in six.
+/// Growth of the limit per acceptance until the first cut: each round of acceptances quadruples the
+/// limit, so that the sixth round can send 512 at once.
 const SLOW_START: f64 = 3.0;
-/// Connections that fail in a row before none is tried for a while.
+/// Number of failed connections in a row after which none is tried for a while.
 const FAILURES_TO_OPEN: u32 = 5;
-/// Single tries that fail before the run is given up.
+/// Number of failed probes after which the run is given up.
 const PROBES_TO_GIVE_UP: u32 = 3;
 
 impl Pace {
-    /// A pace that starts slowly. `unit` is what the circuit's waits double from.
+    /// Creates a pace that starts slowly. The circuit's waits double from `unit`.
     pub fn new(settings: PaceSettings, unit: Duration) -> Self {
         Self {
             settings,
@@ -122,30 +124,30 @@ impl Pace {
         }
     }
 
-    /// What the operator wants now.
+    /// Returns the current settings.
     pub fn settings(&self) -> PaceSettings {
         self.settings
     }
 
-    /// Changes it at once.
+    /// Changes the settings, with immediate effect.
     pub fn set(&mut self, settings: PaceSettings) {
         self.settings = settings;
         self.limit = self.limit.min(settings.concurrency as f64);
     }
 
-    /// Lets nothing leave, or lets it leave again.
+    /// Holds all requests, or lets them go again.
     pub fn pause(&mut self, paused: bool) {
         self.paused = paused;
     }
 
-    /// How many requests may be out at once.
+    /// Returns the number of requests that may be in flight at once.
     pub fn limit(&self) -> usize {
         #[expect(clippy::cast_possible_truncation, reason = "rounded down on purpose")]
         let limit = self.limit as usize;
         limit.clamp(1, self.settings.concurrency.max(1))
     }
 
-    /// How many requests are out.
+    /// Returns the number of requests in flight.
     pub fn out(&self) -> usize {
         self.out
     }
@@ -155,12 +157,12 @@ impl Pace {
         matches!(self.circuit, Circuit::Open { failed_probes, .. } if failed_probes >= PROBES_TO_GIVE_UP)
     }
 
-    /// Returns true if connections fail, so that single writes are tried only.
+    /// Returns true if connections are failing, so that only one write at a time is tried.
     pub fn is_tripped(&self) -> bool {
         matches!(self.circuit, Circuit::Open { .. })
     }
 
-    /// Asks to let a request leave.
+    /// Takes a permit for a request, or returns what it has to wait for.
     pub fn take(&mut self, now: Duration) -> Result<Permit, Wait> {
         if self.paused || self.out >= self.limit() {
             return Err(Wait::Change);
@@ -182,7 +184,8 @@ impl Pace {
         Ok(Permit { taken_at: now, probe })
     }
 
-    /// Takes a permit back and learns. Gives how long nothing may be sent to the target, if the API asked for that.
+    /// Takes back a permit with the result of its request. Returns the time for which nothing may
+    /// be sent to the target, if the API asked for that.
     #[expect(clippy::needless_pass_by_value, reason = "a permit is given back once")]
     pub fn learn(
         &mut self,
@@ -209,9 +212,9 @@ impl Pace {
                 if matches!(signal, Signal::Unavailable(_)) { self.unavailable_in_a_row + 1 } else { 0 };
         }
         let asked = match signal {
-            // A Retry-After that asks for nothing does not hide a sane reset.
+            // A Retry-After of zero does not hide a plausible reset.
             Signal::Limited(asked) => asked.filter(|a| !a.is_zero()).or(limits.and_then(|l| l.reset)),
-            // One 503 is the write's; two in a row are the target's.
+            // One 503 may be about the write; two in a row are about the target.
             Signal::Unavailable(asked) if self.unavailable_in_a_row > 1 => asked,
             _ => None,
         };
@@ -221,17 +224,17 @@ impl Pace {
         Some(length)
     }
 
-    /// The time between two requests.
+    /// Returns the minimum time between two requests.
     fn interval(&self) -> Duration {
         interval(self.settings.rate).max(self.room)
     }
 
-    /// Lets nothing leave before `until`; another run may have heard that.
+    /// Holds all requests until `until`, which may come from another run.
     pub fn close(&mut self, until: Duration) {
         self.opens_at = self.opens_at.max(until);
     }
 
-    /// Halves, once for all that was out together.
+    /// Halves the limit, once for all requests that were in flight together.
     fn cut(&mut self, taken_at: Duration, now: Duration) {
         if self.cut_at.is_none_or(|cut_at| taken_at >= cut_at) {
             self.threshold = (self.limit / 2.0).max(1.0);
@@ -240,7 +243,8 @@ impl Pace {
         }
     }
 
-    /// Makes room while the quota is nearly used up; gives how long to wait when it is.
+    /// Spaces requests out while the quota is nearly used up; returns the time until its reset once
+    /// it is.
     fn heed(&mut self, limits: Option<RateLimit>, now: Duration) -> Option<Duration> {
         let few = limits.filter(|l| l.remaining < FEW_LEFT);
         self.room = if few.is_some() { ROOM } else { Duration::ZERO };
@@ -252,7 +256,7 @@ impl Pace {
     fn circuit_after(&self, probe: bool, signal: Signal, now: Duration) -> Circuit {
         let wait = |failed: u32| now.saturating_add(self.unit.saturating_mul(1 << failed.min(5)));
         match (self.circuit, signal) {
-            // It was not tried: the next one is the probe.
+            // The probe was not sent: the next request takes its place.
             (Circuit::Open { until, failed_probes, .. }, Signal::Nothing) if probe => {
                 Circuit::Open { until, failed_probes, probe_out: false }
             }

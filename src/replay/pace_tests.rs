@@ -1,4 +1,4 @@
-//! The pace on a clock of its own.
+//! Tests of the pace, on a simulated clock.
 
 use super::*;
 
@@ -12,7 +12,7 @@ fn pace(rate: Option<f64>) -> Pace {
     Pace::new(PaceSettings { rate, concurrency: CONCURRENCY }, Duration::from_secs(1))
 }
 
-/// All that may leave now.
+/// Takes every permit that is available now.
 fn drain(pace: &mut Pace, now: Duration) -> Vec<Permit> {
     std::iter::from_fn(|| pace.take(now).ok()).collect()
 }
@@ -129,7 +129,7 @@ fn promise_9_a_used_up_quota_waits_for_its_reset() {
     // A 429 without a Retry-After, but with a reset.
     let permit = pace.take(at(9.0)).unwrap();
     assert_eq!(pace.learn(permit, Signal::Limited(None), used_up(Some(at(3.0))), at(9.0)), Some(at(3.0)));
-    // A reset that comes sooner does not shorten the room: it is given in whole seconds.
+    // A reset that comes sooner does not shorten the spacing: it is given in whole seconds.
     let permit = pace.take(at(12.0)).unwrap();
     let soon = Some(RateLimit { remaining: 4.0, reset: Some(at(0.2)) });
     pace.learn(permit, Signal::Accepted, soon, at(12.0));

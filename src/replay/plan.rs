@@ -1,4 +1,4 @@
-//! Making a plan: hazards of each write, and of each lane as a whole.
+//! Planning: the hazards of each write, and of each lane as a whole.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::domain::hazard::{Hazard, hazards, refusing};
 use crate::domain::lane::Turn;
 use crate::domain::plan::{Candidate, LaneMate, Plan, PlannedWrite};
 
-/// On which terms a plan is made.
+/// The terms that a plan is made on.
 #[derive(Debug, Clone)]
 pub struct PlanTerms<'a> {
     /// Hazards that are overridden.
@@ -19,13 +19,14 @@ pub struct PlanTerms<'a> {
     pub window: Duration,
     /// True if each write gets a new key.
     pub new_key: bool,
-    /// How long the run is expected to take.
+    /// Expected duration of the run.
     pub length: Duration,
-    /// The time, and what the file has seen of it.
+    /// The time, by this machine's clock and by the newest that the file has seen.
     pub clock: Clock,
 }
 
-/// How long a run of so many writes takes, if each request takes `latency` and nothing goes wrong.
+/// Returns the expected duration of a run of `writes` writes, if each request takes `latency` and
+/// nothing goes wrong.
 pub fn expected_length(writes: usize, pace: PaceSettings, latency: Duration) -> Duration {
     let writes = u32::try_from(writes).unwrap_or(u32::MAX);
     let by_rate = interval(pace.rate).saturating_mul(writes.saturating_sub(1));
@@ -33,9 +34,10 @@ pub fn expected_length(writes: usize, pace: PaceSettings, latency: Duration) -> 
     by_rate.saturating_add(latency).max(latency.saturating_mul(rounds))
 }
 
-/// Divides candidates, oldest first, into what will be sent and what a hazard refuses. An open write that will not be
-/// sent, selected or not, blocks the later writes of its lanes. What would lose its key window while the run goes on is
-/// sent first, and so is all that it has to wait for in its lanes.
+/// Divides candidates, oldest first, into writes to send and writes that a hazard refuses. An open
+/// write that will not be sent, whether selected or not, blocks the later writes of its lanes.
+/// Writes whose key window would end during the run are sent first, along with everything ahead of
+/// them in their lanes.
 pub fn build_plan(mut candidates: Vec<Candidate>, mates: &[LaneMate], terms: &PlanTerms<'_>) -> Plan {
     candidates.sort_by_key(|c| c.turn);
     // The oldest write of each lane that stays open and unsent.
@@ -74,7 +76,8 @@ pub fn build_plan(mut candidates: Vec<Candidate>, mates: &[LaneMate], terms: &Pl
     plan
 }
 
-/// Brings the urgent writes forward, with all that is before them in their lanes; gives how many those are together.
+/// Moves the urgent writes to the front, with everything ahead of them in their lanes; returns the
+/// number of writes moved.
 fn send_first(send: &mut Vec<PlannedWrite>, is_urgent: impl Fn(&PlannedWrite) -> bool) -> usize {
     let mut lanes: HashSet<i64> = HashSet::new();
     let mut first = vec![false; send.len()];

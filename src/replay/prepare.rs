@@ -1,4 +1,5 @@
-//! From a selection to a plan that can be shown and sent: the same for the command line and the terminal UI.
+//! From a selection to a plan that can be shown and sent, for the command line and the terminal UI
+//! alike.
 
 use std::time::Duration;
 
@@ -15,14 +16,15 @@ use crate::domain::time::{Timestamp, human_length};
 use crate::render::plan::{self, PlanPage};
 use crate::store::{PlanData, Store, StoreError};
 
-/// How the writes of a plan are to be sent.
+/// Options for sending the writes of a plan.
 #[derive(Debug, Clone)]
 pub struct SendOptions {
     /// The target.
     pub target: TargetSettings,
-    /// Where it is, if someone says so now, of this very target; else the config or the file does.
+    /// Base URL given for this target explicitly; `None` to take the config's, or the one that the
+    /// file is bound to.
     pub base_url: Option<BaseUrl>,
-    /// Requests per second, and the most of them out at once.
+    /// Requests per second, and the most in flight at once.
     pub pace: PaceSettings,
     /// Hazards that are overridden.
     pub allowed: Vec<Hazard>,
@@ -33,30 +35,30 @@ pub struct SendOptions {
 /// A plan that can be shown and sent.
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    /// How it will be sent.
+    /// The options it will be sent with.
     pub options: SendOptions,
-    /// What will be sent, and what is refused.
+    /// The writes to send, and those that a hazard refuses.
     pub plan: Plan,
-    /// Selected writes that can't be read, and why: they are not sent.
+    /// Selected writes that can't be read, each with the reason; they are not sent.
     pub damaged: Vec<(WriteId, Damage)>,
-    /// Where to; `None` if nobody said so yet.
+    /// The base URL to send to; `None` if it is not known yet.
     pub base_url: Option<BaseUrl>,
-    /// The highest ID when it was made.
+    /// The highest write ID when the plan was made.
     pub last_id: WriteId,
-    /// How long the run is expected to take.
+    /// Expected duration of the run, the wait for a closed target included.
     pub length: Duration,
-    /// How long nothing may be sent to the target, because it asked for that.
+    /// Time for which nothing may be sent to the target, at its own request.
     pub closed: Duration,
-    /// What a request took lately, on average; `None` if none was made.
+    /// Average latency of recent requests; `None` if there were none.
     pub latency: Option<Duration>,
-    /// The time when it was made.
+    /// The clock when the plan was made.
     pub clock: Clock,
 }
 
-/// What a request takes before the first one was measured.
+/// Latency assumed for a request until one has been measured.
 const ASSUMED_LATENCY: Duration = Duration::from_millis(250);
 
-/// Makes a plan of what was selected.
+/// Builds a plan for the selected writes.
 pub async fn prepare(store: &dyn Store, data: PlanData, options: SendOptions) -> Result<Prepared, StoreError> {
     let base_url = base_url(store, &options.target, options.base_url.as_ref()).await?;
     let latency = store.recent_latency().await?;
@@ -78,12 +80,12 @@ pub async fn prepare(store: &dyn Store, data: PlanData, options: SendOptions) ->
 }
 
 impl Prepared {
-    /// How many writes will be sent: what was settled since a first plan will be skipped.
+    /// Returns the number of writes to send; those settled since the first plan will be skipped.
     pub fn count(&self) -> usize {
         self.plan.send.iter().filter(|write| !write.settled).count()
     }
 
-    /// The plan for people.
+    /// Formats the plan as a page for people.
     pub fn page(&self, now: Timestamp) -> String {
         let about = PlanPage {
             target: &self.options.target.name,
@@ -108,8 +110,8 @@ impl Prepared {
     }
 }
 
-/// A target's base URL: as given, from the config, or remembered by the file. An error if it is not the one that the file
-/// is bound to.
+/// Returns a target's base URL: as given, from the config, or as remembered by the file. It is an
+/// error if it differs from the one that the file is bound to.
 pub async fn base_url(
     store: &dyn Store,
     target: &TargetSettings,

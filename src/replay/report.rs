@@ -1,4 +1,4 @@
-//! How a run ended, in numbers and as an exit code.
+//! The end of a run, in numbers and as an exit code.
 
 use crate::domain::ids::{RunId, WriteId};
 use crate::domain::outcome::{Outcome, Tally};
@@ -6,7 +6,7 @@ use crate::domain::reason::Damage;
 use crate::domain::stop::Stops;
 use crate::domain::time::Timestamp;
 
-/// What a command's exit code says.
+/// The exit code of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ExitCode {
@@ -16,22 +16,22 @@ pub enum ExitCode {
     Error = 1,
     /// The command line was wrong.
     Usage = 2,
-    /// Some failed, are unknown or were held.
+    /// Some writes failed, are unknown or were held.
     SomeFailed = 3,
-    /// The run or a group of it was stopped.
+    /// The run, or a group of it, was stopped.
     Stopped = 4,
-    /// There was nothing to do, and `--fail-if-empty`.
+    /// There was nothing to do, and `--fail-if-empty` was given.
     Empty = 5,
-    /// Some were refused, and nothing else went wrong.
+    /// Some writes were refused, and nothing else went wrong.
     Refused = 6,
 }
 
 /// Writes whose refusal may have come from the API's cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MaybeCached {
-    /// How many.
+    /// Number of writes.
     pub count: u64,
-    /// The time when the last of their keys is forgotten.
+    /// The time at which the API forgets the last of their keys.
     pub until: Timestamp,
 }
 
@@ -42,36 +42,38 @@ impl Default for MaybeCached {
 }
 
 impl MaybeCached {
-    /// One more, whose key is remembered until then.
+    /// Adds a write whose key the API remembers until this time.
     pub fn add(&mut self, until: Timestamp) {
         self.count += 1;
         self.until = self.until.max(until);
     }
 }
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Debug, Clone)]
 pub struct RunReport {
     /// The run.
     pub run: RunId,
-    /// How many writes ended how.
+    /// Number of writes by outcome.
     pub tally: Tally,
-    /// Writes that matched but came in after the plan was made.
+    /// Number of matching writes that came in after the plan was made.
     pub new_since_plan: u64,
-    /// What stopped the run, or the groups of it that were stopped.
+    /// The stops of the run, or of groups and endpoints within it.
     pub stopped: Stops,
-    /// The same refusals as before, which may have come from the API's cache.
+    /// Refusals identical to earlier ones, which may have come from the API's cache.
     pub maybe_cached: Option<MaybeCached>,
-    /// How many refusals came from the API's cache.
+    /// Number of refusals that came from the API's cache.
     pub cached: u64,
-    /// Writes that were not sent because their rows or bodies were changed on disk, and what is wrong with each.
+    /// Writes that were not sent because their rows or bodies were changed on disk, each with the
+    /// damage.
     pub damaged: Vec<(WriteId, Damage)>,
-    /// The error of the store that ended it, if one did. All that is told above is true all the same.
+    /// The store error that ended the run, if any. The other fields hold regardless.
     pub error: Option<String>,
 }
 
 impl RunReport {
-    /// An error before stopped before failed before refused before fine.
+    /// Returns the exit code: an error outranks a stop, a stop outranks a failure, a failure a
+    /// refusal.
     pub fn exit_code(&self) -> ExitCode {
         let any = |outcomes: &[Outcome]| outcomes.iter().any(|&o| self.tally.get(o) > 0);
         if self.error.is_some() || !self.damaged.is_empty() {

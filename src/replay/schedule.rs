@@ -1,5 +1,5 @@
-//! The schedule: which write of the plan may go next. Pure, so that lanes, canaries and stops can be tested by the
-//! thousand.
+//! The schedule: decides which write of the plan may go next. Pure, so that lanes, canaries and
+//! stops can be tested against many random plans.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -9,25 +9,26 @@ use crate::domain::outcome::Outcome;
 use crate::domain::plan::PlannedWrite;
 use crate::domain::reason::Reason;
 
-/// How a write ended, for those that wait behind it.
+/// The end of a write, as it affects the writes waiting behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finish {
-    /// It is in, or settled: its lane goes on.
+    /// Accepted or settled: its lane goes on.
     Done,
-    /// It was sent in vain: the rest of its lane is held.
+    /// Sent without success: the rest of its lane is held.
     Failed,
-    /// It was not sent and is still open: the rest of its lane is held, but it says nothing about its group.
+    /// Not sent and still open: the rest of its lane is held, but this says nothing about its
+    /// group.
     LeftOpen,
 }
 
-/// A write that will not be sent any more, by its index in the plan.
+/// A write that will no longer be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dropped {
     /// Its index in the plan.
     pub index: usize,
     /// `held` or `unsent`.
     pub outcome: Outcome,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
 }
 
@@ -44,9 +45,9 @@ pub struct Schedule {
     writes: Vec<Entry>,
     /// The writes that are at the head of all their lanes.
     ready: BTreeSet<usize>,
-    /// Lanes with more than one write: those that are not over, oldest first.
+    /// The writes of each shared lane that are not done, oldest first.
     lanes: HashMap<i64, VecDeque<usize>>,
-    /// How many canaries still have to be accepted before the rest may go.
+    /// Number of canaries yet to be accepted before the rest may go.
     canaries: usize,
     canary_in_flight: Option<usize>,
     canaried: HashSet<GroupId>,
@@ -59,12 +60,12 @@ struct Entry {
     endpoint: Arc<str>,
     lanes: Vec<i64>,
     status: Status,
-    /// In how many of its lanes another write comes first.
+    /// Number of its lanes in which another write comes first.
     behind: usize,
 }
 
 impl Schedule {
-    /// A schedule for a plan's writes, oldest first, with that many canaries.
+    /// Creates a schedule for a plan's writes, oldest first, with this many canaries.
     pub fn new(plan: &[PlannedWrite], canaries: usize) -> Self {
         let mut sizes: HashMap<i64, usize> = HashMap::new();
         for write in plan {
@@ -104,7 +105,7 @@ impl Schedule {
         schedule
     }
 
-    /// The next write to send, if one may go now. While canaries are out, one at a time.
+    /// Takes the next write to send, if one may go now; one at a time while canaries remain.
     pub fn take_next(&mut self) -> Option<usize> {
         let index = self.next()?;
         if self.canaries > 0 {
@@ -132,24 +133,24 @@ impl Schedule {
         fresh.or_else(|| self.ready.first().copied())
     }
 
-    /// The writes that are in flight.
+    /// Returns the indexes of the writes in flight.
     pub fn in_flight(&self) -> Vec<usize> {
         (0..self.writes.len()).filter(|&i| self.writes[i].status == Status::InFlight).collect()
     }
 
-    /// Returns true if the write that is in flight is a canary.
+    /// Returns true if this write is the canary in flight.
     pub fn is_canary(&self, index: usize) -> bool {
         self.canary_in_flight == Some(index)
     }
 
-    /// A write is over. Gives the writes that are held because of it.
+    /// Marks a write as ended. Returns the writes that are held because of it.
     pub fn finish(&mut self, index: usize, finish: Finish) -> Vec<Dropped> {
         self.writes[index].status = Status::Over;
         if self.canary_in_flight == Some(index) {
             self.canary_in_flight = None;
             match finish {
                 Finish::Done => self.canaries -= 1,
-                // It said nothing: another takes its place.
+                // It proved nothing: another takes its place.
                 Finish::LeftOpen => {
                     self.canaried.remove(&self.writes[index].group);
                 }
@@ -165,7 +166,7 @@ impl Schedule {
         held
     }
 
-    /// A write that settled without being sent is no canary: the next one is.
+    /// Replaces a canary that was settled without being sent: the next write takes its place.
     pub fn replace_canary(&mut self, index: usize) {
         if self.canary_in_flight == Some(index) {
             self.canary_in_flight = None;
@@ -173,7 +174,8 @@ impl Schedule {
         }
     }
 
-    /// Stops a group: none of its writes is sent any more, and what waits behind them in their lanes is held.
+    /// Stops a group: its waiting writes are not sent, and writes behind them in their lanes are
+    /// held. Returns both.
     pub fn stop_group(&mut self, group: GroupId) -> Vec<Dropped> {
         self.stop_where(|entry| entry.group == group, &Reason::GroupStopped(group))
     }
@@ -196,7 +198,7 @@ impl Schedule {
         dropped
     }
 
-    /// Ends it: all that still wait are dropped.
+    /// Ends the schedule. Returns the writes that were still waiting.
     pub fn stop(&mut self) -> Vec<Dropped> {
         let mut dropped = Vec::new();
         for index in 0..self.writes.len() {
@@ -213,7 +215,7 @@ impl Schedule {
         dropped.push(Dropped { index, outcome, reason });
     }
 
-    /// Lets the next of each lane come forward.
+    /// Removes a write from its lanes, so that the next one of each can move up.
     fn leave_lanes(&mut self, index: usize) {
         for lane in std::mem::take(&mut self.writes[index].lanes) {
             let Some(queue) = self.lanes.get_mut(&lane) else { continue };
@@ -229,7 +231,7 @@ impl Schedule {
         }
     }
 
-    /// Holds all that wait behind a write in its lanes, and what waits behind those.
+    /// Holds every write waiting behind this one in its lanes, and those behind them in turn.
     fn hold_behind(&mut self, index: usize, dropped: &mut Vec<Dropped>) {
         let mut left = vec![index];
         while let Some(index) = left.pop() {

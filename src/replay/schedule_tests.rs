@@ -1,4 +1,4 @@
-//! The schedule against random plans.
+//! Tests of the schedule, against random plans.
 
 use proptest::prelude::*;
 

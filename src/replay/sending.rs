@@ -27,7 +27,7 @@ use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 use crate::store::{Attempting, Intent, Lease, Sendable, Store, StoreError};
 
-/// A write's end in the run.
+/// The end of a write in the run.
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) index: usize,
@@ -38,9 +38,9 @@ pub(super) struct Ended {
     pub(super) last: Option<AttemptEnd>,
     pub(super) attempts: u32,
     pub(super) revision: i64,
-    /// What kind its group is of, and what kind its last failure was.
+    /// The kind of failure of its group, and of its last attempt.
     pub(super) kinds: Option<(Kind, Kind)>,
-    /// Held until the breakers have learnt of it.
+    /// Held until the breakers have taken in the result.
     pub(super) slot: Slot,
 }
 
@@ -57,16 +57,17 @@ impl Ended {
 
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 const MOST_URLS: usize = 1000;
-/// An intent that is older than this when its request would leave (the machine slept) is looked at again instead.
+/// Age above which an intent is checked again rather than sent, as when the machine has slept.
 const STALE_INTENT: Duration = Duration::from_secs(10);
 
-/// The time since the machine was started, also while it slept, whatever anyone sets its clock to.
+/// Returns the time since the machine was started, sleep included, whatever happens to its wall
+/// clock.
 fn since_boot() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     Duration::new(time.tv_sec.try_into().unwrap_or(0), time.tv_nsec.try_into().unwrap_or(0))
 }
 
-/// All that the sending of a write needs; shared by the writes of a run.
+/// Everything needed to send a write, shared by all writes of a run.
 pub(super) struct Sender<T> {
     pub(super) store: Arc<dyn Store>,
     pub(super) transport: Arc<T>,
@@ -74,16 +75,16 @@ pub(super) struct Sender<T> {
     pub(super) run: RunId,
     /// Held for the run's life.
     pub(super) lease: Arc<dyn Lease>,
-    /// Where the run sends to, as the file knows it.
+    /// The target's base URL, as the file has it.
     pub(super) base_url: Arc<str>,
     pub(super) stop: CancellationToken,
     pub(super) events: Events,
     pub(super) gate: Arc<Gate>,
-    /// The URLs of the endpoints that were sent to.
+    /// URLs by endpoint path, for those used so far.
     pub(super) urls: Mutex<HashMap<String, Url>>,
 }
 
-/// An intent that is committed.
+/// A committed intent.
 struct Intended {
     /// The attempt's number among the write's attempts.
     n: i64,
@@ -91,15 +92,15 @@ struct Intended {
     at: Timestamp,
     /// The time since boot when it was asked for.
     asked_at: Duration,
-    /// `None` for a retry, which has it already.
+    /// The write to send; `None` for a retry, which has it already.
     sendable: Option<Box<Sendable>>,
 }
 
-/// What comes after a wait between two attempts.
+/// The decision after the wait between two attempts.
 enum Again {
-    /// The next attempt: its intent, and the slot with leave for it.
+    /// The next attempt: its intent, and the slot with a permit for it.
     Try(Intended, Slot),
-    /// The write's end without one.
+    /// The end of the write, without another attempt.
     GaveUp(Box<Ended>),
 }
 
@@ -112,7 +113,7 @@ enum NotSent {
 }
 
 impl NotSent {
-    /// How a write ends of which nothing was sent in this run.
+    /// Returns the outcome of a write of which nothing was sent in this run, with the reason.
     fn first(self) -> (Outcome, Reason) {
         match self {
             Self::Skip(skip) => (Outcome::Skipped, Reason::Skipped(skip)),
@@ -132,8 +133,8 @@ impl NotSent {
 }
 
 impl<T: Transport> Sender<T> {
-    /// Sends one write of the plan, retries included. `index` is its index in the plan; `slot` has leave for its first
-    /// request.
+    /// Sends one write of the plan, retries included. `index` is its index in the plan; `slot`
+    /// holds the permit for its first request.
     pub(super) async fn send(&self, index: usize, planned: &PlannedWrite, mut slot: Slot) -> Result<Ended, StoreError> {
         let (options, id, seq) = (&*self.options, planned.id, index + 1);
         if planned.settled {
@@ -153,7 +154,7 @@ impl<T: Transport> Sender<T> {
             attempted.scrub(&options.scrubber);
             if attempted.repeats {
                 let id = attempted.end.correlation_id.clone().unwrap_or_default();
-                // If that can't be looked up it counts as an answer of its own.
+                // If the lookup fails, the answer does not count as cached.
                 attempted.end.cached = !self.store.carried_by_others(id, planned.id).await.unwrap_or(true);
             }
             let retry = attempts < options.max_attempts && attempted.is_retryable() && !self.stop.is_cancelled();
@@ -180,7 +181,7 @@ impl<T: Transport> Sender<T> {
                 reason,
                 key: sendable.write.key.to_string(),
                 state: recorded.state,
-                // What came back is on record; whoever is told of it needs its words only.
+                // The answer itself is on record; whoever hears of it needs only the failure.
                 last: Some(AttemptEnd { answer: None, ..attempted.end.clone() }),
                 attempts,
                 revision: sendable.write.revision,
@@ -196,7 +197,8 @@ impl<T: Transport> Sender<T> {
             }
             let end = Box::new(attempted.end);
             let _ = self.events.send(RunEvent::Retry { id, attempt: attempts, end, wait });
-            // Apart: few writes are tried again, and all would carry the room for that.
+            // Boxed: few writes are retried, and every future would have to hold the state for
+            // that.
             match Box::pin(self.try_again(ended, planned, wait, last)).await? {
                 Again::Try(next, kept) => (intended, slot) = (next, kept),
                 Again::GaveUp(ended) => return Ok(*ended),
@@ -204,7 +206,8 @@ impl<T: Transport> Sender<T> {
         }
     }
 
-    /// Waits for the next attempt of a write and asks for its intent; lets go of the write if there will be none.
+    /// Waits for a write's next attempt and asks for its intent; releases the write if there will
+    /// be none.
     async fn try_again(
         &self,
         ended: Ended,
@@ -229,8 +232,8 @@ impl<T: Transport> Sender<T> {
         Ok(Again::GaveUp(Box::new(Ended { outcome, state: recorded.state, reason: Some(reason), slot, ..ended })))
     }
 
-    /// Asks the store for an intent. The leave is given back while the target is closed, so that a pause and a new pace
-    /// are heeded.
+    /// Asks the store for an intent. The permit is given back while the target is closed, so that a
+    /// pause or a new pace takes effect.
     async fn intend(
         &self,
         step: Step,
@@ -256,7 +259,7 @@ impl<T: Transport> Sender<T> {
                     self.tell_closed(length);
                     Duration::ZERO
                 }
-                // In short steps: the rate may be changed meanwhile.
+                // In short steps: the rate may be changed in the meantime.
                 Intent::NoToken(length) => {
                     slot.rest();
                     self.tell_closed(length);
@@ -269,21 +272,22 @@ impl<T: Transport> Sender<T> {
         }
     }
 
-    /// Says that one write waits because the API asked for that, once for all that hear it.
+    /// Reports that a write waits because the API asked for that, unless that is short or already
+    /// announced.
     fn tell_asked(&self, id: WriteId, status: Option<u16>, length: Duration) {
         if self.gate.is_news(length) {
             let _ = self.events.send(RunEvent::Notice(Notice::AskedToWait { write: id, status, length }));
         }
     }
 
-    /// Says that nothing is sent for a while, once for all that hear it.
+    /// Reports that nothing is sent for a while, unless that is short or already announced.
     fn tell_closed(&self, length: Duration) {
         if self.gate.is_news(length) {
             let _ = self.events.send(RunEvent::Notice(Notice::Closed { length }));
         }
     }
 
-    /// Waits; false if the run is stopped meanwhile.
+    /// Waits; returns false if the run is stopped meanwhile.
     async fn wait(&self, length: Duration) -> bool {
         tokio::select! {
             () = tokio::time::sleep(length) => true,
@@ -308,7 +312,7 @@ impl<T: Transport> Sender<T> {
         })
     }
 
-    /// The whole URL of an endpoint; most writes share a few.
+    /// Returns the full URL of an endpoint, from a cache: most writes share a few.
     fn url(&self, path: &EndpointPath) -> Option<Url> {
         let mut urls = self.urls.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(url) = urls.get(path.as_str()) {
@@ -321,7 +325,8 @@ impl<T: Transport> Sender<T> {
         Some(url)
     }
 
-    /// One request and what came of it. `intended` is when its intent was asked for.
+    /// Sends one request and interprets the result. `intended` is the time since boot when its
+    /// intent was asked for.
     async fn request(&self, sendable: &Sendable, intended: Duration) -> Attempted {
         let write = &sendable.write;
         let known = &sendable.earlier;

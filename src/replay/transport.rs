@@ -1,4 +1,4 @@
-//! The way out: one request, and whether it surely did not leave.
+//! The way out: sends one request, and says when it certainly did not leave.
 
 use crate::domain::answer::Extent;
 use crate::domain::evidence::{Headers, Lost};
@@ -14,11 +14,11 @@ pub struct Outgoing {
     pub headers: Vec<(String, String)>,
     /// The idempotency key.
     pub key: String,
-    /// The exact bytes.
+    /// The body, byte for byte.
     pub body: Vec<u8>,
 }
 
-/// An answer, as far as anyone looks at it.
+/// An answer, as far as it is evaluated.
 #[derive(Debug, Clone, Default)]
 pub struct Answer {
     /// The HTTP status.
@@ -33,26 +33,26 @@ pub struct Answer {
     pub reset: Option<String>,
     /// True if a header says that this is the cached answer to an earlier request.
     pub replayed: bool,
-    /// All headers, names in lower case, as they came.
+    /// All headers as received, with names in lower case.
     pub headers: Headers,
-    /// The body, at most some MiB of it.
+    /// The body, up to the most that the transport reads.
     pub body: Vec<u8>,
-    /// How much of the body this is.
+    /// The extent of the body: whole, broken off, or too long.
     pub extent: Extent,
-    /// What broke it off, if it did.
+    /// The error that broke the body off, if any.
     pub lost: Option<Lost>,
 }
 
-/// What became of a request.
+/// The result of sending a request.
 #[derive(Debug, Clone)]
 pub enum Sent {
     /// It was answered, if only in part.
     Answered(Answer),
-    /// No byte of it left: surely not applied.
+    /// No byte of it was sent, so it was certainly not applied.
     NotSent(Lost),
-    /// Its intent had grown old before it could leave: nothing was tried.
+    /// Its intent had grown old before it could be sent: nothing was tried.
     Stale(String),
-    /// No request can be made of it, now or later.
+    /// No valid request can be built from it, now or later.
     Impossible(String),
     /// It may have been applied, and no answer came.
     NoAnswer(Lost),

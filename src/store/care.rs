@@ -1,18 +1,18 @@
-//! What checks and copies of a store tell.
+//! Results of checking and copying a store.
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
     /// As it should be.
     Ok,
-    /// Works, but look at it.
+    /// Works, but needs a look.
     Warn,
     /// Wrong.
     Fail,
 }
 
 impl Severity {
-    /// The name used everywhere.
+    /// Returns the name used everywhere.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -22,31 +22,31 @@ impl Severity {
     }
 }
 
-/// What a check found.
+/// The result of one check.
 #[derive(Debug, Clone)]
 pub struct Finding {
-    /// What was checked.
+    /// The name of the check.
     pub check: &'static str,
-    /// How bad it is.
+    /// Its severity.
     pub severity: Severity,
-    /// In words.
+    /// The details, in words.
     pub detail: String,
 }
 
 impl Finding {
-    /// A finding.
+    /// Creates a finding.
     pub fn new(check: &'static str, severity: Severity, detail: impl Into<String>) -> Self {
         Self { check, severity, detail: detail.into() }
     }
 }
 
-/// What a copy holds.
+/// The contents and size of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Copied {
-    /// How many writes.
+    /// Number of writes.
     pub writes: u64,
-    /// Of those, how many are open: in both files now.
+    /// Number of those that are open, and thus now open in both files.
     pub open: u64,
-    /// Its size in bytes.
+    /// Size of the copy in bytes.
     pub bytes: u64,
 }

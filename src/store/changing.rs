@@ -1,4 +1,4 @@
-//! What operators ask of the store, and what it did.
+//! Operators' requests to the store, and their results.
 
 use crate::domain::failure_type::FailureType;
 use crate::domain::ids::WriteId;
@@ -7,47 +7,48 @@ use crate::domain::rules::settle::SettleRefusal;
 use crate::domain::run::Run;
 use crate::domain::time::Timestamp;
 
-/// What became of some writes that someone wanted to settle.
+/// The result of settling some writes.
 #[derive(Debug, Default)]
 pub struct Settled {
-    /// Those that changed.
+    /// The writes that changed.
     pub done: Vec<WriteId>,
-    /// Those that did not, with why.
+    /// The writes that did not, each with the reason.
     pub refused: Vec<(WriteId, SettleRefusal)>,
 }
 
-/// What a step of a purge did.
+/// The result of one step of a purge.
 #[derive(Debug, Clone, Copy)]
 pub struct Purged {
-    /// How many writes were deleted.
+    /// Number of writes deleted.
     pub count: usize,
-    /// The next step looks at writes after this one; `None` if this was the last step.
+    /// The ID after which the next step continues; `None` if this was the last step.
     pub after: Option<WriteId>,
 }
 
-/// Which records of a batch become writes of their own.
+/// The records of a batch that become separate writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SplitWhich {
-    /// All of them, up to `size` in a write; each that the refusal names alone.
+    /// All of them, up to `size` per write; each record that the refusal names gets a write of its
+    /// own.
     All {
-        /// The most records of a write.
+        /// Maximum number of records per write.
         size: usize,
     },
-    /// Those alone that an answer rejected when it applied the others.
+    /// Only those that an answer rejected while it applied the others.
     Rejected,
 }
 
-/// What happened, as the file tells it.
+/// The events of a run or a period, as recorded in the store.
 #[derive(Debug)]
 pub struct Happened {
-    /// From when.
+    /// Start of the period.
     pub from: Timestamp,
-    /// Until when.
+    /// End of the period.
     pub to: Timestamp,
-    /// How many failures came in, by type.
+    /// Number of failures that came in, by type.
     pub arrived: Vec<(FailureType, i64)>,
-    /// The runs, oldest first, each with what did not go through.
+    /// The runs, oldest first, each with its writes that did not go through.
     pub runs: Vec<(Run, Vec<NotThrough>)>,
-    /// What operators did.
+    /// The actions of operators.
     pub actions: Vec<ActionTally>,
 }

@@ -1,6 +1,6 @@
-//! Numbers of writes by kind and state.
+//! Counts of writes by kind and state.
 
-/// What `stats` counts by.
+/// The field that `stats` counts by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CountBy {
     /// The failure type.
@@ -15,11 +15,11 @@ pub enum CountBy {
     Group,
 }
 
-/// How many writes of one kind are in each state.
+/// Number of writes of one kind in each state.
 #[derive(Debug, Clone)]
 pub struct Count {
     /// The kind: a type, a code, an object, a target or a group's ID.
     pub key: String,
-    /// The numbers, in the order of [`State::ALL`](crate::domain::state::State::ALL).
+    /// The counts, in the order of [`State::ALL`](crate::domain::state::State::ALL).
     pub by_state: [i64; 6],
 }

@@ -1,18 +1,19 @@
-//! The disk that a file lies on: what kind it is, and how full.
+//! The disk a file is on: its file system and its free space.
 
 use std::path::Path;
 
-/// How much room a disk has, in bytes.
+/// Free and total space of a disk, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) struct Room {
-    /// What this user may still write.
+    /// Space available to this user.
     pub(in crate::store) free: u64,
-    /// The whole disk.
+    /// Size of the whole disk.
     pub(in crate::store) total: u64,
 }
 
 impl Room {
-    /// Of the disk of a path; of its directory's, if there is no such file.
+    /// Returns the space on the disk of a path, or of its directory if there is no such file;
+    /// `None` if the system does not say.
     pub(in crate::store) fn of(path: &Path) -> Option<Self> {
         let found = rustix::fs::statvfs(path).or_else(|_| {
             let directory = path.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -30,21 +31,22 @@ impl std::fmt::Display for Room {
     }
 }
 
-/// How full a path's disk is, for the end of a message: ` (3 MB free of 500 MB)`.
+/// Returns the space on a path's disk, worded for the end of a message: ` (3 MB free of 500 MB)`.
+/// Empty if the system does not say.
 pub(crate) fn room_in_words(path: &Path) -> String {
     Room::of(path).map(|room| format!(" ({room})")).unwrap_or_default()
 }
 
-/// What kind of file system a path lies on.
+/// The kind of file system a path is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::store) enum FileSystem {
-    /// Of this host alone.
+    /// Used by this host alone.
     Local(String),
-    /// Other hosts may see it; locks and shared memory don't hold there.
+    /// Possibly shared with other hosts; locks and shared memory don't hold there.
     Network(String),
 }
 
-/// Looks up the file system of a path; `None` where the system has no answer.
+/// Looks up the file system of a path; `None` if the system does not say.
 #[cfg(target_os = "linux")]
 pub(in crate::store) fn file_system(path: &Path) -> Option<FileSystem> {
     let magic = u64::try_from(rustix::fs::statfs(path).ok()?.f_type).unwrap_or_default() & 0xffff_ffff;
@@ -61,7 +63,7 @@ pub(in crate::store) fn file_system(path: &Path) -> Option<FileSystem> {
         0x7461_636f => "OCFS2",
         0x0116_1970 => "GFS2",
         0x7375_7245 => "Coda",
-        // FUSE: its mount says what is behind it.
+        // FUSE: the type of the mount tells what is behind it.
         0x6573_5546 => {
             let kind = mounted_as(path).unwrap_or_else(|| "fuse".to_owned());
             let remote = ["ssh", "nfs", "smb", "s3", "gcs", "dav", "gluster", "rclone", "ceph"];
@@ -81,7 +83,7 @@ pub(in crate::store) fn file_system(path: &Path) -> Option<FileSystem> {
     Some(FileSystem::Network(network.to_owned()))
 }
 
-/// Other systems: not looked up.
+/// Returns `None`: not implemented for this system.
 #[cfg(not(target_os = "linux"))]
 pub(in crate::store) fn file_system(_: &Path) -> Option<FileSystem> {
     None

@@ -1,4 +1,4 @@
-//! What can go wrong with the file, in words for a tired person.
+//! Errors of a store, worded for a tired person.
 
 use std::path::PathBuf;
 
@@ -8,49 +8,49 @@ use crate::domain::rules::edit::EditRefusal;
 use crate::domain::rules::split::UnsplitRefusal;
 use crate::domain::state::NotAllowed;
 
-/// The reason why a call to the store failed. Whatever it says, what was committed before is safe.
+/// The reason a call to the store failed. In every case, earlier commits are safe.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// There is no file.
+    /// The file does not exist.
     #[error("there is no dlq file at {0}; `dlq ingest` creates one (or name another with --db)")]
     Missing(PathBuf),
-    /// The path names something that can't be a file.
+    /// The path is a directory.
     #[error("{0} is a directory, not a dlq file; name a file with --db")]
     Directory(PathBuf),
-    /// Some other file.
+    /// The file is not one of dlq's.
     #[error("{0} is not a dlq file; it was not changed")]
     Foreign(PathBuf),
-    /// From a later version.
+    /// The file was written by a newer version.
     #[error("{path} was written by a newer dlq (schema {found}, this one knows {known}); it was not changed")]
     Newer {
         /// The file.
         path: PathBuf,
-        /// Its schema.
+        /// Its schema version.
         found: i64,
-        /// The newest schema that this program knows.
+        /// The newest schema version that this program knows.
         known: i64,
     },
-    /// From an earlier version, and it can't be written.
+    /// The file was written by an older version and can't be upgraded, since it is read-only here.
     #[error(
         "{path} was written by an older dlq (schema {found}, this one needs {known}) and is read-only here: run dlq upgrade [--backup FILE] where it can be written"
     )]
     Older {
         /// The file.
         path: PathBuf,
-        /// Its schema.
+        /// Its schema version.
         found: i64,
-        /// The newest schema that this program knows.
+        /// The newest schema version that this program knows.
         known: i64,
     },
-    /// A run of an earlier version is still sending.
+    /// A run of an older version is still sending.
     #[error(
         "run {0} of an older dlq is still sending, so the file can't be brought up to date: wait for it, or stop it with that dlq; then try again, or run dlq upgrade"
     )]
     OldRun(RunId),
-    /// A migration is not the one that was applied.
+    /// A migration that was applied to the file differs from the one this program knows.
     #[error("migration {0} of this file is not the one that this dlq knows; the file was not changed")]
     Checksum(String),
-    /// A file system that other hosts may write to.
+    /// The file is on a network file system, where other hosts may write to it.
     #[error(
         "{path} is on a network file system ({kind}): locks don't hold there, so dlq won't use it. Move it to a local disk"
     )]
@@ -60,7 +60,7 @@ pub enum StoreError {
         /// The kind of file system.
         kind: String,
     },
-    /// Another process held the file too long.
+    /// Another process kept the file locked for too long.
     #[error(
         "{0} is locked by another process; nothing was changed. Try again, or look for a program that keeps it open"
     )]
@@ -72,30 +72,30 @@ pub enum StoreError {
     Full {
         /// The file.
         path: PathBuf,
-        /// How full it is.
+        /// The free space on its disk, in words.
         room: String,
     },
-    /// The disk does not do what it should.
+    /// The disk failed to read or write.
     #[error(
         "{path} can't be read or written ({why}); its disk has{room}. What was committed is safe, the last step was not kept"
     )]
     Io {
         /// The file.
         path: PathBuf,
-        /// The database's own words.
+        /// The database's own message.
         why: String,
-        /// How full its disk is.
+        /// The free space on its disk, in words.
         room: String,
     },
-    /// The disk or file can't be written.
+    /// The file, its directory or its disk is read-only.
     #[error("{0} can't be written (read-only file, disk or directory)")]
     ReadOnly(PathBuf),
-    /// The file or its directory can't be opened or made.
+    /// The file or its directory can't be opened or created.
     #[error("{path} can't be opened: {why}")]
     CantOpen {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The cause, in the system's words.
         why: String,
     },
     /// The file is damaged.
@@ -103,21 +103,21 @@ pub enum StoreError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// The database's own words.
+        /// The database's own message.
         why: String,
     },
-    /// Anything else that the database says.
+    /// Any other error of the database.
     #[error("{path}: {why}")]
     Other {
         /// The file.
         path: PathBuf,
-        /// The database's own words.
+        /// The database's own message.
         why: String,
     },
-    /// A commit that other calls shared failed; nothing of them was kept.
+    /// A commit, perhaps shared with other calls, failed; none of its changes were kept.
     #[error("{0}")]
     Commit(String),
-    /// A write's state does not allow it.
+    /// The write's state does not allow the change.
     #[error("write {id}: {why}")]
     NotAllowed {
         /// The write.
@@ -132,9 +132,9 @@ pub enum StoreError {
     OtherBase {
         /// The target.
         name: String,
-        /// The base URL that the file knows.
+        /// The base URL that it is bound to.
         bound: String,
-        /// The base URL that was given.
+        /// The base URL that was given instead.
         asked: String,
     },
     /// Another run is sending to the same target.
@@ -142,18 +142,18 @@ pub enum StoreError {
         "run {run} (by {operator} on {host}, process {pid}) is replaying to target {target}; wait for it, stop it (dlq runs stop {run}), or join in with --alongside"
     )]
     RunInTheWay {
-        /// That run.
+        /// The other run.
         run: RunId,
-        /// The one who started it.
+        /// The operator who started it.
         operator: String,
-        /// Where.
+        /// The host it was started on.
         host: String,
-        /// Its process.
+        /// Its process ID, or `unknown`.
         pid: String,
         /// The target.
         target: String,
     },
-    /// The lock file of a run was deleted or replaced while it held it.
+    /// A run's lock file was deleted or replaced while the run held it.
     #[error(
         "the lock file of run {run} ({path}) was deleted or replaced: nothing more was sent, since another process may take the run for dead"
     )]
@@ -163,70 +163,70 @@ pub enum StoreError {
         /// Its lock file.
         path: PathBuf,
     },
-    /// A target moved while a run was sending to it.
+    /// A target was bound to another URL while a run was sending to it.
     #[error("target {name} is bound to {bound} now, not to {asked}: nothing more was sent")]
     Moved {
         /// The target.
         name: String,
-        /// Where the file says it is.
+        /// The base URL that it is bound to now.
         bound: String,
-        /// Where the run sends to.
+        /// The base URL that the run sends to.
         asked: String,
     },
-    /// A run is sending to a target that was to be moved.
+    /// The target can't be bound to another URL while a run is sending to it.
     #[error("run {run} is sending to target {name}: stop it first (dlq runs stop {run}), then bind the target")]
     TargetInUse {
-        /// That run.
+        /// The other run.
         run: RunId,
         /// The target.
         name: String,
     },
-    /// A target's row is not as it was left.
+    /// A target's row was changed on disk: it does not match its seal.
     #[error(
         "the row of target {0} was changed on disk: nothing is sent there. Say where it is: dlq target set {0} --base-url URL --reason TEXT"
     )]
     TargetBroken(String),
-    /// The run was taken for dead, or ended; it must not send anything more.
+    /// The run ended or was taken for dead, and must not send anything more.
     #[error("run {0} lost its claims (it ended, or was taken for dead); nothing more was sent")]
     Fenced(RunId),
-    /// No write of that ID.
+    /// No write has that ID.
     #[error("there is no write {0} (purged, or never there)")]
     NoSuchWrite(WriteId),
-    /// A batch that must not be parted.
+    /// The batch must not be split.
     #[error("write {0} can't be split: {1}")]
     NotSplit(WriteId, SplitError),
-    /// A part that would not be a write of its own.
+    /// A part of the split would not be a new write.
     #[error(
         "write {0} can't be split: the part that begins with record {1} is a write already (or was, and is purged), or a batch with the same key has one like it"
     )]
     PartKnown(WriteId, usize),
-    /// A part that is no longer what the split made.
+    /// The split can't be undone, for the given reason.
     #[error("the split of write {0} can't be taken back: {1}")]
     NotUnsplit(WriteId, UnsplitRefusal),
-    /// No run of that ID.
+    /// No run has that ID.
     #[error("there is no run {0}; `dlq runs` lists them")]
     NoSuchRun(RunId),
-    /// A body was not edited, and why.
+    /// The body was not edited, for the given reason.
     #[error("write {0} was not edited: {1}")]
     NotEdited(WriteId, EditRefusal),
-    /// An edit can't be taken back, and why.
+    /// The edit can't be undone, for the given reason.
     #[error("the edit of write {0} can't be taken back: {1}")]
     EditStays(WriteId, EditRefusal),
-    /// The run is not under way.
+    /// The run is not in progress.
     #[error("run {0} is over ({1}): there is nothing left to control")]
     NotRunning(RunId, &'static str),
-    /// The run is still under way.
+    /// The run is still in progress.
     #[error("run {0} is still running; stop it first: dlq runs stop {0}")]
     StillRunning(RunId),
-    /// A file beside the database.
+    /// An operation on a file, such as one next to the database, failed.
     #[error("{path}: {why}")]
     File {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The cause, in the system's words.
         why: std::io::Error,
     },
-    /// The thread that should answer is gone.
+    /// The thread that should have replied is gone.
     #[error("the store's thread ended before it answered")]
     Gone,
 }

@@ -1,7 +1,8 @@
-//! What a store does, as its callers see it: each trait is one concern, and [`Store`] is all of them.
+//! The store as its callers see it: one trait per concern, with [`Store`] combining them all.
 //!
-//! Nothing here says how writes are kept. Times are the store's own: a caller's clock measures lengths only, so that
-//! callers on several hosts agree. A call is done when its [`Reply`] says so; what it asked to change is then durable.
+//! Nothing here depends on how writes are stored. Timestamps come from the store; callers' clocks
+//! only measure durations, so that callers on several hosts agree. A call is complete once its
+//! [`Reply`] resolves; its changes are durable by then.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -61,162 +62,173 @@ pub trait Store:
     + Send
     + Sync
 {
-    /// Name of the store for messages: a path, where it is a file.
+    /// Returns the store's name for messages: its path, if it is a file.
     fn name(&self) -> String;
 
-    /// The file that the store is, with its directory resolved; `None` if it is kept elsewhere.
+    /// Returns the canonical path of the store's file; `None` if the store is not a file.
     fn file(&self) -> Option<&Path>;
 }
 
-/// Lists of writes, and all that is known of one.
+/// Lists of writes, and everything known about a single one.
 pub trait Writes {
-    /// Reads a page of the writes that match, hazards included.
+    /// Reads a page of the matching writes, hazards included.
     fn page(&self, request: PageRequest, windows: Windows) -> Reply<Page>;
 
-    /// Reads one write with its body and hazards; `None` if there is none of that ID.
+    /// Reads one write with its body and hazards; `None` if no write has that ID.
     fn write_view(&self, id: WriteId, windows: Windows) -> Reply<Option<WriteView>>;
 
-    /// Reads the key, state and revision of a write; `None` if there is none of that ID.
+    /// Reads the key, state and revision of a write; `None` if no write has that ID.
     fn brief(&self, id: WriteId) -> Reply<Option<(String, State, i64)>>;
 
-    /// Reads the state of a write; `None` if there is none of that ID.
+    /// Reads the state of a write; `None` if no write has that ID.
     fn state_of(&self, id: WriteId) -> Reply<Option<State>>;
 
-    /// Reads the other writes of its lanes, oldest first: at most twenty of them.
+    /// Reads the other writes in a write's lanes, oldest first, at most twenty of them.
     fn lane_mates(&self, id: WriteId) -> Reply<Vec<Neighbour>>;
 
-    /// Reads the event that was captured instead of a request, where that is all there is.
+    /// Reads the event that was captured in place of a request; `None` if there is none.
     fn evidence(&self, id: WriteId) -> Reply<Option<Vec<u8>>>;
 
-    /// Reads all that happened to a write, oldest first.
+    /// Reads a write's history of attempts and operators' actions, oldest first.
     fn history(&self, id: WriteId) -> Reply<Vec<HistoryEntry>>;
 
-    /// Reads the failure that a write came in with: attempt 0.
+    /// Reads the failure a write was captured with: attempt 0.
     fn captured(&self, id: WriteId) -> Reply<CapturedFailure>;
 
     /// Reads the last attempt of a write; `None` if it was never sent.
     fn last_attempt(&self, id: WriteId) -> Reply<Option<Attempt>>;
 
-    /// Reads what identifies a batch for its parts in an export; `None` if there is no write of that ID.
+    /// Reads the identity of a batch, by which its parts refer to it in an export; `None` if no
+    /// write has that ID.
     fn as_parent(&self, id: WriteId) -> Reply<Option<Parent>>;
 
-    /// Says what is wrong with a write's row, if anything; also `None` if there is no write of that ID.
+    /// Checks a write's row for damage; `None` if it is sound, or if no write has that ID.
     fn damage(&self, id: WriteId) -> Reply<Option<Damage>>;
 
-    /// Lists the writes whose stored state is none that dlq knows: no query finds them.
+    /// Lists the writes whose stored state is unknown to dlq, which no query finds.
     fn without_state(&self) -> Reply<Vec<(WriteId, Damage)>>;
 
-    /// Lists the IDs of all writes that match, in order of ID.
+    /// Lists the IDs of all matching writes, in ascending order.
     fn matching_ids(&self, filter: &Filter, windows: Windows) -> Reply<Vec<WriteId>>;
 
-    /// Lists the names of the record fields that were ever captured, in order.
+    /// Lists the names of the record fields captured so far, sorted.
     fn record_fields(&self) -> Reply<Vec<String>>;
 }
 
 /// Groups and counts.
 pub trait Groups {
-    /// Lists all groups with writes, those with the most open writes first; of one target if it is named.
+    /// Lists all groups that have writes, those with the most open writes first; of one target
+    /// only, if given.
     fn groups(&self, target: Option<&str>) -> Reply<Vec<Group>>;
 
-    /// Lists the same without an example of each, which costs a look at its writes.
+    /// Lists the same groups without an example of each, which would cost a look at their writes.
     fn groups_without_examples(&self, target: Option<&str>) -> Reply<Vec<Group>>;
 
-    /// Counts writes in each state, by some field; of one target if it is named.
+    /// Counts the writes in each state, grouped by a field; of one target only, if given.
     fn counts(&self, by: CountBy, target: Option<&str>) -> Reply<Vec<Count>>;
 
-    /// Finds the key windows of open appends that may have been applied; of one target if it is named.
+    /// Finds the key windows of open appends that may have been applied; of one target only, if
+    /// given.
     fn key_windows(&self, lengths: Windows, target: Option<&str>) -> Reply<KeyWindows>;
 
-    /// Counts the writes that match, hazards aside.
+    /// Counts the matching writes, ignoring hazard terms.
     fn count(&self, filter: &Filter) -> Reply<i64>;
 
-    /// Counts the writes with a higher ID that match, hazards aside: what came in since a plan was made.
+    /// Counts the matching writes with an ID above `last`, ignoring hazard terms: those that came
+    /// in after a plan was made.
     fn count_after(&self, filter: &Filter, last: WriteId) -> Reply<i64>;
 
     /// Reads the highest ID so far.
     fn last_id(&self) -> Reply<WriteId>;
 }
 
-/// What a screen shows all the time, at the same cost for a hundred writes and for a million.
+/// Data that a screen shows all the time, at the same cost for a hundred writes as for a million.
 pub trait Overview {
     /// Watches for changes by anyone, in this process or another.
     fn changes(&self) -> super::Result<Changes>;
 
-    /// Counts how many writes of each group failed in each hour, from an hour on; of one target if it is named.
+    /// Counts the writes of each group that failed in each hour, starting at `from_hour` (hours
+    /// since 1970); of one target only, if given.
     fn arrivals(&self, target: Option<&str>, from_hour: i64) -> Reply<Vec<Arrivals>>;
 
-    /// Lists some of the values of a text field that contain `part`, to choose from.
+    /// Lists at most `limit` values of a text field that contain `part`, as suggestions.
     fn values_of(&self, field: TextField, part: &str, limit: usize) -> Reply<Vec<String>>;
 
-    /// Lists some of the texts and numbers at a path in the newest bodies that contain `part`.
+    /// Lists at most `limit` plain values at a path in the newest bodies that contain `part`.
     fn body_values(&self, path: &[String], part: &str, limit: usize) -> Reply<Vec<String>>;
 }
 
-/// What plans are made from.
+/// Input data for plans.
 pub trait Plans {
-    /// Reads the pending and unknown writes that match and their lane mates, in one snapshot.
+    /// Reads the matching pending and unknown writes with their lane mates, in one snapshot.
     fn plan_data(&self, filter: &Filter, limit: Option<usize>, windows: Windows) -> Reply<PlanData>;
 
-    /// Reads all of a stopped run that was not accepted, with the bodies that its plan showed. What was settled since is
-    /// among them; a claim will say so.
+    /// Reads the writes of a stopped run that were not accepted, each with the hash of the body
+    /// that its plan showed. Writes settled since are included; claiming one reports that.
     fn rest_of_run(&self, run: RunId) -> Reply<RestOfRun>;
 
-    /// Averages the time that the last requests took, whatever came of them; `None` if there were none.
+    /// Returns the average latency of the most recent requests that were answered, whatever the
+    /// answer; `None` if there are none.
     fn recent_latency(&self) -> Reply<Option<Duration>>;
 }
 
-/// Runs, from their beginning to their end.
+/// Runs, from start to finish.
 pub trait Runs {
-    /// Begins a run: records its plan and takes its lease. Refused while another run sends to the same target.
+    /// Begins a run: records its plan and takes its lease. Refused while another run is sending to
+    /// the same target, unless the new one may run alongside.
     fn begin_run(&self, new: NewRun) -> Reply<Arc<dyn Lease>>;
 
-    /// Records the outcomes of planned writes that were not sent to their end, by their number in the plan, from 1.
+    /// Records the outcomes of planned writes that were not sent, or not to completion, each by its
+    /// position in the plan, from 1.
     fn note_outcomes(&self, run: RunId, outcomes: Vec<(usize, Outcome, Reason)>) -> Reply<()>;
 
-    /// Ends a run: whatever it still holds goes back to what it was.
+    /// Ends a run, taking back the writes it still holds.
     fn end_run(&self, run: RunId, state: RunState, stopped: Stops, new_since_plan: u64) -> Reply<()>;
 
-    /// Takes back what a run has in flight, without waiting for answers, and returns how these writes of its plan (by
-    /// number, from 1) ended: `unsent` if nothing was sent for one.
+    /// Takes back the writes a run has in flight, without waiting for answers, and returns how the
+    /// given writes of its plan (by position, from 1) ended: `unsent` if nothing was sent for one.
     fn cut_off(&self, run: RunId, seqs: Vec<usize>) -> Reply<Vec<CutOff>>;
 
-    /// Takes back what dead runs left, and returns their IDs. Happens whenever a store is opened for writing.
+    /// Takes back the writes that dead runs still hold, and returns the IDs of those runs. This
+    /// also happens whenever a store is opened for writing.
     fn recover_dead_runs(&self) -> Reply<Vec<RunId>>;
 
-    /// Lists the runs, newest first, at most `limit`. One whose process is dead is shown as such, even before its claims
-    /// were taken back.
+    /// Lists at most `limit` runs, newest first. A run whose process is dead is reported as such,
+    /// even before its claims are taken back.
     fn runs(&self, limit: usize) -> Reply<Vec<Run>>;
 
-    /// Reads one run; `None` if there is none of that ID.
+    /// Reads one run; `None` if no run has that ID.
     fn run(&self, id: RunId) -> Reply<Option<Run>>;
 }
 
 /// Live control of a run.
 pub trait Control {
-    /// Reads what is wanted of a run; `None` if nobody said anything since it began.
+    /// Reads the current wish for a run; `None` if nobody has expressed one since it began.
     fn wish(&self, run: RunId) -> Reply<Option<Wish>>;
 
-    /// Tells a run that is under way what is wanted of it. It looks a few times a second; a suspended process when it
-    /// wakes.
+    /// Asks a run in progress to change course, and returns the resulting wish. The run checks a
+    /// few times a second; a suspended process does so when it wakes.
     fn ask_run(&self, run: RunId, change: WishChange, by: By) -> Reply<Wish>;
 }
 
-/// What is durable before a request leaves.
+/// Records that are durable before a request leaves.
 pub trait Intents {
-    /// Commits the intent of the next attempt for a write of a run's plan, with its claim if it is the run's first.
-    /// `planned` is the body that the plan showed. An error if the run's lease is lost, or it was fenced.
+    /// Commits the intent of the next attempt at a write of a run's plan, along with the claim if
+    /// it is the run's first. `planned` is the hash of the body that the plan showed. Fails if the
+    /// run's lease is lost or the run was fenced.
     fn intend(&self, lease: &Arc<dyn Lease>, id: WriteId, planned: Sha, step: Step, terms: Terms) -> Reply<Intent>;
 }
 
-/// How attempts and claims end.
+/// The ends of attempts and claims.
 pub trait Outcomes {
-    /// Records how an attempt ended, and where that leaves its write.
+    /// Records the end of an attempt and the standing in which it leaves its write.
     fn record_attempt(&self, attempt: Attempting, end: AttemptEnd, then: Then) -> Reply<Recorded>;
 
-    /// Returns true if an answer to another write, a captured one included, carried this correlation ID.
+    /// Returns `true` if an answer to another write, including captured answers, carried this
+    /// correlation ID.
     fn carried_by_others(&self, correlation_id: String, id: WriteId) -> Reply<bool>;
 
-    /// Lets go of a write between two attempts: the run is stopping, or a hazard came up.
+    /// Releases a write between two attempts, because the run is stopping or a hazard came up.
     fn let_go(&self, run: RunId, id: WriteId, seq: usize, outcome: Outcome, reason: Reason) -> Reply<Recorded>;
 }
 
@@ -225,35 +237,37 @@ pub trait Edits {
     /// Reads the revisions of a write's body, the captured one first.
     fn revisions(&self, id: WriteId) -> Reply<Vec<Revision>>;
 
-    /// Adds a revision to a write's body and returns its number. Refused if the current body is not `edited` any more, or
-    /// if the write's state does not allow it.
+    /// Adds a revision to a write's body and returns its number. Refused if the hash of the current
+    /// body is no longer `edited`, or if the write's state does not allow it.
     fn edit(&self, id: WriteId, edited: Sha, body: Vec<u8>, by: By) -> Reply<i64>;
 
-    /// Takes an edit back: the body is again the one that was edited, and `revision` stays on record. Refused if that is
-    /// not the current one, or was sent.
+    /// Undoes an edit and returns the number of the restored revision: the one that `revision` was
+    /// based on, which becomes current again. `revision` stays on record. Refused if it is not the
+    /// current one, or was sent.
     fn undo_edit(&self, id: WriteId, revision: i64, by: By) -> Reply<i64>;
 }
 
-/// Settling by hand, and purging what was settled.
+/// Settling by hand, and purging settled writes.
 pub trait Settle {
-    /// Resolves, discards or reopens each of these writes; those whose state does not allow it are left as they are.
+    /// Resolves, discards or reopens each of these writes, leaving alone those whose state does not
+    /// allow it.
     fn settle(&self, ids: Vec<WriteId>, how: Settling, by: By) -> Reply<Settled>;
 
-    /// Counts the writes that a purge of what was settled before `before` would delete.
+    /// Counts the writes that a purge of those settled before `before` would delete.
     fn purgeable(&self, before: Timestamp) -> Reply<u64>;
 
-    /// Deletes some of what was settled before `before`, for good; `after` is where the step before ended. Tombstones keep
-    /// the identities.
+    /// Runs one step of a purge: permanently deletes some of the writes settled before `before`.
+    /// `after` is where the previous step ended. Tombstones keep the identities.
     fn purge(&self, before: Timestamp, after: Option<WriteId>) -> Reply<Purged>;
 }
 
 /// Splitting batches.
 pub trait Split {
-    /// Splits a batch into writes of their own. Refused where that could apply records twice.
+    /// Splits a batch into separate writes. Refused if that could apply records twice.
     fn split(&self, id: WriteId, rules: BatchRules, which: SplitWhich, by: By) -> Reply<Vec<Child>>;
 
-    /// Takes a split back: the parts go, and the batch is what it was. Refused once anything happened to a part. Returns
-    /// the number of parts.
+    /// Undoes a split: deletes the parts and restores the batch to what it was. Refused once
+    /// anything has happened to a part. Returns the number of parts.
     fn unsplit(&self, id: WriteId, by: By) -> Reply<usize>;
 }
 
@@ -262,62 +276,66 @@ pub trait Targets {
     /// Lists the known targets by name.
     fn targets(&self) -> Reply<Vec<KnownTarget>>;
 
-    /// Reads for how long nothing may be sent to a target, because the API asked for that; zero if it is open.
+    /// Returns the time left until requests may be sent to a target again, if the API asked for a
+    /// pause; zero if the target is open.
     fn closed_for(&self, name: &str) -> Reply<Duration>;
 
-    /// Binds a target to a base URL on its first use; later, checks that it is still the same.
+    /// Binds a target to a base URL on its first use; after that, checks that it is still the same.
     fn bind_target(&self, name: &str, base: &BaseUrl, by: By) -> Reply<TargetId>;
 
-    /// Binds a target to another base URL, on purpose.
+    /// Deliberately binds a target to another base URL.
     fn rebind_target(&self, name: &str, base: &BaseUrl, by: By) -> Reply<()>;
 }
 
 /// The store's clock.
 pub trait Clocks {
-    /// Reads the clock, beside the newest time that the store has seen of it.
+    /// Reads the clock, along with the newest time the store has seen on it.
     fn clock(&self) -> Reply<Clock>;
 
-    /// Takes a floor away that was wrong, because the clock had been ahead. Nobody knows when the writes were sent that, by
-    /// that clock, were sent later than now: their keys count as expired. Returns how many those are.
+    /// Resets the clock's floor to the current time, if it is wrong because the clock had been
+    /// ahead. For writes that appear to have been sent later than now, the true time is unknown, so
+    /// their keys count as expired. Returns the number of those writes.
     fn reset_clock(&self, by: By) -> Reply<usize>;
 }
 
-/// Checks.
+/// Integrity checks.
 pub trait Care {
-    /// Checks the store: its pages, its counters, every row against its seal, every body against its hash, its clock.
+    /// Checks the store: its pages, its counters, every row against its seal, every body against
+    /// its hash, its clock.
     fn check(&self) -> Reply<Vec<Finding>>;
 
-    /// Describes the settings with which it is written.
+    /// Describes the settings that the store is written with.
     fn writer_settings(&self) -> Vec<Finding>;
 }
 
-/// Copies.
+/// Backup copies.
 pub trait Backup {
-    /// Copies the store, consistent also under load, to a new file with mode 0600, which is opened, checked and counted
-    /// before this answers.
+    /// Copies the store, consistently even under load, to a new file with mode 0600. The copy is
+    /// opened, checked and counted before the reply.
     fn backup(&self, to: &Path) -> Reply<Copied>;
 }
 
-/// The log of what operators did.
+/// The log of operators' actions.
 pub trait Log {
-    /// Adds an action on the whole store.
+    /// Logs an action on the whole store.
     fn log(&self, action: Action, by: By) -> Reply<()>;
 }
 
 /// Reports.
 pub trait Reports {
-    /// Reads what happened in a run, or since a moment.
+    /// Reads the events of a run, or all events since a given time.
     fn happened(&self, about: About) -> Reply<Happened>;
 }
 
-/// Taking failures in.
+/// Ingesting failures.
 pub trait Ingest {
-    /// Begins an intake: a session that remembers what it has looked up.
+    /// Begins an intake: a session that caches its lookups.
     fn intake(self: Arc<Self>) -> Box<dyn Intake>;
 }
 
-/// An intake under way.
+/// An intake in progress.
 pub trait Intake: Send + Sync {
-    /// Takes in a batch, all or nothing: new ones become writes, known ones are counted. Batches may wait in line.
+    /// Takes in a batch, all or nothing: new failures become writes, known ones are counted.
+    /// Several batches may be queued at once.
     fn take(&self, batch: Vec<Incoming>) -> Reply<Ingested>;
 }

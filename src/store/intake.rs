@@ -1,4 +1,4 @@
-//! Failures on their way in.
+//! Failures on their way into the store.
 
 use crate::domain::fingerprint::fingerprint;
 use crate::domain::identity::Sha;
@@ -6,7 +6,8 @@ use crate::domain::ids::WriteId;
 use crate::domain::time::Timestamp;
 use crate::domain::write::Captured;
 
-/// A failure with all that can be worked out before the store is asked: hashes and the group's message.
+/// A failure with everything that can be computed before the store is involved: hashes and the
+/// group's message.
 #[derive(Debug)]
 pub struct Incoming {
     pub(super) captured: Captured,
@@ -15,24 +16,25 @@ pub struct Incoming {
     pub(super) content: Sha,
     pub(super) body_sha256: Sha,
     pub(super) group_message: String,
-    /// The line's number and bytes, where the store may have to refuse it.
+    /// The line's number and bytes, if the store may have to refuse it.
     pub(super) raw: Option<(u64, Vec<u8>)>,
 }
 
 impl Incoming {
-    /// The same, captured at a time of the store's clock.
+    /// Sets the capture time, taken from the store's clock.
     pub(super) fn captured_at(&mut self, at: Timestamp) {
         self.captured.captured_at = at;
     }
 
-    /// Keeps the line that it came from, for the rejects, if the store may have to refuse it.
+    /// Keeps the line that the failure came from, for the rejects, if the store may have to refuse
+    /// it.
     #[must_use]
     pub fn of_line(self, line: u64, raw: &[u8]) -> Self {
         let is_part = self.captured.exported.as_ref().is_some_and(|exported| exported.parent.is_some());
         Self { raw: is_part.then(|| (line, raw.to_vec())), ..self }
     }
 
-    /// Works it out; takes the time that hashing takes.
+    /// Computes the hashes and the group's message; the cost is that of hashing.
     pub fn new(captured: Captured) -> Self {
         let identity = captured.identity();
         let (index_hash, tombstone, content) = (identity.index_hash(), identity.tombstone(), identity.content);
@@ -50,14 +52,14 @@ impl Incoming {
     }
 }
 
-/// What became of some failures.
+/// The result of taking in some failures.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ingested {
-    /// New writes.
+    /// Number of new writes.
     pub inserted: u64,
-    /// Writes that were known.
+    /// Number of failures that were already known.
     pub repeated: u64,
-    /// Of those: writes that are open here, although an export says that they are settled.
+    /// The writes among those that are open here although an export says they are settled.
     pub open_here: Vec<WriteId>,
     /// Lines of an export that can't be taken in.
     pub refused: Vec<RefusedLine>,
@@ -66,10 +68,10 @@ pub struct Ingested {
 /// A line of an export that can't be taken in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedLine {
-    /// Its number in its input.
+    /// Its line number in the input.
     pub line: u64,
-    /// Why.
+    /// The reason.
     pub why: String,
-    /// The line.
+    /// The line as it was read.
     pub raw: Vec<u8>,
 }

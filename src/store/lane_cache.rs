@@ -1,16 +1,17 @@
-//! What is known of lanes for the length of one listing.
+//! Lane facts, cached for the duration of one listing.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::lane::Turn;
 
-/// What is known of lanes for the length of one listing: a lane is looked up once, however many of its writes are listed.
+/// A cache of lane facts for the duration of one listing: each lane is looked up once, however many
+/// of its writes are listed.
 #[derive(Debug, Clone, Default)]
 pub struct LaneCache(Arc<Mutex<Lanes>>);
 
 impl LaneCache {
-    /// The lanes that are known so far.
+    /// Locks and returns the lanes that are known so far.
     pub(super) fn lanes(&self) -> MutexGuard<'_, Lanes> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -24,11 +25,11 @@ pub(super) struct Lanes {
     pub(super) accepted: HashMap<i64, Option<Turn>>,
 }
 
-/// What a lane says of its open writes.
+/// The writes of a lane that restrict its open ones.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lane {
-    /// The latest that was accepted: what is older is superseded.
+    /// The latest accepted write; older ones are superseded.
     pub(super) accepted: Option<Turn>,
-    /// The oldest open one that can't be sent now: what is younger is blocked.
+    /// The oldest open write that can't be sent now; younger ones are blocked.
     pub(super) blocking: Option<Turn>,
 }

@@ -3,14 +3,15 @@
 use super::Result;
 use crate::domain::ids::RunId;
 
-/// The right to send as a run, held for its life. It can be lost while its holder lives, so each intent checks it again.
+/// The right to send as a run, held for the run's lifetime. It can be lost while its holder is
+/// alive, so each intent checks it again.
 pub trait Lease: std::fmt::Debug + Send + Sync {
-    /// The run that it is of.
+    /// Returns the run that it belongs to.
     fn run(&self) -> RunId;
 
-    /// Returns an error once the lease is lost: others may take the run for dead then.
+    /// Returns an error once the lease is lost, since others may then take the run for dead.
     fn check(&self) -> Result<()>;
 
-    /// Lets go, once the run's end is on record.
+    /// Releases the lease, once the run's end is on record.
     fn release(&self);
 }

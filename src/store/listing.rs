@@ -1,4 +1,4 @@
-//! Pages of writes: by key, never by offset.
+//! Pages of writes, read by key and never by offset.
 
 use super::LaneCache;
 use crate::domain::action::LogEntry;
@@ -9,33 +9,33 @@ use crate::domain::reason::Damage;
 use crate::domain::time::Timestamp;
 use crate::domain::write::{FailedWrite, WriteView};
 
-/// What a list is sorted by.
+/// The field a list is sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sort {
-    /// The ID: the order of arrival.
+    /// The ID, which is the order of arrival.
     Id,
-    /// First attempt, else failure, else arrival.
+    /// The time of the first attempt, else of the failure, else of arrival.
     Time,
     /// The failure type.
     Type,
     /// The HTTP status.
     Status,
-    /// How often it was captured.
+    /// Number of times it was captured.
     Occurrences,
-    /// How often dlq sent it.
+    /// Number of times dlq sent it.
     Attempts,
 }
 
 /// A sort and its direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Order {
-    /// By what.
+    /// The field to sort by.
     pub sort: Sort,
-    /// True if the highest come first.
+    /// `true` if the highest values come first.
     pub descending: bool,
 }
 
-/// Where a page ended, and the next one begins.
+/// The position in a list where one page ends and the next begins.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cursor {
     pub(super) value: Place,
@@ -50,7 +50,7 @@ pub(super) enum Place {
 }
 
 impl Cursor {
-    /// The place of a write in an order.
+    /// Returns the position of a write in an order.
     pub fn of(write: &FailedWrite, order: Order) -> Self {
         let number = Place::Number;
         let value = match order.sort {
@@ -64,7 +64,7 @@ impl Cursor {
         Self { value, id: write.id.0 }
     }
 
-    /// Just before a write: a page after this begins with it.
+    /// Returns the position just before a write, so that the page after it begins with that write.
     pub fn just_before(write: &FailedWrite, order: Order) -> Self {
         let mut cursor = Self::of(write, order);
         let step = if order.descending { 1 } else { -1 };
@@ -76,37 +76,37 @@ impl Cursor {
     }
 }
 
-/// Which page is wanted.
+/// A request for one page of a list.
 #[derive(Debug, Clone)]
 pub struct PageRequest {
-    /// What has to hold.
+    /// The filter that the writes have to match.
     pub filter: Filter,
-    /// In which order.
+    /// The order of the list.
     pub order: Order,
-    /// Where the page before ended; `None` for the first.
+    /// The position where the previous page ended; `None` for the first page.
     pub after: Option<Cursor>,
-    /// True if the page that ends there is wanted instead, or without a place the last one.
+    /// `true` to read backward: the page that ends at `after`, or the last one if that is `None`.
     pub backward: bool,
-    /// The most writes.
+    /// Maximum number of writes.
     pub limit: usize,
-    /// True if their bodies are wanted.
+    /// `true` to include their bodies.
     pub bodies: bool,
-    /// What is known of lanes: the same one for all pages of a listing.
+    /// The cache of lane facts, shared by all pages of a listing.
     pub lanes: LaneCache,
 }
 
-/// Some writes, and where to go on.
+/// Some writes, and the position of the next page.
 #[derive(Debug)]
 pub struct Page {
     /// The writes.
     pub writes: Vec<WriteView>,
-    /// Where to go on; `None` at the end.
+    /// The position of the next page; `None` at the end.
     pub next: Option<Cursor>,
-    /// Writes of this page that can't be read, and why.
+    /// Writes of this page that can't be read, each with its damage.
     pub damaged: Vec<(WriteId, Damage)>,
 }
 
-/// Something that happened to a write.
+/// An event in the history of a write.
 #[derive(Debug)]
 pub enum HistoryEntry {
     /// A request.
@@ -116,7 +116,7 @@ pub enum HistoryEntry {
 }
 
 impl HistoryEntry {
-    /// When.
+    /// Returns the time of the event.
     pub fn at(&self) -> Timestamp {
         match self {
             Self::Attempt(attempt) => attempt.started_at,

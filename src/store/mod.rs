@@ -1,4 +1,5 @@
-//! Where writes are kept. `face` says what a store does, in domain types only; `sqlite` is one in a file.
+//! Storage of writes. `face` defines a store in terms of domain types only; `sqlite` implements one
+//! in a file.
 
 mod care;
 mod changes;

@@ -1,20 +1,20 @@
-//! How a store is opened, and what is told while one of an older version is brought up to date.
+//! Options for opening a store, and the progress of upgrading one of an older version.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Copied;
 
-/// How to open a file.
+/// Options for opening a file.
 #[derive(Debug, Clone, Copy)]
 pub struct OpenOptions {
-    /// True if a missing file is made.
+    /// `true` to create the file if it is missing.
     pub create: bool,
-    /// True if anything will be written. If so, runs whose process died are recovered first.
+    /// `true` if anything will be written; runs whose process died are then recovered first.
     pub write: bool,
-    /// How long to wait for another process that holds the file.
+    /// Time to wait for another process that holds the file.
     pub busy_timeout: Duration,
-    /// Is told when a file of an older version is brought up to date, and how that goes.
+    /// Callback that receives the progress of upgrading a file of an older version.
     pub told: Option<fn(Upgrading)>,
 }
 
@@ -24,37 +24,37 @@ impl Default for OpenOptions {
     }
 }
 
-/// What an upgrade did.
+/// The result of an upgrade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Upgraded {
-    /// The schema that the file had.
+    /// The schema version that the file had.
     pub from: i64,
-    /// The schema that it has now.
+    /// The schema version that it has now.
     pub to: i64,
-    /// The copy that was made of the older file.
+    /// The copy that was made of the older file; `None` if there was none.
     pub copied: Option<Copied>,
 }
 
-/// What is told while a file is brought up to date.
+/// The progress of an upgrade.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Upgrading {
-    /// It begins.
+    /// The upgrade has begun.
     Began {
         /// The file.
         path: PathBuf,
-        /// Its schema.
+        /// The schema version that it has.
         from: i64,
-        /// The schema that it gets.
+        /// The schema version that it gets.
         to: i64,
     },
-    /// It goes on; told every two seconds.
+    /// The upgrade is still running; reported every two seconds.
     GoesOn {
-        /// Since when.
+        /// Time since it began.
         elapsed: Duration,
     },
-    /// It is done, and on disk.
+    /// The upgrade is complete, and on disk.
     Done {
-        /// How long it took.
+        /// Time the upgrade took.
         elapsed: Duration,
     },
 }

@@ -1,4 +1,4 @@
-//! Answers of a store that are on their way.
+//! Pending replies of a store.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use tokio::sync::oneshot;
 
 use super::{Result, StoreError};
 
-/// An answer that is on its way: wait for it in a thread, or await it. A read whose reply is dropped is given up; what
-/// was asked to be written is written all the same.
+/// A pending reply: block on it in a thread, or await it. Dropping the reply to a read abandons the
+/// read; a write is carried out regardless.
 #[must_use = "a reply that nobody waits for hides its error"]
 pub struct Reply<T>(oneshot::Receiver<Result<T>>, Option<Wanted>);
 
-/// Says, until it is dropped, that someone waits for an answer.
+/// A flag that is set until this is dropped, while someone waits for an answer.
 struct Wanted(Arc<AtomicBool>);
 
 impl Drop for Wanted {
@@ -24,20 +24,22 @@ impl Drop for Wanted {
 }
 
 impl<T> Reply<T> {
-    /// The side that answers, and the reply.
+    /// Creates the answering side and the reply.
     pub(super) fn channel() -> (oneshot::Sender<Result<T>>, Self) {
         let (answer, reply) = oneshot::channel();
         (answer, Self(reply, None))
     }
 
-    /// The same for an answer that is not worth its work once nobody waits for it; the flag is false then.
+    /// Does the same for an answer that is not worth computing once nobody waits for it; the flag
+    /// is `false` then.
     pub(super) fn given_up_when_dropped() -> (oneshot::Sender<Result<T>>, Arc<AtomicBool>, Self) {
         let (answer, reply) = oneshot::channel();
         let wanted = Arc::new(AtomicBool::new(true));
         (answer, Arc::clone(&wanted), Self(reply, Some(Wanted(wanted))))
     }
 
-    /// Waits. Must not be called where a tokio runtime runs: await it there.
+    /// Blocks until the answer is there. Must not be called inside a tokio runtime: await the reply
+    /// there.
     pub fn wait(self) -> Result<T> {
         let Self(answer, _wanted) = self;
         answer.blocking_recv().unwrap_or(Err(StoreError::Gone))

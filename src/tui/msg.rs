@@ -198,11 +198,11 @@ pub struct Edited {
 pub enum Chosen {
     /// Writes that match a filter.
     Matching(Filter),
-    /// Writes that a run has left.
+    /// The rest of a run's writes.
     RestOf(RunId),
 }
 
-/// How a plan's writes are to be sent.
+/// Options for planning writes and sending them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlanChoices {
     /// The overridden hazards.

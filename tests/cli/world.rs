@@ -17,7 +17,7 @@ pub struct World {
     pub env: Vec<(String, String)>,
 }
 
-/// What a command did.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Ran {
     pub code: i32,
@@ -25,7 +25,7 @@ pub struct Ran {
     pub err: String,
 }
 
-/// The binary is asked for by path, so that a `cargo test` finds the one it has just built.
+/// Returns the path of the binary that this very `cargo test` has built.
 pub fn binary() -> &'static str {
     env!("CARGO_BIN_EXE_dlq")
 }
@@ -67,7 +67,8 @@ impl World {
         self.path(name)
     }
 
-    /// The binary with this world's file, away from the machine's own config and environment.
+    /// Returns a command for the binary with this world's file, isolated from the machine's own
+    /// config and environment.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.args(args).current_dir(self.directory.path());
@@ -103,7 +104,7 @@ impl World {
         Ran::of(&output)
     }
 
-    /// Runs it and wants exit 0.
+    /// Runs a command, expects exit code 0, and returns its stdout.
     pub fn ok(&self, args: &[&str]) -> String {
         let ran = self.run(args);
         assert_eq!(ran.code, 0, "dlq {args:?}: {ran:?}");
@@ -115,12 +116,12 @@ impl World {
         self.run_with(&["ingest", "--json"], text.as_bytes())
     }
 
-    /// The NDJSON that a command prints.
+    /// Runs a command and returns the NDJSON that it prints.
     pub fn json(&self, args: &[&str]) -> Vec<Value> {
         parse(&self.ok(args))
     }
 
-    /// What happened to a write since it came in: its history without the captured failure.
+    /// Returns what happened to a write since it came in: its history without the captured failure.
     pub fn happened(&self, id: i64) -> Vec<Value> {
         let mut history = self.json(&["history", &id.to_string(), "--json"]);
         let captured = history.remove(0);
@@ -132,7 +133,7 @@ impl World {
         history
     }
 
-    /// All writes, whatever their state, by ID.
+    /// Returns all writes, whatever their state, by ID.
     pub fn writes(&self) -> Vec<Value> {
         self.json(&["list", "--json", "state:any", "--sort", "id"])
     }
@@ -155,7 +156,7 @@ impl Ran {
         parse(&self.out)
     }
 
-    /// The summary of a replay.
+    /// Returns the summary of a replay.
     pub fn summary(&self) -> Value {
         self.lines().last().map(|l| l["summary"].clone()).unwrap_or_default()
     }
@@ -165,7 +166,8 @@ fn parse(text: &str) -> Vec<Value> {
     text.lines().map(|l| serde_json::from_str(l).unwrap_or_else(|e| panic!("{e}: {l}"))).collect()
 }
 
-/// An order that the API's schema refused: definite, an append, with a key that was on the wire.
+/// Returns an order that the API's schema refused: a definite refusal of an append, with a key that
+/// was sent.
 pub fn order(n: usize) -> Value {
     json!({
         "method": "POST", "path": "records/orders/append",
@@ -176,7 +178,7 @@ pub fn order(n: usize) -> Value {
     })
 }
 
-/// An upsert of one customer's record: all of one email are one lane.
+/// Returns an upsert of one customer's record: all with the same email share a lane.
 pub fn profile(n: usize, email: &str) -> Value {
     json!({
         "path": "records/profiles/upsert",
@@ -186,28 +188,29 @@ pub fn profile(n: usize, email: &str) -> Value {
     })
 }
 
-/// The time as a producer writes it.
+/// Returns the current time as a producer writes it.
 pub fn now() -> String {
     time(millis())
 }
 
-/// Milliseconds since 1970.
+/// Returns the current time in milliseconds since 1970.
 pub fn millis() -> i64 {
     chrono::Utc::now().timestamp_millis()
 }
 
-/// A time in milliseconds since 1970, as a producer writes it.
+/// Formats a time in milliseconds since 1970 as a producer writes it.
 pub fn time(millis: i64) -> String {
     chrono::DateTime::from_timestamp_millis(millis).unwrap().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
-/// SHA-256 in hexadecimal.
+/// Returns the SHA-256 of bytes, in hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
     use sha2::Digest as _;
     sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Characters that can move the cursor, change colours or turn the direction of text.
+/// Returns true for characters that can move the cursor, change colours or turn the direction of
+/// text.
 pub fn is_hostile(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')

@@ -1,4 +1,4 @@
-//! The engine through the library, with a transport that can look at the file while a request is on its way.
+//! Tests of the engine, with a transport that can look at the file while a request is in flight.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -83,7 +83,8 @@ fn windows() -> Windows {
     Windows::new([], Duration::from_hours(24))
 }
 
-/// An order that the API's schema refused: definite, an append, with a key that was on the wire.
+/// Returns an order that the API's schema refused: a definite refusal of an append, with a key that
+/// was sent.
 fn order(n: usize) -> Value {
     json!({
         "path": "records/orders/append", "body": { "record": { "order_id": format!("ord_{n}") } },
@@ -93,7 +94,8 @@ fn order(n: usize) -> Value {
     })
 }
 
-/// An upsert of one customer's record, later the higher its number: all of one email are one lane.
+/// Returns an upsert of one customer's record, later the higher its number: all with the same email
+/// share a lane.
 fn profile(n: usize, email: &str) -> Value {
     json!({
         "path": "records/profiles/upsert",
@@ -103,7 +105,7 @@ fn profile(n: usize, email: &str) -> Value {
     })
 }
 
-/// Answers from a script, and checks at every request that its intent is on disk.
+/// A transport that answers from a script, and checks at every request that its intent is on disk.
 #[derive(Clone)]
 struct Fake {
     db: PathBuf,
@@ -341,7 +343,7 @@ fn a_fenced_run_sends_nothing_more() {
     let bench = Bench::new(&world);
     let plan = bench.plan();
     let connection = rusqlite::Connection::open(world.db()).unwrap();
-    // Someone takes the run for dead as soon as it has begun.
+    // Someone declares the run dead as soon as it has begun.
     connection
         .execute_batch(
             "CREATE TRIGGER fence AFTER INSERT ON run_items WHEN NEW.seq = 3
@@ -446,7 +448,7 @@ fn a_stop_that_comes_after_the_last_write_stops_nothing() {
     let stop = bench.stop.clone();
     let fake = Fake::new(&world, vec![]);
     let plan = bench.plan();
-    // Raised while the only request is on its way.
+    // Raised while the only request is in flight.
     let keys = Arc::clone(&fake.keys);
     let raiser = std::thread::spawn(move || {
         while keys.lock().unwrap().is_empty() {
@@ -466,7 +468,7 @@ fn an_answer_to_a_write_that_was_unknown_is_told_as_what_it_was() {
     let bench = Bench::new(&world);
     bench.run(bench.plan(), &Fake::new(&world, vec![gone(); 3]));
     assert_eq!(world.states(), [State::Unknown]);
-    // This run's own request was answered: it failed, and the write is what it was.
+    // This run's own request was answered: it failed, and the write stays unknown.
     let (report, _) = bench.run(bench.plan(), &Fake::new(&world, vec![refused()]));
     assert_eq!(tally(&report), [(Outcome::Failed, 1)]);
     assert_eq!(world.states(), [State::Unknown]);

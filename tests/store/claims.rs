@@ -1,4 +1,4 @@
-//! Claims: what is durable before a request leaves, and what keeps it from leaving.
+//! Claims: records that are durable before a request leaves, and reasons that keep it from leaving.
 
 use std::time::Duration;
 
@@ -81,7 +81,7 @@ pub(super) fn an_answer_leaves_the_write_where_the_rule_says(world: &World) {
         let recorded = world.record(attempt, answered(outcome, status, "said"));
         assert_eq!((recorded.state, world.state(id)), (state, state), "{outcome:?}");
     }
-    // Only what judged the data moves the write to another group.
+    // Only an answer that judged the data moves the write to another group.
     let groups: Vec<_> = (1..=5).map(|id| world.view(id).write.group).collect();
     assert_ne!(groups[1], groups[0]);
     assert_eq!(groups[2..], [groups[0]; 3]);
@@ -111,7 +111,7 @@ pub(super) fn a_closed_target_lets_nothing_out(world: &World) {
     world.store.record_attempt(attempt, end, failed).wait().unwrap();
     let closed = world.store.closed_for("default").wait().unwrap();
     assert!(closed > Duration::from_mins(4) && closed <= Duration::from_mins(5), "{closed:?}");
-    // Whoever asks: another run, in another process.
+    // The same holds for another run.
     let other = world.begin(&[2], true).unwrap();
     let waits = world.intend(&other, 2, Step::First).unwrap();
     assert!(matches!(waits, Intent::Closed(left) if left <= closed), "{waits:?}");

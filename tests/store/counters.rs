@@ -1,4 +1,4 @@
-//! Counters: kept beside the writes, and always what counting them would find.
+//! Counters: kept alongside the writes, and always equal to what counting them would find.
 
 use std::time::Duration;
 

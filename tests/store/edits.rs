@@ -1,4 +1,4 @@
-//! Edits: revisions beside the captured body, which is never changed.
+//! Edits: revisions alongside the captured body, which never changes.
 
 use std::time::Duration;
 

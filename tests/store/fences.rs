@@ -1,4 +1,5 @@
-//! Fences: a run that is over, lost its lease or died sends nothing more, and what it left says what is known.
+//! Fences: a run that has ended, lost its lease or died sends nothing more, and the writes it
+//! leaves reflect what is known.
 
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ pub(super) fn a_run_that_was_ended_sends_nothing_more(world: &World) {
     world.store.end_run(lease.run(), RunState::Stopped, Stops::default(), 0).wait().unwrap();
     let fenced = world.intend(&lease, 2, Step::First).unwrap_err();
     assert!(matches!(fenced, StoreError::Fenced(run) if run == lease.run()), "{fenced}");
-    // What it had sent, and heard nothing of, may have been applied.
+    // The write it had sent without getting an answer may have been applied.
     assert_eq!((world.state(1), world.state(2)), (State::Unknown, State::Pending));
 }
 
@@ -58,7 +59,7 @@ pub(super) fn a_dead_run_is_taken_back_as_its_intents_say(world: &World) {
     let live = world.kind.open();
     assert_eq!(live.run(run).wait().unwrap().unwrap().state, RunState::Running, "its holder lives");
     assert_eq!(live.state_of(WriteId(1)).wait().unwrap(), Some(State::Replaying));
-    // Its process ends without a word.
+    // As if its process died without cleaning up.
     drop(lease);
     let after = world.kind.open();
     assert_eq!(after.run(run).wait().unwrap().unwrap().state, RunState::Died);

@@ -1,4 +1,4 @@
-//! Groups: causes, counted.
+//! Groups: failures counted by cause.
 
 use std::time::Duration;
 

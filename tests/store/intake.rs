@@ -1,4 +1,4 @@
-//! Intakes: batches are whole or absent, and each failure is a write once.
+//! Intakes: batches are all or nothing, and each failure becomes one write.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ const HOUR: Duration = Duration::from_hours(1);
 pub(super) fn a_batch_is_taken_in_whole_or_not_at_all(world: &World) {
     let intake = Arc::clone(&world.store).intake();
     let batches = (0..20u64).map(|batch| (0..50).map(|n| prepared(&order(batch * 50 + n, HOUR))).collect());
-    // All are in line at once; another reader sees multiples of a batch only.
+    // All are queued at once; another reader only ever sees multiples of a batch.
     let replies: Vec<_> = batches.map(|batch| intake.take(batch)).collect();
     let other = world.kind.open();
     for _ in 0..20 {
@@ -33,7 +33,7 @@ pub(super) fn times_are_the_stores_own(world: &World) {
 pub(super) fn a_repeat_is_counted_and_not_added(world: &World) {
     let first = world.ingest(&[order(1, 2 * HOUR), order(2, HOUR), order(1, HOUR)]);
     assert_eq!((first.inserted, first.repeated), (2, 1));
-    // Of the same key with another body: another write, and both say so.
+    // The same key with another body is another write, and both are marked.
     let other = with(order(1, HOUR), "/body", serde_json::json!({ "record": { "order_id": "other" } }));
     assert_eq!(world.ingest(&[other]).inserted, 1);
     assert_eq!(world.view(1).write.occurrences, 2);

@@ -1,4 +1,4 @@
-//! The kinds of store that the suite is run against.
+//! The kinds of store that the suite runs against.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,16 +6,16 @@ use std::sync::Arc;
 use crate::domain::ids::RunId;
 use crate::store::{self, OpenOptions, Store};
 
-/// A place where a store of some kind is kept.
+/// The location of a store of some kind.
 pub(super) trait Kind {
-    /// Opens the store: what was committed before is there.
+    /// Opens the store, with everything that was committed before.
     fn open(&self) -> Arc<dyn Store>;
 
-    /// Robs a run of its lease, as whatever can go wrong with a lease of this kind would.
+    /// Makes a run lose its lease, in a way that a lease of this kind can be lost.
     fn rob(&self, run: RunId);
 }
 
-/// A file in a directory of its own.
+/// A store in a file, in a directory of its own.
 struct InFile {
     directory: tempfile::TempDir,
 }
@@ -31,7 +31,7 @@ impl Kind for InFile {
         store::open(&self.path(), OpenOptions { create: true, ..OpenOptions::default() }).unwrap()
     }
 
-    /// Someone tidies up, and deletes the lock file.
+    /// Deletes the lock file, as someone tidying up might.
     fn rob(&self, run: RunId) {
         std::fs::remove_file(self.directory.path().join(format!("dlq.db-run-{run}.lock"))).unwrap();
     }

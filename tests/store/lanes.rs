@@ -17,7 +17,7 @@ use super::world::{by, windows};
 const MINUTE: Duration = Duration::from_mins(1);
 
 pub(super) fn a_lane_goes_in_the_order_of_its_failures(world: &World) {
-    // The one that failed first came in last.
+    // The write that failed first came in last.
     world.ingest(&[profile(1, "a@x.org", MINUTE), order(2, MINUTE), profile(3, "A@x.org ", 2 * MINUTE)]);
     let mates = world.store.lane_mates(WriteId(1)).wait().unwrap();
     assert_eq!(mates.iter().map(|mate| (mate.id.0, mate.older)).collect::<Vec<_>>(), [(3, true)]);

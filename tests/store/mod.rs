@@ -1,5 +1,5 @@
-//! One suite against the face of a store. Whatever keeps the writes has to pass it: a store is added by naming its kind
-//! below, and says only how one is made, opened again, and robbed of a lease.
+//! One suite for the traits of a store, which every store has to pass. A store is added by naming
+//! its kind below, which only defines how it is created, reopened and robbed of a lease.
 
 mod claims;
 mod counters;
@@ -13,7 +13,8 @@ mod pages;
 mod search;
 mod world;
 
-/// Runs the suite against a kind of store. A test that is missing here is dead code, which the compiler refuses.
+/// Runs the suite against a kind of store. A test missing from this list is dead code, which the
+/// compiler refuses.
 macro_rules! suite {
     ($kind:ident: $($file:ident { $($test:ident)* })*) => {
         mod $kind {

@@ -1,4 +1,4 @@
-//! Pages: by key, so that a list is whole whatever comes in beside it.
+//! Pages: read by key, so that a list is complete whatever comes in meanwhile.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn some(world: &World) {
         if n % 4 == 0 { with(line, "/status", 400.into()) } else { line }
     });
     world.ingest(&mixed.collect::<Vec<_>>());
-    // Some were seen more often.
+    // Some were captured more than once.
     world.ingest(&[order(1, Duration::from_mins(59)), order(5, Duration::from_mins(55))]);
 }
 

@@ -1,4 +1,4 @@
-//! Search: texts are found as they are written, whatever they are made of.
+//! Search: text is found as it is written, whatever characters it contains.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A store, and short names for what the suite does to it.
+//! A store under test, and shorthands for what the suite does to it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -37,11 +37,11 @@ pub(super) const DAY: Duration = Duration::from_hours(24);
 pub(super) struct World {
     pub(super) kind: Box<dyn Kind>,
     pub(super) store: Arc<dyn Store>,
-    /// The plan of each run, in order.
+    /// The IDs in the plan of each run, in order.
     plans: RefCell<BTreeMap<i64, Vec<i64>>>,
 }
 
-/// An append whose refusal is definite, that long ago.
+/// Creates an append that was definitely refused that long ago.
 pub(super) fn order(n: u64, ago: Duration) -> Value {
     json!({
         "method": "POST", "path": "records/orders/append",
@@ -53,13 +53,13 @@ pub(super) fn order(n: u64, ago: Duration) -> Value {
     })
 }
 
-/// The same, but the API may have applied it.
+/// Creates the same append, except that the API may have applied it.
 pub(super) fn ambiguous(n: u64, ago: Duration) -> Value {
     let line = with(order(n, ago), "/status", 503.into());
     with(with(line, "/error_code", "CDP_ETL.UNAVAILABLE".into()), "/first_attempt_at", time(ago))
 }
 
-/// An upsert of one person's profile: all of one email are one lane.
+/// Creates an upsert of a person's profile; all upserts for one email share a lane.
 pub(super) fn profile(n: u64, email: &str, ago: Duration) -> Value {
     json!({
         "path": "records/profiles/upsert",
@@ -73,7 +73,7 @@ pub(super) fn time(ago: Duration) -> Value {
     Timestamp::now().minus(ago).to_string().into()
 }
 
-/// The same, with another field.
+/// Returns the line with one field set to another value.
 pub(super) fn with(mut line: Value, pointer: &str, value: Value) -> Value {
     let (parent, name) = pointer.rsplit_once('/').unwrap();
     line.pointer_mut(parent).unwrap()[name] = value;
@@ -89,7 +89,7 @@ pub(super) fn prepared(line: &Value) -> Incoming {
         source: None,
         exports: None,
         scrubber: crate::domain::secrets::Scrubber::default(),
-        // Far from any clock: the store has to set its own.
+        // Far off any clock: the store has to set its own time.
         now: Timestamp::now().plus(Duration::from_hours(5)),
     };
     Incoming::new(read_line(line.to_string().as_bytes(), &binding).unwrap())
@@ -111,7 +111,7 @@ pub(super) fn by() -> By {
     By::new(&operator()).because(Some("a test"))
 }
 
-/// How an attempt ended that was answered with a status.
+/// Creates the end of an attempt with an outcome, a status and a message.
 pub(super) fn answered(outcome: AttemptOutcome, status: Option<u16>, message: &str) -> AttemptEnd {
     let failure = (outcome != AttemptOutcome::Accepted).then(|| Failure {
         failure_type: FailureType::BadData,
@@ -179,7 +179,7 @@ impl World {
         self.store.intend(lease, WriteId(id), self.content(id), step, terms()).wait()
     }
 
-    /// Claims a write; its attempt's number and time.
+    /// Claims a write and returns the attempt.
     pub(super) fn claim(&self, lease: &Arc<dyn Lease>, id: i64) -> Attempting {
         match self.intend(lease, id, Step::First).unwrap() {
             Intent::Go { n, at, .. } => self.attempting(lease.run(), id, n, at),
@@ -211,7 +211,7 @@ impl World {
         self.view(id).hazards
     }
 
-    /// All IDs in an order, page by page; `between` is called after each page.
+    /// Lists all matching IDs in an order, page by page; calls `between` between two pages.
     pub(super) fn list(&self, filter: &Filter, order: Order, limit: usize, mut between: impl FnMut()) -> Vec<i64> {
         let (lanes, mut after, mut ids) = (LaneCache::default(), None, Vec::new());
         loop {

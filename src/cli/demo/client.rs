@@ -1,4 +1,4 @@
-//! The producer of the demo: sends writes as a service would, and writes down those that fail.
+//! The producer of the demo: sends writes as a service would, and publishes those that fail.
 
 use std::time::Duration;
 
@@ -48,13 +48,13 @@ impl Client {
     }
 
     pub(super) fn token(&mut self, token: &str) {
-        // A token that could be sent before is one that can be sent.
+        // Can't fail: the demo's tokens can all be put into a header.
         if let Ok(http) = transport(token) {
             self.http = http;
         }
     }
 
-    /// What failed since this was last asked: the lines that the producer published.
+    /// Takes the lines that were published since the last call: one for each write that failed.
     pub(super) fn take_failures(&mut self) -> Vec<String> {
         std::mem::take(&mut self.sent).into_iter().filter_map(|sent| sent.failure).collect()
     }

@@ -1,4 +1,4 @@
-//! The demo on a terminal: live traffic against the simulated API, and the UI on what fails of it.
+//! The demo on a terminal: live traffic against the simulated API, and the UI on its failures.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,7 @@ use crate::sandbox::{Sandbox, Settings};
 use crate::store::{self, By, Incoming, OpenOptions, Store};
 use crate::tui;
 
-/// Between two writes of the service.
+/// Time between two writes of the service.
 const BETWEEN: Duration = Duration::from_millis(600);
 
 pub(super) fn run(context: &Context) -> anyhow::Result<ExitCode> {
@@ -53,7 +53,7 @@ pub(super) fn run(context: &Context) -> anyhow::Result<ExitCode> {
     result.map(|_| ExitCode::Ok)
 }
 
-/// What the API's own ledger says.
+/// Returns the verdict of the API's own ledger, in a sentence.
 fn verdict(sandbox: &Sandbox) -> String {
     let world = sandbox.world();
     let mut keys: Vec<&str> = world.ledger.applied.iter().map(|applied| applied.key.as_str()).collect();
@@ -69,7 +69,7 @@ fn verdict(sandbox: &Sandbox) -> String {
     }
 }
 
-/// A service that writes to the API, and publishes what it has to give up.
+/// A service that writes to the API, and publishes the writes it has to give up on.
 struct Service {
     sandbox: Arc<Sandbox>,
     store: Arc<dyn Store>,
@@ -80,7 +80,7 @@ impl Service {
     async fn go_on(self) {
         let settings = Settings::default();
         let Ok(mut client) = Client::new(&self.sandbox.base_url(), &settings.token) else { return };
-        // Some have failed already when someone looks.
+        // So that there are failures to look at from the start.
         for n in 0..14 {
             client.profile(n, n % 3 != 0).await;
         }
@@ -117,7 +117,7 @@ impl Service {
         let captured = lines.iter().filter_map(|line| read_line(line.as_bytes(), &binding).ok());
         let batch: Vec<Incoming> = captured.map(Incoming::new).collect();
         if !batch.is_empty() {
-            // Should the file be gone, so is the screen that it is shown on.
+            // If the file is gone, so is the screen that shows it.
             let _ = Arc::clone(&self.store).intake().take(batch).await;
         }
     }

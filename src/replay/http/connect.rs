@@ -1,4 +1,5 @@
-//! Connections: made in phases that are told apart, kept open between requests, closed when anything went wrong.
+//! Connections: made in distinct phases, kept open between requests, closed when anything goes
+//! wrong.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -19,17 +20,17 @@ use super::tls::Tls;
 use crate::domain::evidence::{Lost, Phase};
 use crate::domain::time::human_length;
 
-/// How long a connection is kept without a request.
+/// Time for which an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(15);
-/// How long a kept connection may take to be ready for the next request.
+/// Time that a kept connection may take to be ready for the next request.
 const READY: Duration = Duration::from_millis(100);
-/// An address has so long to answer before the next one is tried beside it.
+/// Time that an address has to answer before the next one is tried in parallel.
 const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 
-/// A connection; closed when it is dropped.
+/// A connection, closed on drop.
 pub(super) struct Connection {
     pub(super) sender: SendRequest<Whole>,
-    /// True if a request was answered over it before.
+    /// True if an earlier request was answered over it.
     pub(super) reused: bool,
     driver: AbortHandle,
 }
@@ -54,7 +55,8 @@ impl Connector {
         Self { proxies, timeout, tls: Tls::default(), idle: Mutex::default() }
     }
 
-    /// What stands in the request line: the path, or the whole URL for a proxy that forwards plain HTTP.
+    /// Returns the URI for the request line: the path, or the whole URL for a proxy that forwards
+    /// plain HTTP, whose login is then added to `headers`.
     pub(super) fn request_uri(&self, url: &Url, headers: &mut HeaderMap) -> Result<Uri, String> {
         let mut whole = url.clone();
         whole.set_fragment(None);
@@ -73,10 +75,11 @@ impl Connector {
         }
     }
 
-    /// One that is open already, or a new one.
+    /// Returns a kept connection, or makes a new one.
     pub(super) async fn connection(&self, url: &Url) -> Result<Connection, Lost> {
         while let Some(mut connection) = self.take_idle() {
-            // One whose last request was answered before all of it was read may never be.
+            // A connection whose last request was answered before it was fully read may never be
+            // ready.
             if matches!(timeout(READY, connection.sender.ready()).await, Ok(Ok(()))) {
                 connection.reused = true;
                 return Ok(connection);
@@ -84,7 +87,8 @@ impl Connector {
         }
         // The phase in which the time ran out.
         let phase = Mutex::new(Phase::Resolve);
-        // Apart: few requests need a new connection, and all would carry the room for making one.
+        // Boxed: few requests need a new connection, and every future would have to hold the state
+        // for making one.
         match timeout(self.timeout, Box::pin(self.connect(url, &phase))).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(why)) => Err(Lost::new(get(&phase), why)),
@@ -100,7 +104,7 @@ impl Connector {
         }
     }
 
-    /// Takes a connection back whose answer was read to its end.
+    /// Keeps a connection whose answer was read to its end, for the next request.
     pub(super) fn keep(&self, connection: Connection) {
         if !connection.sender.is_closed() {
             self.idle().push((Instant::now(), connection));
@@ -166,7 +170,7 @@ fn set(phase: &Mutex<Phase>, to: Phase) {
     *phase.lock().unwrap_or_else(PoisonError::into_inner) = to;
 }
 
-/// A TCP connection to the first of the host's addresses that answers.
+/// Opens a TCP connection to the first of the host's addresses that answers.
 async fn dial(host: &str, port: u16, phase: &Mutex<Phase>) -> Result<TcpStream, String> {
     let name = host.trim_matches(['[', ']']);
     let addresses = tokio::net::lookup_host((name, port)).await;
@@ -197,7 +201,7 @@ async fn dial(host: &str, port: u16, phase: &Mutex<Phase>) -> Result<TcpStream, 
     }
 }
 
-/// Asks a proxy for a way through to the host.
+/// Asks a proxy for a tunnel to the host.
 async fn tunnel(
     stream: TcpStream,
     host: &str,
@@ -225,7 +229,7 @@ async fn tunnel(
 async fn handshake(io: impl Read + Write + Send + Unpin + 'static) -> Result<Connection, String> {
     let (sender, connection) = http1::handshake(io).await.map_err(|e| super::innermost(&e))?;
     let driver = tokio::spawn(async move {
-        // What goes wrong is told to whoever waits for the answer.
+        // Errors reach whoever waits for the answer.
         let _ = connection.await;
     });
     Ok(Connection { sender, reused: false, driver: driver.abort_handle() })

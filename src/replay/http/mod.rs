@@ -1,5 +1,6 @@
-//! HTTP/1.1 over hyper's bare connections. No client library stands between, because only who makes the connection itself
-//! knows whether a request that failed was never written (it may go again at any age) or may have been applied.
+//! HTTP/1.1 over hyper's bare connections, without a client library in between: only code that
+//! makes the connection itself knows whether a failed request was never written (and may go again
+//! at any age) or may have been applied.
 //!
 //! Nothing here retries, follows a redirect, or sends a request to anywhere but its target.
 
@@ -26,10 +27,10 @@ use crate::domain::evidence::{Lost, Phase};
 use crate::domain::json::{self, Value};
 use crate::domain::target::TargetSettings;
 
-/// As much of an answer's body as is read.
+/// The most bytes of an answer's body that are read.
 const MOST_BODY: usize = 16 << 20;
 
-/// Headers that say that an answer comes from the API's idempotency cache.
+/// Headers that mark an answer as coming from the API's idempotency cache.
 const REPLAYED: [&str; 4] =
     ["idempotent-replayed", "idempotency-replayed", "x-idempotent-replayed", "x-idempotency-replayed"];
 
@@ -43,14 +44,14 @@ pub struct HttpTransport {
 /// The reason why no client can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
-    /// The token can't stand in a header.
+    /// The token can't be put into a header.
     #[error("the token has characters that can't go into a header")]
     Token,
 }
 
 impl HttpTransport {
-    /// A client for a target. The token goes nowhere else: redirects are not followed, and the environment's proxies are
-    /// only used when the target says so.
+    /// Creates a client for a target. The token goes nowhere else: redirects are not followed, and
+    /// the environment's proxies are used only if the target's settings say so.
     pub fn new(target: &TargetSettings, token: Option<&str>) -> Result<Self, HttpError> {
         let token = token
             .map(|token| {
@@ -84,7 +85,8 @@ impl HttpTransport {
         Ok(headers)
     }
 
-    /// The request as hyper wants it, and the flag that is raised once its last byte was handed over for writing.
+    /// Builds hyper's request, and the flag that is raised once its last byte has been handed over
+    /// for writing.
     fn build(&self, request: Outgoing) -> Result<(Request<Whole>, Arc<AtomicBool>), String> {
         let mut headers = self.headers(&request)?;
         let uri = self.connector.request_uri(&request.url, &mut headers)?;
@@ -115,7 +117,8 @@ impl Transport for HttpTransport {
             let response = match answered {
                 Ok(Ok(response)) => response,
                 Ok(Err(mut error)) => match error.take_message() {
-                    // The API had closed this connection while it was idle, before a byte was written: another one.
+                    // The API closed this idle connection before a byte was written: try another
+                    // one.
                     Some(unsent) if reused => {
                         request = unsent;
                         continue;
@@ -142,7 +145,7 @@ fn in_time(limit: Duration) -> String {
     format!("no answer in time ({})", crate::domain::time::human_length(limit))
 }
 
-/// A connection that failed, with its innermost cause.
+/// Describes a connection that broke, with the innermost cause.
 fn broke(error: &hyper::Error) -> String {
     format!("the connection broke before an answer came ({})", innermost(error))
 }
@@ -189,7 +192,8 @@ async fn read(response: Response<Incoming>, until: Instant, limit: Duration) -> 
             }
             Ok(None) => {
                 let says_its_length = match parts.headers.get(TRANSFER_ENCODING) {
-                    // In any other encoding than chunks, only the end of the connection ends it.
+                    // Unless the last encoding is chunks, only the end of the connection ends the
+                    // body.
                     Some(encoding) => {
                         encoding.to_str().is_ok_and(|e| e.trim().to_ascii_lowercase().ends_with("chunked"))
                     }
@@ -216,7 +220,8 @@ async fn read(response: Response<Incoming>, until: Instant, limit: Duration) -> 
     }
 }
 
-/// An answer that only the end of its connection ends may have broken off. A whole object or array can't have.
+/// Returns true if a body that only the end of its connection ended is whole nevertheless: a
+/// complete JSON object or array can't have been cut short.
 fn is_evidently_whole(body: &[u8]) -> bool {
     json::scan(body).is_ok_and(|node| matches!(node.value, Value::Object(_) | Value::Array(_)))
 }

@@ -1,4 +1,5 @@
-//! TLS: the machine's own certificate authorities, looked up when the first https connection is made.
+//! TLS with the machine's own certificate authorities, loaded when the first https connection is
+//! made.
 
 use std::sync::{Arc, OnceLock};
 
@@ -14,7 +15,7 @@ use tokio_rustls::client::TlsStream;
 pub(super) struct Tls(OnceLock<Result<TlsConnector, String>>);
 
 impl Tls {
-    /// The handshake.
+    /// Performs the TLS handshake.
     pub(super) async fn connect<S>(&self, stream: S, host: &str) -> Result<TlsStream<S>, String>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -35,7 +36,7 @@ fn connector() -> Result<TlsConnector, String> {
     Ok(TlsConnector::from(Arc::new(config.with_no_client_auth())))
 }
 
-/// What went wrong in a handshake, and what to look at.
+/// Describes a failed handshake, with a hint at what to check.
 fn in_words(error: &std::io::Error, host: &str) -> String {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
     let what = match inner {

@@ -1,4 +1,4 @@
-//! The log of what operators did.
+//! The log of operators' actions.
 
 use rusqlite::{Connection, Row};
 use serde_json::Value;
@@ -34,7 +34,7 @@ pub(super) fn log(
     Ok(())
 }
 
-/// Reads `action, data, detail` from the column at `at` on.
+/// Reads `action, data, detail`, starting at column `at`.
 pub(super) fn action(row: &Row<'_>, at: usize) -> rusqlite::Result<Action> {
     let data: Option<Value> = row.get_ref(at + 1)?.as_str_or_null()?.and_then(|text| serde_json::from_str(text).ok());
     Ok(Action::read(row.get_ref(at)?.as_str()?, data.as_ref(), row.get_ref(at + 2)?.as_str()?))

@@ -1,4 +1,4 @@
-//! Answers as they came: the body of each is stored once, however many attempts it answered.
+//! Answers as received. Each body is stored once, however many attempts it answered.
 
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
@@ -8,7 +8,7 @@ use crate::domain::evidence::{CapturedFailure, Headers, KeptAnswer, Lost};
 use crate::domain::failure::Failure;
 use crate::domain::ids::WriteId;
 
-/// Records what came back for an attempt; nothing if nothing did.
+/// Records the answer or the transport error of an attempt, if there is either.
 pub(super) fn record(connection: &Connection, write: WriteId, n: i64, end: &AttemptEnd) -> JobResult<()> {
     let lost = end.transport.as_ref();
     let (phase, error) = (lost.map(|lost| lost.phase), lost.map(|lost| lost.why.as_str()));
@@ -22,7 +22,7 @@ pub(super) fn record(connection: &Connection, write: WriteId, n: i64, end: &Atte
     };
     let hash = hash_of(answer);
     let length = answer.length.map(|length| i64::try_from(length).unwrap_or(i64::MAX));
-    // With the body that is there already, if it is.
+    // Refers to the stored body, if it is there already.
     let mut insert = connection.prepare_cached(
         "INSERT OR REPLACE INTO answers (write_id, n, body_id, headers, phase, error)
          SELECT ?, ?, id, ?, ?, ? FROM answer_bodies WHERE hash = ? AND sha256 = ? AND length IS ?",
@@ -43,14 +43,15 @@ fn hash_of(answer: &KeptAnswer) -> i64 {
     i64::from_le_bytes(first)
 }
 
-/// The columns that [`answer`] reads, of `attempts a` and, on the left, `answers w` and `answer_bodies b`.
+/// The columns that [`answer`] reads, of `attempts a` and, on the left, `answers w` and
+/// `answer_bodies b`.
 const ANSWER_COLUMNS: &str = "b.id, a.status, w.headers, b.kept, b.length, b.sha256, w.phase, w.error";
 
-/// The tables that those are in.
+/// The tables of those columns.
 const ANSWER_TABLES: &str = "attempts a LEFT JOIN answers w ON w.write_id = a.write_id AND w.n = a.n
      LEFT JOIN answer_bodies b ON b.id = w.body_id";
 
-/// Reads [`ANSWER_COLUMNS`] from the column at `at` on.
+/// Reads [`ANSWER_COLUMNS`], starting at column `at`.
 fn answer(row: &Row<'_>, at: usize) -> rusqlite::Result<(Option<KeptAnswer>, Option<Lost>)> {
     let answer = match (row.get::<_, Option<i64>>(at)?, row.get::<_, Option<u16>>(at + 1)?) {
         (Some(_), Some(status)) => Some(KeptAnswer {
@@ -69,7 +70,7 @@ fn answer(row: &Row<'_>, at: usize) -> rusqlite::Result<(Option<KeptAnswer>, Opt
     Ok((answer, lost))
 }
 
-/// The bodies that answered a write's attempts.
+/// Reads the IDs of the bodies that answered a write's attempts.
 pub(super) fn bodies_of(connection: &Connection, write: WriteId) -> JobResult<Vec<i64>> {
     let mut statement =
         connection.prepare_cached("SELECT DISTINCT body_id FROM answers WHERE write_id = ? AND body_id IS NOT NULL")?;
@@ -77,7 +78,7 @@ pub(super) fn bodies_of(connection: &Connection, write: WriteId) -> JobResult<Ve
     Ok(bodies.collect::<Result<_, _>>()?)
 }
 
-/// Deletes a body that no answer refers to any more.
+/// Deletes a body if no answer refers to it any more.
 pub(super) fn forget_unless_used(connection: &Connection, body: i64) -> JobResult<()> {
     connection
         .prepare_cached(
@@ -87,7 +88,7 @@ pub(super) fn forget_unless_used(connection: &Connection, body: i64) -> JobResul
     Ok(())
 }
 
-/// The failure that a write came in with.
+/// Reads the failure that a write was captured with.
 pub(super) fn captured(connection: &Connection, write: WriteId) -> JobResult<CapturedFailure> {
     let found = connection
         .prepare_cached(
@@ -109,7 +110,7 @@ pub(super) fn captured(connection: &Connection, write: WriteId) -> JobResult<Cap
     Ok(found.unwrap_or(CapturedFailure::Current))
 }
 
-/// Keeps the failure that a write came in with, before a later answer takes its place.
+/// Preserves the failure that a write was captured with, before a later answer takes its place.
 pub(super) fn keep_captured(connection: &Connection, write: WriteId) -> JobResult<()> {
     connection
         .prepare_cached(
@@ -120,7 +121,7 @@ pub(super) fn keep_captured(connection: &Connection, write: WriteId) -> JobResul
     Ok(())
 }
 
-/// Records the failure that a write came in with in another file, as its export tells it.
+/// Records the failure that a write was captured with in another file, as stated in its export.
 pub(super) fn restore_captured(connection: &Connection, write: WriteId, captured: &CapturedFailure) -> JobResult<()> {
     let failure = match captured {
         CapturedFailure::Current => return Ok(()),
@@ -144,7 +145,7 @@ pub(super) fn restore_captured(connection: &Connection, write: WriteId, captured
     Ok(())
 }
 
-/// The attempts of a write, in order.
+/// Reads the attempts of a write, in order.
 pub(super) fn attempts_of(connection: &Connection, write: WriteId) -> JobResult<Vec<Attempt>> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT a.n, a.run_id, a.started_at, a.ended_at, a.status, a.error_code, a.error_message, a.correlation_id,

@@ -1,4 +1,4 @@
-//! Applying what a rule decided, in the transaction in which its facts were read.
+//! Applying a rule's decision, in the transaction in which its facts were read.
 
 use rusqlite::Connection;
 
@@ -21,16 +21,16 @@ use crate::domain::run::Operator;
 use crate::domain::time::Timestamp;
 use crate::store::By;
 
-/// The write that changes are applied to, and on whose behalf.
+/// The write that changes are applied to, and the run on whose behalf.
 pub(super) struct Applying<'a> {
     pub(super) write: WriteId,
-    /// Where it stands before.
+    /// Its standing before the changes.
     pub(super) stands: &'a Stands,
-    /// The run that acts, and the write's number in its plan, from 1, where it is known.
+    /// The acting run, and the write's position in its plan (from 1), if known.
     pub(super) run: Option<RunId>,
     pub(super) seq: Option<usize>,
     pub(super) now: Timestamp,
-    /// Its revision and group, where something may be sent.
+    /// Its revision and group, if something may be sent.
     pub(super) sends: Option<(i64, GroupId)>,
 }
 
@@ -42,14 +42,15 @@ impl Applying<'_> {
         loop {
             match rest {
                 [] => return Ok(()),
-                // A claim and its first intent change one row, once.
+                // A claim and its first intent are one update of the row.
                 [Change::Stand { standing, run }, Change::Intend { n }] => {
                     hold_and_count(connection, self.write, &stands, standing, *run)?;
                     return self.intend(connection, *n);
                 }
                 [change, after @ ..] => {
                     self.one(connection, &stands, change)?;
-                    // What seals where it stands is the seal of its request, which has a new key.
+                    // The seal of its standing includes the seal of its request, which has a new
+                    // key.
                     if matches!(change, Change::Rekey(_)) {
                         stands = load_standing(connection, self.write)?.unwrap_or(stands);
                     }
@@ -146,7 +147,7 @@ impl Applying<'_> {
             .query_row([self.write], |row| row.get(0))?)
     }
 
-    /// Gives the write a new key and keeps the captured one as its parent.
+    /// Assigns the write a new key and keeps the captured one as its parent.
     fn rekey(&self, connection: &Connection, key: &IdempotencyKey) -> JobResult<()> {
         let old: String = connection
             .prepare_cached("SELECT key FROM writes WHERE id = ?")?
@@ -169,13 +170,13 @@ impl Applying<'_> {
         log(connection, Some(self.write), &Action::NewKey { from: old, to: key.to_string() }, &by, self.now)
     }
 
-    /// Records an attempt. It is counted in its write already.
+    /// Records an attempt, which is already included in its write's count.
     fn intend(&self, connection: &Connection, n: i64) -> JobResult<()> {
         let (revision, group) = self.sends.unzip();
         connection
             .prepare_cached("INSERT INTO attempts (write_id, n, run_id, revision, started_at) VALUES (?, ?, ?, ?, ?)")?
             .execute((self.write, n, self.run, revision, self.now))?;
-        // To the second: a group of many writes need not be written for each.
+        // At most once a second, so that not every attempt rewrites its group's row.
         connection
             .prepare_cached(
                 "UPDATE groups SET last_replayed = ?1 WHERE id = ?2 AND coalesce(last_replayed, 0) < ?1 - 1000",
@@ -203,13 +204,13 @@ impl Applying<'_> {
     }
 }
 
-/// What belongs to a reason, as JSON; `None` if nothing does.
+/// Returns a reason's data as JSON; `None` if it has none.
 pub(super) fn reason_data(reason: &Reason) -> Option<String> {
     let data = reason.data();
     (!data.is_empty()).then(|| serde_json::Value::Object(data).to_string())
 }
 
-/// The answer judged the data: the write's type, code and group follow it.
+/// Updates the write's type, code and group to follow an answer that judged the data.
 fn judge(connection: &Connection, id: WriteId, failure: &Failure, now: Timestamp) -> JobResult<()> {
     let Some(write) = load(connection, id)? else { return Ok(()) };
     keep_captured(connection, id)?;

@@ -1,4 +1,4 @@
-//! Copies of the file: complete under their final name, or not there.
+//! Copies of the file: complete under their final name, or absent.
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -22,7 +22,7 @@ impl face::Backup for SqliteStore {
         self.read(move |connection| {
             let to = absolute(&to)?;
             copy(connection, &to).map_err(|error| match error {
-                // The disk that is full, or whatever it is, is the copy's.
+                // Any disk error, such as a full disk, concerns the copy.
                 JobError::Sqlite(error) => StoreError::sqlite(&to, &error).into(),
                 error @ JobError::Store(_) => error,
             })
@@ -30,7 +30,7 @@ impl face::Backup for SqliteStore {
     }
 }
 
-/// Copies a file that may be of an older version, before it is brought up to date.
+/// Copies a file, perhaps of an older version, before it is upgraded.
 pub(super) fn copy_as_it_is(connection: &Connection, path: &Path, to: &Path) -> Result<Copied, StoreError> {
     let to = absolute(to)?;
     copy(connection, &to).map_err(|error| error.at(path))
@@ -42,7 +42,7 @@ fn copy(connection: &Connection, to: &Path) -> JobResult<Copied> {
         return Err(at(std::io::Error::other("it exists already; nothing was overwritten")).into());
     }
     let partial = Partial::make(&beside(to, ".partial")).map_err(at)?;
-    // As text whatever its bytes: a path is no URI, and need not be UTF-8.
+    // Bound as text whatever its bytes: a path is not a URI, and need not be UTF-8.
     let name = rusqlite::types::ToSqlOutput::Borrowed(ValueRef::Text(partial.path.as_os_str().as_bytes()));
     connection.execute("VACUUM INTO ?", [name])?;
     partial.file.sync_all().map_err(at)?;
@@ -52,7 +52,8 @@ fn copy(connection: &Connection, to: &Path) -> JobResult<Copied> {
     Ok(Copied { writes, open, bytes })
 }
 
-/// Opens a copy and looks whether it is one. Gives how many writes it has, and how many of them are open.
+/// Opens a copy and checks that it is sound. Returns the number of its writes, and of those that
+/// are open.
 fn check(path: &Path) -> JobResult<(u64, u64)> {
     let copy = reader(path)?;
     migrate::check_some(&copy, path)?;
@@ -70,8 +71,8 @@ fn check(path: &Path) -> JobResult<(u64, u64)> {
     Ok((writes.unsigned_abs(), open.unsigned_abs()))
 }
 
-/// A copy that is being made; gone when it is dropped. Whoever makes it holds its lock, so that the next one knows what a
-/// kill has left.
+/// A copy in progress, deleted on drop unless it is done. Its maker holds a lock on it, so that the
+/// next one can recognise a file left by a killed process.
 struct Partial {
     path: PathBuf,
     file: File,
@@ -98,12 +99,12 @@ impl Partial {
         Ok(Self { path: path.to_owned(), file, done: false })
     }
 
-    /// Gives it its final name, unless that is taken.
+    /// Renames it to its final name, unless that is taken.
     fn rename(mut self, to: &Path) -> std::io::Result<()> {
         use rustix::fs::{CWD, RenameFlags, renameat_with};
         match renameat_with(CWD, &self.path, CWD, to, RenameFlags::NOREPLACE) {
             Ok(()) => {}
-            // A file system that can't do it at once.
+            // This file system can't do it in one step.
             Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
                 std::fs::hard_link(&self.path, to)?;
                 std::fs::remove_file(&self.path)?;
@@ -126,7 +127,7 @@ impl Drop for Partial {
     }
 }
 
-/// The path from the root: such a one can't be taken for a URI.
+/// Returns the absolute path, which can't be mistaken for a URI.
 fn absolute(path: &Path) -> Result<PathBuf, StoreError> {
     let at = |why| StoreError::File { path: path.to_owned(), why };
     let name = path.file_name().map(OsStr::to_owned);

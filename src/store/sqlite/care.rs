@@ -1,4 +1,4 @@
-//! Care of the file: checks that it says the truth.
+//! Checks that the file is consistent and undamaged.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -18,14 +18,14 @@ use crate::domain::state::State;
 use crate::domain::time::human_length;
 use crate::store::{Finding, Reply, Severity, StoreError, disk, face};
 
-/// Below this much free room, replays are at risk.
+/// Free space in bytes below which replays are at risk.
 const LITTLE_ROOM: u64 = 256 << 20;
 
 impl face::Care for SqliteStore {
     fn check(&self) -> Reply<Vec<Finding>> {
         let path = self.path.clone();
         self.read(move |connection| {
-            // One that can't be looked at does not hide what the others find.
+            // A check that can't be run does not hide the findings of the others.
             let found = |check, result: JobResult<Finding>| {
                 result.unwrap_or_else(|error| Finding::new(check, Severity::Fail, error.at(&path).to_string()))
             };
@@ -75,7 +75,8 @@ fn writer_settings(path: &Path) -> rusqlite::Result<String> {
     Ok(all.join(", "))
 }
 
-/// Names that are none: of states, types and outcomes outside the rows of writes, which are read whole.
+/// Checks for unknown names of states, types and outcomes outside the rows of writes, which are
+/// read whole.
 fn names(connection: &Connection) -> JobResult<Finding> {
     let list = |names: &[&'static str]| names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
     let states = list(&State::ALL.map(State::name));
@@ -108,7 +109,8 @@ fn names(connection: &Connection) -> JobResult<Finding> {
     })
 }
 
-/// Checks what is around the file: its permissions, and the disk that it lies on. Works also when the file can't be opened.
+/// Checks the file's surroundings: its permissions, and the disk that it is on. Works even if the
+/// file can't be opened.
 pub fn surroundings(path: &Path) -> Vec<Finding> {
     vec![permissions(path), room(path), file_system(path)]
 }
@@ -190,7 +192,7 @@ fn counters(connection: &Connection) -> JobResult<Finding> {
     })
 }
 
-/// SQLite's own check does not see a flipped bit in a payload.
+/// Checks each body against its hash: SQLite's own check does not see a flipped bit in a payload.
 fn bodies(connection: &Connection) -> JobResult<Finding> {
     let mut statement = connection.prepare(
         "SELECT w.id, w.body_sha256, r.body FROM writes w

@@ -1,4 +1,4 @@
-//! The floor under the clock: the newest time that dlq itself wrote into the file.
+//! The floor of the clock: the newest time that dlq itself wrote into the file.
 
 use super::actions::log;
 use super::{SqliteStore, times};

@@ -1,4 +1,4 @@
-//! Connections: how each is opened and set up.
+//! Opening and setting up connections.
 
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -10,14 +10,15 @@ use super::functions;
 
 /// Pages between checkpoints, about 200 MB: loading stays fast, and the log stays bounded.
 const AUTOCHECKPOINT: u32 = 50_000;
-/// How a connection is opened.
+/// The mode in which a connection is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
     ToWrite,
     ToRead,
-    /// Without its log: nobody can write, and all of the log is in the file.
+    /// Without the log: nobody can write, and everything in the log is in the file already.
     AsItIs,
-    /// With the log's index in memory instead of a file beside it, which no other process may be using.
+    /// With the log's index in memory instead of a file next to it, while no other process uses the
+    /// file.
     Alone,
 }
 
@@ -54,7 +55,7 @@ pub(super) fn several(
     (0..count).map(one).collect()
 }
 
-/// The path as a URI that says that the file does not change.
+/// Returns the path as a URI that declares the file immutable.
 fn uri(path: &Path) -> String {
     let mut uri = "file:".to_owned();
     for byte in path.as_os_str().as_bytes() {
@@ -66,21 +67,21 @@ fn uri(path: &Path) -> String {
     uri + "?immutable=1"
 }
 
-/// Another connection that writes, set up as the writer's.
+/// Opens another connection for writing, set up like the writer's.
 pub(super) fn writer(path: &Path) -> rusqlite::Result<Connection> {
     let connection = connect(path, Way::ToWrite, Duration::ZERO)?;
     set_up_writer(&connection)?;
     Ok(connection)
 }
 
-/// Another connection that reads.
+/// Opens another connection for reading.
 pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     connect(path, Way::ToRead, Duration::ZERO)
 }
 
 pub(super) fn set_up_writer(connection: &Connection) -> rusqlite::Result<()> {
-    // The names that CHECK looks for are those of Rust enums, and `doctor` looks for them too; to look at each change of a
-    // write would cost as much as the change.
+    // The names that CHECK constraints allow are those of Rust enums, and `doctor` verifies them
+    // too; checking them at each change of a write would cost as much as the change.
     connection.execute_batch(&format!(
         "PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;

@@ -1,4 +1,4 @@
-//! Live control of a run, through the file: what someone wants of it, until it looks.
+//! Live control of a run through the file, which holds the current wish until the run looks.
 
 use rusqlite::{Connection, OptionalExtension};
 

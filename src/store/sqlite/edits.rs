@@ -1,4 +1,4 @@
-//! Edits: new revisions of a body, and taking the last one back. What was captured never changes.
+//! Edits: adding revisions of a body, and undoing the last one. The captured body never changes.
 
 use rusqlite::Connection;
 
@@ -72,7 +72,7 @@ impl face::Edits for SqliteStore {
     }
 }
 
-/// Another body for a write.
+/// A new body for a write.
 pub(super) struct Edit<'a> {
     pub(super) body: &'a [u8],
     pub(super) made_at: Timestamp,
@@ -80,7 +80,7 @@ pub(super) struct Edit<'a> {
     pub(super) reason: Option<&'a str>,
 }
 
-/// Adds a revision after all there are, and makes it the current one. Gives its number.
+/// Adds a revision after all existing ones, makes it the current one, and returns its number.
 pub(super) fn add_revision(connection: &Connection, write: &FailedWrite, edit: &Edit<'_>) -> JobResult<i64> {
     let newest: i64 = connection
         .prepare_cached("SELECT max(revision) FROM revisions WHERE write_id = ?")?
@@ -96,7 +96,7 @@ pub(super) fn add_revision(connection: &Connection, write: &FailedWrite, edit: &
     Ok(number)
 }
 
-/// A write, and what the rules for edits want to know of it; `None` if there is none of that ID.
+/// Loads a write and the facts that the rules for edits need; `None` if no write has that ID.
 fn edit_facts(connection: &Connection, id: WriteId) -> JobResult<Option<(FailedWrite, EditFacts)>> {
     let Some(Checked { write, sound, .. }) = load_checked(connection, id)? else { return Ok(None) };
     let facts = EditFacts {
@@ -109,7 +109,8 @@ fn edit_facts(connection: &Connection, id: WriteId) -> JobResult<Option<(FailedW
     Ok(Some((write, facts)))
 }
 
-/// The identity stays that of the captured body; the lanes are those of the bytes that will be sent.
+/// Makes a revision the current one. The identity stays that of the captured body; the lanes become
+/// those of the bytes that will be sent.
 fn make_current(
     connection: &Connection,
     write: &FailedWrite,

@@ -1,4 +1,4 @@
-//! SQLite's errors, and what a job on a connection may fail with.
+//! SQLite's errors, and those of a job on a connection.
 
 use rusqlite::ErrorCode;
 
@@ -7,11 +7,11 @@ use crate::store::StoreError;
 use crate::store::disk::{Room, room_in_words};
 
 impl StoreError {
-    /// Puts SQLite's error into words.
+    /// Converts SQLite's error to one in dlq's words.
     pub(super) fn sqlite(path: &std::path::Path, error: &rusqlite::Error) -> Self {
         let path = path.to_owned();
         let why = error.to_string();
-        // The index of the log, which SQLite keeps beside the file, did not fit.
+        // The log's index, which SQLite keeps next to the file, did not fit on the disk.
         let no_room = error.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE);
         match error.sqlite_error_code() {
             Some(ErrorCode::SystemIoFailure) if no_room => Self::Full { room: room_in_words(&path), path },
@@ -31,7 +31,8 @@ impl StoreError {
     }
 }
 
-/// What a job on a connection may fail with; the worker, which knows the path, turns it into a [`StoreError`].
+/// The error of a job on a connection; the worker, which knows the path, turns it into a
+/// [`StoreError`].
 #[derive(Debug)]
 pub(super) enum JobError {
     Sqlite(rusqlite::Error),
@@ -51,7 +52,8 @@ impl From<StoreError> for JobError {
 }
 
 impl JobError {
-    /// What is wrong with the row that was read, if it is one row that can't be: the others still can.
+    /// Returns the damage of the row that was read, if only that row can't be read: the others
+    /// still can.
     pub(super) fn of_row(&self) -> Option<Damage> {
         match self {
             Self::Sqlite(error) => row_error(error),
@@ -67,7 +69,7 @@ impl JobError {
     }
 }
 
-/// What is wrong with a row that SQLite could read and the domain can't.
+/// Returns the damage of a row that SQLite could read but the domain can't.
 pub(super) fn row_error(error: &rusqlite::Error) -> Option<Damage> {
     use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
     match error {
@@ -77,7 +79,7 @@ pub(super) fn row_error(error: &rusqlite::Error) -> Option<Damage> {
     }
 }
 
-/// The same error with the name of its column.
+/// Adds the name of the column to an error.
 pub(super) fn named(row: &rusqlite::Row<'_>, error: rusqlite::Error) -> rusqlite::Error {
     use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
     let at = match &error {

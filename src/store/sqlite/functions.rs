@@ -1,4 +1,4 @@
-//! SQL functions for readers: searching text and bodies the way a query means it.
+//! SQL functions for readers, which search text and bodies as a query means it.
 
 use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};
@@ -7,10 +7,11 @@ use rusqlite::types::ValueRef;
 use crate::domain::filter::BodyMatch;
 use crate::domain::json::{self, Node, Number, Value};
 
-/// Separates the names of a path into a body.
+/// The separator between the names of a path into a body.
 pub(super) const PATH_SEPARATOR: char = '\u{1f}';
 
-/// Adds `text_contains(text, needle)`, `body_contains(body, needle)` and `body_matches(body, path, kind, …)`.
+/// Registers `text_contains(text, needle)`, `body_contains(body, needle)` and
+/// `body_matches(body, path, kind, …)`.
 pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     connection.create_scalar_function("text_contains", 2, flags, |ctx| {
@@ -20,7 +21,7 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     connection.create_scalar_function("body_contains", 2, flags, |ctx| {
         let needle: String = ctx.get(1)?;
         Ok(text_of(ctx, 0).is_some_and(|text| {
-            // Escapes hide text: then the decoded strings are searched too.
+            // Escapes hide text, so the decoded strings are searched too.
             contains(&text, &needle)
                 || (text.contains('\\')
                     && json::scan(text.as_bytes()).is_ok_and(|node| any_string(&node, &needle.to_lowercase())))
@@ -39,7 +40,7 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     })
 }
 
-/// Writes an end of a range as text, for a parameter.
+/// Formats one end of a range as text, for use as a parameter.
 pub(super) fn end_text(end: Option<(f64, bool)>) -> Option<String> {
     end.map(|(value, included)| format!("{}{value:?}", if included { '=' } else { '<' }))
 }

@@ -1,4 +1,5 @@
-//! Groups and counts, from the tables that the triggers keep: never by counting writes.
+//! Groups and counts. All but filtered counts come from tables that triggers maintain, so that no
+//! writes are counted.
 
 use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, OptionalExtension};
@@ -52,7 +53,7 @@ impl face::Groups for SqliteStore {
             let mut rows = statement.query([target])?;
             while let Some(row) = rows.next()? {
                 let key: String = row.get(0)?;
-                // What no state is, `doctor` finds.
+                // Skips an unknown state, which `doctor` reports.
                 let Ok(state) = row.get::<_, State>(1) else { continue };
                 if counts.last().is_none_or(|last| last.key != key) {
                     counts.push(Count { key, by_state: [0; 6] });
@@ -165,10 +166,10 @@ fn example(connection: &Connection, group: GroupId, open: bool) -> JobResult<Opt
     Ok(connection.prepare_cached(&sql)?.query_row([group], |row| row.get(0))?)
 }
 
-/// Target, object, type, code and message.
+/// The key of a group: target, object, type, code and message.
 pub(super) type GroupKey = (TargetId, String, FailureType, String, String);
 
-/// The group of that cause, made if it is new.
+/// Returns the group with that key, creating it if it is new.
 pub(super) fn ensure_group(connection: &Connection, key: &GroupKey, seen: Timestamp) -> JobResult<GroupId> {
     let (target, object, failure_type, code, message) = key;
     let found = connection

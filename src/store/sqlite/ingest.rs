@@ -1,4 +1,4 @@
-//! Taking failures in: new ones become writes, known ones are counted.
+//! Ingesting failures: new ones become writes, known ones are counted.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,7 +23,7 @@ use crate::domain::transfer::{BatchIsHere, settles_elsewhere};
 use crate::domain::write::Captured;
 use crate::store::{Incoming, Ingested, Intake, RefusedLine, Reply, face};
 
-/// What one intake remembers between batches, so that it need not ask the file each time.
+/// The lookups of one intake, cached between batches so that it need not query the file each time.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     targets: HashMap<String, TargetId>,
@@ -31,7 +31,7 @@ pub(super) struct Known {
     fields: HashSet<String>,
 }
 
-/// A flood of different messages or field names must not fill the memory.
+/// Limits of the cache: a flood of distinct messages or field names must not fill the memory.
 const KNOWN_GROUPS: usize = 10_000;
 const KNOWN_FIELDS: usize = 2_000;
 
@@ -58,7 +58,7 @@ impl Intake for FileIntake {
             times::tick(connection, now)?;
             take_all(connection, &batch, known)
         };
-        // What was looked up in a batch that was taken back is not there any more.
+        // After a rollback, rows that the batch created and cached no longer exist.
         let forget = move |committed: bool| {
             if !committed {
                 *after.lock().unwrap_or_else(PoisonError::into_inner) = Known::default();
@@ -87,19 +87,19 @@ fn take_all(connection: &Connection, batch: &[Incoming], known: &mut Known) -> J
     Ok(done)
 }
 
-/// What became of one failure.
+/// The result of taking in one failure.
 pub(super) enum Taken {
     /// It is a new write.
     Inserted(WriteId),
-    /// It was known, or is again what was purged.
+    /// It was known already, or repeats a purged write.
     Repeated,
-    /// It was known and is open here, although an export says that it is settled.
+    /// It was known already and is open here, although an export says it is settled.
     OpenHere(WriteId),
-    /// It must not stand beside its batch.
+    /// It is a part that must not exist beside its batch.
     Refused(BatchIsHere),
 }
 
-/// Takes one failure in.
+/// Takes in one failure.
 pub(super) fn take_in(connection: &Connection, prepared: &Incoming, known: &mut Known) -> JobResult<Taken> {
     let captured = &prepared.captured;
     let target = if let Some(&id) = known.targets.get(&captured.target) {
@@ -150,7 +150,7 @@ pub(super) fn take_in(connection: &Connection, prepared: &Incoming, known: &mut 
         .as_ref()
         .is_some_and(|exported| matches!(exported.place, Place::Resolved { how: Resolution::Split, .. }));
     if !parts.is_empty() && !was_split {
-        // It lives on in its parts, which came in before it.
+        // The batch lives on in its parts, which came in before it.
         if captured.window_start().is_some() {
             parts.iter().try_for_each(|part| doubt(connection, *part, captured))?;
         }
@@ -186,7 +186,7 @@ pub(super) fn take_in(connection: &Connection, prepared: &Incoming, known: &mut 
     Ok(Taken::Inserted(id))
 }
 
-/// The same failure again.
+/// Records a repeat of a known failure.
 fn repeat(connection: &Connection, id: WriteId, captured: &Captured) -> JobResult<()> {
     if let Some(known) = known_write(connection, id)? {
         apply(connection, id, captured, &rules::repeat(&known, &again(captured)))?;
@@ -194,7 +194,8 @@ fn repeat(connection: &Connection, id: WriteId, captured: &Captured) -> JobResul
     in_parts(connection, id, captured)
 }
 
-/// What a repeat of a batch says of whether it may have been applied: of one of its parts, and of that one's own.
+/// Records on one part of a batch, and on that part's own parts, that a repeat of the batch may
+/// have been applied.
 fn doubt(connection: &Connection, id: WriteId, captured: &Captured) -> JobResult<()> {
     if let Some(known) = known_write(connection, id)? {
         apply(connection, id, captured, rules::doubt(&known, &again(captured)).as_slice())?;
@@ -202,7 +203,7 @@ fn doubt(connection: &Connection, id: WriteId, captured: &Captured) -> JobResult
     in_parts(connection, id, captured)
 }
 
-/// A batch lives on in its parts.
+/// Passes a repeat of a batch that may have been applied on to its parts, in which it lives on.
 fn in_parts(connection: &Connection, id: WriteId, captured: &Captured) -> JobResult<()> {
     if captured.window_start().is_none() {
         return Ok(());
@@ -220,7 +221,8 @@ fn apply(connection: &Connection, id: WriteId, captured: &Captured, changes: &[C
     Applying { write: id, stands: &nowhere, run: None, seq: None, now, sends: None }.apply(connection, changes)
 }
 
-/// What the rules want to know; `None` if the row can't be read: it is left as it is, and keeps nothing else out.
+/// Reads the facts for the rules; `None` if the row can't be read: it is left as it is, and does
+/// not keep the other failures out.
 fn known_write(connection: &Connection, id: WriteId) -> JobResult<Option<rules::Known>> {
     let found = connection
         .prepare_cached(

@@ -1,4 +1,4 @@
-//! Intents: what is committed before a request leaves. The facts are read here, the rule decides.
+//! Intents, which are committed before a request leaves. The facts are read here; the rule decides.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -73,7 +73,7 @@ impl face::Intents for SqliteStore {
                 now: clock.wall,
                 sends: Some((write.revision, write.group)),
             };
-            // What is told to a later attempt has to be read before it is one of the earlier.
+            // Has to be read before this attempt becomes one of the earlier ones.
             let sendable = match (&decision, step) {
                 (Claim::Send(changes), Step::First) => {
                     Some(Box::new(sendable(connection, write, body.unwrap_or_default(), changes)?))
@@ -98,7 +98,7 @@ impl face::Intents for SqliteStore {
     }
 }
 
-/// A run that was ended by anyone must not send anything more. Gives the time.
+/// Returns the clock, or an error if anyone has ended the run: it must not send anything more.
 fn check_fence(connection: &Connection, run: RunId) -> JobResult<Clock> {
     let running: bool = connection
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM runs WHERE id = ? AND state = 'running')")?
@@ -109,7 +109,7 @@ fn check_fence(connection: &Connection, run: RunId) -> JobResult<Clock> {
     times::tick(connection, times::now())
 }
 
-/// What the request is made from, with what the changes make of the write.
+/// Collects the data that the request is made from, with the changes applied to the write.
 fn sendable(connection: &Connection, write: FailedWrite, body: Vec<u8>, changes: &[Change]) -> JobResult<Sendable> {
     let earlier = earlier_answers(connection, &write)?;
     let is_rekeyed = changes.iter().any(|change| matches!(change, Change::Rekey(_)));
@@ -153,8 +153,8 @@ fn earlier_answers(connection: &Connection, write: &FailedWrite) -> JobResult<Ve
     Ok(earlier)
 }
 
-/// Returns the time when it was first definitely refused under its key: by the captured answer if that key was on the wire then, else by
-/// the first answer to dlq.
+/// Returns the time of the write's first definite refusal under its key: by the captured answer if
+/// that key was on the wire then, else by the first refusal that dlq received.
 fn refused_since(connection: &Connection, write: &FailedWrite, rekeyed: bool) -> JobResult<Option<Timestamp>> {
     if rekeyed {
         return Ok(None);

@@ -1,4 +1,5 @@
-//! What lanes say of their writes, looked up once a lane: reading a list stays linear, however long its lanes are.
+//! Lane facts for writes, looked up once per lane: reading a list stays linear, however long its
+//! lanes are.
 
 use std::collections::HashSet;
 
@@ -18,7 +19,7 @@ use crate::domain::write::FailedWrite;
 use crate::store::LaneCache;
 use crate::store::lane_cache::{Lane, Lanes};
 
-/// How hazards are looked at.
+/// The context in which hazards are determined.
 pub(super) struct Looking<'a> {
     pub(super) cache: &'a LaneCache,
     pub(super) windows: &'a Windows,
@@ -26,7 +27,7 @@ pub(super) struct Looking<'a> {
 }
 
 impl Looking<'_> {
-    /// Fills in what a write's lanes say of it.
+    /// Sets `superseded` and `lane_blocked` of a write according to its lanes.
     pub(super) fn at_lanes_of(&self, connection: &Connection, write: &mut FailedWrite) -> JobResult<()> {
         if write.lane.is_none() || !write.standing.state().is_open() {
             return Ok(());
@@ -56,7 +57,7 @@ impl Looking<'_> {
                 continue;
             }
             let Some((facts, target)) = facts_of_mate(connection, turn)? else {
-                // It can't be sent, and nobody knows where it stands: the careful side.
+                // It can't be sent and its place is unknown, so err on the side of caution.
                 blocking = Some(Turn { at: Timestamp::EPOCH, ..turn });
                 continue;
             };
@@ -69,7 +70,7 @@ impl Looking<'_> {
     }
 }
 
-/// The writes of a lane that matter to others.
+/// The writes of a lane that affect others in it.
 #[derive(Debug, Clone, Default)]
 struct Seen {
     open: Vec<Turn>,
@@ -97,11 +98,12 @@ impl Lanes {
     }
 }
 
-/// A write of a lane, with its place in it.
+/// The columns that [`mate`] reads, of `writes x`.
 pub(super) const MATE: &str =
     "x.id, x.order_at, coalesce(x.order_id, x.id), x.state, x.was, x.resolution, x.ambiguous_since";
 
-/// Reads [`MATE`]. One that can't be read stands nowhere, and comes before all others.
+/// Reads [`MATE`]: a write of a lane, with its place. One that can't be read has no place, and
+/// comes before all others.
 pub(super) fn mate(row: &Row<'_>) -> rusqlite::Result<(Turn, MatePlace)> {
     let id: WriteId = row.get(0)?;
     let read = || -> rusqlite::Result<_> {
@@ -114,7 +116,7 @@ pub(super) fn mate(row: &Row<'_>) -> rusqlite::Result<(Turn, MatePlace)> {
     }
 }
 
-/// What the other writes of a write's lanes say of it, once some are gone.
+/// Sums up the other writes in a write's lanes, as if those in `gone` had been deleted.
 pub(super) fn facts_of(connection: &Connection, id: WriteId, gone: &HashSet<WriteId>) -> JobResult<LaneFacts> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {MATE} FROM lanes l JOIN writes x ON x.id = l.write_id
@@ -131,7 +133,7 @@ pub(super) fn facts_of(connection: &Connection, id: WriteId, gone: &HashSet<Writ
     Ok(facts)
 }
 
-/// The other writes of a lane.
+/// Reads the writes of a lane other than `but`.
 pub(super) fn mates(connection: &Connection, lane: i64, but: WriteId) -> JobResult<Vec<(Turn, MatePlace)>> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {MATE} FROM lanes l JOIN writes x ON x.id = l.write_id WHERE l.hash = ? AND l.write_id <> ?"
@@ -140,7 +142,8 @@ pub(super) fn mates(connection: &Connection, lane: i64, but: WriteId) -> JobResu
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// What the hazards of an open write of a lane depend on, and its target; `None` if its row can't be read.
+/// Reads the facts that the hazards of an open write in a lane depend on, and the name of its
+/// target; `None` if its row can't be read.
 fn facts_of_mate(connection: &Connection, turn: Turn) -> JobResult<Option<(Facts, String)>> {
     let found = connection
         .prepare_cached(
@@ -173,7 +176,7 @@ fn facts_of_mate(connection: &Connection, turn: Turn) -> JobResult<Option<(Facts
     }
 }
 
-/// Returns true if the API has a newer write of one of its lanes.
+/// Returns `true` if the API has a newer write in one of the lanes of this one.
 fn is_superseded(connection: &Connection, turn: Turn, known: &mut Lanes) -> JobResult<bool> {
     for hash in hashes_of(connection, turn.id)? {
         let latest = match known.accepted.get(&hash) {
@@ -187,7 +190,7 @@ fn is_superseded(connection: &Connection, turn: Turn, known: &mut Lanes) -> JobR
     Ok(false)
 }
 
-/// The lanes of a write.
+/// Reads the hashes of a write's lanes.
 pub(super) fn hashes_of(connection: &Connection, id: WriteId) -> JobResult<Vec<i64>> {
     let mut statement = connection.prepare_cached("SELECT hash FROM lanes WHERE write_id = ?")?;
     let hashes = statement.query_map([id], |row| row.get(0))?;

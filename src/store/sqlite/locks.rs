@@ -1,7 +1,7 @@
-//! Run locks: an OS file lock says which run lives, whatever the clock says.
+//! Run locks: an OS file lock shows whether a run is alive, whatever the clock says.
 //!
-//! A lock is a lock only while its file is the one that everybody finds under its name: the run's row keeps the file's inode,
-//! and a holder looks at it with every intent.
+//! A lock counts only while its file is the one that everybody finds under its name: the run's row
+//! records the file's inode, and the holder compares it with every intent.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
@@ -12,10 +12,11 @@ use crate::domain::ids::RunId;
 use crate::store::files::{NO_FOLLOW, beside};
 use crate::store::{Lease, StoreError};
 
-/// What names a file whatever it is called: its device and inode.
+/// The identity of a file under any name: its device and inode.
 pub(super) type FileId = (u64, u64);
 
-/// The lock that a run holds for its life. The system lets go of it when the process ends, however it ends.
+/// The lock that a run holds for its lifetime. The system releases it when the process ends,
+/// however it ends.
 #[derive(Debug)]
 pub(super) struct RunLock {
     file: File,
@@ -24,19 +25,20 @@ pub(super) struct RunLock {
     id: FileId,
 }
 
-/// What a run's lock says of it.
+/// The state of a run's lock.
 #[derive(Debug)]
 pub(super) enum LockState {
-    /// Its process lives.
+    /// The run's process is alive.
     Held,
-    /// Its process is dead.
+    /// The run's process is dead.
     Free,
-    /// The lock file is not the one that the run made: it says nothing about the run.
+    /// The lock file is missing or not the one that the run made: it says nothing about the run.
     Lost,
 }
 
 impl RunLock {
-    /// Makes the lock of a run that is about to begin. Whatever stands under its name already is not followed or changed.
+    /// Creates the lock of a run that is about to begin. A leftover lock file is replaced; anything
+    /// else under its name is neither followed nor changed.
     pub(super) fn make(db: &Path, run: RunId) -> Result<Self, StoreError> {
         use std::io::Write as _;
         let path = lock_path(db, run);
@@ -45,7 +47,7 @@ impl RunLock {
             if !found.is_file() {
                 return Err(at(std::io::Error::other("it is in the way of a run's lock file; it was not changed")));
             }
-            // Left by a run of another file that had this name; if that one lives, it keeps it.
+            // Left by a run of another file of this name; if that run is alive, it keeps the lock.
             let left = options().open(&path).map_err(at)?;
             if matches!(left.try_lock(), Err(TryLockError::WouldBlock)) {
                 return Err(StoreError::Fenced(run));
@@ -54,13 +56,13 @@ impl RunLock {
         }
         let file = options().create_new(true).open(&path).map_err(at)?;
         file.try_lock().map_err(|e| at(e.into()))?;
-        // For people only: who holds it is what the lock says, not this text.
+        // For people only: the lock, not this text, shows who holds it.
         let _ = writeln!(&file, "{}", std::process::id());
         let found = file.metadata().map_err(at)?;
         Ok(Self { id: (found.dev(), found.ino()), file, path, run })
     }
 
-    /// Looks whether anyone holds the lock of a run that made the file `made`.
+    /// Checks whether anyone holds the lock of a run that made the file `made`.
     pub(super) fn look(db: &Path, run: RunId, made: Option<FileId>) -> Result<LockState, StoreError> {
         let path = lock_path(db, run);
         let at = |why| StoreError::File { path: path.clone(), why };
@@ -71,11 +73,11 @@ impl RunLock {
         };
         let found = file.metadata().map_err(at)?;
         let id = (found.dev(), found.ino());
-        // A run of an earlier version kept no inode.
+        // A run of an older version recorded no inode.
         if made.is_some_and(|made| made != id) || !found.is_file() {
             return Ok(LockState::Lost);
         }
-        // Someone who only looks whether it is held has it for an instant.
+        // A process that only checks the lock holds it for an instant.
         let mut locked = file.try_lock();
         for _ in 0..5 {
             if !matches!(locked, Err(TryLockError::WouldBlock)) {
@@ -91,7 +93,8 @@ impl RunLock {
         }
     }
 
-    /// Returns true if a run's lock is held; looks without taking it for longer than an instant, and makes no file.
+    /// Returns `true` if a run's lock is held. Takes it for no more than an instant, and creates no
+    /// file.
     pub(super) fn is_held(db: &Path, run: RunId) -> bool {
         let Ok(file) = OpenOptions::new().read(true).custom_flags(NO_FOLLOW).open(lock_path(db, run)) else {
             return false;
@@ -99,12 +102,12 @@ impl RunLock {
         matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
     }
 
-    /// Takes the lock file of a dead run away, once that is on record.
+    /// Removes the lock file of a dead run, once its death is on record.
     pub(super) fn tidy(db: &Path, run: RunId) {
         let _ = std::fs::remove_file(lock_path(db, run));
     }
 
-    /// What names the lock file.
+    /// Returns the identity of the lock file.
     pub(super) fn id(&self) -> FileId {
         self.id
     }
@@ -115,7 +118,8 @@ impl Lease for RunLock {
         self.run
     }
 
-    /// An error if the file under the lock's name is not the one that is locked: then nobody else sees the lock.
+    /// Returns an error if the file under the lock's name is not the locked one, since nobody else
+    /// sees the lock then.
     fn check(&self) -> Result<(), StoreError> {
         let found = std::fs::symlink_metadata(&self.path).map(|m| (m.dev(), m.ino())).ok();
         if found == Some(self.id) {
@@ -124,7 +128,7 @@ impl Lease for RunLock {
         Err(StoreError::LeaseLost { run: self.run, path: self.path.clone() })
     }
 
-    /// Takes the file away, too, if it is still the one that was locked.
+    /// Removes the file as well, if it is still the locked one.
     fn release(&self) {
         if self.check().is_ok() {
             let _ = std::fs::remove_file(&self.path);
@@ -143,7 +147,7 @@ fn is_symlink(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink())
 }
 
-/// The process that took a run's lock, for messages.
+/// Returns the process ID of a run's lock holder, for messages; `unknown` if it can't be read.
 pub(super) fn holder(db: &Path, run: RunId) -> String {
     std::fs::read_to_string(lock_path(db, run)).map_or_else(|_| "unknown".to_owned(), |text| text.trim().to_owned())
 }

@@ -1,4 +1,4 @@
-//! Migrations: each applied once, in a transaction, and checked by its checksum ever after.
+//! Migrations: each is applied once, in a transaction, and verified by its checksum from then on.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use super::locks::RunLock;
 use crate::domain::identity::Sha;
 use crate::store::{OpenOptions, Result, StoreError, Upgrading};
 
-/// Says that a file is dlq's: "dlq" and a one.
+/// The marker of dlq's files: the letters `dlq`, followed by a 1.
 const APPLICATION_ID: i64 = 0x646c_7101;
 
 const MIGRATIONS: [(&str, &str); 5] = [
@@ -21,13 +21,13 @@ const MIGRATIONS: [(&str, &str); 5] = [
     ("0005_evidence", include_str!("../../../migrations/0005_evidence.sql")),
 ];
 
-/// The schema that this program knows.
+/// The schema version that this program knows.
 pub(super) const LATEST: i64 = MIGRATIONS.len() as i64;
 
-/// The first version whose rows are sealed.
+/// The first schema version whose rows are sealed.
 const SEALED: i64 = 4;
 
-/// Checks a file that will only be looked at.
+/// Checks a file that will only be read, and so must have the latest schema.
 pub(super) fn check(connection: &Connection, path: &Path) -> Result<()> {
     let at = |e: rusqlite::Error| StoreError::sqlite(path, &e);
     let version = known_version(connection, path)?;
@@ -42,7 +42,7 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<()> {
     checksums(connection).map_err(at)?.map_or(Ok(()), |name| Err(StoreError::Checksum(name)))
 }
 
-/// Checks a file that is of this version or an older one.
+/// Checks a file of this version or an older one.
 pub(super) fn check_some(connection: &Connection, path: &Path) -> Result<()> {
     let at = |e: rusqlite::Error| StoreError::sqlite(path, &e);
     if known_version(connection, path)? == 0 {
@@ -51,11 +51,11 @@ pub(super) fn check_some(connection: &Connection, path: &Path) -> Result<()> {
     checksums(connection).map_err(at)?.map_or(Ok(()), |name| Err(StoreError::Checksum(name)))
 }
 
-/// How often a long upgrade is told.
+/// Time between progress reports of a long upgrade.
 const TELL_EVERY: Duration = Duration::from_secs(2);
 
-/// Applies what is missing, whole or not at all. An empty file is only made into a dlq file when `create` says so. Gives
-/// the schema that the file had.
+/// Applies the missing migrations, all or nothing. An empty file is made into a dlq file only if
+/// `create` is set. Returns the schema version that the file had.
 pub(super) fn bring_up_to_date(connection: &mut Connection, path: &Path, options: &OpenOptions) -> Result<i64> {
     let at = |e: rusqlite::Error| StoreError::sqlite(path, &e);
     let found = known_version(connection, path)?;
@@ -92,7 +92,7 @@ pub(super) fn bring_up_to_date(connection: &mut Connection, path: &Path, options
     checksums(connection).map_err(at)?.map_or(Ok(found), |name| Err(StoreError::Checksum(name)))
 }
 
-/// Tells now and then that an upgrade goes on.
+/// Reports from time to time that an upgrade is still running.
 fn watch(connection: &mut Connection, told: Option<fn(Upgrading)>, began: Instant) -> rusqlite::Result<()> {
     let Some(told) = told else { return Ok(()) };
     let mut last = began;
@@ -106,7 +106,8 @@ fn watch(connection: &mut Connection, told: Option<fn(Upgrading)>, began: Instan
     connection.progress_handler(100_000, Some(tell))
 }
 
-/// A run of an earlier version does not keep the promises of this one: seals, evidence, reasons.
+/// Refuses to upgrade while a run of an older version is alive, since it does not keep this
+/// version's promises: seals, evidence, reasons.
 fn refuse_old_runs(connection: &Connection, path: &Path) -> Result<()> {
     let at = |e: rusqlite::Error| StoreError::sqlite(path, &e);
     let mut statement = connection.prepare("SELECT id FROM runs WHERE state = 'running'").map_err(at)?;
@@ -120,7 +121,8 @@ fn refuse_old_runs(connection: &Connection, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Turns the write-ahead log on, unless it is on. SQLite does not wait for others here by itself.
+/// Turns on the write-ahead log, unless it is on, and returns the journal mode. Retries while the
+/// file is busy, since SQLite does not wait for other processes here.
 fn write_ahead(connection: &Connection, busy_timeout: Duration) -> rusqlite::Result<String> {
     let until = Instant::now() + busy_timeout;
     loop {
@@ -157,7 +159,8 @@ fn apply(connection: &Connection, version: i64) -> JobResult<()> {
     Ok(connection.pragma_update(None, "application_id", APPLICATION_ID)?)
 }
 
-/// The file's schema version; 0 for an empty file. Refuses files that are not dlq's, and later ones.
+/// Returns the file's schema version; 0 for an empty file. Refuses files that are not dlq's, and
+/// those of newer versions.
 pub(super) fn known_version(connection: &Connection, path: &Path) -> Result<i64> {
     let at = |e: rusqlite::Error| StoreError::sqlite(path, &e);
     // One statement, so one snapshot: another process may be creating the file right now.
@@ -178,7 +181,7 @@ pub(super) fn known_version(connection: &Connection, path: &Path) -> Result<i64>
     }
 }
 
-/// The first applied migration that is not the one this program knows.
+/// Returns the name of the first applied migration that differs from the one this program knows.
 fn checksums(connection: &Connection) -> rusqlite::Result<Option<String>> {
     for (n, (name, sql)) in (1i64..).zip(MIGRATIONS) {
         let found: Option<String> = connection

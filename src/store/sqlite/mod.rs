@@ -1,8 +1,8 @@
-//! The store in an SQLite file: the only place with its SQL.
+//! The store in an SQLite file; the only place with SQL.
 //!
-//! One writer thread owns the connection that writes and commits in groups; readers have threads and connections of
-//! their own, so no caller ever holds a connection. Each file implements the trait of the store's face that it is named
-//! after, or holds what several of them share.
+//! One writer thread owns the connection that writes and commits in groups; readers have threads
+//! and connections of their own, so no caller ever holds a connection. Each file implements the
+//! trait of the store's face that it is named after, or holds code that several of them share.
 
 mod actions;
 mod answers;

@@ -1,4 +1,4 @@
-//! Opening the file: who may create it, what is refused, and how every connection is set up.
+//! Opening the file: creating it, refusing unsuitable ones, and setting up every connection.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -20,20 +20,22 @@ use crate::store::{OpenOptions, Reply, Result, Store, StoreError, Upgraded, disk
 /// An open file.
 pub(super) struct SqliteStore {
     pub(super) path: PathBuf,
-    // Closed first: the last connection to go moves the log into the file, and only the writer's may do that.
+    // Dropped first: the last connection to close moves the log into the file, and only the
+    // writer's may do that.
     readers: Readers,
     writer: Option<Writer>,
 }
 
 const READERS: usize = 3;
 
-/// Opens the file at `path`. Runs whose process died are recovered first, if it is opened for writing.
+/// Opens the file at `path`. If it is opened for writing, runs whose process died are recovered
+/// first.
 pub fn open(path: &Path, options: OpenOptions) -> Result<Arc<dyn Store>> {
     Ok(Arc::new(SqliteStore::open(path, options)?))
 }
 
-/// Brings a file up to date, after a copy of it as it is, if one is wanted. Gives the schema that it had, the one that
-/// it has now, and what was copied.
+/// Upgrades a file to the latest schema, after copying it as it is if a copy is wanted. Returns the
+/// schema versions before and after, and the details of the copy.
 pub fn upgrade(path: &Path, copy: Option<&Path>, options: OpenOptions) -> Result<Upgraded> {
     let path = prepare_path(path, false)?;
     refuse_network(&path)?;
@@ -93,7 +95,7 @@ impl SqliteStore {
         self.readers.submit(work)
     }
 
-    /// Runs a small job in a transaction that it may share.
+    /// Runs a small job in a transaction that it may share with others.
     pub(super) fn write<T, F>(&self, work: F) -> Reply<T>
     where
         T: Send + 'static,
@@ -111,7 +113,7 @@ impl SqliteStore {
         self.write_job(true, work, |_| {})
     }
 
-    /// Does the same, and tells `ended`, before the reply comes, whether it was committed.
+    /// Does the same, and calls `ended` with whether it was committed, before the reply comes.
     pub(super) fn write_alone_then<T, F, E>(&self, work: F, ended: E) -> Reply<T>
     where
         T: Send + 'static,
@@ -130,13 +132,13 @@ impl SqliteStore {
         if let Some(writer) = &self.writer {
             return writer.submit(alone, work, ended);
         }
-        // Opened to look only: SQLite itself refuses the write, with the right error.
+        // Opened for reading only: SQLite itself refuses the write, with the right error.
         let mut work = work;
         self.readers.submit(move |connection| work(connection))
     }
 }
 
-/// Brings a file up to date that someone only wants to look at, if it may be written. `older` says what is wrong if not.
+/// Upgrades a file that is only to be read, if it can be written; returns the error `older` if not.
 fn upgrade_for_reader(path: &Path, options: &OpenOptions, older: StoreError) -> Result<()> {
     let upgraded = connect(path, Way::ToWrite, options.busy_timeout)
         .map_err(|e| StoreError::sqlite(path, &e))
@@ -148,8 +150,8 @@ fn upgrade_for_reader(path: &Path, options: &OpenOptions, older: StoreError) -> 
     }
 }
 
-/// Connections that read, checked. A full disk or a read-only one has no room for the index of the log that SQLite keeps
-/// beside the file: then there are ways without it.
+/// Opens connections for reading, and checks the file. A full or read-only disk has no room for the
+/// log's index, which SQLite keeps next to the file; then there are ways to do without it.
 fn readers_for(path: &Path, busy_timeout: Duration) -> Result<Vec<Connection>> {
     let log = fs::metadata(beside(path, "-wal")).map_or(0, |found| found.len());
     let open = |way, count| -> Result<Vec<Connection>> {
@@ -165,7 +167,7 @@ fn readers_for(path: &Path, busy_timeout: Duration) -> Result<Vec<Connection>> {
             | StoreError::ReadOnly(_)),
         ) => {
             let other = if log == 0 { open(Way::AsItIs, READERS) } else { open(Way::Alone, 1) };
-            // What is wrong with the file itself says more than that a way to it is closed.
+            // An error about the file itself says more than one about a way of opening it.
             other.map_err(|other| match other {
                 StoreError::Older { .. }
                 | StoreError::Newer { .. }
@@ -179,12 +181,12 @@ fn readers_for(path: &Path, busy_timeout: Duration) -> Result<Vec<Connection>> {
     }
 }
 
-/// The path with its directory resolved; the file is made, mode 0600, if it may be.
+/// Returns the canonical path. A missing file is created with mode 0600 if `create` is set.
 fn prepare_path(path: &Path, create: bool) -> Result<PathBuf> {
     let cant = |why: &std::io::Error| StoreError::CantOpen { path: path.to_owned(), why: why.to_string() };
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => return Err(StoreError::Directory(path.to_owned())),
-        // A pipe would be waited for without end.
+        // Opening a pipe would block forever.
         Ok(found) if !found.is_file() => return Err(cant(&std::io::Error::other("it is not a regular file"))),
         Ok(_) => {}
         Err(e) if e.kind() == ErrorKind::NotFound && create => {

@@ -1,4 +1,4 @@
-//! Outcomes: what an attempt came to is recorded here, and where that leaves its write is what the rule says.
+//! Outcomes: the end of an attempt is recorded here; the rule decides where it leaves the write.
 
 use rusqlite::{Connection, params};
 
@@ -18,7 +18,7 @@ impl face::Outcomes for SqliteStore {
     fn record_attempt(&self, attempt: Attempting, end: AttemptEnd, then: Then) -> Reply<Recorded> {
         self.write(move |connection| {
             let Attempting { run, seq, write: id, n, sent_at } = attempt;
-            // Read before this attempt counts among them. An acceptance leaves nothing unknown.
+            // Read before this attempt counts among them. After an acceptance, nothing is unknown.
             let unanswered = end.outcome != AttemptOutcome::Accepted && went_unanswered(connection, run, id)?;
             let Some(stands) = load_standing(connection, id)? else {
                 return Err(StoreError::Fenced(run).into());
@@ -61,7 +61,7 @@ impl face::Outcomes for SqliteStore {
     }
 }
 
-/// Tells whether one of a run's requests for a write went unanswered.
+/// Returns `true` if one of a run's requests for a write went unanswered.
 pub(super) fn went_unanswered(connection: &Connection, run: RunId, id: WriteId) -> JobResult<bool> {
     Ok(connection
         .prepare_cached(

@@ -1,4 +1,4 @@
-//! What a screen shows all the time, and how it learns that something changed: never by counting writes.
+//! Data that a screen shows all the time, and notice of changes to it; writes are never counted.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use crate::domain::filter::TextField;
 use crate::domain::json;
 use crate::store::{Changes, Reply, Result, StoreError, face};
 
-/// Time between two looks for changes.
+/// Time between two checks for changes.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// As many of the newest bodies are looked into for the values of a field.
+/// Number of the newest bodies that are searched for the values of a field.
 const BODIES_LOOKED_INTO: usize = 500;
 
-/// A number that any commit of another connection changes.
+/// Returns a number that changes with any commit of another connection; `None` if it can't be read.
 fn version(connection: &Connection) -> Option<i64> {
     connection.query_row("PRAGMA data_version", [], |row| row.get(0)).ok()
 }
@@ -31,7 +31,7 @@ impl face::Overview for SqliteStore {
             while !tell.is_closed() {
                 std::thread::sleep(LOOK_EVERY);
                 let now = version(&connection);
-                // An error is a change too: whoever looks next will meet it, and say so.
+                // An error counts as a change too: the next read will meet and report it.
                 if now.is_none() || now != seen {
                     seen = now;
                     let _ = tell.send(());
@@ -64,7 +64,7 @@ impl face::Overview for SqliteStore {
     fn values_of(&self, field: TextField, part: &str, limit: usize) -> Reply<Vec<String>> {
         let part = part.to_owned();
         self.read(move |connection| {
-            // From the small tables where that is possible.
+            // Read from the small tables where possible.
             let sql = match field {
                 TextField::Object => "SELECT DISTINCT object AS v FROM groups",
                 TextField::Code => "SELECT DISTINCT error_code AS v FROM groups",

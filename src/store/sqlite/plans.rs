@@ -1,4 +1,4 @@
-//! What a plan is made from: the candidates in a few words each, and their lane mates.
+//! Input data for plans: candidates in compact form, and their lane mates.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -100,7 +100,8 @@ fn matching(connection: &Connection, filter: &Filter, now: Timestamp, data: &mut
     candidates(connection, "w.body_sha256", &from, clause.params, data)
 }
 
-/// Reads candidates, oldest first, and what can't be read. `content` is the body that the plan shows.
+/// Reads candidates, oldest first, along with the rows that can't be read. `content` is the SQL
+/// expression for the hash of the body that the plan shows.
 fn candidates(
     connection: &Connection,
     content: &str,
@@ -173,10 +174,10 @@ fn targets(connection: &Connection, filter: &Filter, now: Timestamp) -> JobResul
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Fills in whether the candidates are superseded, and finds their mates.
+/// Determines which candidates are superseded, and finds their lane mates.
 fn lanes(connection: &Connection, data: &mut PlanData) -> JobResult<()> {
     for (id, _) in &data.damaged {
-        // Where it stands is not known: all of its lanes wait for it.
+        // Its standing is unknown, so all of its lanes wait for it.
         let turn = Turn { at: Timestamp::EPOCH, arrival: *id, id: *id };
         data.mates.extend(hashes_of(connection, *id)?.into_iter().map(|lane| LaneMate { turn, lane }));
     }

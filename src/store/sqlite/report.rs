@@ -1,4 +1,4 @@
-//! What a report is made from, read in one snapshot.
+//! Input data for reports, read in one snapshot.
 
 use rusqlite::{Connection, params};
 
@@ -19,7 +19,7 @@ impl face::Reports for SqliteStore {
             let now = times::now();
             let ids: Vec<RunId> = match about {
                 About::Run(run) => vec![run],
-                // Also what was under way when it began.
+                // Includes runs that were in progress when the period began.
                 About::Since(from) => snapshot
                     .prepare_cached("SELECT id FROM runs WHERE coalesce(ended_at, ?1) >= ?2 ORDER BY id")?
                     .query_map((now, from), |row| row.get(0))?

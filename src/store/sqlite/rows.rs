@@ -1,4 +1,4 @@
-//! Rows and domain values: how each is read from and written to SQLite, in one place.
+//! Conversions between SQLite's rows and domain values, in one place.
 
 use rusqlite::Row;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
@@ -104,7 +104,7 @@ impl FromSql for Seal {
     }
 }
 
-/// The columns that [`write`] reads, of `writes w` joined with `targets t`.
+/// The columns that [`write()`] reads, of `writes w` joined with `targets t`.
 pub(super) const WRITE_COLUMNS: &str = "w.id, w.target_id, t.name, w.state, w.was, w.resolution, w.ambiguous_since, \
     w.method, w.path, w.endpoint_origin, w.headers, w.key, w.parent_key, w.key_origin, w.failure_type, w.status, \
     w.error_code, w.error_message, w.error_details, w.correlation_id, w.group_id, w.captured_ambiguous, \
@@ -112,10 +112,11 @@ pub(super) const WRITE_COLUMNS: &str = "w.id, w.target_id, t.name, w.state, w.wa
     coalesce(w.order_id, w.id), w.body_origin, w.lane, w.run_id, w.key_reused, w.source, w.settled_at, \
     w.parent_id, w.parts, w.edited_at";
 
-/// How many columns those are.
+/// Number of those columns.
 pub(super) const WRITE_COLUMN_COUNT: usize = 40;
 
-/// Reads a write from [`WRITE_COLUMNS`]. What depends on its lane is looked up apart. An error names the column.
+/// Reads a write from [`WRITE_COLUMNS`]. Facts that depend on its lanes are looked up separately.
+/// An error names the column.
 pub(super) fn write(row: &Row<'_>) -> rusqlite::Result<FailedWrite> {
     read_write(row).map_err(|error| named(row, error))
 }
@@ -170,7 +171,8 @@ fn read_write(row: &Row<'_>) -> rusqlite::Result<FailedWrite> {
     })
 }
 
-/// Reads `state, was, resolution, ambiguous_since` from the column at `at` on. A row that no rule makes is an error.
+/// Reads `state, was, resolution, ambiguous_since`, starting at column `at`. A combination that no
+/// rule produces is an error.
 pub(super) fn standing(row: &Row<'_>, at: usize) -> rusqlite::Result<Standing> {
     let wrong = |column: usize, name: &str| {
         let kind = row.get_ref(column).map_or(rusqlite::types::Type::Null, |value| value.data_type());
@@ -199,12 +201,12 @@ pub(super) fn standing(row: &Row<'_>, at: usize) -> rusqlite::Result<Standing> {
     Ok(Standing { place, ambiguous_since: row.get(at + 3)? })
 }
 
-/// Headers as they are kept: a JSON array of pairs.
+/// Formats headers as they are stored: a JSON array of pairs; `None` without any.
 pub(super) fn headers_text(headers: &[(String, String)]) -> Option<String> {
     if headers.is_empty() { None } else { serde_json::to_string(headers).ok() }
 }
 
-/// Headers as [`headers_text`] writes them.
+/// Reads headers as [`headers_text`] writes them.
 fn headers(row: &Row<'_>, at: usize) -> rusqlite::Result<Vec<(String, String)>> {
     let Some(text) = row.get_ref(at)?.as_str_or_null()? else { return Ok(Vec::new()) };
     serde_json::from_str(text)

@@ -1,4 +1,4 @@
-//! Runs: beginning, ending, and taking back what a dead one left.
+//! Runs: beginning and ending them, and taking back the writes of dead ones.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -153,7 +153,8 @@ impl face::Runs for SqliteStore {
     }
 }
 
-/// One run with its counts; `None` if there is none of that ID. One whose process is dead is shown as such.
+/// Reads one run with its counts; `None` if no run has that ID. A run whose process is dead is
+/// reported as such.
 pub(super) fn run_with_tally(connection: &Connection, path: &std::path::Path, id: RunId) -> JobResult<Option<Run>> {
     let found = connection
         .prepare_cached(
@@ -191,17 +192,17 @@ fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
     })
 }
 
-/// Reads `stopped, stopped_data` from the column at `at` on.
+/// Reads `stopped, stopped_data`, starting at column `at`.
 pub(super) fn stops(row: &Row<'_>, at: usize) -> rusqlite::Result<Stops> {
     Ok(Stops::read(row.get_ref(at)?.as_str_or_null()?, &json(row, at + 1)?))
 }
 
-/// What belongs to stops, as JSON; `None` without any.
+/// Returns the data of stops as JSON; `None` if there are none.
 pub(super) fn stops_data(stops: &Stops) -> Option<String> {
     (!stops.is_empty()).then(|| serde_json::Value::Object(stops.data()).to_string())
 }
 
-/// Reads `reason, reason_data` from the column at `at` on.
+/// Reads `reason, reason_data`, starting at column `at`.
 pub(super) fn reason(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Reason>> {
     let Some(code) = row.get_ref(at)?.as_str_or_null()? else { return Ok(None) };
     Ok(Reason::read(code, &json(row, at + 1)?))
@@ -223,7 +224,7 @@ fn tally(connection: &Connection, run: RunId) -> JobResult<Tally> {
     Ok(tally)
 }
 
-/// A run that is not known to have ended, or that still has writes in hand.
+/// A run that is not known to have ended, or that may still have requests in flight.
 struct Suspect {
     run: RunId,
     lock: Option<FileId>,
@@ -231,8 +232,8 @@ struct Suspect {
     options: String,
 }
 
-/// How long after its intent a request of a run can still be under way: what its options allow, and how long an intent may
-/// wait before its request leaves.
+/// Time after its intent for which a request of a run can still be in flight: the time its options
+/// allow, plus the time an intent may wait before its request leaves.
 fn patience(options: &str) -> Duration {
     const INTENT: Duration = Duration::from_secs(15);
     const UNSAID: Duration = Duration::from_mins(5);
@@ -240,7 +241,8 @@ fn patience(options: &str) -> Duration {
     options["request_ms"].as_u64().map_or(UNSAID, Duration::from_millis).saturating_add(INTENT)
 }
 
-/// Recovers every run whose lock is free: only such a run is dead, whatever the clock says.
+/// Recovers every run whose lock is free, since only such a run is dead, whatever the clock says. A
+/// run whose lock file was lost is fenced.
 fn recover(connection: &Connection, path: &std::path::Path, now: Timestamp) -> JobResult<Vec<RunId>> {
     let mut statement = connection.prepare_cached(
         "SELECT id, lock_dev, lock_ino, state = 'running', options FROM runs
@@ -257,12 +259,14 @@ fn recover(connection: &Connection, path: &std::path::Path, now: Timestamp) -> J
     for Suspect { run, lock, running, options } in suspects {
         match if running { RunLock::look(path, run, lock)? } else { LockState::Lost } {
             LockState::Held => continue,
-            // The lock file stays until this is committed: without it nobody could tell that the run is dead.
+            // The lock file stays until this is committed: without it, nobody could tell that the
+            // run is dead.
             LockState::Free => {
                 take_back(connection, run, None, now)?;
             }
-            // Its process may live. It sends nothing more, since every intent looks at the state that is set here; but
-            // what it has in flight has to be waited for, or the same key would be in flight twice.
+            // Its process may be alive. It sends nothing more, since every intent checks the state
+            // that is set here; but its requests in flight have to be waited for, or the same key
+            // would be in flight twice.
             LockState::Lost => {
                 let left = take_back(connection, run, Some(now.minus(patience(&options))), now)?;
                 connection
@@ -280,10 +284,11 @@ fn recover(connection: &Connection, path: &std::path::Path, now: Timestamp) -> J
     Ok(dead)
 }
 
-/// Gives back the claims of a run that sends nothing more. Claims whose intent is newer than `before`, if that is given,
-/// are left. Gives how many were left.
+/// Releases the claims of a run that sends nothing more, except those whose intent is newer than
+/// `before`, if that is given. Returns the number of claims left.
 fn take_back(connection: &Connection, run: RunId, before: Option<Timestamp>, now: Timestamp) -> JobResult<usize> {
-    // Claim and intent, and outcome and release, are one transaction each: what it holds has no outcome in its plan yet.
+    // A claim shares a transaction with its intent, and an outcome with the release: a write that
+    // the run holds has no outcome in its plan yet.
     let mut statement = connection.prepare_cached(
         "SELECT w.id FROM run_items i JOIN writes w ON w.id = i.write_id
          WHERE i.run_id = ?1 AND i.outcome IS NULL AND w.run_id = ?1",
@@ -291,7 +296,7 @@ fn take_back(connection: &Connection, run: RunId, before: Option<Timestamp>, now
     let claimed: Vec<WriteId> = statement.query_map([run], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let mut left = 0;
     for id in claimed {
-        // A row that can't be read is left as it is, and keeps nothing else from going on.
+        // A row that can't be read is left as it is, and does not hold up the others.
         let stands = match load_standing(connection, id) {
             Err(error) if row_error(&error).is_some() => None,
             other => other?,

@@ -1,5 +1,5 @@
-//! Seals of rows: looked at before a change, set after it. A row whose seal is broken keeps it broken: only a backup, or
-//! someone who looks, knows what was in it.
+//! Seals of rows: checked before a change, set after it. A broken seal stays broken: only a backup,
+//! or a person who investigates, can tell what the row contained.
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -15,21 +15,21 @@ use crate::domain::write::FailedWrite;
 /// A write with its seal.
 pub(super) struct Checked {
     pub(super) write: FailedWrite,
-    /// The seal of its request, as it should be.
+    /// The seal that its request should have.
     pub(super) request: Seal,
-    /// True if the row is as the last change left it.
+    /// `true` if the row is as the last change left it.
     pub(super) sound: bool,
 }
 
 impl Checked {
-    /// Where it stands, with its seal.
+    /// Returns its standing with its seal.
     pub(super) fn stands(&self) -> Stands {
         let (standing, run) = (self.write.standing, self.write.run);
         Stands { standing, run, request: Some(self.request), sound: self.sound }
     }
 }
 
-/// Where a write stands, with its seal.
+/// A write's standing with its seal.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Stands {
     pub(super) standing: Standing,
@@ -40,13 +40,13 @@ pub(super) struct Stands {
 }
 
 impl Stands {
-    /// The seal after a change of where it stands; `None` leaves a broken one as it is.
+    /// Returns the seal for a new standing; `None` leaves a broken one as it is.
     pub(super) fn seal_for(&self, standing: &Standing, run: Option<RunId>) -> Option<Seal> {
         self.request.filter(|_| self.sound).map(|request| standing_seal(request, standing, run))
     }
 }
 
-/// Where a write stands now; `None` if there is none of that ID.
+/// Loads a write's current standing; `None` if no write has that ID.
 pub(super) fn load_standing(connection: &Connection, id: WriteId) -> rusqlite::Result<Option<Stands>> {
     connection
         .prepare_cached(
@@ -61,9 +61,10 @@ pub(super) fn load_standing(connection: &Connection, id: WriteId) -> rusqlite::R
         .optional()
 }
 
-/// One write without its body, and whether its row is sound; `None` if there is none of that ID.
+/// Loads one write without its body, and checks whether its row is sound; `None` if no write has
+/// that ID.
 pub(super) fn load_checked(connection: &Connection, id: WriteId) -> JobResult<Option<Checked>> {
-    // Not a join: SQLite would compile that anew whenever its parameter changes.
+    // Not a join, which SQLite would recompile whenever its parameter changes.
     let columns = WRITE_COLUMNS.replace("t.name", "(SELECT name FROM targets WHERE id = w.target_id)");
     let sql = format!("SELECT {columns}, w.request_seal, w.seal FROM writes w WHERE w.id = ?");
     let found = connection.prepare_cached(&sql)?.query_row([id], with_seals).optional()?;
@@ -73,15 +74,15 @@ pub(super) fn load_checked(connection: &Connection, id: WriteId) -> JobResult<Op
     Ok(Some(Checked { sound: kept == (Some(request), Some(seal)), write, request }))
 }
 
-/// The seals of a row as they are kept: of its request, and of that with where it stands.
+/// The stored seals of a row: of its request, and of its request with its standing.
 pub(super) type Kept = (Option<Seal>, Option<Seal>);
 
-/// The seals of a row that was selected with [`WRITE_COLUMNS`] and both seals behind them.
+/// Reads the seals of a row that was selected with [`WRITE_COLUMNS`] followed by both seals.
 pub(super) fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
     Ok((row.get(WRITE_COLUMN_COUNT)?, row.get(WRITE_COLUMN_COUNT + 1)?))
 }
 
-/// Returns true if a row is as the last change left it.
+/// Returns `true` if a row is as the last change left it.
 pub(super) fn is_sound(connection: &Connection, write: &FailedWrite, kept: Kept) -> JobResult<bool> {
     let request = request_seal(connection, write)?;
     Ok(kept == (Some(request), Some(standing_seal(request, &write.standing, write.run))))
@@ -96,7 +97,8 @@ pub(super) fn request_seal(connection: &Connection, write: &FailedWrite) -> JobR
     Ok(Sealed::of(write).seal(&lanes))
 }
 
-/// Changes what is sealed of a write, and seals it again if it was sound before. Gives what the change gave.
+/// Changes sealed columns of a write, and seals it again if it was sound before. Returns the result
+/// of the change.
 pub(super) fn resealed<T>(
     connection: &Connection,
     id: WriteId,
@@ -118,7 +120,7 @@ pub(super) fn seal(connection: &Connection, id: WriteId) -> JobResult<()> {
     Ok(())
 }
 
-/// Sets the seals of a write that has just come in.
+/// Stores the seals of a write.
 pub(super) fn set(connection: &Connection, id: WriteId, request: Seal, seal: &Seal) -> rusqlite::Result<()> {
     connection
         .prepare_cached("UPDATE writes SET request_seal = ?, seal = ? WHERE id = ?")?
@@ -126,7 +128,7 @@ pub(super) fn set(connection: &Connection, id: WriteId, request: Seal, seal: &Se
     Ok(())
 }
 
-/// Seals every row of a file from before there were seals.
+/// Seals every row of a file that predates seals.
 pub(super) fn seal_all(connection: &Connection) -> JobResult<()> {
     let mut last = 0;
     loop {
@@ -141,8 +143,8 @@ pub(super) fn seal_all(connection: &Connection) -> JobResult<()> {
     super::targets::seal_all(connection)
 }
 
-/// The writes that can't be read or whose seal is broken, with what is wrong: at most `most` of them, and how many were
-/// looked at.
+/// Returns the writes that can't be read or whose seal is broken, at most `most` of them, each with
+/// its damage; and the number of writes checked.
 pub(super) fn broken(connection: &Connection, most: usize) -> JobResult<(Vec<(WriteId, Damage)>, u64)> {
     let mut statement = connection.prepare("SELECT id FROM writes")?;
     let mut rows = statement.query([])?;

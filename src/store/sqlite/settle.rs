@@ -1,4 +1,5 @@
-//! What operators do to writes: resolve, discard, reopen, purge. Each is logged with who, when and why.
+//! Operators' actions on writes: resolve, discard, reopen, purge. Each is logged with who, when and
+//! why.
 
 use std::collections::HashSet;
 
@@ -22,13 +23,13 @@ use crate::domain::stop::{Stop, Stops};
 use crate::domain::time::Timestamp;
 use crate::store::{By, Purged, Reply, Settled, face};
 
-/// Writes that are looked at in one step of a purge.
+/// Number of writes examined in one step of a purge.
 const STEP: usize = 500;
 
 impl face::Settle for SqliteStore {
     fn purgeable(&self, before: Timestamp) -> Reply<u64> {
         self.read(move |connection| {
-            // What a purge would delete, pass after pass: what waits for something that goes first goes after it.
+            // The writes that a purge would delete, pass after pass: some can go only after others.
             let mut goes: HashSet<WriteId> = HashSet::new();
             loop {
                 let (mut found, mut after) = (0, None);
@@ -71,7 +72,7 @@ impl face::Settle for SqliteStore {
     }
 }
 
-/// Overwrites on disk what a job deletes, and what it deletes only.
+/// Runs a job with secure deletion on, for this job only: what it deletes is overwritten on disk.
 fn overwriting<T>(connection: &Connection, job: impl FnOnce(&Connection) -> JobResult<T>) -> JobResult<T> {
     connection.execute_batch("PRAGMA secure_delete = ON")?;
     let done = job(connection);
@@ -79,14 +80,16 @@ fn overwriting<T>(connection: &Connection, job: impl FnOnce(&Connection) -> JobR
     done
 }
 
-/// A settled write that a purge looks at, oldest first: what keeps a later one of its lane goes before it.
+/// A settled write that a purge examines, oldest first: one that keeps a later write of its lane
+/// goes before it.
 struct Candidate {
     id: WriteId,
     facts: PurgeFacts,
 }
 
 impl Candidate {
-    /// What the rule wants to know, once others are gone; its lanes and parts are looked up now.
+    /// Returns the facts for the rule as if the writes in `gone` had been deleted; its lanes and
+    /// parts are looked up now.
     fn facts(&self, connection: &Connection, gone: &HashSet<WriteId>) -> JobResult<PurgeFacts> {
         let mut parts = connection.prepare_cached("SELECT id FROM writes WHERE parent_id = ?")?;
         let parts: Vec<WriteId> = parts.query_map([self.id], |row| row.get(0))?.collect::<Result<_, _>>()?;
@@ -115,7 +118,7 @@ fn candidates(
     let mut rows = statement.query((after, before, most as i64))?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        // One that can't be read is left for whoever looks into it.
+        // A write that can't be read is left for someone to investigate.
         match candidate(row) {
             Ok(candidate) => found.extend(candidate),
             Err(error) if row_error(&error).is_some() => {}
@@ -163,14 +166,14 @@ fn delete(connection: &Connection, id: WriteId, now: Timestamp) -> JobResult<()>
     bodies.into_iter().try_for_each(|body| forget_unless_used(connection, body))
 }
 
-/// What an answer said goes with its write.
+/// Removes the API's words about a write from the records of runs.
 fn forget_in_runs(connection: &Connection, id: WriteId) -> JobResult<()> {
     connection
         .prepare_cached(
             "UPDATE run_items SET reason_data = json_remove(reason_data, '$.words') WHERE write_id = ? AND reason_data IS NOT NULL",
         )?
         .execute([id])?;
-    // Narrowed down by what such a stop looks like as JSON, or looked like as an older version's sentence.
+    // Narrowed down by the JSON of such a stop, or by the sentence that an older version stored.
     let (named, shown) = (format!("\"write\":{id},"), format!("(dlq show {id})"));
     let mut statement = connection.prepare_cached(
         "SELECT id, stopped, stopped_data FROM runs WHERE stopped IS NOT NULL
@@ -192,7 +195,7 @@ fn forget_in_runs(connection: &Connection, id: WriteId) -> JobResult<()> {
     Ok(())
 }
 
-/// `None` when it was done, else why not.
+/// Settles one write; returns the reason if it is refused.
 fn settle_one(connection: &Connection, id: WriteId, how: Settling, by: &By) -> JobResult<Option<SettleRefusal>> {
     let stands = match load_standing(connection, id) {
         Ok(Some(stands)) => stands,

@@ -1,4 +1,4 @@
-//! Splitting a batch: its parts become writes of their own, and it is resolved; and taking that back.
+//! Splitting a batch into separate writes, which resolves it, and undoing that.
 
 use rusqlite::Connection;
 
@@ -55,7 +55,7 @@ impl face::Split for SqliteStore {
                     let mut parts = split(&body, &rejected, 1).map_err(cant)?;
                     let of = parts.iter().map(|part| part.count).sum();
                     parts.retain(|part| part.named);
-                    // An index that is not in the batch names nothing.
+                    // An index outside the batch names no record.
                     if parts.len() != rejected.len() {
                         return Err(cant(SplitError::NoneNamed).into());
                     }
@@ -114,7 +114,7 @@ impl face::Split for SqliteStore {
     }
 }
 
-/// The parts of a batch that are in this file.
+/// Reads the parts of a batch that are in this file.
 fn parts_of(connection: &Connection, batch: WriteId) -> JobResult<Vec<PartFacts>> {
     let mut statement = connection
         .prepare_cached("SELECT id, state, attempts, revision, ambiguous_since FROM writes WHERE parent_id = ?")?;
@@ -130,8 +130,8 @@ fn parts_of(connection: &Connection, batch: WriteId) -> JobResult<Vec<PartFacts>
     Ok(parts.collect::<Result<_, _>>()?)
 }
 
-/// What was answered to the attempts that may have applied a batch, since someone last said that it was not applied: the
-/// records that a partial answer rejected, or `None` for any other.
+/// Reads the answers to the attempts that may have applied a batch, since someone last declared it
+/// not applied: the records that a partial answer rejected, or `None` for any other.
 fn ambiguous_attempts(connection: &Connection, id: WriteId) -> JobResult<Vec<Option<Vec<usize>>>> {
     let mut statement = connection.prepare_cached(
         "SELECT a.outcome, a.rejected_records, a.revision = w.revision FROM attempts a JOIN writes w ON w.id = a.write_id
@@ -139,7 +139,7 @@ fn ambiguous_attempts(connection: &Connection, id: WriteId) -> JobResult<Vec<Opt
            AND a.started_at >= coalesce(w.not_applied_at, 0) ORDER BY a.n",
     )?;
     let rows = statement.query_map([id], |row| {
-        // Of another version of the body it says nothing about this one.
+        // An answer to another revision of the body says nothing about this one.
         let partial = row.get::<_, Option<AttemptOutcome>>(0)? == Some(AttemptOutcome::Partial) && row.get(2)?;
         let named: Option<String> = row.get(1)?;
         Ok(partial.then(|| named.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()))
@@ -147,7 +147,7 @@ fn ambiguous_attempts(connection: &Connection, id: WriteId) -> JobResult<Vec<Opt
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Returns the reason why a part was not applied, unless the refusal names its record.
+/// Returns the reason a part was not applied, unless the refusal names its record.
 fn reason_of(which: SplitWhich, part: &Part, another: bool) -> Option<&'static str> {
     match (which, part.named, another) {
         (SplitWhich::Rejected, ..) => Some("applied without it"),
@@ -157,8 +157,8 @@ fn reason_of(which: SplitWhich, part: &Part, another: bool) -> Option<&'static s
     }
 }
 
-/// A part as if it had come in by itself: with its batch's place in time, and what is known of why it failed. `of` is how
-/// many records the batch has.
+/// Returns a part as if it had been captured by itself, with the times of its batch and what is
+/// known about why it failed. `of` is the number of records in the batch.
 fn captured(parent: &FailedWrite, part: &Part, of: usize, why: Option<&str>) -> Captured {
     let failure = &parent.failure;
     let failure = if let Some(why) = why {
@@ -201,7 +201,7 @@ fn captured(parent: &FailedWrite, part: &Part, of: usize, why: Option<&str>) -> 
     }
 }
 
-/// `record 2`, `records 3 to 7`: counted from 0, as the API counts them.
+/// Names records, counted from 0 as the API counts them: `record 2`, `records 3 to 7`.
 fn records(first: usize, count: usize) -> String {
     if count == 1 { format!("record {first}") } else { format!("records {first} to {}", first + count - 1) }
 }

@@ -7,13 +7,13 @@ use crate::domain::filter::{BodyMatch, Filter, NumberField, Range, Term, Test, T
 use crate::domain::identity::key_range;
 use crate::domain::time::Timestamp;
 
-/// Returns true if a range holds a single number.
+/// Returns `true` if a range holds a single number.
 fn is_one(range: &Range) -> bool {
     range.min.is_some() && range.min == range.max
 }
 
-/// A `WHERE` clause over `writes w` joined with `targets t`, and its parameters in order. Hazards are not in it: they
-/// are looked at write by write.
+/// A `WHERE` clause over `writes w` joined with `targets t`, and its parameters in order. Hazards
+/// are not part of it: they are determined write by write.
 pub(super) struct Where {
     pub(super) sql: String,
     pub(super) params: Vec<SqlValue>,
@@ -39,7 +39,7 @@ impl Where {
         if matches!(term.test, Test::Hazard(_)) {
             return;
         }
-        // NULL is neither: `-source:crm` includes writes without a source.
+        // NULL counts as no match: `-source:crm` includes writes without a source.
         self.sql.push_str(if term.negated { " AND NOT coalesce((" } else { " AND (" });
         let start = self.sql.len();
         match &term.test {
@@ -83,7 +83,7 @@ impl Where {
         self.any_of(values, &mut one);
     }
 
-    /// In halves: SQLite has a limit to how deep an expression may be.
+    /// Joins alternatives in halves, since SQLite limits the depth of an expression.
     fn any_of<T>(&mut self, values: &[T], one: &mut impl FnMut(&mut Self, &T)) {
         match values {
             [] => {}
@@ -155,7 +155,7 @@ impl Where {
                 ),
                 TextField::Key => {
                     let range = key_range(text);
-                    // By its index, whatever the list is sorted by.
+                    // Looked up by its index, whatever the list is sorted by.
                     self.compare(
                         "w.id IN (SELECT id FROM writes WHERE identity_hash BETWEEN ? AND ?",
                         [*range.start(), *range.end()],
@@ -166,12 +166,12 @@ impl Where {
                         [text.clone(), text.clone(), text.clone()],
                     );
                 }
-                // Whole segments: `append` is not `append-batch`.
+                // Matches whole segments: `append` does not match `append-batch`.
                 TextField::Path => {
                     let segments = text.trim_matches('/').to_owned();
                     self.compare("instr('/' || replace(w.path, '?', '/') || '/', '/' || ? || '/') > 0", [segments]);
                 }
-                // The whole name, or the value alone: as JSON, or as the text of a string.
+                // Matches the whole name, or the value alone, as JSON or as the text of a string.
                 TextField::Lane => {
                     let quoted = serde_json::to_string(&text.trim().to_lowercase()).unwrap_or_default();
                     self.compare(

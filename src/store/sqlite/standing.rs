@@ -1,4 +1,4 @@
-//! Where a write stands, as it is recorded: the row and its seal in one change.
+//! Recording a write's standing: the row and its seal in one change.
 
 use rusqlite::Connection;
 
@@ -7,7 +7,7 @@ use crate::domain::ids::{RunId, WriteId};
 use crate::domain::state::{Place, Standing};
 use crate::domain::time::Timestamp;
 
-/// Records that a run takes a write, and counts the attempt that it intends.
+/// Records that a run claims a write, and counts the intended attempt.
 pub(super) fn hold_and_count(
     connection: &Connection,
     id: WriteId,
@@ -24,7 +24,7 @@ pub(super) fn hold_and_count(
     Ok(())
 }
 
-/// Records where a write stands, with the run that has it in hand, if one has.
+/// Records a write's standing, and the run that has it in hand, if any.
 pub(super) fn save_standing(
     connection: &Connection,
     id: WriteId,

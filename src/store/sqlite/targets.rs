@@ -71,7 +71,8 @@ impl face::Targets for SqliteStore {
     }
 }
 
-/// What a request to a target has to pass. An error if its row is not as it was left.
+/// Reads the conditions that a request to a target has to meet. Returns an error if its row does
+/// not match its seal.
 pub(super) fn gate(connection: &Connection, id: TargetId) -> JobResult<Gate> {
     let mut statement = connection
         .prepare_cached("SELECT name, base_url, opens_at, closed_ms, next_at, seal FROM targets WHERE id = ?")?;
@@ -88,7 +89,7 @@ pub(super) fn gate(connection: &Connection, id: TargetId) -> JobResult<Gate> {
     Ok(gate)
 }
 
-/// The targets whose rows are not as they were left.
+/// Lists the targets whose rows can't be read or do not match their seals.
 pub(super) fn broken(connection: &Connection) -> JobResult<Vec<String>> {
     let ids: Vec<TargetId> =
         connection.prepare("SELECT id FROM targets")?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
@@ -121,7 +122,7 @@ fn seal(connection: &Connection, id: TargetId) -> JobResult<()> {
     Ok(())
 }
 
-/// Binds a target to a base URL on its first use; later, checks that it is still the same.
+/// Binds a target to a base URL on its first use; after that, checks that it is still the same.
 pub(super) fn bind_to(
     connection: &Connection,
     name: &str,
@@ -148,14 +149,14 @@ fn bind(connection: &Connection, id: TargetId, name: &str, base: &BaseUrl, by: &
     log(connection, None, &Action::Target { name: name.to_owned(), from, to: base.to_string() }, by, at)
 }
 
-/// The name of a write's target.
+/// Reads the name of a write's target.
 pub(super) fn name_of(connection: &Connection, write: WriteId) -> JobResult<String> {
     Ok(connection
         .prepare_cached("SELECT t.name FROM writes w JOIN targets t ON t.id = w.target_id WHERE w.id = ?")?
         .query_row([write], |row| row.get(0))?)
 }
 
-/// The target of that name, made if it is new.
+/// Returns the target of that name, creating it if it is new.
 pub(super) fn ensure(connection: &Connection, name: &str) -> JobResult<TargetId> {
     let found = connection
         .prepare_cached("SELECT id FROM targets WHERE name = ?")?

@@ -1,4 +1,5 @@
-//! Exports that come in: parts of batches beside them, and what a write had become in the other file.
+//! Importing exports: parts next to their batches, and the state that a write had reached in the
+//! other file.
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -16,13 +17,13 @@ use crate::domain::transfer::{BatchIsHere, Parent, may_stand_beside};
 use crate::domain::write::Captured;
 use crate::store::By;
 
-/// Where a part stands.
+/// A part's relation to its batch.
 pub(super) enum Beside {
-    /// It is no part.
+    /// It is not a part.
     Nothing,
-    /// Its batch is here, and was split here or by an export.
+    /// Its batch is in this file, and was split here or in the file that it was exported from.
     Batch { id: WriteId, arrival: WriteId },
-    /// Its batch is not here; by this it is known when it comes.
+    /// Its batch is not in this file; this is the identity that it will be recognised by.
     Absent([u8; 16]),
 }
 
@@ -48,14 +49,14 @@ pub(super) fn beside(
     Ok(standing.map_or(Ok(()), |standing| may_stand_beside(id, &standing)).map(|()| Beside::Batch { id, arrival }))
 }
 
-/// The parts that came in before their batch, which this is.
+/// Returns the parts that came in before this batch.
 pub(super) fn waiting_parts(connection: &Connection, batch: [u8; 16]) -> JobResult<Vec<WriteId>> {
     let mut statement = connection.prepare_cached("SELECT id FROM writes WHERE parent_identity = ?")?;
     let parts = statement.query_map([batch], |row| row.get(0))?;
     Ok(parts.collect::<Result<_, _>>()?)
 }
 
-/// Puts a part in its batch's place.
+/// Links a part to its batch, whose place in the order it takes.
 pub(super) fn place_in_batch(
     connection: &Connection,
     part: WriteId,
@@ -70,7 +71,8 @@ pub(super) fn place_in_batch(
     })
 }
 
-/// What an export says of a write besides what was captured: a key that it got since, an edit, and where it stood.
+/// Restores what an export says about a write besides its captured request: a newer key, its
+/// standing and an edit.
 pub(super) fn restore(connection: &Connection, id: WriteId, captured: &Captured) -> JobResult<()> {
     if let Some(new) = &captured.new_key {
         resealed(connection, id, |connection| {

@@ -1,4 +1,4 @@
-//! Threads that own connections: one that writes, in groups, and some that read.
+//! Threads that own connections: one that writes, in groups, and several that read.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -13,12 +13,13 @@ use tokio::sync::oneshot;
 use super::error::JobResult;
 use crate::store::{Reply, Result, StoreError};
 
-/// A job of the thread that writes. It may be run more than once: if another job spoils the transaction that they share,
-/// each is run again in one of its own.
+/// A job of the writer thread. It may run more than once: if another job spoils the transaction
+/// that they share, each runs again in one of its own.
 trait Job: Send {
-    /// Runs it inside a transaction, or tells it why there is none. Says whether it succeeded.
+    /// Runs the job inside a transaction, or fails it with the reason why there is none. Returns
+    /// `true` if it succeeded.
     fn run(&mut self, connection: std::result::Result<&Connection, &str>) -> bool;
-    /// Tells the caller how it ended, once it is known whether the commit held.
+    /// Sends the result to the caller, once it is known whether the commit succeeded.
     fn finish(self: Box<Self>, commit_failed: Option<&str>);
 }
 
@@ -59,20 +60,20 @@ where
 
 struct WriteJob {
     job: Box<dyn Job>,
-    /// A large job has a transaction of its own.
+    /// `true` for a large job, which has a transaction of its own.
     alone: bool,
 }
 
 type ReadJob = Box<dyn FnOnce(&mut Connection) + Send>;
 
-/// The most jobs that share a commit.
+/// Maximum number of jobs that share a commit.
 const GROUP: usize = 256;
 
-/// From so many jobs in a commit on, the next one waits a little for more.
+/// Number of jobs in a commit from which a much smaller next one waits a little for more.
 const BUSY: usize = 16;
 const LINGER: Duration = Duration::from_micros(100);
 
-/// The thread that writes.
+/// The writer thread.
 pub(super) struct Writer {
     sender: Option<Sender<WriteJob>>,
     thread: Option<JoinHandle<()>>,
@@ -88,8 +89,9 @@ impl Writer {
         Self { sender: Some(sender), thread, path: path.into() }
     }
 
-    /// Runs a job in a transaction that it may share with others. Its reply comes after the commit; `ended` is told
-    /// before that, and before the next job runs, whether it was committed.
+    /// Runs a job in a transaction that it may share with others, unless it is to be alone. The
+    /// reply comes after the commit; `ended` is called before that, and before the next job runs,
+    /// with whether it was committed.
     pub(super) fn submit<T, F, E>(&self, alone: bool, work: F, ended: E) -> Reply<T>
     where
         T: Send + 'static,
@@ -99,7 +101,8 @@ impl Writer {
         let (answer, reply) = Reply::channel();
         let job = Box::new(Task { work, result: None, answer, ended, path: Arc::clone(&self.path) });
         if let Some(sender) = &self.sender {
-            // Should the thread be gone, the job is dropped with its sender and the reply says so.
+            // If the thread is gone, the job is dropped with its sender, and the reply reports
+            // that.
             let _ = sender.send(WriteJob { job, alone });
         }
         reply
@@ -123,7 +126,7 @@ fn write_loop(connection: &Connection, jobs: &Receiver<WriteJob>, path: &Path) {
         if !alone {
             waiting = fill(&mut group, jobs);
             if waiting.is_none() && last >= BUSY && group.len() * 2 < last {
-                // A commit costs more than this: let those come that are on their way.
+                // A commit costs more than this wait: let jobs that are on their way arrive.
                 std::thread::sleep(LINGER);
                 waiting = fill(&mut group, jobs);
             }
@@ -137,7 +140,7 @@ fn write_loop(connection: &Connection, jobs: &Receiver<WriteJob>, path: &Path) {
     }
 }
 
-/// Takes what waits, up to a whole group; gives a large job that has to wait for its turn.
+/// Takes waiting jobs, up to a full group; returns a large job that has to wait for its turn.
 fn fill(group: &mut Vec<Box<dyn Job>>, jobs: &Receiver<WriteJob>) -> Option<WriteJob> {
     while group.len() < GROUP {
         match jobs.try_recv() {
@@ -149,8 +152,9 @@ fn fill(group: &mut Vec<Box<dyn Job>>, jobs: &Receiver<WriteJob>) -> Option<Writ
     None
 }
 
-/// Runs jobs in one transaction and tells each, after the commit, how it went. If one of them fails halfway, all is taken
-/// back and the jobs are returned: savepoints would take back one alone, but cost each job more than all else.
+/// Runs jobs in one transaction and, after the commit, sends the result of each. If one of them
+/// fails halfway, everything is rolled back and the jobs are returned: savepoints could roll back
+/// one alone, but would cost each job more than everything else.
 fn commit_together(
     connection: &Connection,
     mut group: Vec<Box<dyn Job>>,
@@ -197,10 +201,11 @@ fn commit(connection: &Connection, path: &Path) -> std::result::Result<(), Strin
     committed
 }
 
-/// After so many steps of SQLite's machine a read looks whether anyone still waits for it.
+/// Number of steps of SQLite's virtual machine after which a read checks whether anyone still waits
+/// for it.
 const LOOK_EVERY: i32 = 10_000;
 
-/// The threads that read.
+/// The reader threads.
 pub(super) struct Readers {
     sender: Option<Sender<ReadJob>>,
     threads: Vec<JoinHandle<()>>,

@@ -1,4 +1,4 @@
-//! Looking at writes: pages by key, one write whole, its history.
+//! Reading writes: pages by key, one write in full, and its history.
 
 use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
@@ -49,7 +49,7 @@ impl face::Writes for SqliteStore {
             let now = times::now();
             let mut page = Page { writes: Vec::new(), next: after, damaged: Vec::new() };
             let looking = Looking { cache: &lanes, windows: &windows, clock: times::read(connection, now)? };
-            // Hazards are looked at here, so a page may take several reads.
+            // Hazards are filtered here, so a page may take several reads.
             loop {
                 let wanted = limit - page.writes.len() - page.damaged.len();
                 let Found { writes, next, damaged } =
@@ -192,7 +192,7 @@ impl face::Writes for SqliteStore {
     }
 }
 
-/// Writes whose state is none, with what is wrong.
+/// Lists the writes whose state is unknown, each with its damage.
 pub(super) fn stateless(connection: &Connection) -> JobResult<Vec<(WriteId, Damage)>> {
     let names = State::ALL.map(|state| format!("'{}'", state.name())).join(", ");
     let sql = format!("SELECT id FROM writes WHERE state NOT IN ({names})");
@@ -205,7 +205,7 @@ fn hazards_match(filter: &Filter, hazards: &[Hazard]) -> bool {
     filter.hazard_terms().all(|(any, negated)| hazards.iter().any(|h| any.contains(h)) != negated)
 }
 
-/// The IDs of all writes that match, hazards included.
+/// Lists the IDs of all matching writes, hazards included.
 pub(super) fn ids_matching(
     connection: &Connection,
     filter: &Filter,
@@ -226,7 +226,7 @@ pub(super) fn ids_matching(
             let row = match load(connection, id) {
                 Ok(Some(row)) => row,
                 Ok(None) => continue,
-                // What can't be read has no hazards that anyone knows.
+                // The hazards of a write that can't be read are unknown.
                 Err(error) if error.of_row().is_some() => continue,
                 Err(error) => return Err(error),
             };
@@ -239,7 +239,7 @@ pub(super) fn ids_matching(
     Ok(ids)
 }
 
-/// What was read of a page.
+/// The rows that were read for a page, before hazards are filtered.
 #[derive(Default)]
 struct Found {
     writes: Vec<FailedWrite>,
@@ -296,15 +296,15 @@ fn read_page(
     Ok(found)
 }
 
-/// One write without its body; `None` if there is none of that ID.
+/// Loads one write without its body; `None` if no write has that ID.
 pub(super) fn load(connection: &Connection, id: WriteId) -> JobResult<Option<FailedWrite>> {
-    // Not a join: SQLite would compile that anew whenever its parameter changes.
+    // Not a join, which SQLite would recompile whenever its parameter changes.
     let columns = WRITE_COLUMNS.replace("t.name", "(SELECT name FROM targets WHERE id = w.target_id)");
     let sql = format!("SELECT {columns} FROM writes w WHERE w.id = ?");
     Ok(connection.prepare_cached(&sql)?.query_row([id], write).optional()?)
 }
 
-/// The body of a write's current revision.
+/// Loads the body of a write's revision; `None` if it has none.
 pub(super) fn load_body(connection: &Connection, id: WriteId, revision: i64) -> JobResult<Option<Vec<u8>>> {
     Ok(connection
         .prepare_cached("SELECT body FROM revisions WHERE write_id = ? AND revision = ?")?

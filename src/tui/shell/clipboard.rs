@@ -7,10 +7,10 @@ use base64::Engine as _;
 
 use super::terminal::Screen;
 
-/// Terminals take no more than this in one go.
+/// The most bytes of Base64 that terminals take in one sequence.
 const MOST: usize = 74_000;
 
-/// Copies a text. Says what was done.
+/// Copies a text to the clipboard. Returns a message that says what was done.
 pub(super) fn copy(screen: &mut Screen, what: &str, text: &str, tokens: &[String]) -> Result<String, String> {
     let encoded = base64::engine::general_purpose::STANDARD.encode(text);
     let fits = encoded.len() <= MOST;
@@ -27,7 +27,7 @@ pub(super) fn copy(screen: &mut Screen, what: &str, text: &str, tokens: &[String
     }
 }
 
-/// Returns true if a program of the system took it.
+/// Returns true if one of the system's clipboard programs took the text.
 fn to_system(text: &str, tokens: &[String]) -> bool {
     let has = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let programs: &[&[&str]] = if has("WAYLAND_DISPLAY") {
@@ -51,7 +51,7 @@ fn feed(program: &[&str], text: &str, tokens: &[String]) -> bool {
     let started = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     let Ok(mut child) = started else { return false };
     let written = child.stdin.take().is_some_and(|mut stdin| stdin.write_all(text.as_bytes()).is_ok());
-    // It may stay to serve the clipboard: nobody waits for it here.
+    // It may stay to serve the clipboard, so it is waited for elsewhere.
     std::thread::spawn(move || child.wait());
     written
 }

@@ -1,4 +1,4 @@
-//! The editor: a body in a file of its owner's alone, `$VISUAL` or `$EDITOR` on it, and what came of it.
+//! The editor: `$VISUAL` or `$EDITOR` on a body, in a file that only its owner can read.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ pub(in crate::tui) struct EditJob {
     pub(in crate::tui) id: WriteId,
     pub(in crate::tui) before: Vec<u8>,
     pub(in crate::tui) sha: Sha,
-    /// What was typed before, if it was not kept then.
+    /// The file with what was typed before, if that was not kept.
     pub(in crate::tui) file: Option<PathBuf>,
 }
 
@@ -28,7 +28,8 @@ impl EditJob {
         };
         let said = |name: &str| std::env::var(name).ok().filter(|editor| !editor.trim().is_empty());
         let editor = said("VISUAL").or_else(|| said("EDITOR")).unwrap_or_else(|| "vi".to_owned());
-        // Through the shell: the variable may have options. Not with the tokens, which an editor has no use for.
+        // Through the shell, since the variable may have options; without the tokens, which an
+        // editor has no use for.
         let mut command = Command::new("sh");
         command.arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(&file);
         for name in token_variables {

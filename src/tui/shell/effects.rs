@@ -1,4 +1,5 @@
-//! Effects: questions to the file, runs, exports. Each in a task of its own; its answer comes back as a message.
+//! Effects: queries of the file, runs, exports. Each runs in its own task, and its answer comes
+//! back as a message.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -26,7 +27,7 @@ use crate::store::{self, By, CountBy, HistoryEntry, LaneCache, OpenOptions, Page
 use crate::tui::msg::{Chosen, Closed, Detail, Effect, HeaderData, Job, Msg, PagePart, PlanChoices, Rows, Start};
 use crate::tui::typing::VALUES;
 
-/// Questions of which only the last one matters.
+/// Kinds of query of which only the latest matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Slot {
     Open,
@@ -41,7 +42,7 @@ enum Slot {
     Run,
 }
 
-/// All that effects need.
+/// Everything that effects need.
 pub(super) struct Outside {
     world: Arc<World>,
     runtime: Handle,
@@ -52,15 +53,16 @@ struct World {
     settings: TuiSettings,
     store: Mutex<Option<Arc<dyn Store>>>,
     heard: Sender<Heard>,
-    /// True if the job that is under way is to end.
+    /// True if the job that is under way is to be cancelled.
     gives_up: AtomicBool,
 }
 
-/// What happens in a run is told in bunches.
+/// Interval at which a run's events are passed on, in bunches.
 const BUNCH: Duration = Duration::from_millis(30);
-/// Runs that are listed.
+/// The most runs to list.
 const RUNS: usize = 200;
-/// Writes that are settled in one transaction: between two of them others have their turn, and it can be given up.
+/// Number of writes settled per transaction; between two of them others have their turn, and the
+/// job can be cancelled.
 const SETTLED_AT_ONCE: usize = 2000;
 
 impl Outside {
@@ -69,7 +71,7 @@ impl Outside {
         Self { world, runtime, asked: HashMap::new() }
     }
 
-    /// Begins what an effect asks for.
+    /// Starts the work that an effect asks for.
     pub(super) fn perform(&mut self, effect: Effect) {
         let world = Arc::clone(&self.world);
         match effect {
@@ -129,7 +131,7 @@ impl Outside {
         }
     }
 
-    /// What changes something: never given up half-way.
+    /// Performs an effect that changes something; it is never cancelled half-way.
     fn change(&self, effect: Effect) {
         let world = Arc::clone(&self.world);
         self.runtime.spawn(async move {
@@ -139,7 +141,7 @@ impl Outside {
         });
     }
 
-    /// Asks the file. An earlier question of the same slot is given up, and so is its query.
+    /// Queries the file. An earlier task of the same slot is cancelled, and its query with it.
     fn look<F, A>(&mut self, slot: Slot, question: F)
     where
         F: FnOnce(Arc<World>, Arc<dyn Store>) -> A,
@@ -164,7 +166,7 @@ impl Outside {
 
 impl World {
     fn tell(&self, msg: Msg) {
-        // Nobody hears it any more when the screen is closed.
+        // Once the screen is closed, nobody listens any more.
         let _ = self.heard.send(Heard::Msg(msg));
     }
 
@@ -176,7 +178,7 @@ impl World {
         self.settings.setup.target.as_deref()
     }
 
-    /// The target that the command line and the environment speak of.
+    /// Returns the target that the command line and the environment speak of.
     fn meant(&self) -> &str {
         self.target().unwrap_or(DEFAULT_TARGET)
     }
@@ -188,7 +190,7 @@ impl World {
             let busy_timeout = world.settings.config.busy_timeout.unwrap_or(options.busy_timeout);
             let options = OpenOptions { busy_timeout, ..options };
             match store::open(&world.settings.path, options) {
-                // It can at least be looked at.
+                // It can at least be read.
                 Err(StoreError::ReadOnly(_)) => {
                     store::open(&world.settings.path, OpenOptions { write: false, ..options })
                 }

@@ -1,4 +1,5 @@
-//! Keys, mouse and size: a thread that waits for them, and can be kept from reading while an editor does.
+//! Keyboard, mouse and resize input: a thread that waits for it, and can be kept from reading while
+//! an editor does.
 
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,12 +11,12 @@ use super::Heard;
 use crate::tui::keymap::Chord;
 use crate::tui::msg::Msg;
 
-/// The thread; it ends with the process.
+/// The input thread; it ends with the process.
 pub(super) struct InputThread {
     turn: Arc<Turn>,
 }
 
-/// Whose turn it is to read from the terminal.
+/// Turn-taking at the terminal between the input thread and whoever pauses it.
 #[derive(Default)]
 struct Turn {
     state: Mutex<State>,
@@ -28,10 +29,10 @@ struct State {
     is_paused: bool,
 }
 
-/// Nothing is read as long as this lives.
+/// Keeps the input thread from reading for as long as this lives.
 pub(super) struct Pause(Arc<Turn>);
 
-/// The longest that a pause has to wait.
+/// The longest that one poll blocks, and so the longest that a pause has to wait.
 const LONGEST: Duration = Duration::from_millis(100);
 
 impl InputThread {
@@ -58,7 +59,7 @@ impl InputThread {
         Self { turn }
     }
 
-    /// Waits until nothing is read any more, and keeps it so.
+    /// Waits until a read that is under way is over, and keeps the input thread from reading again.
     pub(super) fn pause(&self) -> Pause {
         let mut state = self.turn.lock();
         state.is_paused = true;
@@ -78,7 +79,7 @@ impl Turn {
         self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads when it is not paused.
+    /// Calls `read` as soon as input is not paused.
     fn read<T>(&self, read: impl FnOnce() -> T) -> T {
         let mut state = self.lock();
         while state.is_paused {
@@ -115,7 +116,8 @@ fn message(event: Event) -> Option<Msg> {
     }
 }
 
-/// Debug builds only: the tests make sure that a panic gives the terminal back.
+/// Panics on the key that `DLQ_PANIC_KEY` names, in debug builds only: the tests make sure that a
+/// panic restores the terminal.
 #[cfg(debug_assertions)]
 fn panic_if_asked(chord: Chord) {
     let asked = std::env::var("DLQ_PANIC_KEY").is_ok_and(|name| name == chord.to_string());

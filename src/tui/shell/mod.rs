@@ -1,4 +1,5 @@
-//! The rest of the world: the terminal, the file, the network, the editor. Nothing here decides anything.
+//! The outside world: the terminal, the file, the network, the editor. Nothing here decides
+//! anything.
 
 mod clipboard;
 mod editor;
@@ -23,19 +24,19 @@ use crate::domain::run::Operator;
 use crate::domain::time::Timestamp;
 use crate::tui::view;
 
-/// What the terminal UI is started with.
+/// Settings that the terminal UI is started with.
 pub struct TuiSettings {
-    /// The file.
+    /// Path of the file.
     pub path: PathBuf,
-    /// How each target wants to be treated.
+    /// The config, with the settings of each target.
     pub config: Config,
-    /// The one who is at the keyboard.
+    /// The operator at the keyboard.
     pub operator: Operator,
-    /// Where the target is, if the command line says so.
+    /// The target's base URL, if the command line or the environment gives it.
     pub base_url: Option<BaseUrl>,
-    /// What the application is set to.
+    /// The application's setup.
     pub setup: Setup,
-    /// The demo, if this is it.
+    /// The demo's API, if this is the demo.
     pub demo: Option<Demo>,
 }
 
@@ -45,20 +46,21 @@ pub struct Demo {
     pub token: String,
     /// Adds the missing field to its schema.
     pub fix: Box<dyn Fn() + Send + Sync>,
-    /// What its ledger says, in a sentence.
+    /// Returns the verdict of its ledger, in a sentence.
     pub check: Box<dyn Fn() -> String + Send + Sync>,
 }
 
-/// What the loop hears: messages for the application, and jobs that need the terminal.
+/// An event for the main loop: a message for the application, or a job that needs the terminal.
 pub(super) enum Heard {
     Msg(Msg),
     Editor(Box<EditJob>),
 }
 
-/// So many messages are taken in before the screen is drawn, at most.
+/// The most further messages to handle before the screen is drawn.
 const BUNCH: usize = 512;
 
-/// Runs the terminal UI until it is quit. Gives the last word, if a replay was stopped by that.
+/// Runs the terminal UI until the user quits. Returns the message to print after that, if there is
+/// one.
 pub fn run(settings: TuiSettings) -> anyhow::Result<Option<String>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let (sender, heard) = channel();
@@ -71,7 +73,8 @@ pub fn run(settings: TuiSettings) -> anyhow::Result<Option<String>> {
     let mut shell = Shell { app, outside, input, sender, tokens };
     let result = shell.go_on(&mut screen, first, &heard);
     drop(screen);
-    // Whatever still reads or sends is given up: what was recorded stays, and nothing is sent twice.
+    // Reads and requests still under way are abandoned: what was recorded stays, and nothing is
+    // sent twice.
     runtime.shutdown_background();
     result.map(|()| shell.app.last_word())
 }
@@ -81,7 +84,7 @@ struct Shell {
     outside: Outside,
     input: InputThread,
     sender: Sender<Heard>,
-    /// Environment variables that no child inherits.
+    /// The environment variables with tokens, which no child inherits.
     tokens: Vec<String>,
 }
 
@@ -96,7 +99,7 @@ impl Shell {
             }
             let (size, now) = (screen.size(), Timestamp::now());
             if size != self.app.size {
-                // A signal may have been missed, or there was no size when it began.
+                // A resize may have been missed, or the size was not known at the start.
                 effects.extend(self.app.update(Msg::Resize(size.0, size.1), now));
             }
             if self.app.is_dirty {
@@ -106,7 +109,8 @@ impl Shell {
             match heard.recv_timeout(self.app.rest()) {
                 Ok(first) => {
                     for next in std::iter::once(first).chain(heard.try_iter().take(BUNCH)) {
-                        // A plan is drawn before the next key: nobody confirms what was not on the screen.
+                        // A plan is drawn before the next key is handled: nobody should confirm
+                        // what was not on the screen.
                         let is_plan = matches!(&next, Heard::Msg(Msg::Prepared(..)));
                         effects.extend(self.hear(next, screen)?);
                         if is_plan {
@@ -132,7 +136,8 @@ impl Shell {
         Ok(self.app.update(msg, Timestamp::now()))
     }
 
-    /// Does what only the terminal's thread can; hands the rest on. True at the end.
+    /// Performs an effect that only the terminal's thread can, or passes it on. Returns true to
+    /// quit.
     fn perform(&mut self, effect: Effect, screen: &mut Screen) -> anyhow::Result<bool> {
         match effect {
             Effect::Quit => return Ok(true),
@@ -151,7 +156,7 @@ impl Shell {
         Ok(false)
     }
 
-    /// Gives the terminal back for as long as something else has it.
+    /// Leaves the terminal to `work`, and takes it back afterwards.
     fn with_the_terminal<T>(
         &mut self,
         screen: &mut Screen,

@@ -1,4 +1,4 @@
-//! Signals: asked to end, and going on after a stop.
+//! Signals: requests to end, and the resumption after a stop.
 
 use std::sync::mpsc::Sender;
 
@@ -9,10 +9,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::Heard;
 use crate::tui::msg::Msg;
 
-/// True if something else has the terminal for a while.
+/// True while another program has the terminal.
 pub(super) static TERMINAL_IS_LENT: AtomicBool = AtomicBool::new(false);
 
-/// Tells of SIGTERM, SIGHUP and SIGINT (a key in raw mode, but others may send it), and of SIGCONT.
+/// Turns SIGTERM, SIGHUP, SIGINT (a key in raw mode, but others may send it) and SIGCONT into
+/// messages.
 pub(super) async fn listen(heard: Sender<Heard>) {
     let go_on = SignalKind::from_raw(rustix::process::Signal::CONT.as_raw());
     let kinds = [SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt(), go_on];
@@ -24,7 +25,7 @@ pub(super) async fn listen(heard: Sender<Heard>) {
         let msg = tokio::select! {
             _ = terminate.recv() => Msg::Terminate,
             _ = hangup.recv() => Msg::Terminate,
-            // Ctrl-C in an editor is the editor's.
+            // Ctrl-C in an editor is meant for the editor.
             _ = interrupt.recv() => if TERMINAL_IS_LENT.load(Ordering::Relaxed) { continue } else { Msg::Terminate },
             _ = go_on.recv() => Msg::Resumed,
         };
@@ -34,7 +35,7 @@ pub(super) async fn listen(heard: Sender<Heard>) {
     }
 }
 
-/// Stops this process, as Ctrl-Z does; returns when it is let go on.
+/// Stops this process, as Ctrl-Z does; returns once it is resumed.
 pub(super) fn stop_myself() -> std::io::Result<()> {
     Ok(rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TSTP)?)
 }

@@ -1,4 +1,4 @@
-//! The terminal's modes: entered, and always left again, also when something panics.
+//! The terminal's modes: entered, and always left again, even after a panic.
 
 use std::io::{self, Stdout, Write};
 use std::sync::{Mutex, Once, PoisonError};
@@ -13,10 +13,12 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::buffer::Buffer;
 
-/// Held while the screen is drawn: a panic of another thread waits for it, and then nothing is drawn any more.
+/// Held while the screen is drawn: a panic in another thread waits for it, and keeps it so that
+/// nothing more is drawn.
 static DRAWING: Mutex<()> = Mutex::new(());
-/// How often that is tried, and how long it waits between: the panic may be that of the drawing itself.
+/// Number of tries to get that lock in a panic, which may be one of the drawing itself.
 const TRIES: u32 = 50;
+/// Wait between two tries.
 const BETWEEN: Duration = Duration::from_millis(2);
 
 /// The screen, for as long as it is ours.
@@ -33,24 +35,24 @@ impl Screen {
         Ok(Self { terminal })
     }
 
-    /// Its width and height.
+    /// Returns the width and height.
     pub(super) fn size(&self) -> (u16, u16) {
         self.terminal.size().map_or((80, 24), |size| (size.width, size.height))
     }
 
-    /// Draws.
+    /// Draws a frame.
     pub(super) fn draw(&mut self, draw: impl FnOnce(&mut Buffer)) -> io::Result<()> {
         let _drawing = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
         self.terminal.draw(|frame| draw(frame.buffer_mut()))?;
         Ok(())
     }
 
-    /// Gives the terminal to someone else for a while.
+    /// Leaves the terminal to another program for a while.
     pub(super) fn leave(&mut self) {
         turn_off(self.terminal.backend_mut());
     }
 
-    /// Takes it again, and draws everything anew.
+    /// Takes the terminal again and clears it, so that everything is drawn anew.
     pub(super) fn reenter(&mut self, mouse: bool) -> io::Result<()> {
         take(mouse)?;
         execute!(self.terminal.backend_mut(), Clear(ClearType::All))?;
@@ -65,7 +67,7 @@ impl Screen {
         if on { execute!(out, EnableMouseCapture) } else { execute!(out, DisableMouseCapture) }
     }
 
-    /// Writes bytes that the terminal itself is to read.
+    /// Writes bytes for the terminal itself to interpret.
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let out = self.terminal.backend_mut();
         out.write_all(bytes)?;
@@ -85,19 +87,20 @@ fn take(mouse: bool) -> io::Result<()> {
     if mouse { execute!(io::stdout(), EnableMouseCapture) } else { Ok(()) }
 }
 
-/// Gives the terminal back, whoever has it.
+/// Restores the terminal, whoever has it.
 fn give_back() {
     turn_off(&mut io::stdout());
 }
 
-/// Leaves every mode. Errors are of no use here: there may be no terminal any more.
+/// Leaves every mode. Errors are ignored: the terminal may be gone.
 fn turn_off(out: &mut impl Write) {
     let _ = execute!(out, DisableMouseCapture, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
     let _ = disable_raw_mode();
 }
 
-/// A panic in any thread gives the terminal back, says what happened where it can be read, and ends the process: for the
-/// file that is the same as `kill -9`, which loses nothing.
+/// Installs a panic hook: a panic in any thread restores the terminal, says what happened where it
+/// can be read, and ends the process. For the file that is the same as `kill -9`, which loses
+/// nothing.
 fn restore_on_panic() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
