@@ -7,8 +7,8 @@ use super::context::{Context, Usage};
 use super::output::note;
 use crate::replay::ExitCode;
 use crate::store::{self, OpenOptions};
-use crate::tui::app::Setup;
 use crate::tui::keymap::Keymap;
+use crate::tui::screen::Setup;
 use crate::tui::theme::{Theme, Tier};
 use crate::tui::{TuiSettings, run as run_ui};
 

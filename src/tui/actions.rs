@@ -102,6 +102,8 @@ pub struct ActionInfo {
     pub action: Action,
     /// Its name in the config.
     pub name: &'static str,
+    /// Other names that the palette finds it by.
+    pub aliases: &'static [&'static str],
     /// Its label in the footer; empty if it is not shown there.
     pub short: &'static str,
     /// Its description, for help, palette and docs.
@@ -114,6 +116,13 @@ pub struct ActionInfo {
     pub needs: Needs,
 }
 
+impl ActionInfo {
+    /// Returns true if it applies in every place.
+    pub fn is_everywhere(&self) -> bool {
+        self.places.len() == Zone::ALL.len()
+    }
+}
+
 use Zone::{Detail, Groups, Plan, Review, Run, Runs, Writes};
 
 const EVERYWHERE: &[Zone] = &Zone::ALL;
@@ -121,15 +130,15 @@ const LISTS: &[Zone] = &[Groups, Writes, Runs];
 const ABOUT_WRITES: &[Zone] = &[Groups, Writes, Detail];
 
 macro_rules! actions {
-    ($($action:ident $name:literal [$($key:literal)*] in $places:expr, $needs:ident, $short:literal, $help:literal;)*) => {
+    ($($action:ident $name:literal $(or $alias:literal)* [$($key:literal)*] in $places:expr, $needs:ident, $short:literal, $help:literal;)*) => {
         /// An action of the user.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Action { $($action,)* }
 
         /// The table. Footers show its actions in this order, as far as there is room.
         pub const ACTIONS: &[ActionInfo] = &[$(ActionInfo {
-            action: Action::$action, name: $name, short: $short, help: $help, keys: &[$($key),*], places: $places,
-            needs: Needs::$needs,
+            action: Action::$action, name: $name, aliases: &[$($alias),*], short: $short, help: $help,
+            keys: &[$($key),*], places: $places, needs: Needs::$needs,
         },)*];
     };
 }
@@ -138,32 +147,32 @@ actions! {
     Send "send" ["enter"] in &[Plan], Plan, "send", "Send what the plan shows";
     KeepEdit "keep-edit" ["enter"] in &[Review], Nothing, "keep", "Keep the edit as a new revision";
     EditAgain "edit-again" ["e"] in &[Review], Nothing, "edit again", "Open the editor again with what was typed";
-    Pause "pause" ["space"] in &[Run], RunUnderWay, "pause", "Pause or resume the run";
+    Pause "pause" or "resume" ["space"] in &[Run], RunUnderWay, "pause", "Pause or resume the run";
     Stop "stop" ["s"] in &[Run], RunUnderWay, "stop", "Finish what is in flight, then end the run";
     Open "open" ["enter" "right" "l"] in LISTS, Nothing, "open", "Open what is under the cursor";
     RunWrites "run-writes" ["enter"] in &[Run], Nothing, "writes", "Show the writes of the run";
     Fix "fix" ["F"] in EVERYWHERE, Demo, "fix the schema", "Demo: add the missing field to the API's schema";
     Replay "replay" ["r"] in ABOUT_WRITES, Writes, "replay", "Replay: see the plan, then send";
-    TryOne "try-one" ["p"] in ABOUT_WRITES, Writes, "try one", "Send one of the writes and see request and answer side by side";
+    TryOne "try-one" or "try" or "probe" ["p"] in ABOUT_WRITES, Writes, "try one", "Send one of the writes and see request and answer side by side";
     DryRun "dry-run" ["D"] in ABOUT_WRITES, Writes, "", "Show what a replay would send, write by write; send nothing";
     Continue "continue" ["c"] in &[Run, Runs], RunOver, "send the rest", "Plan what the run has left";
-    Filter "filter" ["/"] in &[Groups, Writes], Nothing, "filter", "Type a query; results follow as you type";
+    Filter "filter" or "search" or "find" or "query" ["/"] in &[Groups, Writes], Nothing, "filter", "Type a query; results follow as you type";
     Mark "mark" ["space"] in &[Writes], Write, "mark", "Mark or unmark the write under the cursor";
     Edit "edit" ["e"] in &[Writes, Detail], Body, "edit", "Edit the body in $EDITOR; what you keep becomes a new revision";
-    Discard "discard" ["d"] in ABOUT_WRITES, Writes, "discard", "Give up on writes, with a reason";
-    Resolve "resolve" ["a"] in ABOUT_WRITES, Writes, "resolve", "Settle writes by hand: you looked, and the API has them or doesn't";
+    Discard "discard" or "delete" or "give-up" ["d"] in ABOUT_WRITES, Writes, "discard", "Give up on writes, with a reason";
+    Resolve "resolve" or "settle" ["a"] in ABOUT_WRITES, Writes, "resolve", "Settle writes by hand: you looked, and the API has them or doesn't";
     Undo "undo" ["u"] in ABOUT_WRITES, Undo, "undo", "Undo the last discard, resolve or edit";
-    Copy "copy" ["y"] in &[Writes, Detail], Write, "copy", "Copy the key, the correlation ID, the body or a curl line without the token";
+    Copy "copy" or "yank" or "curl" ["y"] in &[Writes, Detail], Write, "copy", "Copy the key, the correlation ID, the body or a curl line without the token";
     NextTab "next-tab" ["tab" "right" "l"] in &[Detail], Nothing, "next tab", "Go to the next tab";
     PreviousTab "previous-tab" ["shift-tab" "left" "h"] in &[Detail], Nothing, "", "Go to the previous tab";
     Fold "fold" ["enter" "space"] in &[Detail], Nothing, "fold", "Fold or unfold the JSON at the line";
     FoldAll "fold-all" ["z"] in &[Detail], Nothing, "", "Fold or unfold all of the JSON";
-    Hazards "hazards" ["H"] in &[Plan], Nothing, "hazards", "Choose hazards to override";
-    More "more" ["+" "="] in &[Plan, Run], Pace, "faster", "Send more at once";
-    Less "less" ["-"] in &[Plan, Run], Pace, "slower", "Send fewer at once";
+    Hazards "hazards" or "allow" or "override" ["H"] in &[Plan], Nothing, "hazards", "Choose hazards to override";
+    More "more" or "faster" ["+" "="] in &[Plan, Run], Pace, "faster", "Send more at once";
+    Less "less" or "slower" ["-"] in &[Plan, Run], Pace, "slower", "Send fewer at once";
     Rate "rate" ["R"] in &[Plan, Run], Pace, "rate", "Limit the requests per second";
     NewKey "new-key" ["n"] in &[Plan], Nothing, "new key", "Send under new keys, past the API's cache of refusals";
-    Reason "reason" ["w"] in &[Plan], Nothing, "why", "Say why, for the record";
+    Reason "reason" or "why" ["w"] in &[Plan], Nothing, "why", "Say why, for the record";
     NextScreen "next-screen" ["tab"] in LISTS, Nothing, "next screen", "Go from groups to writes to runs";
     PreviousScreen "previous-screen" ["shift-tab"] in LISTS, Nothing, "", "Go the other way";
     Saved "saved-filters" ["f"] in &[Groups, Writes], Nothing, "", "Choose one of the config's saved filters";
@@ -172,12 +181,12 @@ actions! {
     Schema "type-schema" ["2"] in &[Groups, Writes], Nothing, "", "Show schema failures only (several can be on), or all again";
     BadData "type-bad-data" ["3"] in &[Groups, Writes], Nothing, "", "Show bad data only (several can be on), or all again";
     Auth "type-auth" ["4"] in &[Groups, Writes], Nothing, "", "Show auth failures only (several can be on), or all again";
-    NextState "next-state" ["s"] in &[Writes], Nothing, "", "Show the next state: open, pending, unknown, replayed, resolved, discarded, all";
+    NextState "next-state" or "state" ["s"] in &[Writes], Nothing, "", "Show the next state: open, pending, unknown, replayed, resolved, discarded, all";
     PreviousState "previous-state" ["S"] in &[Writes], Nothing, "", "Show the state before";
     Sort "sort" ["o"] in &[Writes], Nothing, "", "Sort by the next column";
     Reverse "reverse" ["O"] in &[Writes], Nothing, "", "Reverse the order";
     MarkRange "mark-range" ["v"] in &[Writes], Write, "", "Begin a range of marks, or end it";
-    MarkAll "mark-all" ["*"] in &[Writes], Write, "", "Mark all that match, on screen or not";
+    MarkAll "mark-all" or "all" or "select-all" ["*"] in &[Writes], Write, "", "Mark all that match, on screen or not";
     Export "export" ["E"] in ABOUT_WRITES, Writes, "", "Export the writes to a file that `dlq ingest` takes back";
     Narrower "narrower" ["<"] in &[Writes, Detail], Nothing, "", "Make the list narrower";
     Wider "wider" [">"] in &[Writes, Detail], Nothing, "", "Make the list wider";
@@ -193,7 +202,7 @@ actions! {
     Mouse "mouse" ["m"] in EVERYWHERE, Nothing, "", "Turn the mouse on or off (off: the terminal selects text itself)";
     Redraw "redraw" ["ctrl-l"] in EVERYWHERE, Nothing, "", "Draw the screen anew";
     Suspend "suspend" ["ctrl-z"] in EVERYWHERE, Nothing, "", "Suspend dlq and go to the shell; fg brings it back";
-    Quit "quit" ["q" "ctrl-c"] in EVERYWHERE, Nothing, "quit", "Quit; asks while a replay is under way";
+    Quit "quit" or "exit" ["q" "ctrl-c"] in EVERYWHERE, Nothing, "quit", "Quit; asks while a replay is under way";
 }
 
 impl Action {
@@ -215,13 +224,13 @@ mod tests {
                         other keys in the config:\n\n```toml\n[ui.keys]\nreplay = [\"r\", \"f5\"]\n```\n"
             .to_owned();
         for place in Zone::ALL {
-            let here = ACTIONS.iter().filter(|a| a.places.contains(&place) && a.places.len() < EVERYWHERE.len());
+            let here = ACTIONS.iter().filter(|a| a.places.contains(&place) && !a.is_everywhere());
             let rows: Vec<String> = here.map(row).collect();
             if !rows.is_empty() {
                 let _ = write!(page, "\n## {}\n\n{HEAD}{}", place.name(), rows.concat());
             }
         }
-        let rows: Vec<String> = ACTIONS.iter().filter(|a| a.places.len() == EVERYWHERE.len()).map(row).collect();
+        let rows: Vec<String> = ACTIONS.iter().filter(|a| a.is_everywhere()).map(row).collect();
         let _ = write!(page, "\n## Everywhere\n\n{HEAD}{}", rows.concat());
         page
     }

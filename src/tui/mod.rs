@@ -1,26 +1,33 @@
 //! The terminal UI.
 //!
-//! [`app::App::update`] is pure: a message in, effects out. [`view::draw`] draws an `App` and changes nothing. `shell/` does
-//! the rest: the terminal, the queries, the editor, the run. The action table in [`actions`] feeds keys, footer, help and docs.
+//! [`app::App::update`] is pure: a message in, effects out. [`draw::draw`] draws an `App` and changes nothing. `shell/` does
+//! the rest: the terminal, the queries, the editor, the run. Each screen is a file of [`screens`]; the action table in
+//! [`actions`] feeds keys, footer, help and docs.
 
-mod act;
 pub mod actions;
-mod answers;
+mod aim;
 pub mod app;
-mod curl;
-mod guide;
+mod deeds;
+mod dialogs;
+mod draw;
+mod footer;
+mod frame;
+mod goals;
+mod header;
 pub mod keymap;
-mod mending;
-mod mouse;
-pub mod msg;
-mod replaying;
+mod msg;
+mod paint;
+mod progress;
+pub mod screen;
+mod screens;
+mod scroll;
 mod shell;
-pub mod state;
-mod subject;
+mod stack;
 #[cfg(test)]
 mod tests;
 pub mod theme;
+mod toasts;
 mod typing;
-pub mod view;
+mod undo;
 
 pub use shell::{Demo, TuiSettings, run};

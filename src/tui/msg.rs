@@ -26,10 +26,20 @@ use crate::domain::write::WriteView;
 use crate::replay::{PaceSettings, Prepared, RunEvent, RunReport};
 use crate::store::{Count, Cursor, HistoryEntry, Order, Settled, WishChange};
 
-/// Number of a request, to tell a stale answer from the current one.
-pub type Ticket = u64;
+/// Number of a screen, to bring answers to the one that asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct ScreenId(pub u32);
 
-/// A message to the application: input, or the answer to an [`Effect`].
+/// A question's number, to tell a stale answer from the current one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Ticket {
+    /// The screen that asked.
+    pub screen: ScreenId,
+    /// Its number; 0 if nothing was asked yet.
+    pub number: u64,
+}
+
+/// A message to the application: input, or the outcome of an [`Effect`].
 #[derive(Debug)]
 pub enum Msg {
     /// A key was pressed.
@@ -50,30 +60,16 @@ pub enum Msg {
     Resumed,
     /// The file was opened, or the reason why it wasn't.
     Opened(Result<(), Closed>),
-    /// The answer to [`Effect::Overview`].
-    Overview(Box<HeaderData>),
-    /// The answer to [`Effect::Groups`].
-    Groups(Vec<Group>),
-    /// The answer to [`Effect::Runs`].
-    Runs(Vec<Run>),
-    /// A page of writes: the answer to [`Effect::Page`].
-    Page(Ticket, Box<Rows>),
-    /// Number of writes that match: the answer to [`Effect::Count`].
-    Counted(Ticket, i64),
-    /// Everything about a write; `None` if it is gone.
-    Detail(WriteId, Option<Box<Detail>>),
-    /// Values to complete the filter line with.
-    Values(Ticket, Vec<String>),
-    /// A plan, or the reason why it can't be made.
-    Prepared(Ticket, Result<Box<Prepared>, String>),
+    /// The answer to [`Effect::Ask`].
+    Answer(Ticket, Reading),
     /// This process's run has begun, or the reason why it couldn't.
     Began(Result<RunId, String>),
     /// Events of this process's run.
     Run(Vec<RunEvent>),
     /// This process's run is over.
     Ended(Result<Box<RunReport>, String>),
-    /// A run as recorded in the file; `None` if there is no such run.
-    RunIs(Option<Box<Run>>),
+    /// A run was asked for something, and is like this now.
+    RunIs(Box<Run>),
     /// Writes were settled.
     Settled(Settling, Result<Settled, String>),
     /// The editor was closed.
@@ -84,7 +80,7 @@ pub enum Msg {
     Unkept(WriteId, Result<i64, String>),
     /// Progress of a long job; `None` when it is over.
     Job(Option<Job>),
-    /// Outcome of an action, as text to show.
+    /// Outcome of a change, as text to show.
     Done(Result<String, String>),
     /// The demo's schema was fixed.
     Fixed,
@@ -232,21 +228,34 @@ pub struct Start {
     pub max_attempts: u32,
 }
 
-/// Work outside the application; it takes time, so its answer comes as a [`Msg`].
+/// Work outside the application; its outcome comes as a [`Msg`].
 #[derive(Debug)]
 pub enum Effect {
     /// Open the file.
     Open,
-    /// Read the summary for the header.
+    /// Read something. A screen's later question of the same kind replaces an earlier one.
+    Ask(Ticket, Question),
+    /// Cancel the work on a question.
+    Forget(Ticket, Question),
+    /// Change something; it is never cancelled half-way.
+    Do(Deed),
+    /// Do something to the terminal.
+    Terminal(TerminalRequest),
+    /// Quit.
+    Quit,
+}
+
+/// A question that the file answers.
+#[derive(Debug, Clone)]
+pub enum Question {
+    /// The summary for the header.
     Overview,
-    /// Read the groups.
+    /// The groups.
     Groups,
-    /// Read the runs.
+    /// The runs.
     Runs,
-    /// Read a page of writes.
+    /// A page of writes.
     Page {
-        /// Ticket that comes back with the answer.
-        ticket: Ticket,
         /// Filter that the writes match.
         filter: Filter,
         /// Sort order.
@@ -256,28 +265,58 @@ pub enum Effect {
         /// The most rows to read.
         limit: usize,
     },
-    /// Count the writes that match.
-    Count(Ticket, Filter),
-    /// Read everything about a write.
+    /// Number of writes that match.
+    Count(Filter),
+    /// Everything about a write.
     Detail(WriteId),
-    /// Find values of a text field that contain a text.
-    Values(Ticket, TextField, String),
-    /// Find values at a path in the bodies that contain a text.
-    BodyValues(Ticket, Vec<String>, String),
-    /// Make a plan.
-    Prepare(Ticket, Chosen, PlanChoices),
+    /// Values of a text field that contain a text.
+    Values(TextField, String),
+    /// Values at a path in the bodies that contain a text.
+    BodyValues(Vec<String>, String),
+    /// A plan.
+    Plan(Chosen, PlanChoices),
+    /// A run.
+    Run(RunId),
+}
+
+/// The answer to a [`Question`].
+#[derive(Debug)]
+pub enum Reading {
+    /// The summary for the header.
+    Overview(Box<HeaderData>),
+    /// The groups.
+    Groups(Vec<Group>),
+    /// The runs, the newest first.
+    Runs(Vec<Run>),
+    /// A page of writes.
+    Page(Box<Rows>),
+    /// Number of writes that match.
+    Count(i64),
+    /// Everything about a write; `None` if it is gone.
+    Detail(WriteId, Option<Box<Detail>>),
+    /// Values to complete the filter line with.
+    Values(Vec<String>),
+    /// A plan, or the reason why it can't be made.
+    Plan(Result<Box<Prepared>, String>),
+    /// A run; `None` if there is no such run.
+    Run(Option<Box<Run>>),
+    /// The file could not be read; the text says why.
+    Failed(String),
+}
+
+/// A change to the file, or to what happens outside.
+#[derive(Debug)]
+pub enum Deed {
     /// Start a run.
     Start(Box<Start>),
     /// Ask a run to pause, go on, stop or change its pace.
-    Ask(RunId, WishChange),
-    /// Read a run.
-    Run(RunId),
+    AskRun(RunId, WishChange),
     /// Settle the writes that match.
     Settle(Filter, Settling, Option<String>),
     /// Settle these writes.
     SettleThese(Vec<WriteId>, Settling, Option<String>),
     /// Open the editor on a write's body.
-    Edit(Box<WriteView>),
+    Edit(WriteId),
     /// Open the editor again, on what was typed before.
     EditAgain(WriteId, Box<Edited>),
     /// Keep an edit as a new revision.
@@ -294,27 +333,28 @@ pub enum Effect {
         file: PathBuf,
     },
     /// Delete the editor's file of an edit that changed nothing.
-    Forget(PathBuf),
+    Discard(PathBuf),
     /// Undo the edit that made this revision.
     Unkeep(WriteId, i64),
-    /// Copy the second text to the clipboard; the first names it.
-    Copy(&'static str, String),
     /// Export the writes that match to a file.
     Export(Filter, PathBuf),
+    /// Cancel the long job that is under way.
+    GiveUpJob,
     /// Fix the demo's schema.
     Fix,
     /// Ask the ledger of the demo's API.
     Check,
+}
+
+/// Something that only the thread with the terminal can do.
+#[derive(Debug)]
+pub enum TerminalRequest {
+    /// Copy the second text to the clipboard; the first names it.
+    Copy(&'static str, String),
     /// Turn the mouse on or off.
     Mouse(bool),
     /// Redraw everything.
     Redraw,
     /// Stop the process, as Ctrl-Z does.
     Suspend,
-    /// Cancel the plan that is being made.
-    GiveUp,
-    /// Cancel the job that is under way.
-    GiveUpJob,
-    /// Quit.
-    Quit,
 }

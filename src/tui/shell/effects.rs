@@ -2,6 +2,7 @@
 //! back as a message.
 
 use std::collections::HashMap;
+use std::mem::Discriminant;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
@@ -23,30 +24,21 @@ use crate::domain::ids::{RunId, WriteId};
 use crate::domain::time::Timestamp;
 use crate::render::count::writes;
 use crate::replay::{Launch, Prepared, RunEvent, RunReport, RunTerms, SendOptions, prepare};
-use crate::store::{self, By, CountBy, HistoryEntry, LaneCache, OpenOptions, PageRequest, Settled, Store, StoreError};
-use crate::tui::msg::{Chosen, Closed, Detail, Effect, HeaderData, Job, Msg, PagePart, PlanChoices, Rows, Start};
-use crate::tui::typing::VALUES;
-
-/// Kinds of query of which only the latest matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Slot {
-    Open,
-    Overview,
-    Groups,
-    Runs,
-    Page,
-    Count,
-    Detail,
-    Values,
-    Plan,
-    Run,
-}
+use crate::store::{
+    self, By, CountBy, HistoryEntry, LaneCache, OpenOptions, Order, PageRequest, Settled, Store, StoreError,
+};
+use crate::tui::msg::{
+    Chosen, Closed, Deed, Detail, HeaderData, Job, Msg, PagePart, PlanChoices, Question, Reading, Rows, ScreenId,
+    Start, Ticket,
+};
 
 /// Everything that effects need.
 pub(super) struct Outside {
     world: Arc<World>,
     runtime: Handle,
-    asked: HashMap<Slot, AbortHandle>,
+    opening: Option<AbortHandle>,
+    /// The work on the last question of each kind, by screen.
+    asked: HashMap<(ScreenId, Discriminant<Question>), AbortHandle>,
 }
 
 struct World {
@@ -59,6 +51,8 @@ struct World {
 
 /// Interval at which a run's events are passed on, in bunches.
 const BUNCH: Duration = Duration::from_millis(30);
+/// The most values offered as completions.
+const VALUES: usize = 20;
 /// The most runs to list.
 const RUNS: usize = 200;
 /// Number of writes settled per transaction; between two of them others have their turn, and the
@@ -68,98 +62,46 @@ const SETTLED_AT_ONCE: usize = 2000;
 impl Outside {
     pub(super) fn new(settings: TuiSettings, runtime: Handle, heard: Sender<Heard>) -> Self {
         let world = Arc::new(World { settings, store: Mutex::default(), heard, gives_up: AtomicBool::new(false) });
-        Self { world, runtime, asked: HashMap::new() }
+        Self { world, runtime, opening: None, asked: HashMap::new() }
     }
 
-    /// Starts the work that an effect asks for.
-    pub(super) fn perform(&mut self, effect: Effect) {
+    /// Opens the file.
+    pub(super) fn open(&mut self) {
         let world = Arc::clone(&self.world);
-        match effect {
-            Effect::Open => self.ask(Slot::Open, async move { world.open().await }),
-            Effect::Overview => self.look(Slot::Overview, |world, store| async move { world.overview(&*store).await }),
-            Effect::Groups => self.look(Slot::Groups, |world, store| async move {
-                Ok(Msg::Groups(store.groups_without_examples(world.target()).await?))
-            }),
-            Effect::Runs => self.look(Slot::Runs, |_, store| async move { Ok(Msg::Runs(store.runs(RUNS).await?)) }),
-            Effect::Page { ticket, filter, order, part, limit } => {
-                self.look(Slot::Page, move |world, store| async move {
-                    let (after, backward) = match &part {
-                        PagePart::First => (None, false),
-                        PagePart::Last => (None, true),
-                        PagePart::From(cursor) | PagePart::After(cursor) => (Some(cursor.clone()), false),
-                        PagePart::Before(cursor) => (Some(cursor.clone()), true),
-                    };
-                    let lanes = LaneCache::default();
-                    let request = PageRequest { filter, order, after, backward, limit, bodies: false, lanes };
-                    let page = store.page(request, world.settings.config.windows()).await?;
-                    if let Some((id, why)) = page.damaged.first() {
-                        world.tell(Msg::Trouble(format!("write {id}: {why}; see dlq doctor")));
-                    }
-                    let rows = Rows { part, writes: page.writes, more: page.next.is_some() };
-                    Ok(Msg::Page(ticket, Box::new(rows)))
-                });
-            }
-            Effect::Count(ticket, filter) => {
-                self.look(
-                    Slot::Count,
-                    move |_, store| async move { Ok(Msg::Counted(ticket, store.count(&filter).await?)) },
-                );
-            }
-            Effect::Detail(id) => self.look(Slot::Detail, move |world, store| async move {
-                Ok(Msg::Detail(id, world.detail(&*store, id).await?.map(Box::new)))
-            }),
-            Effect::Values(ticket, field, part) => self.look(Slot::Values, move |_, store| async move {
-                Ok(Msg::Values(ticket, store.values_of(field, &part, VALUES).await?))
-            }),
-            Effect::BodyValues(ticket, path, part) => self.look(Slot::Values, move |_, store| async move {
-                Ok(Msg::Values(ticket, store.body_values(&path, &part, VALUES).await?))
-            }),
-            Effect::Prepare(ticket, chosen, terms) => self.look(Slot::Plan, move |world, store| async move {
-                Ok(Msg::Prepared(ticket, world.prepare(&*store, chosen, terms).await.map(Box::new)))
-            }),
-            Effect::GiveUp => {
-                if let Some(task) = self.asked.remove(&Slot::Plan) {
-                    task.abort();
-                }
-            }
-            Effect::GiveUpJob => self.world.gives_up.store(true, Ordering::Relaxed),
-            Effect::Run(id) => {
-                self.look(Slot::Run, move |_, store| async move { Ok(Msg::RunIs(store.run(id).await?.map(Box::new))) });
-            }
-            Effect::Start(start) => drop(self.runtime.spawn(async move { world.start(*start).await })),
-            other => self.change(other),
+        if let Some(before) = self.opening.replace(self.runtime.spawn(world.open()).abort_handle()) {
+            before.abort();
         }
     }
 
-    /// Performs an effect that changes something; it is never cancelled half-way.
-    fn change(&self, effect: Effect) {
-        let world = Arc::clone(&self.world);
-        self.runtime.spawn(async move {
-            if let Some(store) = world.store() {
-                world.change(&store, effect).await;
-            }
-        });
-    }
-
-    /// Queries the file. An earlier task of the same slot is cancelled, and its query with it.
-    fn look<F, A>(&mut self, slot: Slot, question: F)
-    where
-        F: FnOnce(Arc<World>, Arc<dyn Store>) -> A,
-        A: Future<Output = Result<Msg, StoreError>> + Send + 'static,
-    {
+    /// Asks the file something. An earlier question of the same kind from the same screen is given up, and its query
+    /// with it.
+    pub(super) fn ask(&mut self, ticket: Ticket, question: Question) {
         let Some(store) = self.world.store() else { return };
         let world = Arc::clone(&self.world);
-        let answer = question(Arc::clone(&self.world), store);
-        self.ask(slot, async move {
-            let msg = answer.await.unwrap_or_else(|error| Msg::Trouble(error.to_string()));
-            world.tell(msg);
+        let slot = (ticket.screen, std::mem::discriminant(&question));
+        let task = self.runtime.spawn(async move {
+            let answer = world.answer(&*store, question).await.unwrap_or_else(|e| Reading::Failed(e.to_string()));
+            world.tell(Msg::Answer(ticket, answer));
         });
+        if let Some(before) = self.asked.insert(slot, task.abort_handle()) {
+            before.abort();
+        }
     }
 
-    fn ask(&mut self, slot: Slot, task: impl Future<Output = ()> + Send + 'static) {
-        let task = self.runtime.spawn(task).abort_handle();
-        if let Some(before) = self.asked.insert(slot, task) {
-            before.abort();
+    /// Gives up a question.
+    pub(super) fn forget(&mut self, ticket: Ticket, question: &Question) {
+        if let Some(task) = self.asked.remove(&(ticket.screen, std::mem::discriminant(question))) {
+            task.abort();
+        }
+    }
+
+    /// Changes something; that is never cancelled half-way.
+    pub(super) fn change(&self, change: Deed) {
+        let world = Arc::clone(&self.world);
+        match change {
+            // At once, since the job that it is about keeps its own task busy.
+            Deed::GiveUpJob => self.world.gives_up.store(true, Ordering::Relaxed),
+            other => drop(self.runtime.spawn(async move { world.change(other).await })),
         }
     }
 }
@@ -213,17 +155,56 @@ impl World {
         }
     }
 
-    async fn overview(&self, store: &dyn Store) -> Result<Msg, StoreError> {
+    async fn answer(&self, store: &dyn Store, question: Question) -> Result<Reading, StoreError> {
+        Ok(match question {
+            Question::Overview => Reading::Overview(Box::new(self.overview(store).await?)),
+            Question::Groups => Reading::Groups(store.groups_without_examples(self.target()).await?),
+            Question::Runs => Reading::Runs(store.runs(RUNS).await?),
+            Question::Page { filter, order, part, limit } => {
+                Reading::Page(Box::new(self.page(store, filter, order, part, limit).await?))
+            }
+            Question::Count(filter) => Reading::Count(store.count(&filter).await?),
+            Question::Detail(id) => Reading::Detail(id, self.detail(store, id).await?.map(Box::new)),
+            Question::Values(field, part) => Reading::Values(store.values_of(field, &part, VALUES).await?),
+            Question::BodyValues(path, part) => Reading::Values(store.body_values(&path, &part, VALUES).await?),
+            Question::Plan(chosen, terms) => Reading::Plan(self.prepare(store, chosen, terms).await.map(Box::new)),
+            Question::Run(id) => Reading::Run(store.run(id).await?.map(Box::new)),
+        })
+    }
+
+    async fn page(
+        &self,
+        store: &dyn Store,
+        filter: Filter,
+        order: Order,
+        part: PagePart,
+        limit: usize,
+    ) -> Result<Rows, StoreError> {
+        let (after, backward) = match &part {
+            PagePart::First => (None, false),
+            PagePart::Last => (None, true),
+            PagePart::From(cursor) | PagePart::After(cursor) => (Some(cursor.clone()), false),
+            PagePart::Before(cursor) => (Some(cursor.clone()), true),
+        };
+        let lanes = LaneCache::default();
+        let request = PageRequest { filter, order, after, backward, limit, bodies: false, lanes };
+        let page = store.page(request, self.settings.config.windows()).await?;
+        if let Some((id, why)) = page.damaged.first() {
+            self.tell(Msg::Trouble(format!("write {id}: {why}; see dlq doctor")));
+        }
+        Ok(Rows { part, writes: page.writes, more: page.next.is_some() })
+    }
+
+    async fn overview(&self, store: &dyn Store) -> Result<HeaderData, StoreError> {
         let now = Timestamp::now();
-        let overview = HeaderData {
+        Ok(HeaderData {
             counts: store.counts(CountBy::Type, self.target()).await?,
             arrivals: store.arrivals(self.target(), hour_of(now) - 23).await?,
             targets: store.targets().await?,
             windows: store.key_windows(self.settings.config.windows(), self.target()).await?,
             fields: store.record_fields().await?,
             last_id: Some(store.last_id().await?),
-        };
-        Ok(Msg::Overview(Box::new(overview)))
+        })
     }
 
     async fn detail(&self, store: &dyn Store, id: WriteId) -> Result<Option<Detail>, StoreError> {
@@ -316,40 +297,39 @@ impl World {
         Ok(report)
     }
 
-    async fn change(self: &Arc<Self>, store: &Arc<dyn Store>, effect: Effect) {
+    async fn change(self: Arc<Self>, change: Deed) {
+        let Some(store) = &self.store() else { return };
         let operator = &self.settings.operator;
-        match effect {
-            Effect::Ask(run, change) => {
+        match change {
+            Deed::Start(start) => Arc::clone(&self).start(*start).await,
+            Deed::AskRun(run, change) => {
                 let asked: Result<_, StoreError> = store.ask_run(run, change, By::new(operator)).await;
                 match asked {
                     Ok(_) => self.tell_run(&**store, run).await,
                     Err(error) => self.tell(Msg::Trouble(error.to_string())),
                 }
             }
-            Effect::Settle(filter, event, reason) => {
+            Deed::Settle(filter, event, reason) => {
                 let ids = store.matching_ids(&filter, self.settings.config.windows()).await;
                 match ids {
                     Ok(ids) => self.settle(&**store, ids, event, reason).await,
                     Err(error) => self.tell(Msg::Settled(event, Err(error.to_string()))),
                 }
             }
-            Effect::SettleThese(ids, event, reason) => self.settle(&**store, ids, event, reason).await,
-            Effect::Edit(view) => {
-                let id = view.write.id;
-                match store.write_view(id, self.settings.config.windows()).await {
-                    Ok(Some(view)) => {
-                        let (before, sha) = (view.body.unwrap_or_default(), view.write.body_sha256);
-                        let _ = self.heard.send(Heard::Editor(Box::new(EditJob { id, before, sha, file: None })));
-                    }
-                    Ok(None) => self.tell(Msg::Trouble(format!("write {id} is gone"))),
-                    Err(error) => self.tell(Msg::Trouble(error.to_string())),
+            Deed::SettleThese(ids, event, reason) => self.settle(&**store, ids, event, reason).await,
+            Deed::Edit(id) => match store.write_view(id, self.settings.config.windows()).await {
+                Ok(Some(view)) => {
+                    let (before, sha) = (view.body.unwrap_or_default(), view.write.body_sha256);
+                    let _ = self.heard.send(Heard::Editor(Box::new(EditJob { id, before, sha, file: None })));
                 }
-            }
-            Effect::EditAgain(id, edited) => {
+                Ok(None) => self.tell(Msg::Trouble(format!("write {id} is gone"))),
+                Err(error) => self.tell(Msg::Trouble(error.to_string())),
+            },
+            Deed::EditAgain(id, edited) => {
                 let job = EditJob { id, before: edited.before, sha: edited.sha, file: Some(edited.file) };
                 let _ = self.heard.send(Heard::Editor(Box::new(job)));
             }
-            Effect::Keep { id, sha, body, reason, file } => {
+            Deed::Keep { id, sha, body, reason, file } => {
                 let kept = store.edit(id, sha, body, By::new(operator).because(reason.as_deref())).await;
                 if kept.is_ok() {
                     let _ = std::fs::remove_file(&file);
@@ -357,30 +337,30 @@ impl World {
                 let kept = kept.map_err(|e| format!("{e}; what was typed is in {}", file.display()));
                 self.tell(Msg::Kept(id, kept));
             }
-            Effect::Forget(file) => drop(std::fs::remove_file(file)),
-            Effect::Unkeep(id, revision) => {
+            Deed::Discard(file) => drop(std::fs::remove_file(file)),
+            Deed::Unkeep(id, revision) => {
                 let undone = store.undo_edit(id, revision, By::new(operator)).await;
                 self.tell(Msg::Unkept(id, undone.map_err(|e| e.to_string())));
             }
-            Effect::Export(filter, path) => self.export(store, filter, path).await,
-            Effect::Fix => {
+            Deed::Export(filter, path) => self.export(store, filter, path).await,
+            Deed::Fix => {
                 if let Some(demo) = &self.settings.demo {
                     (demo.fix)();
                     self.tell(Msg::Fixed);
                 }
             }
-            Effect::Check => {
+            Deed::Check => {
                 if let Some(demo) = &self.settings.demo {
                     self.tell(Msg::Verdict((demo.check)()));
                 }
             }
-            _ => {}
+            Deed::GiveUpJob => self.gives_up.store(true, Ordering::Relaxed),
         }
     }
 
     async fn tell_run(&self, store: &dyn Store, run: RunId) {
-        if let Ok(known) = store.run(run).await {
-            self.tell(Msg::RunIs(known.map(Box::new)));
+        if let Ok(Some(known)) = store.run(run).await {
+            self.tell(Msg::RunIs(Box::new(known)));
         }
     }
 

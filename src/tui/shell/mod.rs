@@ -16,13 +16,14 @@ use self::editor::EditJob;
 use self::effects::Outside;
 use self::input::InputThread;
 use self::terminal::Screen;
-use super::app::{App, Setup};
-use super::msg::{Effect, Msg};
+use super::app::App;
+use super::draw::draw;
+use super::msg::{Effect, Msg, Reading, TerminalRequest};
+use super::screen::Setup;
 use crate::config::Config;
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::run::Operator;
 use crate::domain::time::Timestamp;
-use crate::tui::view;
 
 /// Settings that the terminal UI is started with.
 pub struct TuiSettings {
@@ -98,12 +99,12 @@ impl Shell {
                 }
             }
             let (size, now) = (screen.size(), Timestamp::now());
-            if size != self.app.size {
+            if size != self.app.shared.size {
                 // A resize may have been missed, or the size was not known at the start.
                 effects.extend(self.app.update(Msg::Resize(size.0, size.1), now));
             }
             if self.app.is_dirty {
-                screen.draw(|buffer| view::draw(&self.app, buffer))?;
+                screen.draw(|buffer| draw(&self.app, buffer))?;
                 self.app.is_dirty = false;
             }
             match heard.recv_timeout(self.app.rest()) {
@@ -111,7 +112,7 @@ impl Shell {
                     for next in std::iter::once(first).chain(heard.try_iter().take(BUNCH)) {
                         // A plan is drawn before the next key is handled: nobody should confirm
                         // what was not on the screen.
-                        let is_plan = matches!(&next, Heard::Msg(Msg::Prepared(..)));
+                        let is_plan = matches!(&next, Heard::Msg(Msg::Answer(_, Reading::Plan(_))));
                         effects.extend(self.hear(next, screen)?);
                         if is_plan {
                             break;
@@ -136,24 +137,33 @@ impl Shell {
         Ok(self.app.update(msg, Timestamp::now()))
     }
 
-    /// Performs an effect that only the terminal's thread can, or passes it on. Returns true to
-    /// quit.
+    /// Performs an effect. Returns true to quit.
     fn perform(&mut self, effect: Effect, screen: &mut Screen) -> anyhow::Result<bool> {
         match effect {
             Effect::Quit => return Ok(true),
-            Effect::Redraw => {
-                screen.reenter(self.app.setup.mouse)?;
+            Effect::Open => self.outside.open(),
+            Effect::Ask(ticket, question) => self.outside.ask(ticket, question),
+            Effect::Forget(ticket, question) => self.outside.forget(ticket, &question),
+            Effect::Do(change) => self.outside.change(change),
+            Effect::Terminal(request) => self.ask_terminal(request, screen)?,
+        }
+        Ok(false)
+    }
+
+    fn ask_terminal(&mut self, request: TerminalRequest, screen: &mut Screen) -> anyhow::Result<()> {
+        match request {
+            TerminalRequest::Redraw => {
+                screen.reenter(self.app.shared.setup.mouse)?;
                 self.app.is_dirty = true;
             }
-            Effect::Mouse(on) => screen.set_mouse(on)?,
-            Effect::Suspend => self.with_the_terminal(screen, || Ok(signals::stop_myself()?))?,
-            Effect::Copy(what, text) => {
+            TerminalRequest::Mouse(on) => screen.set_mouse(on)?,
+            TerminalRequest::Suspend => self.with_the_terminal(screen, || Ok(signals::stop_myself()?))?,
+            TerminalRequest::Copy(what, text) => {
                 let done = clipboard::copy(screen, what, &text, &self.tokens);
                 let _ = self.sender.send(Heard::Msg(Msg::Done(done)));
             }
-            other => self.outside.perform(other),
         }
-        Ok(false)
+        Ok(())
     }
 
     /// Leaves the terminal to `work`, and takes it back afterwards.
@@ -167,7 +177,7 @@ impl Shell {
         signals::TERMINAL_IS_LENT.store(true, Ordering::Relaxed);
         let result = work();
         signals::TERMINAL_IS_LENT.store(false, Ordering::Relaxed);
-        screen.reenter(self.app.setup.mouse)?;
+        screen.reenter(self.app.shared.setup.mouse)?;
         drop(reading);
         let size = screen.size();
         let _ = self.sender.send(Heard::Msg(Msg::Resize(size.0, size.1)));

@@ -14,8 +14,7 @@ use crate::domain::stop::Stops;
 use crate::replay::RunReport;
 use crate::store::{Settled, WishChange};
 use crate::tui::actions::{ACTIONS, Action, Zone};
-use crate::tui::msg::{Chosen, Closed, Effect, Job, Msg};
-use crate::tui::view::hints;
+use crate::tui::msg::{Chosen, Closed, Deed, Effect, Job, Msg, PagePart, Question, Reading, Rows, TerminalRequest};
 
 const SIZE: (u16, u16) = (80, 24);
 
@@ -23,10 +22,11 @@ const SIZE: (u16, u16) = (80, 24);
 fn from_a_group_to_its_writes_to_a_cause_and_back() {
     let mut runner = Runner::new(SIZE, DARK);
     runner.keys("enter");
-    assert_eq!((runner.place(), runner.app.filter.text()), (Zone::Writes, "group:2"));
+    assert_eq!(runner.place(), Zone::Writes);
+    assert!(runner.screen().contains("/ group:2"), "{}", runner.screen());
     runner.give_rows(1..=9, false);
     runner.keys("j enter");
-    assert!(runner.last().starts_with("Detail(WriteId(8))"), "{}", runner.last());
+    assert!(matches!(runner.effects.last(), Some(Effect::Ask(_, Question::Detail(WriteId(8))))), "{}", runner.last());
     runner.give_detail();
     assert!(runner.screen().contains("[Cause]"), "{}", runner.screen());
     runner.keys("esc esc");
@@ -37,7 +37,7 @@ fn from_a_group_to_its_writes_to_a_cause_and_back() {
 fn nothing_is_sent_before_it_was_shown_and_confirmed() {
     let mut runner = Runner::new(SIZE, DARK);
     runner.keys("r");
-    assert!(matches!(runner.effects.last(), Some(Effect::Prepare(_, Chosen::Matching(_), _))));
+    assert!(matches!(runner.effects.last(), Some(Effect::Ask(_, Question::Plan(Chosen::Matching(_), _)))));
     runner.keys("enter");
     assert_eq!(runner.place(), Zone::Plan, "there is no plan yet");
     runner.give_plan(312, 0);
@@ -45,10 +45,10 @@ fn nothing_is_sent_before_it_was_shown_and_confirmed() {
     runner.types("31");
     runner.keys("enter");
     assert!(runner.screen().contains("that is not 312; nothing was sent"), "{}", runner.screen());
-    assert!(!runner.effects.iter().any(|effect| matches!(effect, Effect::Start(_))));
+    assert!(!runner.has_started());
     runner.types("2");
     runner.keys("enter");
-    let Some(Effect::Start(start)) = runner.effects.last() else { panic!("{}", runner.last()) };
+    let Some(Effect::Do(Deed::Start(start))) = runner.effects.last() else { panic!("{}", runner.last()) };
     assert_eq!((start.selection.query().as_str(), start.prepared.plan.send.len(), start.canaries), ("group:2", 312, 1));
     assert_eq!(runner.place(), Zone::Run);
 }
@@ -59,17 +59,19 @@ fn a_few_writes_need_one_key_and_an_override_is_never_silent() {
     runner.keys("space space r");
     runner.give_plan(2, 0);
     runner.keys("enter");
-    assert!(matches!(runner.effects.last(), Some(Effect::Start(start)) if start.selection.query() == "id:8,9"));
+    assert!(
+        matches!(runner.effects.last(), Some(Effect::Do(Deed::Start(start))) if start.selection.query() == "id:8,9")
+    );
     let mut runner = Runner::on_writes(SIZE, DARK, 9);
     runner.keys("r");
     runner.give_plan(1, 3);
     runner.keys("H 1");
-    let Some(Effect::Prepare(_, _, terms)) = runner.effects.last() else { panic!("{}", runner.last()) };
+    let Some(Effect::Ask(_, Question::Plan(_, terms))) = runner.effects.last() else { panic!("{}", runner.last()) };
     assert_eq!(terms.allowed, [Hazard::KeyExpired]);
     runner.give_plan(1, 3);
     runner.keys("enter");
     assert!(runner.screen().contains("Overridden: key-expired"), "{}", runner.screen());
-    assert!(!runner.effects.iter().any(|effect| matches!(effect, Effect::Start(_))));
+    assert!(!runner.has_started());
 }
 
 #[test]
@@ -78,23 +80,21 @@ fn a_target_that_asks_for_it_gets_its_name_typed() {
     runner.keys("r");
     let mut prepared = values::prepared(3, 0, Vec::new());
     prepared.options.target.confirm = true;
-    let ticket = runner.app.plan.as_ref().unwrap().ticket;
-    runner.hear(Msg::Prepared(ticket, Ok(Box::new(prepared))));
+    runner.give_prepared(prepared);
     runner.keys("enter enter");
-    assert!(!runner.effects.iter().any(|effect| matches!(effect, Effect::Start(_))));
+    assert!(!runner.has_started());
     runner.types("production");
     runner.keys("enter");
-    assert!(matches!(runner.effects.last(), Some(Effect::Start(_))));
+    assert!(runner.has_started());
 }
 
 #[test]
 fn a_plan_that_comes_too_late_is_not_the_one_on_the_screen() {
     let mut runner = Runner::new(SIZE, DARK);
     runner.keys("r");
-    let old = runner.app.plan.as_ref().unwrap().ticket;
+    let (old, _) = runner.asked(|q| matches!(q, Question::Plan(..))).unwrap();
     runner.keys("+");
-    runner.hear(Msg::Prepared(old, Ok(Box::new(values::prepared(5, 0, Vec::new())))));
-    assert!(runner.app.plan.as_ref().unwrap().prepared.is_none());
+    runner.hear(Msg::Answer(old, Reading::Plan(Ok(Box::new(values::prepared(5, 0, Vec::new()))))));
     assert!(runner.screen().contains("making the plan"));
 }
 
@@ -106,7 +106,7 @@ fn a_run_is_paused_paced_and_stopped_and_quitting_asks() {
     runner.keys("enter");
     runner.hear(Msg::Began(Ok(RunId(4))));
     let wish = |runner: &Runner| match runner.effects.last() {
-        Some(Effect::Ask(RunId(4), change)) => *change,
+        Some(Effect::Do(Deed::AskRun(RunId(4), change))) => *change,
         _ => WishChange::default(),
     };
     runner.keys("space");
@@ -178,12 +178,12 @@ fn looking_at_another_run_does_not_disown_the_own_one() {
     runner.hear(Msg::Began(Ok(RunId(9))));
     runner.keys("esc tab");
     let old = || values::run(8, crate::domain::run::RunState::Stopped);
-    runner.hear(Msg::Runs(vec![old()]));
+    runner.give_runs(vec![old()]);
     // A late answer about another run changes nothing.
-    runner.hear(Msg::RunIs(Some(Box::new(old()))));
-    assert!(runner.app.is_sending());
+    runner.hear(Msg::RunIs(Box::new(old())));
+    assert!(runner.app.shared.is_sending());
     runner.keys("enter");
-    runner.hear(Msg::RunIs(Some(Box::new(old()))));
+    runner.give_run(old());
     let screen = runner.screen();
     assert!(screen.contains("Run 8  stopped") && screen.contains("run 9: 0/3"), "{screen}");
     runner.keys("c");
@@ -199,7 +199,7 @@ fn what_comes_in_while_a_reason_is_typed_is_not_meant() {
     runner.types("why");
     let mut later = values::overview();
     later.last_id = Some(WriteId(20_000));
-    runner.hear(Msg::Overview(Box::new(later)));
+    runner.give_overview(later);
     runner.keys("enter");
     assert!(runner.last().contains("max: Some(9999)"), "{}", runner.last());
 }
@@ -223,7 +223,7 @@ fn a_pace_that_was_asked_for_before_the_run_began_is_not_forgotten() {
     runner.give_plan(1, 0);
     runner.keys("enter - space");
     runner.hear(Msg::Began(Ok(RunId(4))));
-    let Some(Effect::Ask(RunId(4), change)) = runner.effects.last() else { panic!("{}", runner.last()) };
+    let Some(Effect::Do(Deed::AskRun(RunId(4), change))) = runner.effects.last() else { panic!("{}", runner.last()) };
     assert_eq!((change.concurrency, change.wanted, change.rate), (Some(4), Some(Wanted::Pause), None));
 }
 
@@ -243,8 +243,8 @@ fn groups_stay_where_they_are_while_one_looks() {
     let mut runner = Runner::new(SIZE, DARK);
     let mut groups = values::groups();
     groups.reverse();
-    runner.hear(Msg::Groups(groups));
-    let order: Vec<i64> = runner.app.shown_groups().map(|group| group.id.0).collect();
+    runner.give_groups(groups);
+    let order: Vec<i64> = runner.app.stack.groups.shown(&runner.app.shared).map(|group| group.id.0).collect();
     assert_eq!(order, [2, 1, 3, 4]);
 }
 
@@ -257,7 +257,9 @@ fn sigterm_lets_what_is_in_flight_finish_and_the_second_one_does_not_wait() {
     runner.hear(Msg::Terminate);
     assert!(!runner.effects.iter().any(|effect| matches!(effect, Effect::Quit)), "it has not even begun");
     runner.hear(Msg::Began(Ok(RunId(4))));
-    assert!(matches!(runner.effects.last(), Some(Effect::Ask(_, change)) if change.wanted == Some(Wanted::Stop)));
+    assert!(
+        matches!(runner.effects.last(), Some(Effect::Do(Deed::AskRun(_, change))) if change.wanted == Some(Wanted::Stop))
+    );
     runner.hear(Msg::Terminate);
     assert!(matches!(runner.effects.last(), Some(Effect::Quit)));
 }
@@ -271,7 +273,7 @@ fn discards_need_a_reason_and_can_be_undone() {
     assert!(runner.screen().contains("a reason is needed"));
     runner.types("no such address");
     runner.keys("enter");
-    let Some(Effect::Settle(_, Settling::Discard, Some(reason))) = runner.effects.last() else { panic!() };
+    let Some(Effect::Do(Deed::Settle(_, Settling::Discard, Some(reason)))) = runner.effects.last() else { panic!() };
     assert_eq!(reason, "no such address");
     let settled = Settled {
         done: vec![WriteId(9)],
@@ -291,7 +293,7 @@ fn discards_need_a_reason_and_can_be_undone() {
     );
     runner.keys("u");
     assert!(
-        matches!(runner.effects.last(), Some(Effect::SettleThese(ids, Settling::Reopen, _)) if ids == &[WriteId(9)])
+        matches!(runner.effects.last(), Some(Effect::Do(Deed::SettleThese(ids, Settling::Reopen, _))) if ids == &[WriteId(9)])
     );
 }
 
@@ -302,7 +304,7 @@ fn a_long_job_says_how_far_it_is_and_can_be_given_up() {
     runner.hear(Msg::Job(Some(Job { what, done: 4000, total: Some(100_000) })));
     assert!(runner.screen().contains("settling: 4,000 of 100,000 writes (esc gives up)"), "{}", runner.screen());
     runner.keys("esc");
-    assert!(matches!(runner.effects.last(), Some(Effect::GiveUpJob)));
+    assert!(matches!(runner.effects.last(), Some(Effect::Do(Deed::GiveUpJob))));
     assert_eq!(runner.place(), Zone::Writes, "one stays where one is");
     runner.hear(Msg::Job(None));
     assert!(!runner.screen().contains("settling"));
@@ -314,16 +316,16 @@ fn new_writes_come_in_without_moving_the_cursor() {
     runner.keys("j j");
     runner.hear(Msg::Changed);
     runner.give_rows(1..=12, false);
-    assert_eq!(runner.app.current_write().unwrap().write.id, WriteId(7));
+    assert_eq!(runner.app.current().write().unwrap().write.id, WriteId(7));
     // While a request is open no second one is sent; the last change is not forgotten.
     runner.effects.clear();
     for _ in 0..5 {
         runner.hear(Msg::Changed);
     }
-    let asked = runner.effects.iter().filter(|effect| matches!(effect, Effect::Page { .. })).count();
-    assert_eq!(asked, 1);
+    let pages = |runner: &Runner| runner.questions().filter(|(_, q)| matches!(q, Question::Page { .. })).count();
+    assert_eq!(pages(&runner), 1);
     runner.give_rows(1..=13, false);
-    assert!(runner.effects.iter().filter(|effect| matches!(effect, Effect::Page { .. })).count() == 2);
+    assert_eq!(pages(&runner), 2);
 }
 
 #[test]
@@ -331,24 +333,25 @@ fn results_follow_the_typing_and_old_ones_are_not_shown() {
     let mut runner = Runner::on_writes(SIZE, DARK, 9);
     runner.keys("/");
     runner.types("type:schem");
-    let old = runner.app.page_ticket;
-    assert!(runner.app.filter.error.is_some(), "half a value");
+    let is_page = |q: &Question| matches!(q, Question::Page { .. });
+    let (old, _) = runner.asked(is_page).unwrap();
+    assert!(runner.screen().contains("is not a type"), "half a value: {}", runner.screen());
     runner.types("a");
-    assert!(runner.app.page_ticket > old);
-    let rows = crate::tui::msg::Rows { part: crate::tui::msg::PagePart::First, writes: Vec::new(), more: false };
-    runner.hear(Msg::Page(old, Box::new(rows)));
-    assert_eq!(runner.app.writes.rows.len(), 9, "an answer to an older question");
+    assert_ne!(runner.asked(is_page).unwrap().0, old);
+    let rows = Rows { part: PagePart::First, writes: Vec::new(), more: false };
+    runner.hear(Msg::Answer(old, Reading::Page(Box::new(rows))));
+    assert!(runner.app.current().write().is_some(), "that was the answer to an older question");
     runner.keys("enter / esc");
-    assert_eq!(runner.app.filter.text(), "type:schema");
+    assert!(runner.screen().contains("/ type:schema"), "{}", runner.screen());
     runner.keys("x f 1");
-    assert_eq!(runner.app.filter.text(), "body.record.tier:gold");
+    assert!(runner.screen().contains("/ body.record.tier:gold"), "{}", runner.screen());
 }
 
 #[test]
 fn one_write_is_tried_and_its_answer_stands_beside_it() {
     let mut runner = Runner::on_writes((120, 40), DARK, 9);
     runner.keys("p");
-    assert!(matches!(runner.effects.last(), Some(Effect::Prepare(_, _, terms)) if terms.limit == Some(1)));
+    assert!(matches!(runner.effects.last(), Some(Effect::Ask(_, Question::Plan(_, terms))) if terms.limit == Some(1)));
     runner.give_plan(1, 0);
     runner.keys("enter");
     assert_eq!(runner.place(), Zone::Trial);
@@ -356,7 +359,7 @@ fn one_write_is_tried_and_its_answer_stands_beside_it() {
     let screen = runner.screen();
     assert!(screen.contains("Request: write 1") && screen.contains("waiting ..."), "{screen}");
     assert!(
-        matches!(runner.effects.iter().rev().find(|e| matches!(e, Effect::Start(_))), Some(Effect::Start(s)) if s.canaries == 0)
+        matches!(runner.changes().find(|change| matches!(change, Deed::Start(_))), Some(Deed::Start(start)) if start.canaries == 0)
     );
 }
 
@@ -366,7 +369,9 @@ fn copies_hold_no_token_and_come_from_the_write_on_the_screen() {
     runner.keys("enter");
     runner.give_detail();
     runner.keys("y u");
-    let Some(Effect::Copy(_, line)) = runner.effects.last() else { panic!("{}", runner.last()) };
+    let Some(Effect::Terminal(TerminalRequest::Copy(_, line))) = runner.effects.last() else {
+        panic!("{}", runner.last())
+    };
     assert!(line.starts_with("curl -X POST \"https://api.example.org/v1/records/profiles/upsert\""), "{line}");
     assert!(line.contains("Bearer $EXPERITURE_API_KEY") && line.contains("idempotency-key: evt_9"), "{line}");
 }
@@ -402,7 +407,7 @@ fn every_action_of_the_table_can_be_pressed_anywhere_without_harm() {
             }
             runner.app.act(about.action);
             let _ = runner.screen();
-            let starts = runner.effects.iter().any(|effect| matches!(effect, Effect::Start(_) | Effect::Settle(..)));
+            let starts = runner.changes().any(|change| matches!(change, Deed::Start(_) | Deed::Settle(..)));
             assert!(!starts, "{} asked nobody", about.name);
         }
     }
@@ -411,7 +416,7 @@ fn every_action_of_the_table_can_be_pressed_anywhere_without_harm() {
 #[test]
 fn footer_help_and_palette_say_what_the_table_says() {
     let mut runner = Runner::new((200, 60), DARK);
-    for (key, what, action) in hints(&runner.app) {
+    for (key, what, action) in runner.app.hints() {
         let about = action.about();
         assert_eq!(about.short, what);
         assert_eq!(about.keys[0], key);
@@ -438,20 +443,21 @@ fn the_mouse_does_what_the_keys_do() {
         runner.hear(Msg::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
     };
     let left = MouseEventKind::Down(MouseButton::Left);
-    let list = crate::tui::view::layout::Layout::of(&runner.app).list;
-    click(&mut runner, left, 20, list.y + 2);
-    assert_eq!(runner.app.groups_scroll.at, 2);
-    click(&mut runner, left, 20, list.y + 2);
+    let body = runner.app.frame().body;
+    click(&mut runner, left, 20, body.y + 3);
+    assert_eq!(runner.app.stack.groups.current(&runner.app.shared).unwrap().id.0, 3);
+    click(&mut runner, left, 20, body.y + 3);
     assert_eq!(runner.place(), Zone::Writes, "the second click opens");
     runner.give_rows(1..=50, false);
     click(&mut runner, MouseEventKind::ScrollDown, 20, 20);
-    assert_eq!(runner.app.writes.scroll.at, 3);
-    let divider = crate::tui::view::layout::Layout::of(&runner.app).divider;
-    click(&mut runner, left, divider.x, divider.y + 3);
+    assert_eq!(runner.app.current().write().unwrap().write.id, WriteId(47));
+    let divider = |runner: &Runner| runner.screen().lines().nth(20).unwrap().chars().position(|c| c == '│');
+    assert_eq!(divider(&runner), Some(60));
+    click(&mut runner, left, 60, body.y + 5);
     click(&mut runner, MouseEventKind::Drag(MouseButton::Left), 48, 20);
     click(&mut runner, MouseEventKind::Up(MouseButton::Left), 48, 20);
-    assert_eq!(runner.app.share, 40);
-    let footer = crate::tui::view::layout::Layout::of(&runner.app).footer;
+    assert_eq!(divider(&runner), Some(48));
+    let footer = runner.app.frame().footer;
     let screen = runner.screen();
     let line = screen.lines().last().unwrap();
     let at = line[..line.find("replay").unwrap()].chars().count();

@@ -9,11 +9,12 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 
 use super::actions::Zone;
-use super::app::{App, Setup};
+use super::app::App;
+use super::draw::draw;
 use super::keymap::{Chord, Keymap};
-use super::msg::{Effect, Msg, Rows};
+use super::msg::{Deed, Effect, Msg, Question, Reading, Rows, Ticket};
+use super::screen::Setup;
 use super::theme::{Theme, Tier};
-use super::view::draw;
 use crate::domain::time::Timestamp;
 
 /// The application with a simulated user.
@@ -50,8 +51,8 @@ impl Runner {
     pub fn new(size: (u16, u16), theme: Theme) -> Self {
         let mut runner = Self::starting(size, theme);
         runner.hear(Msg::Opened(Ok(())));
-        runner.hear(Msg::Overview(Box::new(values::overview())));
-        runner.hear(Msg::Groups(values::groups()));
+        runner.give_overview(values::overview());
+        runner.give_groups(values::groups());
         runner
     }
 
@@ -84,31 +85,88 @@ impl Runner {
         }
     }
 
-    /// Answers the last request for writes, the newest first.
-    pub fn give_rows(&mut self, ids: std::ops::RangeInclusive<i64>, more: bool) {
-        let pages = self.effects.iter().rev().find_map(|effect| match effect {
-            Effect::Page { ticket, part, .. } => Some((*ticket, part.clone())),
+    /// Returns the questions so far, the newest first.
+    pub fn questions(&self) -> impl Iterator<Item = (Ticket, &Question)> {
+        self.effects.iter().rev().filter_map(|effect| match effect {
+            Effect::Ask(ticket, question) => Some((*ticket, question)),
             _ => None,
-        });
-        let (ticket, part) = pages.expect("nobody asked for writes");
+        })
+    }
+
+    /// Returns the changes so far, the newest first.
+    pub fn changes(&self) -> impl Iterator<Item = &Deed> {
+        self.effects.iter().rev().filter_map(|effect| match effect {
+            Effect::Do(change) => Some(change),
+            _ => None,
+        })
+    }
+
+    /// Returns the newest question that a test picks.
+    pub fn asked(&self, is_it: impl Fn(&Question) -> bool) -> Option<(Ticket, Question)> {
+        self.questions().find(|(_, question)| is_it(question)).map(|(ticket, question)| (ticket, question.clone()))
+    }
+
+    /// Answers the newest question that a test picks.
+    fn give(&mut self, answer: Reading, is_it: impl Fn(&Question) -> bool) {
+        let (ticket, _) = self.asked(is_it).expect("nobody asked");
+        self.hear(Msg::Answer(ticket, answer));
+    }
+
+    pub fn give_overview(&mut self, overview: super::msg::HeaderData) {
+        self.give(Reading::Overview(Box::new(overview)), |q| matches!(q, Question::Overview));
+    }
+
+    pub fn give_groups(&mut self, groups: Vec<crate::domain::group::Group>) {
+        self.give(Reading::Groups(groups), |q| matches!(q, Question::Groups));
+    }
+
+    pub fn give_runs(&mut self, runs: Vec<crate::domain::run::Run>) {
+        self.give(Reading::Runs(runs), |q| matches!(q, Question::Runs));
+    }
+
+    pub fn give_run(&mut self, run: crate::domain::run::Run) {
+        self.give(Reading::Run(Some(Box::new(run))), |q| matches!(q, Question::Run(_)));
+    }
+
+    pub fn give_count(&mut self, count: i64) {
+        self.give(Reading::Count(count), |q| matches!(q, Question::Count(_)));
+    }
+
+    /// Answers the last question for a page with these writes.
+    pub fn give_page(&mut self, writes: Vec<crate::domain::write::WriteView>, more: bool) {
+        let (ticket, question) = self.asked(|q| matches!(q, Question::Page { .. })).expect("nobody asked for writes");
+        let Question::Page { part, .. } = question else { unreachable!() };
+        self.hear(Msg::Answer(ticket, Reading::Page(Box::new(Rows { part, writes, more }))));
+    }
+
+    /// Answers the last question for writes, the newest first.
+    pub fn give_rows(&mut self, ids: std::ops::RangeInclusive<i64>, more: bool) {
         let count = ids.end() - ids.start() + 1;
-        let writes = ids.rev().map(values::write_view).collect();
-        self.hear(Msg::Page(ticket, Box::new(Rows { part, writes, more })));
-        let count_ticket = self.app.count_ticket;
-        self.hear(Msg::Counted(count_ticket, count));
+        self.give_page(ids.rev().map(values::write_view).collect(), more);
+        self.give_count(count);
     }
 
-    /// Answers the request for a write's detail.
+    /// Answers the question for a write's detail.
     pub fn give_detail(&mut self) {
-        let id = self.app.detail.id.expect("nobody asked for a write");
-        self.hear(Msg::Detail(id, Some(Box::new(values::detail(id.0)))));
+        let (ticket, question) = self.asked(|q| matches!(q, Question::Detail(_))).expect("nobody asked for a write");
+        let Question::Detail(id) = question else { unreachable!() };
+        self.hear(Msg::Answer(ticket, Reading::Detail(id, Some(Box::new(values::detail(id.0))))));
     }
 
-    /// Answers the last request for a plan.
+    /// Answers the last question for a plan.
     pub fn give_plan(&mut self, send: usize, refused: usize) {
-        let ticket = self.app.plan.as_ref().map(|plan| plan.ticket).expect("nobody asked for a plan");
-        let allowed = self.app.plan.as_ref().map(|plan| plan.terms.allowed.clone()).unwrap_or_default();
-        self.hear(Msg::Prepared(ticket, Ok(Box::new(values::prepared(send, refused, allowed)))));
+        let (_, question) = self.asked(|q| matches!(q, Question::Plan(..))).expect("nobody asked for a plan");
+        let Question::Plan(_, terms) = question else { unreachable!() };
+        self.give_prepared(values::prepared(send, refused, terms.allowed));
+    }
+
+    pub fn give_prepared(&mut self, prepared: crate::replay::Prepared) {
+        self.give(Reading::Plan(Ok(Box::new(prepared))), |q| matches!(q, Question::Plan(..)));
+    }
+
+    /// Returns true if a run was started.
+    pub fn has_started(&self) -> bool {
+        self.changes().any(|change| matches!(change, Deed::Start(_)))
     }
 
     pub fn place(&self) -> Zone {
@@ -121,7 +179,7 @@ impl Runner {
     }
 
     fn buffer(&self) -> Buffer {
-        let mut buffer = Buffer::empty(Rect::new(0, 0, self.app.size.0, self.app.size.1));
+        let mut buffer = Buffer::empty(Rect::new(0, 0, self.app.shared.size.0, self.app.shared.size.1));
         draw(&self.app, &mut buffer);
         buffer
     }

@@ -9,7 +9,7 @@ use crate::domain::reason::Reason;
 use crate::domain::run::RunState;
 use crate::domain::state::State;
 use crate::replay::{RunEvent, WriteEnded};
-use crate::tui::msg::{Closed, Edited, Msg};
+use crate::tui::msg::{Closed, Edited, Msg, Question, Reading};
 use crate::tui::theme::Theme;
 
 fn check(name: &str, text: &str) {
@@ -67,20 +67,19 @@ fn screens(size: (u16, u16), theme: Theme) -> Vec<(&'static str, Runner)> {
     all.push(("no file", missing));
     let mut empty = Runner::starting(size, theme);
     empty.hear(Msg::Opened(Ok(())));
-    empty.hear(Msg::Groups(Vec::new()));
+    empty.give_groups(Vec::new());
     all.push(("an empty file", empty));
     all.push(("groups", Runner::new(size, theme)));
     let mut three = Runner::on_writes(size, theme, 3);
-    if three.app.detail.id.is_some() {
+    if size.0 >= 120 {
         three.give_detail();
     }
     all.push(("three writes", three));
     let mut many = Runner::on_writes(size, theme, 0);
     many.effects.clear();
     many.keys("o O o O x");
-    many.app.order = crate::store::Order { sort: crate::store::Sort::Id, descending: true };
     many.give_rows(881..=1000, true);
-    many.hear(Msg::Counted(many.app.count_ticket, 1_000_000));
+    many.give_count(1_000_000);
     many.keys("2 space space v j j v");
     many.give_rows(881..=1000, true);
     many.keys("space space v j j v");
@@ -120,13 +119,13 @@ fn screens(size: (u16, u16), theme: Theme) -> Vec<(&'static str, Runner)> {
     all.push(("run in progress", running(size, theme)));
     let mut runs = Runner::new(size, theme);
     runs.keys("tab tab");
-    runs.hear(Msg::Runs(vec![values::run(8, RunState::Stopped), values::run(7, RunState::Finished)]));
+    runs.give_runs(vec![values::run(8, RunState::Stopped), values::run(7, RunState::Finished)]);
     all.push(("runs", runs));
     let mut stopped = Runner::new(size, theme);
     stopped.keys("tab tab");
-    stopped.hear(Msg::Runs(vec![values::run(8, RunState::Stopped)]));
+    stopped.give_runs(vec![values::run(8, RunState::Stopped)]);
     stopped.keys("enter");
-    stopped.hear(Msg::RunIs(Some(Box::new(values::run(8, RunState::Stopped)))));
+    stopped.give_run(values::run(8, RunState::Stopped));
     all.push(("a run that was stopped", stopped));
     let mut review = Runner::on_writes(size, theme, 9);
     review.keys("enter");
@@ -240,25 +239,21 @@ fn hostile_text_does_not_reach_the_terminal() {
     view.body = Some(format!("{{\"record\":{{\"{hostile}\":\"小明 ‏שלום مرحبا {hostile}\"}}}}").into_bytes());
     let mut wide = values::write_view(4);
     wide.write.failure.message = Some("記録.メール: 無効な形式です 🎉👨‍👩‍👧 שלום مرحبا e\u{301}".to_owned());
-    let ticket = runner.app.page_ticket;
-    let part = crate::tui::msg::PagePart::First;
-    runner.hear(Msg::Page(
-        ticket,
-        Box::new(crate::tui::msg::Rows { part, writes: vec![view.clone(), wide], more: false }),
-    ));
+    runner.give_page(vec![view.clone(), wide], false);
     let mut text = String::new();
     let mut groups = values::groups();
     groups[0].message = hostile.to_owned();
     let mut detail = values::detail(5);
     detail.view = view;
-    runner.hear(Msg::Detail(WriteId(5), Some(Box::new(detail))));
+    let (ticket, _) = runner.asked(|q| matches!(q, Question::Detail(_))).unwrap();
+    runner.hear(Msg::Answer(ticket, Reading::Detail(WriteId(5), Some(Box::new(detail)))));
     for tab in ["enter", "tab", "tab", "tab", "tab"] {
         runner.keys(tab);
         text.push_str(&runner.screen());
     }
     runner.hear(Msg::Trouble(hostile.to_owned()));
     runner.keys("esc esc");
-    runner.hear(Msg::Groups(groups));
+    runner.give_groups(groups);
     text.push_str(&runner.screen());
     let is_hostile = |c: &char| {
         (c.is_control() && *c != '\n')

@@ -1,0 +1,193 @@
+//! Actions on writes, whichever screen they are chosen on: plan, settle, edit, copy, export.
+
+use super::actions::{Action, Zone};
+use super::aim::Aim;
+use super::dialogs::{Ask, Dialog, Item, Menu, Pick, What};
+use super::goals::{Go, Next, PlanOrder, Purpose};
+use super::msg::{Chosen, Deed, TerminalRequest};
+use super::screen::{Cx, RunShown, Screen};
+use super::screens::write::curl_line;
+use super::theme::Role;
+use crate::domain::action::Settling;
+use crate::domain::filter::{Filter, NumberField, Range, Test};
+use crate::domain::ids::RunId;
+use crate::domain::selection::Selection;
+use crate::domain::state::State;
+
+/// Performs an action on the writes of a screen. Returns false if the action is not one of those.
+pub(super) fn perform(action: Action, screen: &dyn Screen, cx: &mut Cx<'_>) -> bool {
+    match action {
+        Action::Replay => plan(Purpose::Replay, screen, cx),
+        Action::TryOne => plan(Purpose::TryOne, screen, cx),
+        Action::DryRun => plan(Purpose::DryRun, screen, cx),
+        Action::Continue => continue_run(screen, cx),
+        Action::Discard => {
+            if let Some(aim) = screen.aim(cx.shared) {
+                let filter = that_are_there(&aim, cx);
+                ask_reason(Settling::Discard, filter, &aim.words, cx);
+            }
+        }
+        Action::Resolve => resolve(screen, cx),
+        Action::Edit => {
+            if let Some(view) = screen.write() {
+                cx.change(Deed::Edit(view.write.id));
+            }
+        }
+        Action::Copy => copy(screen, cx),
+        Action::Export => export(screen, cx),
+        _ => return false,
+    }
+    true
+}
+
+/// Acts on a choice in a menu that was opened here. Returns it if it is not one of those.
+pub(super) fn picked(pick: Pick, cx: &mut Cx<'_>) -> Option<Pick> {
+    match pick {
+        Pick::Copy(what, text) => cx.terminal(TerminalRequest::Copy(what, text)),
+        Pick::Settle(event, filter) => {
+            let words = if event == Settling::Applied { "them" } else { "them yet" };
+            ask_reason(event, filter, words, cx);
+        }
+        other => return Some(other),
+    }
+    None
+}
+
+/// Acts on an answer to a question that was asked here; `None` if it is not one of those.
+pub(super) fn answered(what: &What, answer: &str, cx: &mut Cx<'_>) -> Option<Result<(), String>> {
+    match what {
+        What::Settle(event, filter) => {
+            if answer.is_empty() {
+                return Some(Err("a reason is needed: the next shift will ask".to_owned()));
+            }
+            cx.change(Deed::Settle(filter.clone(), *event, Some(answer.to_owned())));
+        }
+        What::Export(filter) => {
+            if answer.is_empty() {
+                return Some(Err("a file is needed".to_owned()));
+            }
+            cx.change(Deed::Export(filter.clone(), answer.into()));
+        }
+        What::KeepEdit | What::PlanReason | What::Send(_) | What::Rate => return None,
+    }
+    Some(Ok(()))
+}
+
+fn plan(purpose: Purpose, screen: &dyn Screen, cx: &mut Cx<'_>) {
+    if purpose != Purpose::DryRun && leads_to_own(screen, cx) {
+        return;
+    }
+    let Some(aim) = screen.aim(cx.shared) else { return };
+    cx.go(Go::Over(Next::Plan(Box::new(PlanOrder {
+        purpose,
+        chosen: Chosen::Matching(aim.filter.clone()),
+        filter: aim.filter,
+        selection: aim.selection,
+        words: aim.words,
+    }))));
+}
+
+fn continue_run(screen: &dyn Screen, cx: &mut Cx<'_>) {
+    let id = match screen.run() {
+        Some(RunShown::Own) => cx.shared.sending.as_ref().and_then(|own| own.id),
+        Some(RunShown::Other(id)) => Some(id),
+        None => None,
+    };
+    let Some(id) = id else { return };
+    if leads_to_own(screen, cx) {
+        return;
+    }
+    cx.go(Go::OverBase(Next::Plan(Box::new(PlanOrder {
+        purpose: Purpose::Replay,
+        chosen: Chosen::RestOf(id),
+        filter: run_filter(id),
+        selection: Selection { continues: Some(id), ..Selection::of_words(&format!("run:{id}")) },
+        words: format!("what run {id} has left"),
+    }))));
+}
+
+/// Shows this process's run if one is under way, because only one may be. Returns true if so.
+fn leads_to_own(screen: &dyn Screen, cx: &mut Cx<'_>) -> bool {
+    if !cx.shared.is_sending() {
+        return false;
+    }
+    cx.say(Role::Warn, "this replay is still under way: stop it or wait for it first");
+    if screen.zone() == Zone::Run {
+        cx.go(Go::Instead(Next::OwnRun));
+    } else {
+        cx.go(Go::Over(Next::OwnRun));
+    }
+    true
+}
+
+/// Returns a filter for the writes of a run.
+fn run_filter(run: RunId) -> Filter {
+    let range = Range { min: Some(run.0), max: Some(run.0) };
+    Filter::default().and(Test::Number(NumberField::Run, vec![range]))
+}
+
+/// Narrows a filter to the writes known now: later ones must not be settled for a reason given before they came in. Of a
+/// group, only open writes are taken; a single write that can't be settled is refused with a reason.
+fn that_are_there(aim: &Aim, cx: &Cx<'_>) -> Filter {
+    let known = Range { min: None, max: cx.shared.overview.last_id.map(|id| id.0) };
+    let filter = aim.filter.clone().and(Test::Number(NumberField::Id, vec![known]));
+    if aim.is_group { filter.and(Test::State(State::OPEN.to_vec())) } else { filter }
+}
+
+fn ask_reason(event: Settling, filter: Filter, words: &str, cx: &mut Cx<'_>) {
+    let (title, note) = match event {
+        Settling::Discard => (format!("Give up on {words}? Say why"), "Nothing is deleted; undo takes it back."),
+        Settling::Applied => (
+            format!("The API has {words}. Who looked, and how?"),
+            "They are settled: nothing is sent any more. Undo takes it back.",
+        ),
+        _ => (
+            format!("The API does not have {words}. Who looked, and how?"),
+            "They may be sent again, even outside the key window. This can't be undone here.",
+        ),
+    };
+    cx.open(Dialog::Ask(Ask::new(What::Settle(event, filter), title, vec![note.to_owned()], "")));
+}
+
+fn resolve(screen: &dyn Screen, cx: &mut Cx<'_>) {
+    let Some(aim) = screen.aim(cx.shared) else { return };
+    let filter = that_are_there(&aim, cx);
+    let item = |key: char, text: &str, event: Settling| Item {
+        key,
+        text: text.to_owned(),
+        pick: Pick::Settle(event, filter.clone()),
+    };
+    let items = vec![
+        Item { key: 'x', text: "neither: go on looking".to_owned(), pick: Pick::Nothing },
+        item('a', "applied: the API has them; nothing is sent any more", Settling::Applied),
+        item('n', "not applied: the API does not have them; they may be sent", Settling::NotApplied),
+    ];
+    cx.open(Dialog::Menu(Menu::new(format!("You looked in the API for {}", aim.words), items)));
+}
+
+fn copy(screen: &dyn Screen, cx: &mut Cx<'_>) {
+    let Some(view) = screen.write() else { return };
+    let mut items = vec![to_copy('k', "the key", view.write.key.to_string())];
+    if let Some(cid) = &view.write.failure.correlation_id {
+        items.push(to_copy('c', "the correlation ID", cid.clone()));
+    }
+    if let Some(detail) = screen.detail()
+        && let Some(body) = &detail.view.body
+    {
+        items.push(to_copy('u', "a curl line without the token", curl_line(detail)));
+        items.push(to_copy('b', "the body", String::from_utf8_lossy(body).into_owned()));
+    }
+    cx.open(Dialog::Menu(Menu::new(format!("Copy of write {}", view.write.id), items)));
+}
+
+fn to_copy(key: char, what: &'static str, text: String) -> Item {
+    let shown: String = text.chars().take(60).collect();
+    Item { key, text: format!("{what}  {shown}"), pick: Pick::Copy(what, text) }
+}
+
+fn export(screen: &dyn Screen, cx: &mut Cx<'_>) {
+    let Some(aim) = screen.aim(cx.shared) else { return };
+    let notes = vec![format!("{}, as lines that dlq ingest takes back; the file must not exist.", aim.words)];
+    let ask = Ask::new(What::Export(aim.filter), "Export to which file?", notes, "export.ndjson");
+    cx.open(Dialog::Ask(ask));
+}

@@ -1,0 +1,109 @@
+//! A menu of choices.
+
+use crossterm::event::KeyCode;
+use ratatui::layout::Rect;
+
+use super::{SEEN, Typed};
+use crate::domain::action::Settling;
+use crate::domain::filter::Filter;
+use crate::domain::hazard::Hazard;
+use crate::tui::keymap::Chord;
+use crate::tui::paint::Painter;
+use crate::tui::scroll::{Scroll, ScrollStep};
+use crate::tui::theme::Role;
+use crate::tui::typing;
+
+/// A menu of choices.
+#[derive(Debug)]
+pub struct Menu {
+    /// Title of the menu.
+    pub title: String,
+    /// The choices, each with its key.
+    pub items: Vec<Item>,
+    /// Cursor among the choices.
+    pub scroll: Scroll,
+}
+
+/// A choice of a menu.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// The key that picks it, or goes to it.
+    pub key: char,
+    /// Its label.
+    pub text: String,
+    /// The result when it is picked.
+    pub pick: Pick,
+}
+
+/// Result of a choice in a menu.
+#[derive(Debug, Clone)]
+pub enum Pick {
+    /// Copy the second text; the first names it.
+    Copy(&'static str, String),
+    /// Ask for the reason for settling writes.
+    Settle(Settling, Filter),
+    /// Toggle the override of a hazard.
+    Allow(Hazard),
+    /// Use a saved filter.
+    Filter(String),
+    /// Stop the run, and quit when it is over.
+    StopAndQuit,
+    /// Only close the menu.
+    Nothing,
+}
+
+impl Pick {
+    /// Returns true if it leads to writes being settled. A letter that may have been typed into nothing doesn't pick it.
+    fn is_grave(&self) -> bool {
+        matches!(self, Self::Settle(..))
+    }
+}
+
+impl Menu {
+    /// Creates a menu with the cursor on its first choice.
+    pub fn new(title: impl Into<String>, items: Vec<Item>) -> Self {
+        Self { title: title.into(), items, scroll: Scroll::default() }
+    }
+
+    pub(super) fn key(&mut self, chord: Chord) -> Typed {
+        if chord.code() == KeyCode::Enter {
+            return self.items.get(self.scroll.at).map_or(Typed::Stays, |item| Typed::Picks(item.pick.clone()));
+        }
+        let by_key = chord.typed().and_then(|typed| self.items.iter().position(|item| item.key == typed));
+        if let Some(at) = by_key {
+            let is_grave = self.items.iter().any(|item| item.pick.is_grave());
+            if !is_grave {
+                return Typed::Picks(self.items[at].pick.clone());
+            }
+            self.scroll.at = at;
+            self.scroll.keep_seen(self.items.len(), SEEN);
+            return Typed::Stays;
+        }
+        let step = match chord.typed() {
+            Some('k') => Some(ScrollStep::Lines(-1)),
+            Some('j') => Some(ScrollStep::Lines(1)),
+            _ => typing::step(chord),
+        };
+        if let Some(step) = step {
+            self.scroll.go(step, self.items.len(), SEEN);
+        }
+        Typed::Stays
+    }
+
+    pub(super) fn draw(&self, size: (u16, u16), p: &mut Painter<'_>) {
+        let height = u16::try_from(self.items.len()).unwrap_or(0) + 2;
+        let inside = p.window(super::centred(size, 90, height), &self.title);
+        for ((n, item), y) in self.items.iter().enumerate().skip(self.scroll.top).zip(inside.top()..inside.bottom()) {
+            let key = item.key.to_string();
+            p.pieces(
+                inside.x,
+                y,
+                inside.width,
+                [(Role::Key, key.as_str()), (Role::Text, "  "), (Role::Text, &item.text)],
+            );
+            if n == self.scroll.at {
+                p.line(Rect { y, height: 1, ..inside }, Role::Cursor);
+            }
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! One write, on five tabs. It is a screen of its own, and stands beside the list of writes.
+
+mod curl;
+pub mod json_view;
+mod pages;
+
+use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::Rect;
+use similar::{ChangeTag, TextDiff};
+
+use self::json_view::JsonView;
+use crate::domain::ids::WriteId;
+use crate::domain::revision::Revision;
+use crate::domain::write::WriteView;
+use crate::render::detail::heading;
+use crate::render::marks::Marks;
+use crate::repair::for_editor;
+use crate::tui::actions::{Action, Zone};
+use crate::tui::frame;
+use crate::tui::goals::Go;
+use crate::tui::msg::{Detail, Question, Reading, ScreenId, Ticket};
+use crate::tui::paint::Painter;
+use crate::tui::screen::{Cx, Screen, Shared, Story};
+use crate::tui::scroll::{Scroll, ScrollStep};
+use crate::tui::theme::Role;
+
+pub use self::curl::line as curl_line;
+
+/// A tab of the detail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tab {
+    /// The failure, its meaning and what to do.
+    #[default]
+    Cause,
+    /// The request with its body.
+    Request,
+    /// The requests that dlq made.
+    Attempts,
+    /// Edits of the body.
+    Changes,
+    /// Attempts and operators' actions, since the capture.
+    History,
+}
+
+impl Tab {
+    /// All tabs, in the order on the screen.
+    pub const ALL: [Self; 5] = [Self::Cause, Self::Request, Self::Attempts, Self::Changes, Self::History];
+
+    /// Returns its name on the screen.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cause => "Cause",
+            Self::Request => "Request",
+            Self::Attempts => "Attempts",
+            Self::Changes => "Changes",
+            Self::History => "History",
+        }
+    }
+
+    /// Returns the next tab, or the previous one.
+    #[must_use]
+    pub fn step(self, forward: bool) -> Self {
+        let len = Self::ALL.len();
+        Self::ALL[(self as usize + if forward { 1 } else { len - 1 }) % len]
+    }
+}
+
+/// One write.
+#[derive(Debug)]
+pub struct WritePage {
+    screen: ScreenId,
+    /// The write to show.
+    pub id: Option<WriteId>,
+    /// The last detail read; that of the write before until this one is read.
+    shown: Option<Box<Detail>>,
+    /// Its body; its event if it has none.
+    json: JsonView,
+    /// Its edits, as lines to draw.
+    changes: Vec<(Role, String)>,
+    /// The tab on the screen.
+    tab: Tab,
+    /// Scroll position of each tab.
+    scroll: [Scroll; 5],
+    /// True if it has the keys, rather than the list beside it.
+    pub has_keys: bool,
+}
+
+impl WritePage {
+    /// Creates the pane beside a list; it shows nothing yet.
+    pub fn beside(screen: ScreenId) -> Self {
+        Self {
+            screen,
+            id: None,
+            shown: None,
+            json: JsonView::default(),
+            changes: Vec::new(),
+            tab: Tab::default(),
+            scroll: Default::default(),
+            has_keys: false,
+        }
+    }
+
+    /// Shows another write, or none.
+    pub fn show(&mut self, id: Option<WriteId>, cx: &mut Cx<'_>) {
+        self.id = id;
+        if id.is_none() {
+            self.shown = None;
+        }
+        self.refresh(cx);
+    }
+
+    /// Returns the detail of the write to show, once it is read.
+    fn read(&self) -> Option<&Detail> {
+        self.shown.as_deref().filter(|detail| Some(detail.view.write.id) == self.id)
+    }
+
+    /// Takes in a detail that was read.
+    fn take(&mut self, detail: Box<Detail>) {
+        let new = self.shown.as_ref().map(|old| (old.view.write.id, old.view.write.body_sha256))
+            != Some((detail.view.write.id, detail.view.write.body_sha256));
+        if new {
+            let (body, marks) = match (&detail.view.body, &detail.evidence) {
+                (Some(body), _) => (body.clone(), Marks::of(&detail.view.write.failure)),
+                (None, Some(event)) => (event.clone(), Marks::default()),
+                (None, None) => (Vec::new(), Marks::default()),
+            };
+            self.json = JsonView::new(body, marks);
+            self.scroll = Default::default();
+            let request = &mut self.scroll[Tab::Request as usize];
+            request.at = self.json.named_line().unwrap_or(0);
+        }
+        self.changes = changes(&detail.revisions, detail.view.write.revision);
+        self.shown = Some(detail);
+    }
+
+    /// Returns the areas of the title, the tabs and the page.
+    fn areas(area: Rect) -> (Rect, Rect, Rect) {
+        let mut rest = area;
+        let title = frame::take(&mut rest, 1);
+        let tabs = frame::take(&mut rest, 1);
+        (title, tabs, rest)
+    }
+}
+
+impl Screen for WritePage {
+    fn zone(&self) -> Zone {
+        Zone::Detail
+    }
+
+    fn id(&self) -> ScreenId {
+        self.screen
+    }
+
+    fn act(&mut self, action: Action, _cx: &mut Cx<'_>) {
+        match action {
+            Action::NextTab => self.tab = self.tab.step(true),
+            Action::PreviousTab => self.tab = self.tab.step(false),
+            Action::Fold if self.tab == Tab::Request => self.json.fold(self.scroll[Tab::Request as usize].at),
+            Action::FoldAll => self.json.fold_all(),
+            _ => {}
+        }
+    }
+
+    fn scroll(&mut self, step: ScrollStep, cx: &mut Cx<'_>) {
+        let (_, _, page) = Self::areas(cx.area);
+        let len = self.read().map_or(0, |detail| pages::lines(self, detail, cx.shared, page.width).len());
+        let scroll = &mut self.scroll[self.tab as usize];
+        if self.tab == Tab::Request {
+            scroll.go(step, len, frame::lines(page));
+        } else {
+            scroll.roll(step, len, frame::lines(page));
+        }
+    }
+
+    fn refresh(&mut self, cx: &mut Cx<'_>) {
+        if let Some(id) = self.id {
+            cx.ask(self.screen, Question::Detail(id));
+        }
+    }
+
+    fn hear(&mut self, _ticket: Ticket, answer: Reading, cx: &mut Cx<'_>) {
+        match answer {
+            Reading::Detail(id, Some(detail)) if self.id == Some(id) => self.take(detail),
+            Reading::Detail(id, None) if self.id == Some(id) => {
+                self.show(None, cx);
+                if self.has_keys {
+                    cx.say(Role::Warn, format!("write {id} is gone: it was purged"));
+                    cx.go(Go::Back);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn mouse(&mut self, event: MouseEvent, cx: &mut Cx<'_>) {
+        let (_, tabs, page) = Self::areas(cx.area);
+        if event.kind != MouseEventKind::Down(MouseButton::Left) {
+            return;
+        }
+        if event.row == tabs.y {
+            let mut x = tabs.x;
+            for tab in Tab::ALL {
+                let end = x + u16::try_from(tab.name().len()).unwrap_or(0) + 2;
+                if (x..end).contains(&event.column) {
+                    self.tab = tab;
+                }
+                x = end;
+            }
+        } else if event.row >= page.y && self.tab == Tab::Request {
+            let scroll = &mut self.scroll[Tab::Request as usize];
+            scroll.at = scroll.top + usize::from(event.row - page.y);
+            self.act(Action::Fold, cx);
+        }
+    }
+
+    fn write(&self) -> Option<&WriteView> {
+        self.read().map(|detail| &detail.view)
+    }
+
+    fn detail(&self) -> Option<&Detail> {
+        self.read()
+    }
+
+    fn hint(&self, story: &Story, shared: &Shared) -> String {
+        if story.is_fixed {
+            return format!(
+                "The schema is fixed. {} goes back to the list; {} would replay this one write.",
+                shared.key(Action::Back),
+                shared.key(Action::Replay)
+            );
+        }
+        format!(
+            "The cause comes first: the API's schema lacks a field that the service sends. {} fixes the schema; the keys at the \
+             bottom show what else there is.",
+            shared.key(Action::Fix)
+        )
+    }
+
+    fn draw(&self, shared: &Shared, area: Rect, p: &mut Painter<'_>) {
+        let (title, tabs, inside) = Self::areas(area);
+        let Some(detail) = self.read() else {
+            p.text(area.x + 1, area.y, area.width.saturating_sub(1), "reading ...", Role::Faint);
+            return;
+        };
+        let (name, rest) = heading(&detail.view);
+        p.pieces(
+            title.x,
+            title.y,
+            title.width,
+            [(Role::Title, name.as_str()), (Role::Text, "  "), (Role::Text, &rest)],
+        );
+        let mut x = tabs.x;
+        for tab in Tab::ALL {
+            let is_here = tab == self.tab;
+            let role = match (is_here, self.has_keys) {
+                (true, true) => Role::On,
+                (true, false) => Role::Strong,
+                (false, _) => Role::Faint,
+            };
+            let (left, right) = if is_here { ("[", "]") } else { (" ", " ") };
+            x = p.pieces(x, tabs.y, tabs.right().saturating_sub(x), [(role, left), (role, tab.name()), (role, right)]);
+        }
+        let lines = pages::lines(self, detail, shared, inside.width);
+        let scroll = self.scroll[self.tab as usize];
+        let has_cursor = self.tab == Tab::Request && self.has_keys;
+        for ((n, line), y) in lines.iter().enumerate().skip(scroll.top).zip(inside.top()..inside.bottom()) {
+            p.pieces(inside.x, y, inside.width, line.iter().map(|(role, text)| (*role, text.as_str())));
+            if has_cursor && n == scroll.at {
+                p.line(Rect { y, height: 1, ..inside }, Role::CursorAway);
+            }
+        }
+        p.more(lines.len(), scroll.top, inside);
+    }
+}
+
+/// Returns what each edit changed, the newest first.
+fn changes(revisions: &[Revision], current: i64) -> Vec<(Role, String)> {
+    let mut lines = Vec::new();
+    for pair in revisions.windows(2).rev() {
+        let [old, new] = pair else { continue };
+        let by = new.operator.as_deref().unwrap_or("an import");
+        let at = new.made_at.map(|at| format!(", {}", at.to_human())).unwrap_or_default();
+        let reason = new.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let now = if new.number == current { " (current)" } else { "" };
+        lines.push((Role::Strong, format!("Revision {} by {by}{at}{now}{reason}", new.number)));
+        lines.extend(diff(old.body.as_deref().unwrap_or_default(), new.body.as_deref().unwrap_or_default()));
+    }
+    if lines.is_empty() {
+        lines.push((Role::Faint, "The body is as it was captured.".to_owned()));
+    }
+    lines
+}
+
+/// Returns the lines that differ between two bodies, with three lines of context.
+pub fn diff(old: &[u8], new: &[u8]) -> Vec<(Role, String)> {
+    let text = |body: &[u8]| for_editor(body).unwrap_or_else(|| format!("{} bytes that are no text\n", body.len()));
+    let (old, new) = (text(old), text(new));
+    let diff = TextDiff::from_lines(&old, &new);
+    let mut lines = Vec::new();
+    for (n, group) in diff.grouped_ops(3).iter().enumerate() {
+        if n > 0 {
+            lines.push((Role::Faint, "  ...".to_owned()));
+        }
+        for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
+            let (role, sign) = match change.tag() {
+                ChangeTag::Equal => (Role::Text, ' '),
+                ChangeTag::Insert => (Role::Added, '+'),
+                ChangeTag::Delete => (Role::Removed, '-'),
+            };
+            lines.push((role, format!("{sign} {}", change.value().trim_end_matches('\n'))));
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_diff_shows_what_changed() {
+        let lines = diff(br#"{"a":1,"b":2}"#, br#"{"a":1,"b":3}"#);
+        let text: Vec<&str> = lines.iter().map(|(_, text)| text.as_str()).collect();
+        assert_eq!(text, ["  {", "    \"a\": 1,", "-   \"b\": 2", "+   \"b\": 3", "  }"]);
+    }
+}
