@@ -131,10 +131,19 @@ pub fn cause(subject: &Subject<'_>, now: Timestamp) -> [Section; 2] {
     let explanation = explain(failure.status, failure.code.as_deref(), failure.failure_type);
     let retryable = if explanation.retryable { "yes" } else { "no: the same bytes will fail until the cause is fixed" };
     cause.pair("Meaning", explanation.meaning);
-    cause.pair("Retryable", retryable);
-    // A hazard that refuses comes before any advice on the error.
+    // A hazard that refuses comes before any advice on the error; a settled write needs none.
     let refusal = view.hazards.iter().find(|h| h.refuses());
-    cause.pair("Next", refusal.map_or(explanation.next, |hazard| words::hazard(*hazard)));
+    let advice = match write.standing.state() {
+        State::Pending | State::Unknown => refusal.map_or(explanation.next, |hazard| words::hazard(*hazard)),
+        State::Replaying => "Wait: a run is sending it now.",
+        State::Replayed => "Nothing: the API has accepted it since.",
+        State::Resolved => "Nothing: it was resolved.",
+        State::Discarded => "Nothing: it was given up. Reopen it if that was wrong.",
+    };
+    if write.standing.state().is_open() {
+        cause.pair("Retryable", retryable);
+    }
+    cause.pair("Next", advice);
     if let Some(field) = Marks::of(failure).field {
         cause.pair("Field", field);
     }

@@ -123,10 +123,14 @@ impl ActionInfo {
     }
 }
 
-use Zone::{Detail, Groups, Plan, Review, Run, Runs, Writes};
+use Zone::{Detail, Groups, Help, Plan, Review, Run, Runs, Writes};
 
 const EVERYWHERE: &[Zone] = &Zone::ALL;
 const LISTS: &[Zone] = &[Groups, Writes, Runs];
+/// Pages of text, in which a text can be found.
+const PAGES: &[Zone] = &[Detail, Help, Review];
+/// Places with something to search in.
+const SEARCHED: &[Zone] = &[Groups, Writes, Detail, Plan, Review, Help];
 const ABOUT_WRITES: &[Zone] = &[Groups, Writes, Detail];
 
 macro_rules! actions {
@@ -156,7 +160,9 @@ actions! {
     TryOne "try-one" or "try" or "probe" ["p"] in ABOUT_WRITES, Writes, "try one", "Send one of the writes and see request and answer side by side";
     DryRun "dry-run" ["D"] in ABOUT_WRITES, Writes, "", "Show what a replay would send, write by write; send nothing";
     Continue "continue" ["c"] in &[Run, Runs], RunOver, "send the rest", "Plan what the run has left";
-    Filter "filter" or "search" or "find" or "query" ["/"] in &[Groups, Writes], Nothing, "filter", "Type a query; results follow as you type";
+    Filter "filter" or "search" or "find" or "query" ["/"] in SEARCHED, Nothing, "search", "Search: type a query in a list, a text on a page";
+    FindNext "find-next" or "next-match" ["n"] in PAGES, Nothing, "", "Go to the next match";
+    FindPrevious "find-previous" or "previous-match" ["N"] in PAGES, Nothing, "", "Go to the match before";
     Mark "mark" ["space"] in &[Writes], Write, "mark", "Mark or unmark the write under the cursor";
     Edit "edit" ["e"] in &[Writes, Detail], Body, "edit", "Edit the body in $EDITOR; what you keep becomes a new revision";
     Discard "discard" or "delete" or "give-up" ["d"] in ABOUT_WRITES, Writes, "discard", "Give up on writes, with a reason";
@@ -166,6 +172,7 @@ actions! {
     NextTab "next-tab" ["tab" "right" "l"] in &[Detail], Nothing, "next tab", "Go to the next tab";
     PreviousTab "previous-tab" ["shift-tab" "left" "h"] in &[Detail], Nothing, "", "Go to the previous tab";
     Fold "fold" ["enter" "space"] in &[Detail], Nothing, "fold", "Fold or unfold the JSON at the line";
+    Raw "raw" or "bytes" ["b"] in &[Detail], Nothing, "", "Show the strings of the body as they are sent, with their escapes";
     FoldAll "fold-all" ["z"] in &[Detail], Nothing, "", "Fold or unfold all of the JSON";
     Hazards "hazards" or "allow" or "override" ["H"] in &[Plan], Nothing, "hazards", "Choose hazards to override";
     More "more" or "faster" ["+" "="] in &[Plan, Run], Pace, "faster", "Send more at once";

@@ -177,6 +177,10 @@ fn copy(screen: &dyn Screen, cx: &mut Cx<'_>) {
         items.push(to_copy('u', "a curl line without the token", curl_line(detail)));
         items.push(to_copy('b', "the body", String::from_utf8_lossy(body).into_owned()));
     }
+    if let Some((path, value)) = screen.value() {
+        items.extend((!path.is_empty()).then(|| to_copy('p', "the path of the value under the cursor", path)));
+        items.push(to_copy('v', "the value under the cursor", value));
+    }
     cx.open(Dialog::Menu(Menu::new(format!("Copy of write {}", view.write.id), items)));
 }
 

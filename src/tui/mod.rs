@@ -16,11 +16,14 @@ mod goals;
 mod header;
 pub mod keymap;
 mod msg;
+mod page;
 mod paint;
 mod progress;
+mod rows;
 pub mod screen;
 mod screens;
 mod scroll;
+mod search;
 mod shell;
 mod stack;
 #[cfg(test)]

@@ -96,6 +96,37 @@ impl Painter<'_> {
         }
     }
 
+    /// Marks a text wherever it stands in an area, ignoring case.
+    pub fn mark(&mut self, area: Rect, text: &str) {
+        let wanted: Vec<char> = text.to_lowercase().chars().collect();
+        if wanted.is_empty() {
+            return;
+        }
+        let area = area.intersection(self.buffer.area);
+        for y in area.top()..area.bottom() {
+            let cell = |x: u16| self.buffer[(x, y)].symbol().chars().next().unwrap_or(' ');
+            let row: Vec<(u16, char)> =
+                (area.left()..area.right()).flat_map(|x| cell(x).to_lowercase().map(move |c| (x, c))).collect();
+            let starts: Vec<usize> = (0..row.len().saturating_sub(wanted.len() - 1))
+                .filter(|&n| row[n..].iter().zip(&wanted).all(|((_, c), w)| c == w))
+                .collect();
+            for n in starts {
+                let (from, to) = (row[n].0, row[n + wanted.len() - 1].0);
+                self.line(Rect { x: from, y, width: to - from + 1, height: 1 }, Role::Found);
+            }
+        }
+    }
+
+    /// Clears an area.
+    pub fn blank(&mut self, area: Rect) {
+        let area = area.intersection(self.buffer.area);
+        for y in area.top()..area.bottom() {
+            for x in area.left()..area.right() {
+                self.buffer[(x, y)].reset();
+            }
+        }
+    }
+
     /// Draws a vertical line.
     pub fn divider(&mut self, area: Rect) {
         let bar = self.theme.symbol("│", "|");
@@ -107,11 +138,7 @@ impl Painter<'_> {
     /// Draws an empty window over what is there, with a title on its frame. Returns the area inside.
     pub fn window(&mut self, area: Rect, title: &str) -> Rect {
         let area = area.intersection(self.buffer.area);
-        for y in area.top()..area.bottom() {
-            for x in area.left()..area.right() {
-                self.buffer[(x, y)].reset();
-            }
-        }
+        self.blank(area);
         let symbol = |unicode, ascii| self.theme.symbol(unicode, ascii);
         let (flat, upright) = (symbol("─", "-"), symbol("│", "|"));
         let corners = [symbol("╭", "+"), symbol("╮", "+"), symbol("╰", "+"), symbol("╯", "+")];

@@ -253,6 +253,11 @@ pub trait Screen: Debug {
         None
     }
 
+    /// Returns the path and the value under the cursor in a body.
+    fn value(&self) -> Option<(String, String)> {
+        None
+    }
+
     /// Returns the writes that an action on writes applies to.
     fn aim(&self, _world: &Shared) -> Option<Aim> {
         self.write().map(|view| Aim::of_ids([view.write.id]))

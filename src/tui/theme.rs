@@ -59,6 +59,8 @@ pub enum Role {
     Cursor,
     /// The row under the cursor of a list that doesn't have the keys, or of JSON.
     CursorAway,
+    /// A text that was searched for.
+    Found,
     /// A chip that is on.
     On,
     /// A failure type.
@@ -127,6 +129,14 @@ impl Theme {
                 Tier::Sixteen | Tier::Plain => plain.add_modifier(Modifier::REVERSED),
             },
             Role::CursorAway => plain.add_modifier(Modifier::BOLD).add_modifier(Modifier::UNDERLINED),
+            Role::Found => match self.tier {
+                Tier::Dark => plain.fg(Color::Indexed(16)).bg(Color::Indexed(221)),
+                Tier::Light => plain.fg(Color::Indexed(16)).bg(Color::Indexed(228)),
+                Tier::Sixteen | Tier::Plain => plain
+                    .add_modifier(Modifier::BOLD)
+                    .add_modifier(Modifier::UNDERLINED)
+                    .add_modifier(Modifier::REVERSED),
+            },
             Role::On => plain.add_modifier(Modifier::BOLD).add_modifier(Modifier::REVERSED),
             Role::Type(FailureType::Transient) => self.color(plain, 75, 26, Color::Blue),
             Role::Type(FailureType::Schema) => self.color(plain, 215, 130, Color::Yellow),

@@ -22,15 +22,17 @@ const WHEEL: isize = 3;
 
 impl App {
     pub(super) fn key(&mut self, chord: Chord) {
+        let is_typing = self.current().is_typing();
+        if self.dialog.is_none() && !is_typing && self.is_deaf() {
+            self.deaf_until = Some(self.shared.now.plus(DEAF));
+            return;
+        }
         // Toasts were about the screen as it was before this key.
         self.toasts.clear();
-        let is_typing = self.current().is_typing();
         if self.dialog.is_some() {
             self.dialog_key(chord);
         } else if is_typing {
             self.with_current(|screen, cx| screen.key(chord, cx));
-        } else if self.is_deaf() {
-            self.deaf_until = Some(self.shared.now.plus(DEAF));
         } else if let Some(action) = self.shared.setup.keymap.action(self.place(), chord) {
             self.act(action);
         } else {

@@ -12,13 +12,15 @@ use crate::render::words;
 use crate::replay::{PaceSettings, Prepared};
 use crate::tui::actions::{Action, Needs, Zone};
 use crate::tui::dialogs::{Ask, Dialog, Item, Menu, Pick, What};
-use crate::tui::frame;
 use crate::tui::goals::{Go, Next, PlanOrder, Purpose};
+use crate::tui::keymap::Chord;
 use crate::tui::msg::{Deed, Effect, PlanChoices, Question, Reading, ScreenId, Start, Ticket};
+use crate::tui::page::TextPage;
 use crate::tui::paint::{Painter, wrap};
 use crate::tui::progress::RunProgress;
+use crate::tui::rows::Pieces;
 use crate::tui::screen::{Cx, Screen, Shared, Story};
-use crate::tui::scroll::{Scroll, ScrollStep};
+use crate::tui::scroll::ScrollStep;
 use crate::tui::theme::Role;
 
 /// The most writes listed one by one.
@@ -42,8 +44,7 @@ pub struct PlanScreen {
     error: Option<String>,
     /// Ticket of the last request for the plan.
     ticket: Ticket,
-    /// Scroll position of the page.
-    scroll: Scroll,
+    page: TextPage,
     /// True once it was sent.
     is_sent: bool,
 }
@@ -73,7 +74,7 @@ impl PlanScreen {
             prepared: None,
             error: None,
             ticket: Ticket::default(),
-            scroll: Scroll::default(),
+            page: TextPage::default(),
             is_sent: false,
         };
         plan.make(cx);
@@ -211,13 +212,34 @@ impl Screen for PlanScreen {
                 let start = self.reason.as_deref().unwrap_or_default();
                 cx.open(Dialog::Ask(Ask::new(What::PlanReason, "Why is this sent?", notes, start)));
             }
-            _ => {}
+            other => {
+                let lines = lines(cx.shared, self, cx.area.width);
+                self.page.act(other, &lines, cx.area);
+            }
         }
     }
 
+    fn is_typing(&self) -> bool {
+        self.page.is_typing()
+    }
+
+    fn key(&mut self, chord: Chord, cx: &mut Cx<'_>) {
+        let lines = lines(cx.shared, self, cx.area.width);
+        self.page.key(chord, &lines, cx.area);
+    }
+
+    fn paste(&mut self, text: &str, cx: &mut Cx<'_>) {
+        let lines = lines(cx.shared, self, cx.area.width);
+        self.page.paste(text, &lines, cx.area);
+    }
+
+    fn back(&mut self, _cx: &mut Cx<'_>) -> bool {
+        self.page.back()
+    }
+
     fn scroll(&mut self, step: ScrollStep, cx: &mut Cx<'_>) {
-        let len = lines(cx.shared, self, cx.area.width).len();
-        self.scroll.roll(step, len, frame::lines(cx.area));
+        let lines = lines(cx.shared, self, cx.area.width);
+        self.page.scroll(step, &lines, cx.area);
     }
 
     // A plan stands as it was shown, whatever changes meanwhile: each claim is checked against it.
@@ -291,11 +313,7 @@ impl Screen for PlanScreen {
     }
 
     fn draw(&self, shared: &Shared, area: Rect, p: &mut Painter<'_>) {
-        let lines = lines(shared, self, area.width);
-        for ((role, line), y) in lines.iter().skip(self.scroll.top).zip(area.top()..area.bottom()) {
-            p.text(area.x + 1, y, area.width.saturating_sub(1), line, *role);
-        }
-        p.more(lines.len(), self.scroll.top, area);
+        self.page.draw(&lines(shared, self, area.width), area, p);
     }
 }
 
@@ -319,10 +337,12 @@ pub(super) fn step(concurrency: usize, more: bool) -> usize {
     if more { (concurrency * 2).min(512) } else { (concurrency / 2).max(1) }
 }
 
-fn lines(shared: &Shared, plan: &PlanScreen, width: u16) -> Vec<(Role, String)> {
+fn lines(shared: &Shared, plan: &PlanScreen, width: u16) -> Vec<Pieces> {
     let width = usize::from(width.saturating_sub(2));
-    let mut lines: Vec<(Role, String)> = Vec::new();
-    let mut say = |role: Role, text: &str| lines.extend(wrap(text, width).into_iter().map(|line| (role, line)));
+    let mut lines: Vec<Pieces> = Vec::new();
+    let mut say = |role: Role, text: &str| {
+        lines.extend(wrap(text, width).into_iter().map(|line| vec![(role, format!(" {line}"))]));
+    };
     let title = match plan.order.purpose {
         Purpose::Replay => "Replay",
         Purpose::TryOne => "Try one write",

@@ -10,10 +10,13 @@ use crate::tui::actions::{Action, Zone};
 use crate::tui::dialogs::{Ask, Dialog, What};
 use crate::tui::frame;
 use crate::tui::goals::{Go, Reviewed};
+use crate::tui::keymap::Chord;
 use crate::tui::msg::{Deed, ScreenId};
+use crate::tui::page::TextPage;
 use crate::tui::paint::Painter;
+use crate::tui::rows::Pieces;
 use crate::tui::screen::{Cx, Screen, Shared};
-use crate::tui::scroll::{Scroll, ScrollStep};
+use crate::tui::scroll::ScrollStep;
 use crate::tui::theme::Role;
 
 /// The review of an edit.
@@ -22,21 +25,22 @@ pub struct Review {
     screen: ScreenId,
     edit: Reviewed,
     /// Lines to show: a diff, or the text if it can't be a body.
-    lines: Vec<(Role, String)>,
-    scroll: Scroll,
+    lines: Vec<Pieces>,
+    page: TextPage,
     /// True once the edit is kept, or edited again.
     is_over: bool,
 }
 
 impl Review {
     pub(super) fn open(screen: ScreenId, edit: Reviewed) -> Self {
-        let lines = if let Ok(body) = &edit.result {
+        let lines: Vec<(Role, String)> = if let Ok(body) = &edit.result {
             diff(&edit.edited.before, body)
         } else {
             let text = edit.edited.text.lines().enumerate();
             text.map(|(n, line)| (Role::Text, format!("{:>4}  {line}", n + 1))).collect()
         };
-        Self { screen, edit, lines, scroll: Scroll::default(), is_over: false }
+        let lines = lines.into_iter().map(|line| vec![line]).collect();
+        Self { screen, edit, lines, page: TextPage::default(), is_over: false }
     }
 
     /// Returns the areas of the heading and of the lines.
@@ -70,12 +74,28 @@ impl Screen for Review {
                 cx.change(Deed::EditAgain(self.edit.id, Box::new(self.edit.edited.clone())));
                 cx.go(Go::Back);
             }
-            _ => {}
+            other => self.page.act(other, &self.lines, Self::areas(cx.area).1),
         }
     }
 
+    fn is_typing(&self) -> bool {
+        self.page.is_typing()
+    }
+
+    fn key(&mut self, chord: Chord, cx: &mut Cx<'_>) {
+        self.page.key(chord, &self.lines, Self::areas(cx.area).1);
+    }
+
+    fn paste(&mut self, text: &str, cx: &mut Cx<'_>) {
+        self.page.paste(text, &self.lines, Self::areas(cx.area).1);
+    }
+
+    fn back(&mut self, _cx: &mut Cx<'_>) -> bool {
+        self.page.back()
+    }
+
     fn scroll(&mut self, step: ScrollStep, cx: &mut Cx<'_>) {
-        self.scroll.roll(step, self.lines.len(), frame::lines(Self::areas(cx.area).1));
+        self.page.scroll(step, &self.lines, Self::areas(cx.area).1);
     }
 
     fn refresh(&mut self, _cx: &mut Cx<'_>) {}
@@ -117,9 +137,6 @@ impl Screen for Review {
             let kept = format!("What was typed is in {}", self.edit.edited.file.display());
             p.text(heading.x, heading.y + 1, heading.width, &kept, Role::Faint);
         }
-        for ((role, line), y) in self.lines.iter().skip(self.scroll.top).zip(inside.top()..inside.bottom()) {
-            p.text(inside.x, y, inside.width, line, *role);
-        }
-        p.more(self.lines.len(), self.scroll.top, inside);
+        self.page.draw(&self.lines, inside, p);
     }
 }

@@ -53,7 +53,7 @@ impl Screen for Trial {
     fn hear(&mut self, _ticket: Ticket, answer: Reading, _cx: &mut Cx<'_>) {
         if let Reading::Detail(_, Some(detail)) = answer {
             let body = detail.view.body.clone().unwrap_or_default();
-            self.json = JsonView::new(body, Marks::of(&detail.view.write.failure));
+            self.json = JsonView::new(body, &Marks::of(&detail.view.write.failure));
             self.detail = Some(detail);
         }
     }
@@ -97,7 +97,7 @@ impl Screen for Trial {
 }
 
 fn body(json: &JsonView, area: Rect, p: &mut Painter<'_>) {
-    for (line, y) in json.lines.iter().zip(area.top()..area.bottom()) {
+    for (line, y) in (0..json.len()).filter_map(|n| json.line(n)).zip(area.top()..area.bottom()) {
         let x = area.x + u16::try_from(line.depth * 2).unwrap_or(0).min(area.width);
         p.pieces(x, y, area.right().saturating_sub(x), line.pieces.iter().map(|(role, text)| (*role, text.as_str())));
     }

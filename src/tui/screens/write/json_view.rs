@@ -1,13 +1,15 @@
-//! JSON for display: one line per value, foldable, with the fields that an error names marked.
+//! JSON for display: one line per value, foldable, with the fields that an error names marked. A body may have millions of
+//! bytes: each line is kept as a place in it, and becomes text only when it is drawn.
 
 use std::collections::BTreeSet;
 
+use super::escapes::decoded;
 use crate::domain::json::{self, Node, Value};
 use crate::render::marks::{Marks, join};
 use crate::tui::theme::Role;
 
-/// Longest body that is shown, in bytes; a note replaces a longer one.
-const MOST: usize = 1 << 20;
+/// Values nested deeper than this are folded at first, except around a named one.
+const DEEP: usize = 12;
 
 /// A line on the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,149 +18,391 @@ pub struct Line {
     pub depth: usize,
     /// Pieces of its text, each with its role.
     pub pieces: Vec<(Role, String)>,
-    /// The value's path, if it can be folded.
-    pub fold: Option<String>,
     /// True if the error names it.
     pub is_named: bool,
 }
 
+/// A line as a place in the body.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// The name in an object, with its quotes, in bytes of the body.
+    name: (u32, u32),
+    /// The value; only its first byte for an object or array, its last one for the line that closes it.
+    value: (u32, u32),
+    depth: u16,
+    kind: Kind,
+    /// Place among the items of an array; `NO_INDEX` elsewhere.
+    index: u32,
+    /// The line of the value around it; its own for the root.
+    parent: u32,
+    has_comma: bool,
+    is_named: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Opens an object or an array that is closed on this line, and has so many values.
+    Open {
+        close: u32,
+        len: u32,
+    },
+    Close,
+    String,
+    Other,
+    /// A line of a body that is no JSON.
+    Text,
+}
+
+const NO_INDEX: u32 = u32::MAX;
+
 /// A body, laid out in lines.
 #[derive(Debug, Default)]
 pub struct JsonView {
-    /// The visible lines, as folded now.
-    pub lines: Vec<Line>,
     body: Vec<u8>,
-    marks: Marks,
-    folded: BTreeSet<String>,
+    places: Vec<Place>,
+    /// The lines that are not inside a folded value, by number.
+    visible: Vec<u32>,
+    /// The lines whose value is folded.
+    folded: BTreeSet<u32>,
+    /// True if strings are shown with their escapes.
+    pub is_raw: bool,
 }
 
 impl JsonView {
     /// Lays out a body, with the fields that an error names marked.
-    pub fn new(body: Vec<u8>, marks: Marks) -> Self {
-        let mut view = Self { body, marks, ..Self::default() };
-        view.lay_out();
+    pub fn new(body: Vec<u8>, marks: &Marks) -> Self {
+        let mut layout = Layout { body: &body, marks, last_name: None, places: Vec::new(), path: Vec::new() };
+        layout.last_name = marks.field.as_deref().map(|field| field.rsplit('.').next().unwrap_or(field));
+        match json::scan(&body) {
+            Ok(node) => layout.value(&node, None, NO_INDEX, 0, false),
+            Err(_) => layout.text(),
+        }
+        let places = layout.places;
+        let mut view = Self { body, places, ..Self::default() };
+        view.fold_deep();
+        view.show();
         view
     }
 
-    /// Folds or unfolds the value at a line.
-    pub fn fold(&mut self, line: usize) {
-        let Some(path) = self.lines.get(line).and_then(|line| line.fold.clone()) else { return };
-        if !self.folded.remove(&path) {
-            self.folded.insert(path);
-        }
-        self.lay_out();
+    /// Returns the number of visible lines.
+    pub fn len(&self) -> usize {
+        self.visible.len()
     }
 
-    /// Folds the values one level below the root, or unfolds all if any is folded.
+    /// Folds or unfolds the value at a visible line.
+    pub fn fold(&mut self, line: usize) {
+        let Some(&n) = self.visible.get(line) else { return };
+        if matches!(self.places[n as usize].kind, Kind::Open { .. }) {
+            if !self.folded.remove(&n) {
+                self.folded.insert(n);
+            }
+            self.show();
+        }
+    }
+
+    /// Folds the values two levels below the root and the records of a batch, or unfolds all if any is folded.
     pub fn fold_all(&mut self) {
         if self.folded.is_empty() {
-            let inner = self.lines.iter().filter(|line| line.depth == 1);
-            self.folded = inner.filter_map(|line| line.fold.clone()).collect();
+            let is_inner = |place: &Place| matches!(place.kind, Kind::Open { .. }) && place.depth == 1;
+            let inner = (0u32..).zip(&self.places).filter(|(_, place)| is_inner(place));
+            self.folded = inner.map(|(n, _)| n).collect();
         } else {
             self.folded.clear();
         }
-        self.lay_out();
+        self.show();
     }
 
-    /// Returns the first line that the error names.
+    /// Returns the first visible line that the error names.
     pub fn named_line(&self) -> Option<usize> {
-        self.lines.iter().position(|line| line.is_named)
+        let named = self.places.iter().position(|place| place.is_named)?;
+        self.visible.iter().position(|&n| n as usize == named)
     }
 
-    fn lay_out(&mut self) {
-        let text =
-            |role, text: &str| Line { depth: 0, pieces: vec![(role, text.to_owned())], fold: None, is_named: false };
-        if self.body.len() > MOST {
-            let note = format!("{} bytes: too long to show here; it can be copied and exported", self.body.len());
-            self.lines = vec![text(Role::Faint, &note)];
-            return;
+    /// Returns the path of the value at a visible line: `records[2].email`.
+    pub fn path(&self, line: usize) -> Option<String> {
+        let mut n = *self.visible.get(line)? as usize;
+        if self.places[n].kind == Kind::Close {
+            n = self.places[n].parent as usize;
         }
-        let mut lines = Vec::new();
-        match json::scan(&self.body) {
-            Ok(node) => {
-                self.value(&mut lines, &node, &Spot { depth: 0, path: String::new(), name: None, comma: false });
-            }
-            Err(_) => {
-                lines.extend(String::from_utf8_lossy(&self.body).lines().map(|line| text(Role::Text, line)));
-            }
+        let mut steps = Vec::new();
+        while self.places[n].parent as usize != n {
+            steps.push(n);
+            n = self.places[n].parent as usize;
         }
-        self.lines = lines;
+        let step = |path: String, n: usize| {
+            let place = &self.places[n];
+            if place.index == NO_INDEX { join(&path, &self.name(place)) } else { format!("{path}[{}]", place.index) }
+        };
+        Some(steps.into_iter().rev().fold(String::new(), step))
     }
 
-    fn value(&self, lines: &mut Vec<Line>, node: &Node<'_>, spot: &Spot) {
-        let is_named = spot.name.is_some() && self.marks.has(&spot.path);
+    /// Returns the value at a visible line, as it stands in the body.
+    pub fn value(&self, line: usize) -> Option<String> {
+        let mut place = &self.places[*self.visible.get(line)? as usize];
+        if place.kind == Kind::Close {
+            place = &self.places[place.parent as usize];
+        }
+        let end = match place.kind {
+            Kind::Open { close, .. } => self.places[close as usize].value.1,
+            _ => place.value.1,
+        };
+        Some(self.text((place.value.0, end)).into_owned())
+    }
+
+    /// Finds a text from a visible line on, ignoring case, and around the end. Values in which it is found are unfolded.
+    /// Returns the visible line.
+    pub fn find(&mut self, text: &str, from: usize, forward: bool, skips_first: bool) -> Option<usize> {
+        let wanted = text.to_lowercase();
+        let len = self.places.len();
+        let start = self.visible.get(from).map_or(0, |&n| n as usize);
+        let steps = usize::from(skips_first)..len + usize::from(skips_first);
+        let found = steps
+            .map(|step| if forward { (start + step) % len } else { (start + len - step % len) % len })
+            .find(|&n| self.contains(&self.places[n], &wanted))?;
+        self.unfold_around(found);
+        self.visible.iter().position(|&n| n as usize == found)
+    }
+
+    /// Returns a visible line.
+    pub fn line(&self, line: usize) -> Option<Line> {
+        let n = *self.visible.get(line)?;
+        let place = &self.places[n as usize];
         let mut pieces = Vec::new();
-        if let Some(name) = &spot.name {
-            pieces.push((if is_named { Role::Named } else { Role::JsonName }, format!("\"{name}\"")));
+        if place.index != NO_INDEX {
+            pieces.push((Role::Faint, format!("[{}] ", place.index)));
+        }
+        if place.name.1 > place.name.0 {
+            let role = if place.is_named { Role::Named } else { Role::JsonName };
+            self.string(&mut pieces, role, place.name);
             pieces.push((Role::Text, ": ".to_owned()));
         }
-        let comma = if spot.comma { "," } else { "" };
-        let (open, close, len) = match &node.value {
-            Value::Array(items) if !items.is_empty() => ("[", "]", items.len()),
-            Value::Object(pairs) if !pairs.is_empty() => ("{", "}", pairs.len()),
-            value => {
-                let role = match value {
-                    _ if is_named => Role::Named,
-                    Value::String(_) => Role::JsonString,
-                    _ => Role::JsonValue,
-                };
-                pieces.push((role, node.raw_text().to_owned()));
-                pieces.push((Role::Text, comma.to_owned()));
-                lines.push(Line { depth: spot.depth, pieces, fold: None, is_named });
-                return;
+        match place.kind {
+            Kind::Open { close, len } if self.folded.contains(&n) => {
+                let close = &self.places[close as usize];
+                pieces.push((Role::Text, self.text(place.value).into_owned()));
+                let values = if len == 1 { " 1 value ".to_owned() } else { format!(" {len} values ") };
+                pieces.push((Role::Faint, values));
+                pieces.push((Role::Text, self.text(close.value).into_owned()));
+                if close.has_comma {
+                    pieces.push((Role::Text, ",".to_owned()));
+                }
             }
+            Kind::String => self.string(&mut pieces, role(place, Role::JsonString), place.value),
+            Kind::Other => pieces.push((role(place, Role::JsonValue), self.text(place.value).into_owned())),
+            Kind::Open { .. } | Kind::Close | Kind::Text => {
+                pieces.push((Role::Text, self.text(place.value).into_owned()));
+            }
+        }
+        if place.has_comma && !matches!(place.kind, Kind::Open { .. }) {
+            pieces.push((Role::Text, ",".to_owned()));
+        }
+        let is_named = place.is_named && place.kind != Kind::Close;
+        Some(Line { depth: place.depth.into(), pieces, is_named })
+    }
+
+    /// Adds a string: decoded, with a mark if an escape was, or as it stands.
+    fn string(&self, pieces: &mut Vec<(Role, String)>, role: Role, place: (u32, u32)) {
+        let raw = self.text(place);
+        match decoded(&raw).filter(|_| !self.is_raw) {
+            Some(text) => {
+                pieces.push((role, text));
+                pieces.push((Role::Faint, r" <\u>".to_owned()));
+            }
+            None => pieces.push((role, raw.into_owned())),
+        }
+    }
+
+    fn name(&self, place: &Place) -> String {
+        let raw = self.text(place.name);
+        let name = decoded(&raw).unwrap_or_else(|| raw.into_owned());
+        name.trim_matches('"').to_owned()
+    }
+
+    fn text(&self, (start, end): (u32, u32)) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(self.body.get(start as usize..end as usize).unwrap_or_default())
+    }
+
+    fn contains(&self, place: &Place, wanted: &str) -> bool {
+        let has = |part: (u32, u32)| {
+            let raw = self.text(part);
+            let is_raw = raw.to_lowercase().contains(wanted);
+            is_raw || raw.contains("\\u") && decoded(&raw).is_some_and(|text| text.to_lowercase().contains(wanted))
         };
-        let fold = Some(spot.path.clone());
-        if self.folded.contains(&spot.path) {
-            let items = if len == 1 { "1 value" } else { "values" };
-            let count = if len == 1 { String::new() } else { format!("{len} ") };
-            pieces.push((Role::Text, open.to_owned()));
-            pieces.push((Role::Faint, format!(" {count}{items} ")));
-            pieces.push((Role::Text, format!("{close}{comma}")));
-            lines.push(Line { depth: spot.depth, pieces, fold, is_named });
-            return;
+        place.kind != Kind::Close && (has(place.value) || has(place.name))
+    }
+
+    /// Folds what is nested deeply, except around a named value.
+    fn fold_deep(&mut self) {
+        let is_deep = |place: &Place| matches!(place.kind, Kind::Open { .. }) && usize::from(place.depth) == DEEP;
+        let deep: BTreeSet<u32> = (0u32..).zip(&self.places).filter(|(_, p)| is_deep(p)).map(|(n, _)| n).collect();
+        self.folded = deep;
+        if let Some(named) = self.places.iter().position(|place| place.is_named) {
+            self.unfold_around(named);
         }
-        pieces.push((Role::Text, open.to_owned()));
-        lines.push(Line { depth: spot.depth, pieces, fold, is_named });
-        let depth = spot.depth + 1;
-        for (n, item) in node.items().unwrap_or_default().iter().enumerate() {
-            let path = format!("{}[{n}]", spot.path);
-            self.value(lines, item, &Spot { depth, path, name: None, comma: n + 1 < len });
+    }
+
+    fn unfold_around(&mut self, line: usize) {
+        let (mut n, mut is_changed) = (line, false);
+        while self.places[n].parent as usize != n {
+            n = self.places[n].parent as usize;
+            is_changed |= u32::try_from(n).is_ok_and(|n| self.folded.remove(&n));
         }
-        for (n, (name, value)) in node.fields().iter().enumerate() {
-            let path = join(&spot.path, &name.to_text());
-            let name = Some(name.raw().to_owned());
-            self.value(lines, value, &Spot { depth, path, name, comma: n + 1 < len });
+        if is_changed {
+            self.show();
         }
-        let pieces = vec![(Role::Text, format!("{close}{comma}"))];
-        lines.push(Line { depth: spot.depth, pieces, fold: None, is_named: false });
+    }
+
+    /// Collects the lines outside folded values.
+    fn show(&mut self) {
+        self.visible.clear();
+        let mut n = 0u32;
+        while let Some(place) = self.places.get(n as usize) {
+            self.visible.push(n);
+            n = match place.kind {
+                Kind::Open { close, .. } if self.folded.contains(&n) => close + 1,
+                _ => n + 1,
+            };
+        }
     }
 }
 
-/// Position of a value in the body.
-struct Spot {
-    depth: usize,
-    path: String,
-    name: Option<String>,
-    comma: bool,
+fn role(place: &Place, role: Role) -> Role {
+    if place.is_named { Role::Named } else { role }
+}
+
+/// The walk over a body.
+struct Layout<'a> {
+    body: &'a [u8],
+    marks: &'a Marks,
+    /// The last name of the path that the error names.
+    last_name: Option<&'a str>,
+    places: Vec<Place>,
+    path: Vec<Step<'a>>,
+}
+
+/// A step of the path to a value.
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    Name(&'a str),
+    Index(u32),
+}
+
+impl<'a> Layout<'a> {
+    fn value(&mut self, node: &Node<'a>, name: Option<&'a str>, index: u32, parent: u32, has_comma: bool) {
+        let raw = self.place(node.raw);
+        let here = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
+        let name_place = name.map_or((0, 0), |name| {
+            let (start, end) = self.place(name.as_bytes());
+            // With the quotes around it.
+            (start - 1, end + 1)
+        });
+        let depth = u16::try_from(self.path.len()).unwrap_or(u16::MAX);
+        let is_named = self.is_named(name);
+        let place = |value, kind| Place { name: name_place, value, depth, kind, index, parent, has_comma, is_named };
+        let len = match &node.value {
+            Value::Array(items) => items.len(),
+            Value::Object(pairs) => pairs.len(),
+            _ => 0,
+        };
+        if len == 0 {
+            let kind = if matches!(node.value, Value::String(_)) { Kind::String } else { Kind::Other };
+            self.places.push(place(raw, kind));
+            return;
+        }
+        let len32 = u32::try_from(len).unwrap_or(u32::MAX);
+        self.places.push(place((raw.0, raw.0 + 1), Kind::Open { close: 0, len: len32 }));
+        for (n, item) in (0u32..).zip(node.items().unwrap_or_default()) {
+            self.path.push(Step::Index(n));
+            self.value(item, None, n, here, n + 1 < len32);
+            self.path.pop();
+        }
+        for (n, (name, value)) in (0u32..).zip(node.fields()) {
+            self.path.push(Step::Name(name.raw()));
+            self.value(value, Some(name.raw()), NO_INDEX, here, n + 1 < len32);
+            self.path.pop();
+        }
+        let close = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
+        self.places.push(Place {
+            name: (0, 0),
+            index: NO_INDEX,
+            parent: here,
+            ..place((raw.1 - 1, raw.1), Kind::Close)
+        });
+        self.places[here as usize].kind = Kind::Open { close, len: len32 };
+    }
+
+    /// Lays out a body that is no JSON.
+    fn text(&mut self) {
+        let mut start = 0;
+        for line in self.body.split(|byte| *byte == b'\n') {
+            let end = start + line.len();
+            let n = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
+            let value = (u32::try_from(start).unwrap_or(0), u32::try_from(end).unwrap_or(0));
+            self.places.push(Place {
+                name: (0, 0),
+                value,
+                depth: 0,
+                kind: Kind::Text,
+                index: NO_INDEX,
+                parent: n,
+                has_comma: false,
+                is_named: false,
+            });
+            start = end + 1;
+        }
+        if self.body.ends_with(b"\n") || self.body.is_empty() {
+            self.places.pop();
+        }
+    }
+
+    /// Returns where a part of the body is, in bytes.
+    fn place(&self, part: &[u8]) -> (u32, u32) {
+        let start = part.as_ptr() as usize - self.body.as_ptr() as usize;
+        let in_u32 = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        (in_u32(start), in_u32(start + part.len()))
+    }
+
+    /// Returns true if the error names the value at the current path. Paths are put together only where the last name fits.
+    fn is_named(&self, name: Option<&str>) -> bool {
+        if self.marks.field.is_none() {
+            return match self.path.as_slice() {
+                [Step::Name("records"), Step::Index(n)] => self.marks.records.contains(&(*n as usize)),
+                _ => false,
+            };
+        }
+        let Some(name) = name else { return false };
+        let fits = self.last_name.is_some_and(|last| last == name || name.contains('\\'));
+        fits && self.marks.has(&self.path_text())
+    }
+
+    fn path_text(&self) -> String {
+        self.path.iter().fold(String::new(), |path, step| match step {
+            Step::Name(name) => join(&path, &decoded(name).unwrap_or_else(|| (*name).to_owned())),
+            Step::Index(n) => format!("{path}[{n}]"),
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn view(body: &str, marks: &Marks) -> JsonView {
+        JsonView::new(body.as_bytes().to_vec(), marks)
+    }
+
     fn text(view: &JsonView) -> Vec<String> {
-        let line = |line: &Line| {
+        let line = |line: Line| {
             let text: String = line.pieces.iter().map(|(_, text)| text.as_str()).collect();
             format!("{}{text}{}", "  ".repeat(line.depth), if line.is_named { " <" } else { "" })
         };
-        view.lines.iter().map(line).collect()
+        (0..view.len()).filter_map(|n| view.line(n)).map(line).collect()
     }
 
     #[test]
     fn values_fold_and_the_named_one_is_marked() {
         let marks = Marks { field: Some("record.email".into()), records: vec![] };
-        let mut view = JsonView::new(br#"{"record":{"email":"x","tags":[1,2]},"k":null}"#.to_vec(), marks);
+        let mut view = view(r#"{"record":{"email":"x","tags":[1,2]},"k":null}"#, &marks);
         assert_eq!(view.named_line(), Some(2));
         assert_eq!(text(&view)[..4], ["{", "  \"record\": {", "    \"email\": \"x\", <", "    \"tags\": ["]);
         view.fold(3);
@@ -167,7 +411,68 @@ mod tests {
         view.fold_all();
         assert_eq!(text(&view), ["{", "  \"record\": { 2 values },", "  \"k\": null", "}"]);
         view.fold_all();
-        assert_eq!(view.lines.len(), 10);
-        assert_eq!(text(&JsonView::new(b"no json\nat all".to_vec(), Marks::default())), ["no json", "at all"]);
+        assert_eq!(view.len(), 10);
+        assert_eq!(text(&self::view("no json\nat all", &Marks::default())), ["no json", "at all"]);
+        assert_eq!(text(&self::view("", &Marks::default())), Vec::<String>::new());
+        assert_eq!(text(&self::view("[]", &Marks::default())), ["[]"]);
+    }
+
+    #[test]
+    fn items_have_their_place_and_lines_their_path_and_value() {
+        let view = view(r#"{"records":[{"email":"a"},{"email":"b","tags":["x"]}]}"#, &Marks::default());
+        assert_eq!(text(&view)[5], "    [1] {");
+        let at = |n| (view.path(n).unwrap(), view.value(n).unwrap());
+        assert_eq!(at(6), ("records[1].email".into(), "\"b\"".into()));
+        assert_eq!(at(8), ("records[1].tags[0]".into(), "\"x\"".into()));
+        assert_eq!(at(9), ("records[1].tags".into(), "[\"x\"]".into()), "the line that closes it");
+        assert_eq!(view.path(0).as_deref(), Some(""));
+    }
+
+    #[test]
+    fn escapes_are_decoded_where_that_deceives_nobody() {
+        let body = r#"{"na\u006de":"Zo\u00eb \ud83d\ude00","b":"\u202e\u001b \\u00eb \ud83d","c":"a\"b"}"#;
+        let mut view = view(body, &Marks::default());
+        let lines = text(&view);
+        assert_eq!(lines[1], r#"  "name" <\u>: "Zoë 😀" <\u>,"#);
+        assert_eq!(lines[2], r#"  "b": "\u202e\u001b \\u00eb \ud83d","#);
+        assert_eq!(lines[3], r#"  "c": "a\"b""#);
+        view.is_raw = true;
+        assert_eq!(text(&view)[1], r#"  "na\u006de": "Zo\u00eb \ud83d\ude00","#);
+        view.is_raw = false;
+        assert_eq!(view.find("zoë", 0, true, true), Some(1));
+        assert_eq!(view.path(1).as_deref(), Some("name"));
+    }
+
+    #[test]
+    fn a_search_goes_around_and_opens_what_is_folded() {
+        let mut view = view(r#"{"a":{"x":"One"},"b":{"x":"two"},"c":"one"}"#, &Marks::default());
+        view.fold_all();
+        assert_eq!(view.find("ONE", 0, true, true), Some(2));
+        assert_eq!(view.find("one", 2, true, true), Some(5), "b is still folded");
+        assert_eq!(view.find("one", 5, true, true), Some(2));
+        assert_eq!(view.find("one", 2, false, true), Some(5));
+        assert_eq!(view.find("none", 0, true, true), None);
+    }
+
+    #[test]
+    fn deep_values_are_folded_unless_the_error_names_one() {
+        let deep = format!("{}1{}", "{\"a\":".repeat(40), "}".repeat(40));
+        assert_eq!(view(&deep, &Marks::default()).len(), 2 * 12 + 1);
+        let field = Some(["a"; 40].join("."));
+        let view = view(&deep, &Marks { field, records: Vec::new() });
+        assert!(view.named_line().is_some());
+    }
+
+    #[test]
+    fn a_batch_opens_at_the_record_that_the_error_names() {
+        let record = |n: usize| format!("{{\"email\":\"u{n}@example.org\",\"tags\":[1,2,3]}}");
+        let records: Vec<String> = (0..10_000).map(record).collect();
+        let body = format!("{{\"records\":[{}]}}", records.join(","));
+        let marks = Marks { field: Some("records[].email".into()), records: vec![7_777] };
+        let view = view(&body, &marks);
+        let line = view.named_line().unwrap();
+        assert_eq!(view.path(line).as_deref(), Some("records[7777].email"));
+        let whole = JsonView::new(body.into_bytes(), &Marks { field: None, records: vec![42] });
+        assert_eq!(whole.path(whole.named_line().unwrap()).as_deref(), Some("records[42]"));
     }
 }

@@ -1,6 +1,7 @@
 //! One write, on five tabs. It is a screen of its own, and stands beside the list of writes.
 
 mod curl;
+mod escapes;
 pub mod json_view;
 mod pages;
 
@@ -9,6 +10,7 @@ use ratatui::layout::Rect;
 use similar::{ChangeTag, TextDiff};
 
 use self::json_view::JsonView;
+use self::pages::RequestLines;
 use crate::domain::ids::WriteId;
 use crate::domain::revision::Revision;
 use crate::domain::write::WriteView;
@@ -18,13 +20,19 @@ use crate::repair::for_editor;
 use crate::tui::actions::{Action, Zone};
 use crate::tui::frame;
 use crate::tui::goals::Go;
+use crate::tui::keymap::Chord;
 use crate::tui::msg::{Detail, Question, Reading, ScreenId, Ticket};
 use crate::tui::paint::Painter;
+use crate::tui::rows::{self, Lines as _, Row, RowScroll};
 use crate::tui::screen::{Cx, Screen, Shared, Story};
 use crate::tui::scroll::{Scroll, ScrollStep};
+use crate::tui::search::{Search, SearchKey};
 use crate::tui::theme::Role;
 
 pub use self::curl::line as curl_line;
+
+/// Lines above the value that the error names, when a body is opened.
+const CONTEXT: usize = 5;
 
 /// A tab of the detail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -79,8 +87,12 @@ pub struct WritePage {
     changes: Vec<(Role, String)>,
     /// The tab on the screen.
     tab: Tab,
-    /// Scroll position of each tab.
+    /// Cursor in the body and what follows it.
+    rows: RowScroll,
+    /// Scroll position of each of the other tabs.
     scroll: [Scroll; 5],
+    /// The search in the page.
+    find: Search,
     /// True if it has the keys, rather than the list beside it.
     pub has_keys: bool,
 }
@@ -95,7 +107,9 @@ impl WritePage {
             json: JsonView::default(),
             changes: Vec::new(),
             tab: Tab::default(),
+            rows: RowScroll::default(),
             scroll: Default::default(),
+            find: Search::default(),
             has_keys: false,
         }
     }
@@ -124,13 +138,70 @@ impl WritePage {
                 (None, Some(event)) => (event.clone(), Marks::default()),
                 (None, None) => (Vec::new(), Marks::default()),
             };
-            self.json = JsonView::new(body, marks);
+            self.json = JsonView::new(body, &marks);
             self.scroll = Default::default();
-            let request = &mut self.scroll[Tab::Request as usize];
-            request.at = self.json.named_line().unwrap_or(0);
+            let line = self.json.named_line().unwrap_or(0);
+            // The first draw or key brings it into view.
+            self.rows = RowScroll { at: Row { line, row: 0 }, top: Row { line: line.saturating_sub(CONTEXT), row: 0 } };
         }
         self.changes = changes(&detail.revisions, detail.view.write.revision);
         self.shown = Some(detail);
+    }
+
+    /// Goes to the next match of the search.
+    fn find(&mut self, forward: bool, skips_first: bool, cx: &mut Cx<'_>) {
+        let (_, _, page) = Self::areas(cx.area);
+        let height = frame::lines(page);
+        if self.tab == Tab::Request {
+            let text = self.find.text().to_owned();
+            let found =
+                if text.is_empty() { None } else { self.json.find(&text, self.rows.at.line, forward, skips_first) };
+            self.find.is_vain = found.is_none() && !text.is_empty();
+            if let (Some(line), Some(detail)) = (found, self.shown.as_deref()) {
+                self.rows.go_to(line, &RequestLines::new(&self.json, detail, cx.shared, page.width), height);
+            }
+            return;
+        }
+        let Some(detail) = self.read() else { return };
+        let lines = pages::lines(self, detail, cx.shared, page.width);
+        let scroll = &mut self.scroll[self.tab as usize];
+        let from = if !skips_first {
+            scroll.at
+        } else if forward {
+            scroll.at + 1
+        } else {
+            scroll.at + lines.len() - 1
+        };
+        let text = |n: usize| lines[n].iter().map(|(_, text)| text.as_str()).collect::<String>().into();
+        if let Some(found) = self.find.next(lines.len(), text, from % lines.len().max(1), forward) {
+            scroll.roll(ScrollStep::First, lines.len(), height);
+            scroll.roll(ScrollStep::Lines(found.saturating_sub(height / 3).cast_signed()), lines.len(), height);
+            scroll.at = found;
+        }
+    }
+
+    /// Draws the body and what follows it.
+    fn draw_request(&self, detail: &Detail, shared: &Shared, area: Rect, p: &mut Painter<'_>) {
+        let lines = RequestLines::new(&self.json, detail, shared, area.width);
+        let mut scroll = self.rows;
+        scroll.keep_seen(&lines, frame::lines(area));
+        let (mut at, mut y) = (scroll.top, area.y);
+        while at.line < lines.len() && y < area.bottom() {
+            let (indent, pieces) = lines.line(at.line);
+            let count = rows::count(&pieces, usize::from(area.width.saturating_sub(indent)));
+            while at.row < count && y < area.bottom() {
+                let x = area.x + indent;
+                let row = rows::row(&pieces, usize::from(area.right().saturating_sub(x)), at.row);
+                p.pieces(x, y, area.right().saturating_sub(x), row.iter().map(|(role, text)| (*role, text.as_str())));
+                if self.has_keys && at.line == scroll.at.line {
+                    p.line(Rect { y, height: 1, ..area }, Role::CursorAway);
+                }
+                at.row += 1;
+                y += 1;
+            }
+            at = Row { line: at.line + 1, row: 0 };
+        }
+        p.more(lines.len(), at.line.saturating_sub(usize::from(area.height)), area);
     }
 
     /// Returns the areas of the title, the tabs and the page.
@@ -151,24 +222,53 @@ impl Screen for WritePage {
         self.screen
     }
 
-    fn act(&mut self, action: Action, _cx: &mut Cx<'_>) {
+    fn act(&mut self, action: Action, cx: &mut Cx<'_>) {
         match action {
             Action::NextTab => self.tab = self.tab.step(true),
             Action::PreviousTab => self.tab = self.tab.step(false),
-            Action::Fold if self.tab == Tab::Request => self.json.fold(self.scroll[Tab::Request as usize].at),
+            Action::Fold if self.tab == Tab::Request => self.json.fold(self.rows.at.line),
             Action::FoldAll => self.json.fold_all(),
+            Action::Raw => {
+                self.tab = Tab::Request;
+                self.json.is_raw = !self.json.is_raw;
+            }
+            Action::Filter => self.find.open(),
+            Action::FindNext | Action::FindPrevious => self.find(action == Action::FindNext, true, cx),
             _ => {}
         }
     }
 
+    fn is_typing(&self) -> bool {
+        self.find.is_typing
+    }
+
+    fn key(&mut self, chord: Chord, cx: &mut Cx<'_>) {
+        if self.find.key(chord) == SearchKey::Edits {
+            self.find(true, false, cx);
+        }
+    }
+
+    fn paste(&mut self, text: &str, cx: &mut Cx<'_>) {
+        if self.find.is_typing {
+            self.find.paste(text);
+            self.find(true, false, cx);
+        }
+    }
+
+    fn back(&mut self, _cx: &mut Cx<'_>) -> bool {
+        self.find.clear()
+    }
+
     fn scroll(&mut self, step: ScrollStep, cx: &mut Cx<'_>) {
         let (_, _, page) = Self::areas(cx.area);
-        let len = self.read().map_or(0, |detail| pages::lines(self, detail, cx.shared, page.width).len());
-        let scroll = &mut self.scroll[self.tab as usize];
+        let Some(detail) = self.shown.as_deref().filter(|detail| Some(detail.view.write.id) == self.id) else { return };
+        let height = frame::lines(page);
         if self.tab == Tab::Request {
-            scroll.go(step, len, frame::lines(page));
+            let lines = RequestLines::new(&self.json, detail, cx.shared, page.width);
+            self.rows.go(step, &lines, height);
         } else {
-            scroll.roll(step, len, frame::lines(page));
+            let len = pages::lines(self, detail, cx.shared, page.width).len();
+            self.scroll[self.tab as usize].roll(step, len, height);
         }
     }
 
@@ -207,8 +307,8 @@ impl Screen for WritePage {
                 x = end;
             }
         } else if event.row >= page.y && self.tab == Tab::Request {
-            let scroll = &mut self.scroll[Tab::Request as usize];
-            scroll.at = scroll.top + usize::from(event.row - page.y);
+            self.rows.at = self.rows.top;
+            self.scroll(ScrollStep::Lines((event.row - page.y).cast_signed().into()), cx);
             self.act(Action::Fold, cx);
         }
     }
@@ -219,6 +319,12 @@ impl Screen for WritePage {
 
     fn detail(&self) -> Option<&Detail> {
         self.read()
+    }
+
+    fn value(&self) -> Option<(String, String)> {
+        let line = self.rows.at.line;
+        self.read().filter(|_| self.tab == Tab::Request)?;
+        Some((self.json.path(line)?, self.json.value(line)?))
     }
 
     fn hint(&self, story: &Story, shared: &Shared) -> String {
@@ -260,16 +366,17 @@ impl Screen for WritePage {
             let (left, right) = if is_here { ("[", "]") } else { (" ", " ") };
             x = p.pieces(x, tabs.y, tabs.right().saturating_sub(x), [(role, left), (role, tab.name()), (role, right)]);
         }
-        let lines = pages::lines(self, detail, shared, inside.width);
-        let scroll = self.scroll[self.tab as usize];
-        let has_cursor = self.tab == Tab::Request && self.has_keys;
-        for ((n, line), y) in lines.iter().enumerate().skip(scroll.top).zip(inside.top()..inside.bottom()) {
-            p.pieces(inside.x, y, inside.width, line.iter().map(|(role, text)| (*role, text.as_str())));
-            if has_cursor && n == scroll.at {
-                p.line(Rect { y, height: 1, ..inside }, Role::CursorAway);
+        if self.tab == Tab::Request {
+            self.draw_request(detail, shared, inside, p);
+        } else {
+            let lines = pages::lines(self, detail, shared, inside.width);
+            let top = self.scroll[self.tab as usize].top;
+            for (line, y) in lines.iter().skip(top).zip(inside.top()..inside.bottom()) {
+                p.pieces(inside.x, y, inside.width, line.iter().map(|(role, text)| (*role, text.as_str())));
             }
+            p.more(lines.len(), top, inside);
         }
-        p.more(lines.len(), scroll.top, inside);
+        self.find.draw(inside, p);
     }
 }
 

@@ -2,32 +2,40 @@
 
 use super::json_view::JsonView;
 use super::{Tab, WritePage};
+use crate::domain::evidence::KeptAnswer;
 use crate::domain::outcome::AttemptOutcome;
 use crate::domain::time::human_length;
+use crate::render::count::thousands;
 use crate::render::detail::{Entry, Section, Subject, cause, request, times};
 use crate::render::words;
+use crate::repair::for_editor;
 use crate::store::HistoryEntry;
 use crate::tui::msg::Detail;
 use crate::tui::paint::wrap;
+use crate::tui::rows::{self, Lines};
 use crate::tui::screen::Shared;
 use crate::tui::theme::Role;
 
 /// A line as pieces of text, each with its role.
-pub(super) type Line = Vec<(Role, String)>;
+pub(super) type Line = rows::Pieces;
 
 /// Width of a label, in columns.
 const LABEL: usize = 13;
 
-/// Returns the lines of the page on the screen.
-pub(super) fn lines(write: &WritePage, detail: &Detail, shared: &Shared, width: u16) -> Vec<Line> {
-    let subject = Subject {
+fn subject(detail: &Detail) -> Subject<'_> {
+    Subject {
         view: &detail.view,
         attempts: &detail.attempts,
         captured: &detail.captured,
         neighbours: &detail.neighbours,
         evidence: detail.evidence.as_deref(),
         window: detail.window,
-    };
+    }
+}
+
+/// Returns the lines of the page on the screen.
+pub(super) fn lines(write: &WritePage, detail: &Detail, shared: &Shared, width: u16) -> Vec<Line> {
+    let subject = subject(detail);
     let width = usize::from(width);
     match write.tab {
         Tab::Cause => {
@@ -39,10 +47,50 @@ pub(super) fn lines(write: &WritePage, detail: &Detail, shared: &Shared, width: 
             // The name of the tab stands for the first section's title.
             sections.iter().flat_map(|section| self::section(section, width)).skip(2).collect()
         }
-        Tab::Request => body(&write.json, shared).into_iter().chain(section(&request(&subject), width)).collect(),
+        Tab::Request => section(&request(&subject), width),
         Tab::Attempts => attempts(detail, width),
         Tab::Changes => write.changes.iter().map(|(role, text)| vec![(*role, text.clone())]).collect(),
         Tab::History => history(detail, width),
+    }
+}
+
+/// The lines of a request: its body, then where it goes.
+pub(super) struct RequestLines<'a> {
+    json: &'a JsonView,
+    after: Vec<Line>,
+    width: usize,
+    /// The mark at a value that the error names.
+    arrow: &'static str,
+}
+
+impl<'a> RequestLines<'a> {
+    pub(super) fn new(json: &'a JsonView, detail: &Detail, shared: &Shared, width: u16) -> Self {
+        let arrow = shared.setup.theme.symbol("  ◂ this field", "  <-- this field");
+        Self { json, after: section(&request(&subject(detail)), width.into()), width: width.into(), arrow }
+    }
+
+    /// Returns the indent of a line, and its text.
+    pub(super) fn line(&self, line: usize) -> (u16, Line) {
+        let Some(mut json) = self.json.line(line) else {
+            return (0, self.after.get(line - self.json.len()).cloned().unwrap_or_default());
+        };
+        if json.is_named {
+            json.pieces.push((Role::Bad, self.arrow.to_owned()));
+        }
+        // Deep values keep at least half of the width.
+        let indent = (2 * json.depth).min(self.width / 2);
+        (u16::try_from(indent).unwrap_or(0), json.pieces)
+    }
+}
+
+impl Lines for RequestLines<'_> {
+    fn len(&self) -> usize {
+        self.json.len() + self.after.len()
+    }
+
+    fn rows(&self, line: usize) -> usize {
+        let (indent, pieces) = self.line(line);
+        rows::count(&pieces, self.width.saturating_sub(indent.into()))
     }
 }
 
@@ -97,23 +145,11 @@ fn pair(lines: &mut Vec<Line>, label: &str, value: &str, role: Role, width: usiz
     }
 }
 
-fn body(json: &JsonView, shared: &Shared) -> Vec<Line> {
-    let line = |line: &super::json_view::Line| {
-        let mut pieces = vec![(Role::Text, "  ".repeat(line.depth))];
-        pieces.extend(line.pieces.iter().cloned());
-        if line.is_named {
-            let arrow = shared.setup.theme.symbol("  ◂ this field", "  <-- this field");
-            pieces.push((Role::Bad, arrow.to_owned()));
-        }
-        pieces
-    };
-    json.lines.iter().map(line).collect()
-}
-
-/// Returns the lines of the attempts: time, outcome and latency of each, then its error.
+/// Returns the lines of the attempts, the captured failure first: each with its answer as it came.
 fn attempts(detail: &Detail, width: usize) -> Vec<Line> {
-    let mut lines = Vec::new();
+    let mut lines = captured(detail, width);
     if detail.attempts.is_empty() {
+        lines.push(vec![]);
         lines.push(vec![(Role::Faint, "dlq has not sent it yet.".to_owned())]);
     }
     for attempt in &detail.attempts {
@@ -129,32 +165,80 @@ fn attempts(detail: &Detail, width: usize) -> Vec<Line> {
         let status = attempt.status.map(|s| format!(" HTTP {s}")).unwrap_or_default();
         let latency = attempt.latency_ms.map(|ms| format!(" in {ms} ms")).unwrap_or_default();
         let cached = if attempt.cached { ", from the API's cache" } else { "" };
+        lines.push(vec![]);
         lines.push(vec![
+            (Role::Title, format!("Attempt {}  ", attempt.n)),
             (Role::Faint, format!("{}  ", attempt.started_at.to_human())),
             (role, format!("{outcome}{status}")),
-            (
-                Role::Text,
-                format!(
-                    "{latency}{cached}  (attempt {} of run {}, revision {})",
-                    attempt.n, attempt.run, attempt.revision
-                ),
-            ),
+            (Role::Text, format!("{latency}{cached}  (run {}, revision {})", attempt.run, attempt.revision)),
         ]);
         for (label, text) in [
             ("code", attempt.error_code.as_deref()),
-            ("message", attempt.error_message.as_deref()),
+            ("message", words::attempt_message(attempt).as_deref()),
             ("correlation", attempt.correlation_id.as_deref()),
         ] {
             if let Some(text) = text.filter(|text| !text.is_empty()) {
                 pair(&mut lines, label, text, Role::Text, width);
             }
         }
-        lines.push(vec![]);
-    }
-    if let Some(cid) = &detail.view.write.failure.correlation_id {
-        pair(&mut lines, "captured", &format!("correlation ID {cid}"), Role::Text, width);
+        if let Some(answer) = &attempt.answer {
+            answer_lines(&mut lines, answer, width);
+        }
     }
     lines
+}
+
+/// Returns the lines of the failure that the write came in with.
+fn captured(detail: &Detail, width: usize) -> Vec<Line> {
+    let write = &detail.view.write;
+    let at = write.failed_at.unwrap_or(write.captured_at).to_human();
+    let mut lines = vec![vec![(Role::Title, "Captured   ".to_owned()), (Role::Faint, at)]];
+    let Some(failure) = detail.captured.or_current(&write.failure) else {
+        lines.push(vec![(Role::Faint, "An older dlq overwrote it with what a replay met.".to_owned())]);
+        return lines;
+    };
+    let status = failure.status.map(|status| format!("HTTP {status}"));
+    for (label, text, role) in [
+        ("status", status.as_deref(), Role::Bad),
+        ("code", failure.code.as_deref(), Role::Text),
+        ("message", failure.message.as_deref(), Role::Text),
+        ("details", failure.details.as_deref(), Role::Text),
+        ("correlation", failure.correlation_id.as_deref(), Role::Text),
+    ] {
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            pair(&mut lines, label, text, role, width);
+        }
+    }
+    lines
+}
+
+/// Adds an answer as it came: its status, its headers and what was kept of its body.
+fn answer_lines(lines: &mut Vec<Line>, answer: &KeptAnswer, width: usize) {
+    pair(lines, "answer", &format!("HTTP {}", answer.status), Role::Strong, width);
+    for (name, value) in answer.headers.iter() {
+        pair(lines, "", &format!("{name}: {value}"), Role::Faint, width);
+    }
+    let kept = answer.body.len() as u64;
+    if kept == 0 {
+        return pair(lines, "body", "empty", Role::Faint, width);
+    }
+    let text = for_editor(&answer.body).unwrap_or_else(|| format!("{kept} bytes that are no text"));
+    for (n, line) in text.lines().enumerate() {
+        pair(lines, if n == 0 { "body" } else { "" }, line, Role::Text, width);
+    }
+    match answer.length {
+        Some(length) if length > kept => {
+            pair(
+                lines,
+                "",
+                &format!("the first {} of {} bytes", thousands(kept), thousands(length)),
+                Role::Faint,
+                width,
+            );
+        }
+        Some(_) => {}
+        None => pair(lines, "", "it broke off here", Role::Warn, width),
+    }
 }
 
 fn history(detail: &Detail, width: usize) -> Vec<Line> {

@@ -4,11 +4,12 @@ mod complete;
 pub mod filter_line;
 mod list;
 mod marks;
+mod mouse;
 mod reading;
 pub mod window;
 
-use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
-use ratatui::layout::{Position, Rect};
+use crossterm::event::MouseEvent;
+use ratatui::layout::Rect;
 
 use self::complete::{Completion, choices, complete};
 use self::filter_line::{FilterLine, LineKey};
@@ -245,33 +246,6 @@ impl WriteList {
             }
         }
     }
-
-    fn click(&mut self, at: Position, event: MouseEvent, cx: &mut Cx<'_>) {
-        let parts = self.parts(cx.area);
-        if self.filter.is_typing {
-            // A click elsewhere accepts the filter, or cancels it if it can't be parsed.
-            if !parts.filter.contains(at) && !self.filter.accept() {
-                self.filter.cancel();
-                self.filter_changed(cx);
-            }
-        } else if parts.divider.contains(at) {
-            self.is_dragging = true;
-        } else if parts.filter.contains(at) {
-            self.open_filter();
-        } else if parts.write.contains(at) {
-            self.set_in_write(true);
-            self.beside.mouse(event, &mut cx.within(parts.write));
-        } else if parts.list.contains(at) {
-            self.set_in_write(false);
-            let row = self.window.scroll.top + usize::from(at.y - parts.list.y);
-            if row == self.window.scroll.at {
-                // A click on the row under the cursor opens it.
-                self.open_write(cx);
-            } else if row < self.window.rows.len() {
-                self.scroll(ScrollStep::Lines(row.cast_signed() - self.window.scroll.at.cast_signed()), cx);
-            }
-        }
-    }
 }
 
 impl Screen for WriteList {
@@ -338,10 +312,14 @@ impl Screen for WriteList {
     }
 
     fn is_typing(&self) -> bool {
-        self.filter.is_typing
+        if self.is_in_write { self.beside.is_typing() } else { self.filter.is_typing }
     }
 
     fn key(&mut self, chord: Chord, cx: &mut Cx<'_>) {
+        if self.is_in_write {
+            let area = self.parts(cx.area).write;
+            return self.beside.key(chord, &mut cx.within(area));
+        }
         match self.filter.key(chord) {
             LineKey::Nothing => {}
             LineKey::Edits => self.filter_changed(cx),
@@ -351,7 +329,10 @@ impl Screen for WriteList {
     }
 
     fn paste(&mut self, text: &str, cx: &mut Cx<'_>) {
-        if self.filter.is_typing {
+        if self.is_in_write {
+            let area = self.parts(cx.area).write;
+            self.beside.paste(text, &mut cx.within(area));
+        } else if self.filter.is_typing {
             typing::paste(&mut self.filter.input, text);
             self.filter.choices.clear();
             self.filter_changed(cx);
@@ -360,8 +341,10 @@ impl Screen for WriteList {
 
     fn back(&mut self, cx: &mut Cx<'_>) -> bool {
         if self.is_in_write {
-            self.set_in_write(false);
-            self.refresh(cx);
+            if !self.beside.back(cx) {
+                self.set_in_write(false);
+                self.refresh(cx);
+            }
             return true;
         }
         let has_marks = !self.marks.is_empty() || self.marks.from.is_some();
@@ -402,17 +385,7 @@ impl Screen for WriteList {
     }
 
     fn mouse(&mut self, event: MouseEvent, cx: &mut Cx<'_>) {
-        match event.kind {
-            MouseEventKind::Down(MouseButton::Left) => {
-                self.click(Position { x: event.column, y: event.row }, event, cx);
-            }
-            MouseEventKind::Drag(MouseButton::Left) if self.is_dragging => {
-                let share = u32::from(event.column) * 100 / u32::from(cx.area.width.max(1));
-                self.share = u16::try_from(share).unwrap_or(50).clamp(30, 70);
-            }
-            MouseEventKind::Up(MouseButton::Left) => self.is_dragging = false,
-            _ => {}
-        }
+        self.on_mouse(event, cx);
     }
 
     fn picked(&mut self, pick: Pick, cx: &mut Cx<'_>) {
@@ -433,6 +406,10 @@ impl Screen for WriteList {
     fn detail(&self) -> Option<&Detail> {
         let id = self.write()?.write.id;
         self.beside.detail().filter(|detail| detail.view.write.id == id)
+    }
+
+    fn value(&self) -> Option<(String, String)> {
+        self.beside.value().filter(|_| self.is_in_write)
     }
 
     fn aim(&self, shared: &Shared) -> Option<Aim> {
