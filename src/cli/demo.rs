@@ -160,6 +160,7 @@ impl Story<'_> {
             neighbours: &[],
             evidence: None,
             window: settings().window,
+            records: detail::records(view.body.as_deref()),
             captured: &CapturedFailure::Current,
         };
         let page = detail::page(&subject, now, self.paint);

@@ -230,6 +230,7 @@ pub(super) fn show(context: &Context, args: &Show) -> anyhow::Result<ExitCode> {
             neighbours: &neighbours,
             evidence: evidence.as_deref(),
             window,
+            records: detail::records(view.body.as_deref()),
             captured: &captured,
         };
         let paint = context.palette(&stdout());

@@ -74,6 +74,8 @@ impl Telling {
                     let wanted = self.verbose || !bar.0.is_hidden();
                     bar.println_or_log(wanted, &format!("stopping: {}", terminal(&words::stop(&stop))));
                 }
+                // The bar measures the pace itself.
+                RunEvent::Paced(_) => {}
                 RunEvent::Ended(ended) => {
                     self.ended(&ended, &bar, &mut told);
                     if self.json && told.broken.is_none() {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use super::failure_type::FailureType;
 use super::hazard::Hazard;
+use super::ids::RunId;
+use super::outcome::Outcome;
 use super::state::State;
 
 /// Conditions that must all hold. Without any, everything matches.
@@ -31,6 +33,8 @@ pub enum Test {
     State(Vec<State>),
     /// It has one of these hazards now.
     Hazard(Vec<Hazard>),
+    /// It ended like one of these in the runs that the filter names, else in the last run that had it in its plan.
+    Outcome(Vec<Ending>),
     /// A number lies in one of these ranges.
     Number(NumberField, Vec<Range>),
     /// Its age lies in one of these ranges (both ends included).
@@ -41,6 +45,35 @@ pub enum Test {
     Body(Vec<String>, Vec<BodyMatch>),
     /// The text occurs somewhere in the body or the message.
     Anywhere(String),
+}
+
+/// The end of a write in a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// The code of the reason for it; `None` for any.
+    pub reason: Option<String>,
+}
+
+impl Ending {
+    /// Parses `failed` or `unsent/group-stopped`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (outcome, reason) = match text.split_once('/') {
+            Some((outcome, reason)) => (outcome, Some(reason.to_owned()).filter(|reason| !reason.is_empty())),
+            None => (text, None),
+        };
+        Some(Self { outcome: Outcome::parse(outcome)?, reason })
+    }
+}
+
+impl std::fmt::Display for Ending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.reason {
+            Some(reason) => write!(f, "{}/{reason}", self.outcome),
+            None => write!(f, "{}", self.outcome),
+        }
+    }
 }
 
 /// Numbers of a write.
@@ -132,6 +165,24 @@ impl Filter {
     /// Returns true if it tests for states.
     pub fn names_states(&self) -> bool {
         self.terms.iter().any(|t| matches!(t.test, Test::State(_)))
+    }
+
+    /// Returns the runs that it names, in ranges.
+    pub fn runs(&self) -> impl Iterator<Item = Range> {
+        let named = self.terms.iter().filter(|term| !term.negated).filter_map(|term| match &term.test {
+            Test::Number(NumberField::Run, ranges) => Some(ranges.iter().copied()),
+            _ => None,
+        });
+        named.flatten()
+    }
+
+    /// Returns the run that it is about, if it names a single one.
+    pub fn one_run(&self) -> Option<RunId> {
+        let mut runs = self.runs();
+        match (runs.next(), runs.next()) {
+            (Some(Range { min: Some(min), max: Some(max) }), None) if min == max => Some(RunId(min)),
+            _ => None,
+        }
     }
 
     /// Returns the hazards that it tests for, and whether each test is negated; they depend on the clock, so SQL can't test them.

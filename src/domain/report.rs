@@ -6,6 +6,7 @@ use super::group::Group;
 use super::ids::{GroupId, RunId, WriteId};
 use super::key::KeyWindows;
 use super::outcome::Outcome;
+use super::reason::Reason;
 use super::run::Run;
 use super::time::Timestamp;
 
@@ -58,6 +59,34 @@ pub struct NotThrough {
     pub example: WriteId,
     /// The correlation ID of the example's last request in the run.
     pub correlation_id: Option<String>,
+}
+
+/// The group of writes that failed for one cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CauseGroup {
+    /// Its ID.
+    pub id: GroupId,
+    /// Its error code.
+    pub code: Option<String>,
+    /// Its message without values.
+    pub message: String,
+}
+
+/// Writes of a run that ended alike, for one cause.
+#[derive(Debug, Clone)]
+pub struct RunCause {
+    /// Their outcome.
+    pub outcome: Outcome,
+    /// The reason of one of them; `None` for those without an outcome yet.
+    pub reason: Option<Reason>,
+    /// The group that failed and unknown ones are in now; `None` for others, and if they were purged.
+    pub group: Option<CauseGroup>,
+    /// Number of writes.
+    pub count: u64,
+    /// Number of different reasons among them, at least 1: held writes have one for each write that held them.
+    pub reasons: u64,
+    /// The oldest of them.
+    pub example: WriteId,
 }
 
 /// One kind of action by one operator for one reason.

@@ -8,13 +8,14 @@ pub(super) enum Kind {
     Type,
     State,
     Hazard,
+    Outcome,
     Age,
     Number(NumberField),
     Text(TextField),
 }
 
 /// The names of all fields, with an example of each. `body.…` and the names of record fields are valid, too.
-pub const FIELDS: [(&str, &str); 21] = [
+pub const FIELDS: [(&str, &str); 22] = [
     ("type", "type:schema"),
     ("state", "state:pending,unknown"),
     ("code", "code:REQUEST_SCHEMA"),
@@ -30,6 +31,7 @@ pub const FIELDS: [(&str, &str); 21] = [
     ("target", "target:staging"),
     ("source", "source:checkout"),
     ("run", "run:3"),
+    ("outcome", "outcome:failed"),
     ("hazard", "hazard:key-expired"),
     ("lane", "lane:ana@example.org"),
     ("id", "id:1..9"),
@@ -43,6 +45,7 @@ pub(super) fn kind(name: &str) -> Option<Kind> {
         "type" => Kind::Type,
         "state" => Kind::State,
         "hazard" => Kind::Hazard,
+        "outcome" => Kind::Outcome,
         "age" => Kind::Age,
         "status" => Kind::Number(NumberField::Status),
         "group" => Kind::Number(NumberField::Group),

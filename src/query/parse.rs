@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::error::{QueryError, did_you_mean};
 use super::fields::{FIELDS, Kind, kind};
 use crate::domain::failure_type::FailureType;
-use crate::domain::filter::{BodyMatch, Filter, Range, Term, Test, TextMatch};
+use crate::domain::filter::{BodyMatch, Ending, Filter, Range, Term, Test, TextMatch};
 use crate::domain::hazard::Hazard;
+use crate::domain::outcome::Outcome;
 use crate::domain::state::State;
 use crate::domain::time::parse_length;
 
@@ -189,6 +190,10 @@ impl Parser<'_> {
             Kind::Hazard => {
                 let all: Vec<&str> = Hazard::ALL.iter().map(|h| h.name()).collect();
                 self.names(items, name, &all, |n| Hazard::parse(n).map(|h| vec![h])).map(Test::Hazard)
+            }
+            Kind::Outcome => {
+                let all: Vec<&str> = Outcome::ALL.iter().map(|outcome| outcome.name()).collect();
+                self.names(items, name, &all, |n| Ending::parse(n).map(|ending| vec![ending])).map(Test::Outcome)
             }
             Kind::State => {
                 let names =

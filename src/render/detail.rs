@@ -40,6 +40,13 @@ pub struct Subject<'a> {
     pub window: std::time::Duration,
     /// The failure that it came in with.
     pub captured: &'a CapturedFailure,
+    /// Number of records in its body, if that is a batch: see [`records`].
+    pub records: Option<usize>,
+}
+
+/// Counts the records in a body; `None` if it is not a batch. It takes a scan of the whole body.
+pub fn records(body: Option<&[u8]>) -> Option<usize> {
+    json::scan(body?).ok().and_then(|node| records_in(&node))
 }
 
 /// A part of the page.
@@ -147,7 +154,7 @@ pub fn cause(subject: &Subject<'_>, now: Timestamp) -> [Section; 2] {
     if let Some(field) = Marks::of(failure).field {
         cause.pair("Field", field);
     }
-    if let Some(batch) = view.body.as_deref().and_then(|body| batch_line(body, failure)) {
+    if let Some(batch) = subject.records.and_then(|records| batch_line(records, failure)) {
         cause.pair("Batch", batch);
         if write.standing.state() == State::Pending && write.standing.ambiguous_since.is_none() {
             let how = format!("dlq split {} turns its records into writes, so the good ones can be sent", write.id);
@@ -203,8 +210,10 @@ fn partial_line(write: &FailedWrite, attempt: &Attempt) -> String {
 }
 
 /// Describes the records of a batch that a refusal names: `record 2 of 5 (counted from 0)`.
-fn batch_line(body: &[u8], failure: &Failure) -> Option<String> {
-    let records = json::scan(body).ok().and_then(|node| records_in(&node)).filter(|records| *records > 1)?;
+fn batch_line(records: usize, failure: &Failure) -> Option<String> {
+    if records < 2 {
+        return None;
+    }
     let mut named = named_records(failure.message.as_deref().unwrap_or(""), failure.details.as_deref());
     named.retain(|index| *index < records);
     if named.is_empty() {

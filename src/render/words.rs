@@ -7,8 +7,9 @@ use crate::domain::attempt::{Attempt, AttemptEnd};
 use crate::domain::failure::Failure;
 use crate::domain::hazard::Hazard;
 use crate::domain::notice::Notice;
-use crate::domain::outcome::AttemptOutcome;
+use crate::domain::outcome::{AttemptOutcome, Outcome};
 use crate::domain::reason::{GivenUp, Reason, SkipReason};
+use crate::domain::report::RunCause;
 use crate::domain::rules::settle::SettleRefusal;
 use crate::domain::stop::{Blame, Stop, Stops};
 use crate::domain::time::human_length;
@@ -61,6 +62,29 @@ pub fn reason(reason: &Reason, last: Option<&AttemptEnd>) -> String {
         Reason::RunStopped => "the run was stopped first".to_owned(),
         Reason::StoreFailed => "the store failed".to_owned(),
         Reason::Worded { words, .. } => words.clone(),
+    }
+}
+
+/// Returns what writes of a run that ended alike have in common.
+pub fn run_cause(cause: &RunCause) -> String {
+    match (&cause.reason, &cause.group) {
+        (Some(Reason::Attempt(_)) | None, Some(group)) => {
+            // The first segments of a code are alike for a whole API.
+            let code = group.code.as_deref().and_then(|code| code.rsplit('.').next());
+            let code = code.map(|code| format!("{code}: ")).unwrap_or_default();
+            format!("{code}{} (group {})", group.message, group.id)
+        }
+        (Some(Reason::Hazard(hazard)), _) => format!("{hazard}: {}", self::hazard(*hazard)),
+        (Some(Reason::LaneFailed(Some(write))), _) if cause.reasons > 1 => {
+            let others = cause.reasons - 1;
+            let others = if others == 1 { "another".to_owned() } else { format!("{} others", thousands(others)) };
+            format!("older writes of their lanes did not go through: write {write} and {others}")
+        }
+        (Some(why), _) => reason(why, None),
+        (None, None) => match cause.outcome {
+            Outcome::Unsent => "not sent yet, or not before the run ended".to_owned(),
+            other => other.name().to_owned(),
+        },
     }
 }
 

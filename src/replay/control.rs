@@ -24,6 +24,7 @@ pub(super) async fn heed_wishes<T: Transport>(sender: Arc<Sender<T>>, stopped_by
             heed(&sender, &wish, last.as_ref(), &stopped_by);
             last = Some(wish);
         }
+        let _ = sender.events.send(RunEvent::Paced(sender.gate.now()));
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
             () = sender.stop.cancelled() => return,

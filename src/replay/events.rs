@@ -98,6 +98,19 @@ pub enum RunEvent {
     Notice(Notice),
     /// A group, an endpoint or the whole run stops, for this reason.
     Stopping(Stop),
+    /// The pace at this moment; reported a few times a second.
+    Paced(PaceNow),
+}
+
+/// The pace of a run at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PaceNow {
+    /// Number of requests in flight.
+    pub in_flight: usize,
+    /// The most that may be in flight, as the API's answers allow for now.
+    pub limit: usize,
+    /// Time until requests may be sent again, if the API asked for a pause or connections fail; else zero.
+    pub closed_for: Duration,
 }
 
 /// The end of a write in its run.

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::RateLimit;
+use super::events::PaceNow;
 use super::pace::{Pace, PaceSettings, Permit, Signal, Wait};
 
 /// The pace of a target in this process.
@@ -114,6 +115,12 @@ impl Gate {
     pub(super) fn pause(&self, paused: bool) {
         self.pace().pause(paused);
         self.changed.send_replace(());
+    }
+
+    /// Returns the pace at this moment.
+    pub(super) fn now(&self) -> PaceNow {
+        let pace = self.pace();
+        PaceNow { in_flight: pace.out(), limit: pace.limit(), closed_for: pace.closed_for(self.began.elapsed()) }
     }
 
     pub(super) fn settings(&self) -> PaceSettings {

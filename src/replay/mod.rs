@@ -20,16 +20,18 @@ mod pace;
 mod plan;
 mod prepare;
 mod report;
+mod reporting;
 mod schedule;
 mod sending;
 mod transport;
 
-pub use events::{RunEvent, WriteEnded};
+pub use events::{PaceNow, RunEvent, WriteEnded};
 pub use http::{HttpError, HttpTransport};
 pub use launch::{Launch, LaunchError, RunTerms};
 pub use pace::PaceSettings;
 pub use prepare::{Prepared, SendOptions, base_url, prepare};
 pub use report::{ExitCode, MaybeCached, RunReport};
+pub use reporting::report_on;
 pub use transport::{Answer, Outgoing, Sent, Transport};
 
 #[cfg(test)]

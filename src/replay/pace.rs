@@ -152,6 +152,15 @@ impl Pace {
         self.out
     }
 
+    /// Returns the time until requests may be sent again; zero if they may.
+    pub fn closed_for(&self, now: Duration) -> Duration {
+        let until = match self.circuit {
+            Circuit::Open { until, .. } => until.max(self.opens_at),
+            Circuit::Closed { .. } => self.opens_at,
+        };
+        until.saturating_sub(now)
+    }
+
     /// Returns true if connections have failed so often that the run should be given up.
     pub fn is_unreachable(&self) -> bool {
         matches!(self.circuit, Circuit::Open { failed_probes, .. } if failed_probes >= PROBES_TO_GIVE_UP)

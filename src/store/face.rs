@@ -27,7 +27,7 @@ use crate::domain::key::KeyWindows;
 use crate::domain::lane::Neighbour;
 use crate::domain::outcome::Outcome;
 use crate::domain::reason::{Damage, Reason};
-use crate::domain::report::About;
+use crate::domain::report::{About, RunCause};
 use crate::domain::revision::Revision;
 use crate::domain::rules::claim::{Step, Terms};
 use crate::domain::rules::outcome::{Recorded, Then};
@@ -325,6 +325,13 @@ pub trait Log {
 pub trait Reports {
     /// Reads the events of a run, or all events since a given time.
     fn happened(&self, about: About) -> Reply<Happened>;
+
+    /// Groups the planned writes of a run that were not accepted by outcome and cause: the failed
+    /// ones first, then those of which there are most.
+    fn causes(&self, run: RunId) -> Reply<Vec<RunCause>>;
+
+    /// Reads the outcomes that these writes had in a run, each with the reason for it.
+    fn outcomes_in(&self, run: RunId, ids: Vec<WriteId>) -> Reply<Vec<(WriteId, Outcome, Option<Reason>)>>;
 }
 
 /// Ingesting failures.

@@ -127,10 +127,12 @@ use Zone::{Detail, Groups, Help, Plan, Review, Run, Runs, Writes};
 
 const EVERYWHERE: &[Zone] = &Zone::ALL;
 const LISTS: &[Zone] = &[Groups, Writes, Runs];
+/// Pages with tabs.
+const TABBED: &[Zone] = &[Detail, Run];
 /// Pages of text, in which a text can be found.
-const PAGES: &[Zone] = &[Detail, Help, Review];
+const PAGES: &[Zone] = &[Detail, Run, Help, Review];
 /// Places with something to search in.
-const SEARCHED: &[Zone] = &[Groups, Writes, Detail, Plan, Review, Help];
+const SEARCHED: &[Zone] = &[Groups, Writes, Detail, Plan, Run, Review, Help];
 const ABOUT_WRITES: &[Zone] = &[Groups, Writes, Detail];
 
 macro_rules! actions {
@@ -154,7 +156,7 @@ actions! {
     Pause "pause" or "resume" ["space"] in &[Run], RunUnderWay, "pause", "Pause or resume the run";
     Stop "stop" ["s"] in &[Run], RunUnderWay, "stop", "Finish what is in flight, then end the run";
     Open "open" ["enter" "right" "l"] in LISTS, Nothing, "open", "Open what is under the cursor";
-    RunWrites "run-writes" ["enter"] in &[Run], Nothing, "writes", "Show the writes of the run";
+    RunWrites "run-writes" ["enter"] in &[Run], Nothing, "writes", "Show the writes of the cause under the cursor";
     Fix "fix" ["F"] in EVERYWHERE, Demo, "fix the schema", "Demo: add the missing field to the API's schema";
     Replay "replay" ["r"] in ABOUT_WRITES, Writes, "replay", "Replay: see the plan, then send";
     TryOne "try-one" or "try" or "probe" ["p"] in ABOUT_WRITES, Writes, "try one", "Send one of the writes and see request and answer side by side";
@@ -169,8 +171,9 @@ actions! {
     Resolve "resolve" or "settle" ["a"] in ABOUT_WRITES, Writes, "resolve", "Settle writes by hand: you looked, and the API has them or doesn't";
     Undo "undo" ["u"] in ABOUT_WRITES, Undo, "undo", "Undo the last discard, resolve or edit";
     Copy "copy" or "yank" or "curl" ["y"] in &[Writes, Detail], Write, "copy", "Copy the key, the correlation ID, the body or a curl line without the token";
-    NextTab "next-tab" ["tab" "right" "l"] in &[Detail], Nothing, "next tab", "Go to the next tab";
-    PreviousTab "previous-tab" ["shift-tab" "left" "h"] in &[Detail], Nothing, "", "Go to the previous tab";
+    CopyReport "copy-report" or "markdown" ["y"] in &[Run], Nothing, "", "Copy the report as Markdown";
+    NextTab "next-tab" ["tab" "right" "l"] in TABBED, Nothing, "next tab", "Go to the next tab";
+    PreviousTab "previous-tab" ["shift-tab" "left" "h"] in TABBED, Nothing, "", "Go to the previous tab";
     Fold "fold" ["enter" "space"] in &[Detail], Nothing, "fold", "Fold or unfold the JSON at the line";
     Raw "raw" or "bytes" ["b"] in &[Detail], Nothing, "", "Show the strings of the body as they are sent, with their escapes";
     FoldAll "fold-all" ["z"] in &[Detail], Nothing, "", "Fold or unfold all of the JSON";

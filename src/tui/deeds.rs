@@ -30,7 +30,7 @@ pub(super) fn perform(action: Action, screen: &dyn Screen, cx: &mut Cx<'_>) -> b
         Action::Resolve => resolve(screen, cx),
         Action::Edit => {
             if let Some(view) = screen.write() {
-                cx.change(Deed::Edit(view.write.id));
+                cx.deed(Deed::Edit(view.write.id));
             }
         }
         Action::Copy => copy(screen, cx),
@@ -60,13 +60,13 @@ pub(super) fn answered(what: &What, answer: &str, cx: &mut Cx<'_>) -> Option<Res
             if answer.is_empty() {
                 return Some(Err("a reason is needed: the next shift will ask".to_owned()));
             }
-            cx.change(Deed::Settle(filter.clone(), *event, Some(answer.to_owned())));
+            cx.deed(Deed::Settle(filter.clone(), *event, Some(answer.to_owned())));
         }
         What::Export(filter) => {
             if answer.is_empty() {
                 return Some(Err("a file is needed".to_owned()));
             }
-            cx.change(Deed::Export(filter.clone(), answer.into()));
+            cx.deed(Deed::Export(filter.clone(), answer.into()));
         }
         What::KeepEdit | What::PlanReason | What::Send(_) | What::Rate => return None,
     }

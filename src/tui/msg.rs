@@ -18,6 +18,9 @@ use crate::domain::identity::Sha;
 use crate::domain::ids::{RunId, WriteId};
 use crate::domain::key::KeyWindows;
 use crate::domain::lane::Neighbour;
+use crate::domain::outcome::Outcome;
+use crate::domain::reason::Reason;
+use crate::domain::report::{About, RunCause};
 use crate::domain::revision::Revision;
 use crate::domain::run::Run;
 use crate::domain::selection::Selection;
@@ -136,6 +139,8 @@ pub struct Rows {
     pub writes: Vec<WriteView>,
     /// True if more writes follow in the direction of the request.
     pub more: bool,
+    /// The outcomes that they had in the run that the filter names, if it names one.
+    pub outcomes: Vec<(WriteId, Outcome, Option<Reason>)>,
 }
 
 /// A part of the writes list to read.
@@ -174,6 +179,8 @@ pub struct Detail {
     pub window: Duration,
     /// Its target's base URL, if known.
     pub base_url: Option<String>,
+    /// Number of records in its body, if that is a batch.
+    pub records: Option<usize>,
 }
 
 /// Result of an editor session.
@@ -277,6 +284,10 @@ pub enum Question {
     Plan(Chosen, PlanChoices),
     /// A run.
     Run(RunId),
+    /// What the writes of a run that did not go through have in common.
+    Causes(RunId),
+    /// A report, as Markdown.
+    Report(About),
 }
 
 /// The answer to a [`Question`].
@@ -300,6 +311,10 @@ pub enum Reading {
     Plan(Result<Box<Prepared>, String>),
     /// A run; `None` if there is no such run.
     Run(Option<Box<Run>>),
+    /// What the writes of a run that did not go through have in common.
+    Causes(Vec<RunCause>),
+    /// A report, as Markdown.
+    Report(String),
     /// The file could not be read; the text says why.
     Failed(String),
 }

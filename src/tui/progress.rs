@@ -9,13 +9,29 @@ use crate::domain::outcome::{Outcome, Tally};
 use crate::domain::run::{Run, RunState, Wanted};
 use crate::domain::time::{Timestamp, human_length};
 use crate::render::words;
-use crate::replay::{PaceSettings, Prepared, RunEvent, RunReport, WriteEnded};
+use crate::replay::{PaceNow, PaceSettings, Prepared, RunEvent, RunReport, WriteEnded};
 use crate::store::WishChange;
 
 /// Lines of the log kept, at most.
 const MOST_LINES: usize = 500;
 /// Milliseconds over which the rate is measured.
 const RATE_OVER: i64 = 5000;
+
+/// The most seconds kept for the chart.
+const MOST_SECONDS: usize = 240;
+
+/// The requests that ended within a second.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Second {
+    /// The second, since 1970.
+    pub at: i64,
+    /// Number of writes that ended.
+    pub writes: u64,
+    /// Milliseconds that the answered requests took, in total.
+    pub latency: u64,
+    /// Number of answered requests.
+    pub answered: u64,
+}
 
 /// The progress of a run.
 #[derive(Debug, Default)]
@@ -38,6 +54,10 @@ pub struct RunProgress {
     pub dropped: usize,
     /// Recent samples of time, in milliseconds, and writes done; they measure the rate.
     pace: VecDeque<(i64, u64)>,
+    /// The last seconds, the newest last, while this process sends it.
+    pub seconds: VecDeque<Second>,
+    /// The pace that it keeps now, as the engine tells.
+    pub paced: Option<PaceNow>,
     /// The pace asked of it.
     pub asked: PaceSettings,
     /// True if it was asked to pause.
@@ -130,12 +150,20 @@ impl RunProgress {
                 self.say(Role::Warn, now, &text);
                 self.trouble = Some(text);
             }
+            RunEvent::Paced(paced) => self.paced = Some(paced),
             RunEvent::Stopping(stop) => self.say(Role::Bad, now, &format!("stopping: {}", words::stop(&stop))),
         }
     }
 
     fn ended(&mut self, ended: &WriteEnded, now: Timestamp) {
         self.tally.add(ended.outcome, 1);
+        if !matches!(ended.outcome, Outcome::Refused | Outcome::Unsent) {
+            let latency = ended.last.as_ref().and_then(|last| u64::try_from(last.latency_ms).ok());
+            let second = self.second(now);
+            second.writes += 1;
+            second.latency += latency.unwrap_or(0);
+            second.answered += u64::from(latency.is_some());
+        }
         if ended.outcome == Outcome::Accepted {
             self.trouble = None;
         }
@@ -143,7 +171,6 @@ impl RunProgress {
             self.trial_ended = Some(Box::new(ended.clone()));
         }
         let role = match ended.outcome {
-            Outcome::Accepted => Role::Good,
             Outcome::Failed | Outcome::Unknown => Role::Bad,
             _ => Role::Faint,
         };
@@ -152,6 +179,20 @@ impl RunProgress {
         let cid = ended.last.as_ref().and_then(|last| last.correlation_id.as_deref());
         let cid = cid.map(|cid| format!(" [{cid}]")).unwrap_or_default();
         self.say(role, now, &format!("write {} {}{reason}{cid}", ended.id, ended.outcome));
+    }
+
+    /// Returns the second that a time is in; seconds in which nothing ended are filled in.
+    fn second(&mut self, now: Timestamp) -> &mut Second {
+        let at = now.millis() / 1000;
+        let missing = self.seconds.back().map_or(1, |last| (at - last.at).clamp(0, MOST_SECONDS as i64));
+        for back in (0..missing).rev() {
+            self.seconds.push_back(Second { at: at - back, ..Second::default() });
+        }
+        while self.seconds.len() > MOST_SECONDS {
+            self.seconds.pop_front();
+        }
+        let last = self.seconds.len() - 1;
+        &mut self.seconds[last]
     }
 
     /// Ends with the engine's report.

@@ -149,7 +149,7 @@ impl Cx<'_> {
     }
 
     /// Changes something.
-    pub fn change(&mut self, change: Deed) {
+    pub fn deed(&mut self, change: Deed) {
         self.out.effects.push(Effect::Do(change));
     }
 

@@ -3,6 +3,7 @@
 use ratatui::style::{Color, Modifier, Style};
 
 use crate::domain::failure_type::FailureType;
+use crate::domain::outcome::Outcome;
 use crate::domain::state::State;
 
 /// Colours that a terminal can show.
@@ -67,6 +68,8 @@ pub enum Role {
     Type(FailureType),
     /// A state.
     State(State),
+    /// An outcome in a run.
+    Outcome(Outcome),
     /// A name in JSON.
     JsonName,
     /// A string in JSON.
@@ -147,6 +150,12 @@ impl Theme {
             Role::State(State::Replaying) => self.color(plain, 117, 25, Color::Cyan),
             Role::State(State::Unknown) => self.color(plain, 221, 130, Color::Yellow),
             Role::State(State::Pending) => plain,
+            Role::Outcome(outcome) => self.style(match outcome {
+                Outcome::Accepted => Role::Good,
+                Outcome::Failed | Outcome::Unknown => Role::Bad,
+                Outcome::Held | Outcome::Refused => Role::Warn,
+                Outcome::Skipped | Outcome::Unsent => Role::Faint,
+            }),
             Role::JsonName => self.color(plain, 117, 25, Color::Cyan),
             Role::JsonString => self.color(plain, 150, 28, Color::Green),
             Role::JsonValue => self.color(plain, 222, 94, Color::Yellow),
@@ -182,6 +191,11 @@ impl Theme {
         const ASCII: [&str; 9] = [" ", ".", ".", ":", "-", "=", "+", "*", "#"];
         if self.ascii { ASCII[eighths.min(8)] } else { BARS[eighths.min(8)] }
     }
+}
+
+/// Returns the name of an outcome on the screen: what a run's accepted writes are afterwards.
+pub fn outcome_name(outcome: Outcome) -> &'static str {
+    if outcome == Outcome::Accepted { "replayed" } else { outcome.name() }
 }
 
 #[cfg(test)]

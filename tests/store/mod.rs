@@ -9,6 +9,7 @@ mod groups;
 mod intake;
 mod kinds;
 mod lanes;
+mod outcomes;
 mod pages;
 mod search;
 mod world;
@@ -60,6 +61,9 @@ suite! { sqlite:
     groups {
         a_group_is_its_target_object_type_code_and_shape_of_message
         the_first_window_to_end_is_found
+    }
+    outcomes {
+        the_writes_of_a_run_are_told_by_cause
     }
     pages {
         every_order_lists_every_write_once_while_more_come_in

@@ -4,10 +4,12 @@ use rusqlite::{Connection, params};
 
 use super::actions::action;
 use super::error::JobResult;
-use super::runs::run_with_tally;
+use super::runs::{reason, run_with_tally};
 use super::{SqliteStore, times};
-use crate::domain::ids::RunId;
-use crate::domain::report::{About, ActionTally, NotThrough};
+use crate::domain::ids::{GroupId, RunId, WriteId};
+use crate::domain::outcome::Outcome;
+use crate::domain::reason::Reason;
+use crate::domain::report::{About, ActionTally, CauseGroup, NotThrough, RunCause};
 use crate::domain::time::Timestamp;
 use crate::store::{Happened, Reply, StoreError, face};
 
@@ -47,6 +49,54 @@ impl face::Reports for SqliteStore {
             Ok(Happened { from, to, arrived, runs, actions })
         })
     }
+
+    fn causes(&self, run: RunId) -> Reply<Vec<RunCause>> {
+        self.read(move |connection| causes(connection, run))
+    }
+
+    fn outcomes_in(&self, run: RunId, ids: Vec<WriteId>) -> Reply<Vec<(WriteId, Outcome, Option<Reason>)>> {
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT coalesce(outcome, 'unsent'), reason, reason_data FROM run_items WHERE write_id = ? AND run_id = ?",
+            )?;
+            let mut found = Vec::new();
+            for id in ids {
+                let mut rows = statement.query((id, run))?;
+                if let Some(row) = rows.next()? {
+                    found.push((id, row.get(0)?, reason(row, 1)?));
+                }
+            }
+            Ok(found)
+        })
+    }
+}
+
+fn causes(connection: &Connection, run: RunId) -> JobResult<Vec<RunCause>> {
+    let mut statement = connection.prepare_cached(
+        "WITH items AS (
+           SELECT coalesce(i.outcome, 'unsent') AS outcome, i.reason, i.reason_data, i.write_id,
+             CASE WHEN i.outcome IN ('failed', 'unknown') THEN (SELECT group_id FROM writes w WHERE w.id = i.write_id) END AS g,
+             CASE WHEN i.reason IN ('group-stopped', 'endpoint-stopped') THEN i.reason_data END AS part
+           FROM run_items i WHERE i.run_id = ?1 AND i.outcome IS NOT 'accepted'
+         )
+         SELECT outcome, reason, min(reason_data), g, count(*), count(DISTINCT coalesce(reason_data, '')), min(write_id),
+           (SELECT error_code FROM groups c WHERE c.id = g), (SELECT message FROM groups c WHERE c.id = g)
+         FROM items GROUP BY outcome, reason, g, part
+         ORDER BY outcome NOT IN ('failed', 'unknown'), 5 DESC, 7",
+    )?;
+    let rows = statement.query_map([run], |row| {
+        let (id, code): (Option<GroupId>, Option<String>) = (row.get(3)?, row.get(7)?);
+        let message: Option<String> = row.get(8)?;
+        Ok(RunCause {
+            outcome: row.get(0)?,
+            reason: reason(row, 1)?,
+            group: id.zip(message).map(|(id, message)| CauseGroup { id, code, message }),
+            count: row.get::<_, i64>(4)?.unsigned_abs(),
+            reasons: row.get::<_, i64>(5)?.unsigned_abs(),
+            example: row.get(6)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn not_through(connection: &Connection, run: RunId) -> JobResult<Vec<NotThrough>> {

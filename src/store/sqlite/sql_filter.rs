@@ -3,7 +3,7 @@
 use rusqlite::types::Value as SqlValue;
 
 use super::functions::{PATH_SEPARATOR, end_text};
-use crate::domain::filter::{BodyMatch, Filter, NumberField, Range, Term, Test, TextField, TextMatch};
+use crate::domain::filter::{BodyMatch, Ending, Filter, NumberField, Range, Term, Test, TextField, TextMatch};
 use crate::domain::identity::key_range;
 use crate::domain::time::Timestamp;
 
@@ -17,11 +17,13 @@ fn is_one(range: &Range) -> bool {
 pub(super) struct Where {
     pub(super) sql: String,
     pub(super) params: Vec<SqlValue>,
+    /// The runs whose outcomes count, in ranges; empty for the last run of each write.
+    runs: Vec<Range>,
 }
 
 impl Where {
     pub(super) fn new(filter: &Filter, now: Timestamp) -> Self {
-        let mut clause = Self { sql: "1".to_owned(), params: Vec::new() };
+        let mut clause = Self { sql: "1".to_owned(), params: Vec::new(), runs: filter.runs().collect() };
         for term in &filter.terms {
             clause.term(term, now);
         }
@@ -46,6 +48,7 @@ impl Where {
             Test::Type(types) => self.any(types, |s, t| s.compare("w.failure_type = ?", [t.name().to_owned()])),
             Test::State(states) => self.any(states, |s, t| s.compare("w.state = ?", [t.name().to_owned()])),
             Test::Hazard(_) => {}
+            Test::Outcome(endings) => self.outcomes(endings),
             Test::Number(NumberField::Id, ranges) if ranges.len() > 1 && ranges.iter().all(is_one) => {
                 let ids: Vec<i64> = ranges.iter().filter_map(|range| range.min).collect();
                 self.compare("w.id IN (SELECT value FROM json_each(?))", [format!("{ids:?}")]);
@@ -102,6 +105,31 @@ impl Where {
     fn compare<V: Into<SqlValue>>(&mut self, sql: &str, params: impl IntoIterator<Item = V>) {
         self.sql.push_str(sql);
         self.params.extend(params.into_iter().map(Into::into));
+    }
+
+    /// Tests the outcomes in runs: of most runs few writes failed, so those are looked up by the run.
+    fn outcomes(&mut self, endings: &[Ending]) {
+        let names: Vec<String> = endings.iter().map(ToString::to_string).collect();
+        let names = serde_json::to_string(&names).unwrap_or_default();
+        let is_one_of = "EXISTS (SELECT 1 FROM json_each(?) e WHERE e.value = coalesce(i.outcome, 'unsent')
+             OR e.value = coalesce(i.outcome, 'unsent') || '/' || i.reason)";
+        if self.runs.is_empty() {
+            return self.compare(
+                &format!(
+                    "EXISTS (SELECT 1 FROM run_items i WHERE i.write_id = w.id AND {is_one_of}
+                     AND i.run_id = (SELECT max(run_id) FROM run_items WHERE write_id = w.id))"
+                ),
+                [names],
+            );
+        }
+        let runs = std::mem::take(&mut self.runs);
+        self.any(&runs, |s, range| {
+            let sql =
+                format!("w.id IN (SELECT i.write_id FROM run_items i WHERE i.run_id BETWEEN ? AND ? AND {is_one_of})");
+            s.compare(&sql, [range.min.unwrap_or(i64::MIN), range.max.unwrap_or(i64::MAX)]);
+            s.params.push(names.clone().into());
+        });
+        self.runs = runs;
     }
 
     fn number(&mut self, field: NumberField, Range { min, max }: Range) {

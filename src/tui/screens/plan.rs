@@ -155,7 +155,7 @@ impl PlanScreen {
         progress.trial = prepared.plan.send.first().map(|write| write.id).filter(|_| is_trial);
         let next = progress.trial.map_or(Next::OwnRun, Next::Trial);
         cx.shared.sending = Some(progress);
-        cx.change(Deed::Start(Box::new(Start {
+        cx.deed(Deed::Start(Box::new(Start {
             prepared,
             selection: self.order.selection.clone(),
             filter: self.order.filter.clone(),

@@ -71,7 +71,7 @@ impl Screen for Review {
             },
             Action::EditAgain => {
                 self.is_over = true;
-                cx.change(Deed::EditAgain(self.edit.id, Box::new(self.edit.edited.clone())));
+                cx.deed(Deed::EditAgain(self.edit.id, Box::new(self.edit.edited.clone())));
                 cx.go(Go::Back);
             }
             other => self.page.act(other, &self.lines, Self::areas(cx.area).1),
@@ -103,7 +103,7 @@ impl Screen for Review {
     fn answered(&mut self, what: &What, answer: &str, cx: &mut Cx<'_>) -> Result<(), String> {
         if let (What::KeepEdit, Ok(body)) = (what, &self.edit.result) {
             self.is_over = true;
-            cx.change(Deed::Keep {
+            cx.deed(Deed::Keep {
                 id: self.edit.id,
                 sha: self.edit.edited.sha,
                 body: body.clone(),

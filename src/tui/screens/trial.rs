@@ -2,7 +2,6 @@
 
 use ratatui::layout::Rect;
 
-use super::run::outcome_role;
 use super::write::json_view::JsonView;
 use crate::domain::ids::WriteId;
 use crate::domain::outcome::Outcome;
@@ -110,7 +109,7 @@ fn answer(shared: &Shared, run: &RunProgress, area: Rect, p: &mut Painter<'_>) {
         (Some(ended), _) => {
             let last = ended.last.as_ref();
             let status = last.and_then(|l| l.status).map(|s| format!("HTTP {s}, ")).unwrap_or_default();
-            lines.push((outcome_role(ended.outcome), format!("{status}{}", ended.outcome)));
+            lines.push((Role::Outcome(ended.outcome), format!("{status}{}", ended.outcome)));
             if let Some(last) = last {
                 lines.push((Role::Text, format!("in {} ms", last.latency_ms)));
                 lines.extend(last.correlation_id.iter().map(|cid| (Role::Text, format!("correlation ID {cid}"))));

@@ -23,7 +23,8 @@ use crate::domain::filter::Filter;
 use crate::domain::ids::{RunId, WriteId};
 use crate::domain::time::Timestamp;
 use crate::render::count::writes;
-use crate::replay::{Launch, Prepared, RunEvent, RunReport, RunTerms, SendOptions, prepare};
+use crate::render::{detail, report};
+use crate::replay::{Launch, Prepared, RunEvent, RunReport, RunTerms, SendOptions, prepare, report_on};
 use crate::store::{
     self, By, CountBy, HistoryEntry, LaneCache, OpenOptions, Order, PageRequest, Settled, Store, StoreError,
 };
@@ -169,6 +170,11 @@ impl World {
             Question::BodyValues(path, part) => Reading::Values(store.body_values(&path, &part, VALUES).await?),
             Question::Plan(chosen, terms) => Reading::Plan(self.prepare(store, chosen, terms).await.map(Box::new)),
             Question::Run(id) => Reading::Run(store.run(id).await?.map(Box::new)),
+            Question::Causes(run) => Reading::Causes(store.causes(run).await?),
+            Question::Report(about) => {
+                let report = report_on(store, about, self.target(), self.settings.config.windows()).await?;
+                Reading::Report(report::markdown(&report))
+            }
         })
     }
 
@@ -187,12 +193,18 @@ impl World {
             PagePart::Before(cursor) => (Some(cursor.clone()), true),
         };
         let lanes = LaneCache::default();
+        let run = filter.one_run();
         let request = PageRequest { filter, order, after, backward, limit, bodies: false, lanes };
         let page = store.page(request, self.settings.config.windows()).await?;
         if let Some((id, why)) = page.damaged.first() {
             self.tell(Msg::Trouble(format!("write {id}: {why}; see dlq doctor")));
         }
-        Ok(Rows { part, writes: page.writes, more: page.next.is_some() })
+        let ids = page.writes.iter().map(|view| view.write.id).collect();
+        let outcomes = match run {
+            Some(run) => store.outcomes_in(run, ids).await?,
+            None => Vec::new(),
+        };
+        Ok(Rows { part, writes: page.writes, more: page.next.is_some(), outcomes })
     }
 
     async fn overview(&self, store: &dyn Store) -> Result<HeaderData, StoreError> {
@@ -224,6 +236,7 @@ impl World {
             window: windows.of(&view.write.target),
             base_url: target.and_then(|target| target.base_url).map(|base| base.to_string()),
             captured: store.captured(id).await?,
+            records: detail::records(view.body.as_deref()),
             history,
             view,
         }))

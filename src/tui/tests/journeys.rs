@@ -338,7 +338,7 @@ fn results_follow_the_typing_and_old_ones_are_not_shown() {
     assert!(runner.screen().contains("is not a type"), "half a value: {}", runner.screen());
     runner.types("a");
     assert_ne!(runner.asked(is_page).unwrap().0, old);
-    let rows = Rows { part: PagePart::First, writes: Vec::new(), more: false };
+    let rows = Rows { part: PagePart::First, writes: Vec::new(), more: false, outcomes: Vec::new() };
     runner.hear(Msg::Answer(old, Reading::Page(Box::new(rows))));
     assert!(runner.app.current().write().is_some(), "that was the answer to an older question");
     runner.keys("enter / esc");
@@ -463,86 +463,4 @@ fn the_mouse_does_what_the_keys_do() {
     let at = line[..line.find("replay").unwrap()].chars().count();
     click(&mut runner, left, u16::try_from(at).unwrap(), footer.y);
     assert_eq!(runner.place(), Zone::Plan);
-}
-
-#[test]
-fn a_query_typed_with_a_write_open_is_a_search_and_settles_nothing() {
-    let mut runner = Runner::on_writes(SIZE, DARK, 9);
-    runner.keys("enter");
-    runner.give_detail();
-    runner.types("/ attempts:>0 state:pending");
-    let screen = runner.screen();
-    assert!(screen.contains("/ attempts:>0 state:pending") && screen.contains("no match"), "{screen}");
-    runner.keys("enter");
-    assert_eq!(runner.changes().count(), 0);
-    runner.keys("esc / t i e r enter");
-    assert!(runner.screen().contains("loyalty_tier"), "{}", runner.screen());
-    assert_eq!(runner.place(), Zone::Detail);
-    runner.keys("esc esc");
-    assert_eq!(runner.place(), Zone::Writes, "first the search, then the write is left");
-}
-
-#[test]
-fn what_is_typed_after_a_key_that_does_nothing_is_no_command() {
-    let mut runner = Runner::on_writes(SIZE, DARK, 9);
-    runner.keys("#");
-    runner.types("add dr");
-    assert!(runner.screen().contains("# does nothing here"), "{}", runner.screen());
-    assert_eq!(runner.place(), Zone::Writes);
-    runner.now = runner.now.plus(Duration::from_millis(400));
-    runner.keys("d");
-    runner.now = runner.now.plus(Duration::from_millis(400));
-    runner.keys("d");
-    assert!(!runner.screen().contains("Give up on"), "the typing goes on");
-    runner.now = runner.now.plus(Duration::from_millis(600));
-    runner.keys("d");
-    assert!(runner.screen().contains("Give up on write 9?"), "{}", runner.screen());
-}
-
-#[test]
-fn a_letter_does_not_settle() {
-    let mut runner = Runner::on_writes(SIZE, DARK, 9);
-    runner.keys("a a");
-    let screen = runner.screen();
-    assert!(screen.contains("You looked in the API for write 9"), "{screen}");
-    runner.keys("enter");
-    assert!(runner.screen().contains("The API has them. Who looked, and how?"), "{}", runner.screen());
-    assert_eq!(runner.changes().count(), 0);
-}
-
-#[test]
-fn all_but_one_are_marked_and_replayed() {
-    let mut runner = Runner::on_writes(SIZE, DARK, 9);
-    runner.keys("* space");
-    assert!(runner.screen().contains("all but 1 are marked"), "{}", runner.screen());
-    runner.keys("r");
-    let Some(Effect::Ask(_, Question::Plan(Chosen::Matching(filter), _))) = runner.effects.last() else { panic!() };
-    let left_out = filter.terms.iter().find(|term| term.negated).map(|term| format!("{:?}", term.test));
-    assert_eq!(left_out.as_deref(), Some("Number(Id, [Range { min: Some(9), max: Some(9) }])"));
-    runner.give_plan(8, 0);
-    runner.keys("enter");
-    let Some(Deed::Start(start)) = runner.changes().next() else { panic!("{}", runner.last()) };
-    assert_eq!(start.selection.query(), "-id:9");
-}
-
-#[test]
-fn a_paste_is_one_edit_and_its_lines_are_spaces() {
-    let mut runner = Runner::on_writes(SIZE, DARK, 9);
-    runner.keys("/");
-    let before = runner.effects.len();
-    runner.hear(Msg::Paste(format!("object:orders\n{}\n", "x".repeat(1 << 20))));
-    assert_eq!(runner.effects.len() - before, 2, "one page, one count");
-    assert!(runner.screen().contains("xxxxx"), "{}", runner.screen());
-}
-
-#[test]
-fn a_change_that_fails_gives_back_what_was_typed() {
-    let mut runner = Runner::on_writes(SIZE, DARK, 9);
-    runner.keys("E");
-    runner.types(".bak");
-    runner.keys("enter");
-    assert!(matches!(runner.changes().next(), Some(Deed::Export(_, file)) if file.ends_with("export.ndjson.bak")));
-    runner.hear(Msg::Done(Err("export.ndjson.bak: the file exists already".to_owned())));
-    let screen = runner.screen();
-    assert!(screen.contains("> export.ndjson.bak") && screen.contains("exists already"), "{screen}");
 }

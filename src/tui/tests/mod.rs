@@ -2,6 +2,7 @@
 
 mod journeys;
 mod screens;
+mod triage;
 pub mod values;
 
 use ratatui::buffer::Buffer;
@@ -128,6 +129,14 @@ impl Runner {
         self.give(Reading::Run(Some(Box::new(run))), |q| matches!(q, Question::Run(_)));
     }
 
+    pub fn give_causes(&mut self, causes: Vec<crate::domain::report::RunCause>) {
+        self.give(Reading::Causes(causes), |q| matches!(q, Question::Causes(_)));
+    }
+
+    pub fn give_report(&mut self, markdown: &str) {
+        self.give(Reading::Report(markdown.to_owned()), |q| matches!(q, Question::Report(_)));
+    }
+
     pub fn give_count(&mut self, count: i64) {
         self.give(Reading::Count(count), |q| matches!(q, Question::Count(_)));
     }
@@ -136,7 +145,7 @@ impl Runner {
     pub fn give_page(&mut self, writes: Vec<crate::domain::write::WriteView>, more: bool) {
         let (ticket, question) = self.asked(|q| matches!(q, Question::Page { .. })).expect("nobody asked for writes");
         let Question::Page { part, .. } = question else { unreachable!() };
-        self.hear(Msg::Answer(ticket, Reading::Page(Box::new(Rows { part, writes, more }))));
+        self.hear(Msg::Answer(ticket, Reading::Page(Box::new(Rows { part, writes, more, outcomes: Vec::new() }))));
     }
 
     /// Answers the last question for writes, the newest first.

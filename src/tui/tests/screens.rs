@@ -126,6 +126,7 @@ fn screens(size: (u16, u16), theme: Theme) -> Vec<(&'static str, Runner)> {
     stopped.give_runs(vec![values::run(8, RunState::Stopped)]);
     stopped.keys("enter");
     stopped.give_run(values::run(8, RunState::Stopped));
+    stopped.give_causes(values::causes());
     all.push(("a run that was stopped", stopped));
     let mut review = Runner::on_writes(size, theme, 9);
     review.keys("enter");

@@ -19,6 +19,8 @@ use crate::domain::key::{IdempotencyKey, KeyOrigin, KeyWindows};
 use crate::domain::lane::Turn;
 use crate::domain::outcome::{AttemptOutcome, Outcome, Tally};
 use crate::domain::plan::{Plan, PlannedWrite};
+use crate::domain::reason::Reason;
+use crate::domain::report::{CauseGroup, RunCause};
 use crate::domain::revision::Revision;
 use crate::domain::run::{Operator, Run, RunState};
 use crate::domain::state::Standing;
@@ -138,6 +140,7 @@ pub fn detail(id: i64) -> Detail {
         revisions: vec![revision(0, BODY, None), revision(1, edited, Some("ana"))],
         evidence: None,
         window: Duration::from_hours(24),
+        records: None,
         base_url: Some("https://api.example.org/v1".to_owned()),
         view,
     }
@@ -294,4 +297,33 @@ pub fn refused(status: u16, code: &str) -> AttemptEnd {
 fn canary_failed() -> Stops {
     let blame = Blame { write: Some(WriteId(1)), status: Some(422), ..Blame::default() };
     Stops::one(Stop::CanaryFailed { group: GroupId(1), blame })
+}
+
+/// Returns what the writes of a run came to.
+pub fn causes() -> Vec<RunCause> {
+    let cause = |outcome, reason, group: Option<(i64, &str)>, count, reasons, example| RunCause {
+        outcome,
+        reason,
+        group: group.map(|(id, message)| CauseGroup {
+            id: GroupId(id),
+            code: Some("CDP_ETL.VALIDATION.REQUEST_INVALID".to_owned()),
+            message: message.to_owned(),
+        }),
+        count,
+        reasons,
+        example: WriteId(example),
+    };
+    vec![
+        cause(
+            Outcome::Failed,
+            Some(Reason::attempt(AttemptOutcome::Refused)),
+            Some((7, "record.email: invalid email format")),
+            30,
+            1,
+            812,
+        ),
+        cause(Outcome::Unsent, Some(Reason::GroupStopped(GroupId(2))), None, 996, 1, 5),
+        cause(Outcome::Held, Some(Reason::LaneFailed(Some(WriteId(812)))), None, 12, 4, 813),
+        cause(Outcome::Refused, Some(Reason::Hazard(Hazard::KeyExpired)), None, 3, 1, 2),
+    ]
 }

@@ -30,6 +30,7 @@ fn subject(detail: &Detail) -> Subject<'_> {
         neighbours: &detail.neighbours,
         evidence: detail.evidence.as_deref(),
         window: detail.window,
+        records: detail.records,
     }
 }
 

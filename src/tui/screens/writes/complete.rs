@@ -3,6 +3,7 @@
 use crate::domain::failure_type::FailureType;
 use crate::domain::filter::TextField;
 use crate::domain::hazard::Hazard;
+use crate::domain::outcome::Outcome;
 use crate::domain::state::State;
 use crate::query::{FIELDS, text_field};
 
@@ -51,6 +52,7 @@ pub fn complete(text: &str, cursor: usize, fields: &[String]) -> Completion {
     match name {
         "type" => of(FailureType::ALL.iter().map(|t| t.name()).collect()),
         "state" => of(State::ALL.iter().map(|s| s.name()).chain(["open", "settled", "any"]).collect()),
+        "outcome" => of(Outcome::ALL.iter().map(|o| o.name()).collect()),
         "hazard" => of(Hazard::ALL.iter().map(|h| h.name()).collect()),
         _ => match (text_field(name), name.strip_prefix("body.")) {
             (Some(field), _) => Completion::Values(at, field, typed.to_owned()),

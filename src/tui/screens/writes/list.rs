@@ -10,12 +10,13 @@ use crate::store::Sort;
 use crate::tui::actions::Action;
 use crate::tui::paint::{Painter, age, wrap};
 use crate::tui::screen::Shared;
-use crate::tui::theme::{Role, Theme};
+use crate::tui::theme::{Role, Theme, outcome_name};
 
 /// A column: its title, its width, and the sort that it shows.
 type Column = (&'static str, u16, Option<Sort>);
 
 const ID: Column = ("ID", 9, Some(Sort::Id));
+const OUTCOME: Column = ("OUTCOME", 10, None);
 const STATE: Column = ("STATE", 10, None);
 const TYPE: Column = ("TYPE", 10, Some(Sort::Type));
 const AGE: Column = ("AGE", 6, Some(Sort::Time));
@@ -40,7 +41,10 @@ fn columns(width: u16) -> Vec<Column> {
 /// Draws the filter line, the titles and the rows.
 pub(super) fn draw(writes: &WriteList, shared: &Shared, parts: &Parts, p: &mut Painter<'_>) {
     filter(writes, shared, parts, p);
-    let columns = columns(parts.list.width);
+    let mut columns = columns(parts.list.width);
+    if !writes.window.outcomes.is_empty() {
+        columns.insert(1, OUTCOME);
+    }
     head(writes, &columns, parts.head, p);
     if writes.window.rows.is_empty() {
         return empty(writes, shared, parts.list, p);
@@ -167,6 +171,11 @@ fn row(writes: &WriteList, shared: &Shared, view: &WriteView, columns: &[Column]
     for &(title, width, sort) in columns {
         let (text, role) = match (title, sort) {
             ("ID", _) => (write.id.to_string(), if is_marked { Role::Strong } else { text_role }),
+            ("OUTCOME", _) => {
+                writes.window.outcomes.get(&write.id).map_or((String::new(), text_role), |(outcome, _)| {
+                    (outcome_name(*outcome).to_owned(), Role::Outcome(*outcome))
+                })
+            }
             ("STATE", _) => (state.name().to_owned(), Role::State(state)),
             ("TYPE", _) => (failure.failure_type.name().to_owned(), Role::Type(failure.failure_type)),
             ("AGE", _) => (age(shared.now.since(write.turn.at)), text_role),

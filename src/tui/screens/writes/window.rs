@@ -1,6 +1,10 @@
 //! The part of a list of writes that is in memory: a few screens around the cursor, of what may be millions of rows.
 
+use std::collections::BTreeMap;
+
 use crate::domain::ids::WriteId;
+use crate::domain::outcome::Outcome;
+use crate::domain::reason::Reason;
 use crate::domain::write::WriteView;
 use crate::store::{Cursor, Order};
 use crate::tui::msg::{PagePart, Rows};
@@ -24,6 +28,8 @@ pub struct Window {
     pub has_last: bool,
     /// True if rows have been read.
     pub is_loaded: bool,
+    /// The outcomes of the rows in the run that the filter names, if it names one.
+    pub outcomes: BTreeMap<WriteId, (Outcome, Option<Reason>)>,
     /// True if the cursor goes to the first row as soon as that is read.
     goes_first: bool,
 }
@@ -73,6 +79,10 @@ impl Window {
     pub fn take(&mut self, rows: Rows, height: usize) {
         self.is_loaded = true;
         let at = self.current().map(|view| view.write.id);
+        if !matches!(rows.part, PagePart::After(_) | PagePart::Before(_)) {
+            self.outcomes.clear();
+        }
+        self.outcomes.extend(rows.outcomes.into_iter().map(|(id, outcome, reason)| (id, (outcome, reason))));
         match rows.part {
             PagePart::First | PagePart::From(_) => {
                 self.has_first = rows.part == PagePart::First;
@@ -139,7 +149,7 @@ mod tests {
     const NEWEST: Order = Order { sort: Sort::Id, descending: true };
 
     fn rows(part: PagePart, ids: std::ops::RangeInclusive<i64>, more: bool) -> Rows {
-        Rows { part, writes: ids.rev().map(write_view).collect(), more }
+        Rows { part, writes: ids.rev().map(write_view).collect(), more, outcomes: Vec::new() }
     }
 
     fn on(window: &Window) -> (i64, usize) {
@@ -170,7 +180,7 @@ mod tests {
         fewer.writes.remove(3);
         window.take(fewer, 10);
         assert_eq!(on(&window), (16, 3));
-        window.take(Rows { part: PagePart::First, writes: Vec::new(), more: false }, 10);
+        window.take(Rows { part: PagePart::First, writes: Vec::new(), more: false, outcomes: Vec::new() }, 10);
         assert!(window.current().is_none());
     }
 

@@ -1,0 +1,139 @@
+//! Triage by keys: searching, marking, reading a run, comparing.
+
+use std::time::Duration;
+
+use super::{DARK, Runner, values};
+use crate::domain::ids::WriteId;
+use crate::tui::actions::Zone;
+use crate::tui::msg::{Chosen, Deed, Effect, Msg, Question, Reading, Rows, TerminalRequest};
+
+const SIZE: (u16, u16) = (80, 24);
+
+#[test]
+fn a_query_typed_with_a_write_open_is_a_search_and_settles_nothing() {
+    let mut runner = Runner::on_writes(SIZE, DARK, 9);
+    runner.keys("enter");
+    runner.give_detail();
+    runner.types("/ attempts:>0 state:pending");
+    let screen = runner.screen();
+    assert!(screen.contains("/ attempts:>0 state:pending") && screen.contains("no match"), "{screen}");
+    runner.keys("enter");
+    assert_eq!(runner.changes().count(), 0);
+    runner.keys("esc / t i e r enter");
+    assert!(runner.screen().contains("loyalty_tier"), "{}", runner.screen());
+    assert_eq!(runner.place(), Zone::Detail);
+    runner.keys("esc esc");
+    assert_eq!(runner.place(), Zone::Writes, "first the search, then the write is left");
+}
+
+#[test]
+fn what_is_typed_after_a_key_that_does_nothing_is_no_command() {
+    let mut runner = Runner::on_writes(SIZE, DARK, 9);
+    runner.keys("#");
+    runner.types("add dr");
+    assert!(runner.screen().contains("# does nothing here"), "{}", runner.screen());
+    assert_eq!(runner.place(), Zone::Writes);
+    runner.now = runner.now.plus(Duration::from_millis(400));
+    runner.keys("d");
+    runner.now = runner.now.plus(Duration::from_millis(400));
+    runner.keys("d");
+    assert!(!runner.screen().contains("Give up on"), "the typing goes on");
+    runner.now = runner.now.plus(Duration::from_millis(600));
+    runner.keys("d");
+    assert!(runner.screen().contains("Give up on write 9?"), "{}", runner.screen());
+}
+
+#[test]
+fn a_letter_does_not_settle() {
+    let mut runner = Runner::on_writes(SIZE, DARK, 9);
+    runner.keys("a a");
+    let screen = runner.screen();
+    assert!(screen.contains("You looked in the API for write 9"), "{screen}");
+    runner.keys("enter");
+    assert!(runner.screen().contains("The API has them. Who looked, and how?"), "{}", runner.screen());
+    assert_eq!(runner.changes().count(), 0);
+}
+
+#[test]
+fn all_but_one_are_marked_and_replayed() {
+    let mut runner = Runner::on_writes(SIZE, DARK, 9);
+    runner.keys("* space");
+    assert!(runner.screen().contains("all but 1 are marked"), "{}", runner.screen());
+    runner.keys("r");
+    let Some(Effect::Ask(_, Question::Plan(Chosen::Matching(filter), _))) = runner.effects.last() else { panic!() };
+    let left_out = filter.terms.iter().find(|term| term.negated).map(|term| format!("{:?}", term.test));
+    assert_eq!(left_out.as_deref(), Some("Number(Id, [Range { min: Some(9), max: Some(9) }])"));
+    runner.give_plan(8, 0);
+    runner.keys("enter");
+    let Some(Deed::Start(start)) = runner.changes().next() else { panic!("{}", runner.last()) };
+    assert_eq!(start.selection.query(), "-id:9");
+}
+
+#[test]
+fn a_paste_is_one_edit_and_its_lines_are_spaces() {
+    let mut runner = Runner::on_writes(SIZE, DARK, 9);
+    runner.keys("/");
+    let before = runner.effects.len();
+    runner.hear(Msg::Paste(format!("object:orders\n{}\n", "x".repeat(1 << 20))));
+    assert_eq!(runner.effects.len() - before, 2, "one page, one count");
+    assert!(runner.screen().contains("xxxxx"), "{}", runner.screen());
+}
+
+#[test]
+fn a_change_that_fails_gives_back_what_was_typed() {
+    let mut runner = Runner::on_writes(SIZE, DARK, 9);
+    runner.keys("E");
+    runner.types(".bak");
+    runner.keys("enter");
+    assert!(matches!(runner.changes().next(), Some(Deed::Export(_, file)) if file.ends_with("export.ndjson.bak")));
+    runner.hear(Msg::Done(Err("export.ndjson.bak: the file exists already".to_owned())));
+    let screen = runner.screen();
+    assert!(screen.contains("> export.ndjson.bak") && screen.contains("exists already"), "{screen}");
+}
+
+#[test]
+fn the_failures_of_a_run_come_first_and_lead_to_their_writes() {
+    let mut runner = Runner::new((120, 40), DARK);
+    runner.keys("tab tab");
+    runner.give_runs(vec![values::run(8, crate::domain::run::RunState::Stopped)]);
+    runner.keys("enter");
+    runner.give_run(values::run(8, crate::domain::run::RunState::Stopped));
+    runner.give_causes(values::causes());
+    let screen = runner.screen();
+    let at = |text: &str| screen.find(text).unwrap_or_else(|| panic!("{text}: {screen}"));
+    assert!(at("failed          30") < at("unsent         996") && at("unsent         996") < at("held            12"));
+    assert!(at("group 2 was stopped first") > 0 && at("write 812 and 3 others") > 0, "{screen}");
+    runner.keys("enter");
+    let filter = |runner: &Runner| match runner.asked(|q| matches!(q, Question::Page { .. })) {
+        Some((_, Question::Page { filter, .. })) => format!("{filter:?}"),
+        _ => String::new(),
+    };
+    assert!(runner.screen().contains("/ run:8 outcome:failed group:7"), "{}", runner.screen());
+    assert!(filter(&runner).contains("outcome: Failed"), "{}", filter(&runner));
+    runner.keys("esc j enter");
+    assert!(runner.screen().contains("/ run:8 outcome:unsent/group-stopped group:2"), "{}", runner.screen());
+    runner.keys("esc G enter");
+    assert!(runner.screen().contains("/ run:8\n"), "the whole plan: {}", runner.screen());
+    runner.keys("esc tab tab");
+    runner.give_report("# Run 8\n\n- 30 failed");
+    assert!(runner.screen().contains("- 30 failed"), "{}", runner.screen());
+    runner.keys("y");
+    assert!(
+        matches!(runner.effects.last(), Some(Effect::Terminal(TerminalRequest::Copy("the report", text))) if text.starts_with("# Run 8"))
+    );
+}
+
+#[test]
+fn the_outcome_in_a_run_is_a_column_of_its_writes() {
+    use crate::domain::outcome::Outcome;
+    let mut runner = Runner::on_writes((120, 40), DARK, 0);
+    runner.keys("/");
+    runner.types("run:8");
+    let (ticket, question) = runner.asked(|q| matches!(q, Question::Page { .. })).unwrap();
+    let Question::Page { part, .. } = question else { panic!() };
+    let writes = vec![values::write_view(9), values::write_view(8)];
+    let outcomes = vec![(WriteId(9), Outcome::Failed, None), (WriteId(8), Outcome::Accepted, None)];
+    runner.hear(Msg::Answer(ticket, Reading::Page(Box::new(Rows { part, writes, more: false, outcomes }))));
+    let screen = runner.screen();
+    assert!(screen.contains("OUTCOME") && screen.contains("9 failed") && screen.contains("8 replayed"), "{screen}");
+}
