@@ -163,6 +163,9 @@ pub enum StoreError {
         /// Its lock file.
         path: PathBuf,
     },
+    /// The store's file was deleted or replaced while it was open.
+    #[error("{} was deleted or replaced while dlq had it open: nothing more is written to it", .0.display())]
+    Replaced(PathBuf),
     /// A target was bound to another URL while a run was sending to it.
     #[error("target {name} is bound to {bound} now, not to {asked}: nothing more was sent")]
     Moved {

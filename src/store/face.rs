@@ -67,6 +67,10 @@ pub trait Store:
 
     /// Returns the canonical path of the store's file; `None` if the store is not a file.
     fn file(&self) -> Option<&Path>;
+
+    /// Returns an error if the store is no longer where it was opened: its file was deleted or
+    /// replaced. No change is reported as made then.
+    fn in_place(&self) -> super::Result<()>;
 }
 
 /// Lists of writes, and everything known about a single one.

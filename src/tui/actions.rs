@@ -196,7 +196,7 @@ actions! {
     Sort "sort" ["o"] in &[Writes], Nothing, "", "Sort by the next column";
     Reverse "reverse" ["O"] in &[Writes], Nothing, "", "Reverse the order";
     MarkRange "mark-range" ["v"] in &[Writes], Write, "", "Begin a range of marks, or end it";
-    MarkAll "mark-all" or "all" or "select-all" ["*"] in &[Writes], Write, "", "Mark all that match, on screen or not";
+    MarkAll "mark-all" or "all" or "select-all" ["*"] in &[Writes, Plan], Nothing, "", "All that match, on screen or not: mark them, or plan them in place of one";
     Export "export" ["E"] in ABOUT_WRITES, Writes, "", "Export the writes to a file that `dlq ingest` takes back";
     Narrower "narrower" ["<"] in &[Writes, Detail], Nothing, "", "Make the list narrower";
     Wider "wider" [">"] in &[Writes, Detail], Nothing, "", "Make the list wider";

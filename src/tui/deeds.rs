@@ -78,13 +78,8 @@ fn plan(purpose: Purpose, screen: &dyn Screen, cx: &mut Cx<'_>) {
         return;
     }
     let Some(aim) = screen.aim(cx.shared) else { return };
-    cx.go(Go::Over(Next::Plan(Box::new(PlanOrder {
-        purpose,
-        chosen: Chosen::Matching(aim.filter.clone()),
-        filter: aim.filter,
-        selection: aim.selection,
-        words: aim.words,
-    }))));
+    let wider = screen.wider(cx.shared).filter(|_| purpose == Purpose::Replay);
+    cx.go(Go::Over(Next::Plan(Box::new(PlanOrder::of(purpose, aim, wider)))));
 }
 
 fn continue_run(screen: &dyn Screen, cx: &mut Cx<'_>) {
@@ -103,6 +98,7 @@ fn continue_run(screen: &dyn Screen, cx: &mut Cx<'_>) {
         filter: run_filter(id),
         selection: Selection { continues: Some(id), ..Selection::of_words(&format!("run:{id}")) },
         words: format!("what run {id} has left"),
+        wider: None,
     }))));
 }
 

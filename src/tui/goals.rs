@@ -1,6 +1,7 @@
 //! Steps from one screen to another. A screen says where to go; `screens::open` makes the screen that is there.
 
 use super::actions::{Action, Zone};
+use super::aim::Aim;
 use super::msg::{Chosen, Edited};
 use crate::domain::filter::Filter;
 use crate::domain::ids::{RunId, WriteId};
@@ -139,6 +140,22 @@ pub struct PlanOrder {
     pub selection: Selection,
     /// The selection in words, for the screen.
     pub words: String,
+    /// All that the list shows, if the plan is for one write of it that was not marked: it may have been meant.
+    pub wider: Option<Aim>,
+}
+
+impl PlanOrder {
+    /// Orders a plan of the writes that were aimed at.
+    pub fn of(purpose: Purpose, aim: Aim, wider: Option<Aim>) -> Self {
+        Self {
+            purpose,
+            chosen: Chosen::Matching(aim.filter.clone()),
+            filter: aim.filter,
+            selection: aim.selection,
+            words: aim.words,
+            wider,
+        }
+    }
 }
 
 /// Purpose of a plan.

@@ -7,6 +7,7 @@
 pub mod actions;
 mod aim;
 pub mod app;
+mod chips;
 mod deeds;
 mod dialogs;
 mod draw;

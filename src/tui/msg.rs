@@ -111,6 +111,8 @@ pub enum Closed {
     Missing,
     /// The file can't be used; the text says why.
     Unusable(String),
+    /// The file was deleted or replaced while it was open.
+    Replaced,
 }
 
 /// Summary of the file, for the header.
@@ -128,6 +130,15 @@ pub struct HeaderData {
     pub fields: Vec<String>,
     /// The highest write ID; `None` until it is read.
     pub last_id: Option<WriteId>,
+}
+
+/// A plan that was made.
+#[derive(Debug)]
+pub struct Ready {
+    /// The plan.
+    pub prepared: Prepared,
+    /// The reason why there is no token to send it with; `None` if there is one, or none is needed.
+    pub no_token: Option<String>,
 }
 
 /// A page of the writes list.
@@ -308,7 +319,7 @@ pub enum Reading {
     /// Values to complete the filter line with.
     Values(Vec<String>),
     /// A plan, or the reason why it can't be made.
-    Plan(Result<Box<Prepared>, String>),
+    Plan(Result<Box<Ready>, String>),
     /// A run; `None` if there is no such run.
     Run(Option<Box<Run>>),
     /// What the writes of a run that did not go through have in common.

@@ -263,6 +263,11 @@ pub trait Screen: Debug {
         self.write().map(|view| Aim::of_ids([view.write.id]))
     }
 
+    /// Returns all that the list shows, where an action on the one write under the cursor may have meant them.
+    fn wider(&self, _shared: &Shared) -> Option<Aim> {
+        None
+    }
+
     /// Returns true if the precondition of an action is met here: those that depend on the screen.
     fn has(&self, needs: Needs, _world: &Shared) -> bool {
         has_for_write(self.write(), needs)

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use super::world::{World, answered, order};
+use super::world::{World, answered, by, order};
+use crate::domain::action::Settling;
 use crate::domain::ids::{RunId, WriteId};
 use crate::domain::outcome::{AttemptOutcome, Outcome};
 use crate::domain::rules::claim::Step;
@@ -88,4 +89,17 @@ pub(super) fn what_was_cut_off_is_told_as_it_ended(world: &World) {
     let ends: Vec<_> = ends.iter().map(|end| (end.outcome, end.attempts)).collect();
     assert_eq!(ends, [(Outcome::Unknown, 1), (Outcome::Unsent, 0)]);
     assert_eq!((world.state(1), world.state(2)), (State::Unknown, State::Pending));
+}
+
+pub(super) fn a_store_that_was_replaced_lets_nothing_out_and_reports_nothing_as_done(world: &World) {
+    world.ingest(&[order(1, HOUR), order(2, HOUR)]);
+    let lease = world.begin(&[1, 2], false).unwrap();
+    world.accept(&lease, 1);
+    assert!(world.store.in_place().is_ok());
+    world.kind.replace();
+    assert!(world.store.in_place().is_err());
+    let refused = world.intend(&lease, 2, Step::First).unwrap_err();
+    assert!(refused.to_string().contains("deleted or replaced"), "{refused}");
+    let settled = world.store.settle(vec![WriteId(2)], Settling::Discard, by()).wait();
+    assert!(settled.unwrap_err().to_string().contains("deleted or replaced"));
 }

@@ -13,6 +13,9 @@ pub(super) trait Kind {
 
     /// Makes a run lose its lease, in a way that a lease of this kind can be lost.
     fn rob(&self, run: RunId);
+
+    /// Puts another store in the place of an open one.
+    fn replace(&self);
 }
 
 /// A store in a file, in a directory of its own.
@@ -34,6 +37,13 @@ impl Kind for InFile {
     /// Deletes the lock file, as someone tidying up might.
     fn rob(&self, run: RunId) {
         std::fs::remove_file(self.directory.path().join(format!("dlq.db-run-{run}.lock"))).unwrap();
+    }
+
+    /// Moves the file away and leaves a copy, as a restore from a backup might.
+    fn replace(&self) {
+        let away = self.directory.path().join("away.db");
+        std::fs::rename(self.path(), &away).unwrap();
+        std::fs::copy(&away, self.path()).unwrap();
     }
 }
 

@@ -48,6 +48,7 @@ suite! { sqlite:
         one_run_at_a_time_sends_to_a_target
         a_run_that_was_ended_sends_nothing_more
         a_lease_that_was_lost_lets_nothing_out
+        a_store_that_was_replaced_lets_nothing_out_and_reports_nothing_as_done
         a_dead_run_is_taken_back_as_its_intents_say
         a_late_acceptance_counts_and_a_late_refusal_does_not
         what_was_cut_off_is_told_as_it_ended

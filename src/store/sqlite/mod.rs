@@ -24,6 +24,7 @@ mod migrate;
 mod open;
 mod outcomes;
 mod overview;
+mod place;
 mod plans;
 mod report;
 mod rows;

@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use super::connect::{Way, connect, set_up_writer, several};
 use super::error::JobResult;
 use super::locks::RunLock;
+use super::place::Place;
 use super::worker::{Readers, Writer};
 use super::{backup, migrate};
 use crate::store::files::beside;
@@ -20,6 +21,7 @@ use crate::store::{OpenOptions, Reply, Result, Store, StoreError, Upgraded, disk
 /// An open file.
 pub(super) struct SqliteStore {
     pub(super) path: PathBuf,
+    place: Place,
     // Dropped first: the last connection to close moves the log into the file, and only the
     // writer's may do that.
     readers: Readers,
@@ -58,6 +60,10 @@ impl Store for SqliteStore {
     fn file(&self) -> Option<&Path> {
         Some(&self.path)
     }
+
+    fn in_place(&self) -> Result<()> {
+        self.place.check()
+    }
 }
 
 impl SqliteStore {
@@ -73,14 +79,15 @@ impl SqliteStore {
                 }
                 other => other?,
             };
-            return Ok(Self { writer: None, readers: Readers::start(readers, &path), path });
+            return Ok(Self { writer: None, readers: Readers::start(readers, &path), place: Place::of(&path), path });
         }
         let mut connection = connect(&path, Way::ToWrite, options.busy_timeout).map_err(|e| at(&e))?;
         migrate::bring_up_to_date(&mut connection, &path, &options)?;
         set_up_writer(&connection).map_err(|e| at(&e))?;
         let readers = several(&path, Way::ToRead, READERS, options.busy_timeout).map_err(|e| at(&e))?;
-        let writer = Some(Writer::start(connection, &path));
-        let store = Self { readers: Readers::start(readers, &path), writer, path };
+        let place = Place::of(&path);
+        let writer = Some(Writer::start(connection, &path, place.clone()));
+        let store = Self { readers: Readers::start(readers, &path), writer, place, path };
         for dead in face::Runs::recover_dead_runs(&store).wait()? {
             RunLock::tidy(&store.path, dead);
         }

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::error::JobResult;
+use super::place::Place;
 use crate::store::{Reply, Result, StoreError};
 
 /// A job of the writer thread. It may run more than once: if another job spoils the transaction
@@ -81,11 +82,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, path: &Path) -> Self {
+    pub(super) fn start(connection: Connection, path: &Path, place: Place) -> Self {
         let (sender, receiver) = channel();
-        let owned = path.to_owned();
+        let at = At { path: path.to_owned(), place };
         let named = std::thread::Builder::new().name("dlq-store".to_owned());
-        let thread = named.spawn(move || write_loop(&connection, &receiver, &owned)).ok();
+        let thread = named.spawn(move || write_loop(&connection, &receiver, &at)).ok();
         Self { sender: Some(sender), thread, path: path.into() }
     }
 
@@ -118,7 +119,13 @@ impl Drop for Writer {
     }
 }
 
-fn write_loop(connection: &Connection, jobs: &Receiver<WriteJob>, path: &Path) {
+/// Where a writer writes.
+struct At {
+    path: PathBuf,
+    place: Place,
+}
+
+fn write_loop(connection: &Connection, jobs: &Receiver<WriteJob>, at: &At) {
     let mut waiting = None;
     let mut last = 0;
     while let Some(WriteJob { job, alone }) = waiting.take().or_else(|| jobs.recv().ok()) {
@@ -133,9 +140,9 @@ fn write_loop(connection: &Connection, jobs: &Receiver<WriteJob>, path: &Path) {
             last = group.len();
         }
         if group.len() == 1 {
-            commit_each(connection, group, path);
-        } else if let Err(group) = commit_together(connection, group, path) {
-            commit_each(connection, group, path);
+            commit_each(connection, group, at);
+        } else if let Err(group) = commit_together(connection, group, at) {
+            commit_each(connection, group, at);
         }
     }
 }
@@ -158,7 +165,7 @@ fn fill(group: &mut Vec<Box<dyn Job>>, jobs: &Receiver<WriteJob>) -> Option<Writ
 fn commit_together(
     connection: &Connection,
     mut group: Vec<Box<dyn Job>>,
-    path: &Path,
+    at: &At,
 ) -> std::result::Result<(), Vec<Box<dyn Job>>> {
     if connection.execute_batch("BEGIN IMMEDIATE").is_err() {
         return Err(group);
@@ -173,7 +180,7 @@ fn commit_together(
             return Err(group);
         }
     }
-    let committed = commit(connection, path);
+    let committed = commit(connection, at);
     for job in group {
         job.finish(committed.as_ref().err().map(String::as_str));
     }
@@ -181,11 +188,12 @@ fn commit_together(
 }
 
 /// Runs each job in a transaction of its own.
-fn commit_each(connection: &Connection, group: Vec<Box<dyn Job>>, path: &Path) {
+fn commit_each(connection: &Connection, group: Vec<Box<dyn Job>>, at: &At) {
     for mut job in group {
-        let began = connection.execute_batch("BEGIN IMMEDIATE").map_err(|e| StoreError::sqlite(path, &e).to_string());
+        let began =
+            connection.execute_batch("BEGIN IMMEDIATE").map_err(|e| StoreError::sqlite(&at.path, &e).to_string());
         let good = job.run(began.as_ref().map(|()| connection).map_err(String::as_str));
-        let committed = if good { commit(connection, path) } else { Ok(()) };
+        let committed = if good { commit(connection, at) } else { Ok(()) };
         if !connection.is_autocommit() {
             let _ = connection.execute_batch("ROLLBACK");
         }
@@ -193,8 +201,10 @@ fn commit_each(connection: &Connection, group: Vec<Box<dyn Job>>, path: &Path) {
     }
 }
 
-fn commit(connection: &Connection, path: &Path) -> std::result::Result<(), String> {
-    let committed = connection.execute_batch("COMMIT").map_err(|e| StoreError::sqlite(path, &e).to_string());
+/// Commits. A commit to a file that is no longer at its path counts as failed, since nobody will find it.
+fn commit(connection: &Connection, at: &At) -> std::result::Result<(), String> {
+    let committed = connection.execute_batch("COMMIT").map_err(|e| StoreError::sqlite(&at.path, &e).to_string());
+    let committed = committed.and_then(|()| at.place.check().map_err(|e| e.to_string()));
     if !connection.is_autocommit() {
         let _ = connection.execute_batch("ROLLBACK");
     }

@@ -131,7 +131,10 @@ impl App {
                 self.shared.is_open = true;
                 self.refresh();
             }
-            Msg::Opened(Err(why)) => self.file = File::Closed(why),
+            Msg::Opened(Err(why)) => {
+                self.file = File::Closed(why);
+                self.shared.is_open = false;
+            }
             Msg::Answer(ticket, answer) => self.hear_answer(ticket, answer),
             Msg::Began(Ok(id)) => self.began(id),
             Msg::Began(Err(why)) | Msg::Ended(Err(why)) => self.fail_run(why),

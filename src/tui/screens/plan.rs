@@ -40,6 +40,8 @@ pub struct PlanScreen {
     reason: Option<String>,
     /// The plan, once it is made.
     prepared: Option<Arc<Prepared>>,
+    /// The reason why there is no token to send it with.
+    no_token: Option<String>,
     /// The reason why it can't be made.
     error: Option<String>,
     /// Ticket of the last request for the plan.
@@ -72,6 +74,7 @@ impl PlanScreen {
             terms: PlanChoices { allowed: Vec::new(), pace: PaceSettings::default(), new_key: false, limit },
             reason: None,
             prepared: None,
+            no_token: None,
             error: None,
             ticket: Ticket::default(),
             page: TextPage::default(),
@@ -91,7 +94,8 @@ impl PlanScreen {
     pub fn confirm(&self) -> Option<Confirm> {
         let prepared = self.prepared.as_ref()?;
         let count = prepared.count();
-        if count == 0 || prepared.base_url.is_none() || self.order.purpose == Purpose::DryRun {
+        if count == 0 || prepared.base_url.is_none() || self.no_token.is_some() || self.order.purpose == Purpose::DryRun
+        {
             return None;
         }
         if prepared.options.target.confirm {
@@ -203,6 +207,14 @@ impl Screen for PlanScreen {
                 self.make(cx);
             }
             Action::Rate => cx.open(Dialog::Ask(ask_rate())),
+            Action::MarkAll => {
+                if let Some(wider) = self.order.wider.take() {
+                    self.order = PlanOrder::of(self.order.purpose, wider, None);
+                    self.make(cx);
+                } else {
+                    cx.say(Role::Text, "this is the plan for all of them");
+                }
+            }
             Action::NewKey => {
                 self.terms.new_key = !self.terms.new_key;
                 self.make(cx);
@@ -250,8 +262,9 @@ impl Screen for PlanScreen {
             return;
         }
         match answer {
-            Reading::Plan(Ok(prepared)) => {
-                self.prepared = Some(Arc::from(prepared));
+            Reading::Plan(Ok(ready)) => {
+                self.no_token = ready.no_token;
+                self.prepared = Some(Arc::new(ready.prepared));
                 self.error = None;
             }
             Reading::Plan(Err(why)) | Reading::Failed(why) => self.error = Some(why),
@@ -349,6 +362,10 @@ fn lines(shared: &Shared, plan: &PlanScreen, width: u16) -> Vec<Pieces> {
         Purpose::DryRun => "Dry run, nothing is sent",
     };
     say(Role::Title, &format!("{title}: {}", plan.order.words));
+    if let Some(wider) = &plan.order.wider {
+        let key = shared.key(Action::MarkAll);
+        say(Role::Warn, &format!("This is the one write under the cursor; {key} plans {} instead.", wider.words));
+    }
     if let Some(why) = &plan.error {
         say(Role::Bad, why);
         return lines;
@@ -380,6 +397,10 @@ fn lines(shared: &Shared, plan: &PlanScreen, width: u16) -> Vec<Pieces> {
         (_, Purpose::DryRun) => {}
         (None, _) if prepared.base_url.is_none() => {
             say(Role::Bad, "This target has no base URL yet: start dlq with --base-url URL (or EXPERITURE_BASE_URL).");
+        }
+        (None, _) if plan.no_token.is_some() && prepared.count() > 0 => {
+            let why = plan.no_token.as_deref().unwrap_or_default();
+            say(Role::Bad, &format!("It can't be sent: {why}."));
         }
         (None, _) => say(Role::Warn, "Nothing will be sent."),
         (Some(confirm), _) => {

@@ -29,8 +29,8 @@ use crate::store::{
     self, By, CountBy, HistoryEntry, LaneCache, OpenOptions, Order, PageRequest, Settled, Store, StoreError,
 };
 use crate::tui::msg::{
-    Chosen, Closed, Deed, Detail, HeaderData, Job, Msg, PagePart, PlanChoices, Question, Reading, Rows, ScreenId,
-    Start, Ticket,
+    Chosen, Closed, Deed, Detail, HeaderData, Job, Msg, PagePart, PlanChoices, Question, Reading, Ready, Rows,
+    ScreenId, Start, Ticket,
 };
 
 /// Everything that effects need.
@@ -54,6 +54,8 @@ struct World {
 const BUNCH: Duration = Duration::from_millis(30);
 /// The most values offered as completions.
 const VALUES: usize = 20;
+/// Interval at which the file is looked for at its path.
+const LOOK_EVERY: Duration = Duration::from_millis(400);
 /// The most runs to list.
 const RUNS: usize = 200;
 /// Number of writes settled per transaction; between two of them others have their turn, and the
@@ -150,9 +152,22 @@ impl World {
                     async move { while changes.next().await && heard.send(Heard::Msg(Msg::Changed)).is_ok() {} },
                 );
                 self.tell(Msg::Opened(Ok(())));
+                tokio::spawn(async move { self.watch_place().await });
             }
             Err(StoreError::Missing(_)) => self.tell(Msg::Opened(Err(Closed::Missing))),
             Err(error) => self.tell(Msg::Opened(Err(Closed::Unusable(error.to_string())))),
+        }
+    }
+
+    /// Watches that the file stays at its path; closes it if it doesn't.
+    async fn watch_place(&self) {
+        while let Some(store) = self.store() {
+            if store.in_place().is_err() {
+                *self.store.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                return self.tell(Msg::Opened(Err(Closed::Replaced)));
+            }
+            drop(store);
+            tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 
@@ -242,7 +257,7 @@ impl World {
         }))
     }
 
-    async fn prepare(&self, store: &dyn Store, chosen: Chosen, terms: PlanChoices) -> Result<Prepared, String> {
+    async fn prepare(&self, store: &dyn Store, chosen: Chosen, terms: PlanChoices) -> Result<Ready, String> {
         let config = &self.settings.config;
         let in_words = |error: StoreError| error.to_string();
         let data = match chosen {
@@ -267,7 +282,12 @@ impl World {
             allowed: terms.allowed,
             new_key: terms.new_key,
         };
-        prepare(store, data, options).await.map_err(in_words)
+        let no_token = match &self.settings.demo {
+            Some(_) => None,
+            None => read_token(&options.target, self.meant()).err().map(|why| why.to_string()),
+        };
+        let prepared = prepare(store, data, options).await.map_err(in_words)?;
+        Ok(Ready { prepared, no_token })
     }
 
     async fn start(self: Arc<Self>, start: Start) {
@@ -311,7 +331,9 @@ impl World {
     }
 
     async fn change(self: Arc<Self>, change: Deed) {
-        let Some(store) = &self.store() else { return };
+        let Some(store) = &self.store() else {
+            return self.tell(Msg::Done(Err("the file is not open".to_owned())));
+        };
         let operator = &self.settings.operator;
         match change {
             Deed::Start(start) => Arc::clone(&self).start(*start).await,

@@ -14,7 +14,9 @@ use crate::domain::stop::Stops;
 use crate::replay::RunReport;
 use crate::store::{Settled, WishChange};
 use crate::tui::actions::{ACTIONS, Action, Zone};
-use crate::tui::msg::{Chosen, Closed, Deed, Effect, Job, Msg, PagePart, Question, Reading, Rows, TerminalRequest};
+use crate::tui::msg::{
+    Chosen, Closed, Deed, Effect, Job, Msg, PagePart, Question, Reading, Ready, Rows, TerminalRequest,
+};
 
 const SIZE: (u16, u16) = (80, 24);
 
@@ -94,7 +96,8 @@ fn a_plan_that_comes_too_late_is_not_the_one_on_the_screen() {
     runner.keys("r");
     let (old, _) = runner.asked(|q| matches!(q, Question::Plan(..))).unwrap();
     runner.keys("+");
-    runner.hear(Msg::Answer(old, Reading::Plan(Ok(Box::new(values::prepared(5, 0, Vec::new()))))));
+    let late = Ready { prepared: values::prepared(5, 0, Vec::new()), no_token: None };
+    runner.hear(Msg::Answer(old, Reading::Plan(Ok(Box::new(late)))));
     assert!(runner.screen().contains("making the plan"));
 }
 

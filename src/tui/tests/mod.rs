@@ -170,7 +170,8 @@ impl Runner {
     }
 
     pub fn give_prepared(&mut self, prepared: crate::replay::Prepared) {
-        self.give(Reading::Plan(Ok(Box::new(prepared))), |q| matches!(q, Question::Plan(..)));
+        let ready = super::msg::Ready { prepared, no_token: None };
+        self.give(Reading::Plan(Ok(Box::new(ready))), |q| matches!(q, Question::Plan(..)));
     }
 
     /// Returns true if a run was started.

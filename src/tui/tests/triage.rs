@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{DARK, Runner, values};
 use crate::domain::ids::WriteId;
 use crate::tui::actions::Zone;
-use crate::tui::msg::{Chosen, Deed, Effect, Msg, Question, Reading, Rows, TerminalRequest};
+use crate::tui::msg::{Chosen, Closed, Deed, Effect, Msg, Question, Reading, Ready, Rows, TerminalRequest};
 
 const SIZE: (u16, u16) = (80, 24);
 
@@ -136,4 +136,57 @@ fn the_outcome_in_a_run_is_a_column_of_its_writes() {
     runner.hear(Msg::Answer(ticket, Reading::Page(Box::new(Rows { part, writes, more: false, outcomes }))));
     let screen = runner.screen();
     assert!(screen.contains("OUTCOME") && screen.contains("9 failed") && screen.contains("8 replayed"), "{screen}");
+}
+
+#[test]
+fn a_missing_token_is_said_before_anything_is_typed() {
+    let mut runner = Runner::new(SIZE, DARK);
+    runner.keys("r");
+    let (ticket, _) = runner.asked(|q| matches!(q, Question::Plan(..))).unwrap();
+    let no_token = Some("the environment variable EXPERITURE_API_KEY is not set".to_owned());
+    let ready = Ready { prepared: values::prepared(312, 0, Vec::new()), no_token };
+    runner.hear(Msg::Answer(ticket, Reading::Plan(Ok(Box::new(ready)))));
+    assert!(runner.screen().contains("It can't be sent: the environment variable"), "{}", runner.screen());
+    runner.keys("enter");
+    assert!(runner.screen().contains("nothing can be sent: the plan says why"), "{}", runner.screen());
+}
+
+#[test]
+fn one_write_of_a_list_is_planned_as_one_and_the_list_is_offered() {
+    let mut runner = Runner::new(SIZE, DARK);
+    runner.keys("enter");
+    runner.give_rows(1..=9, false);
+    runner.keys("r");
+    runner.give_plan(1, 0);
+    let screen = runner.screen();
+    assert!(screen.contains("Replay: write 9") && screen.contains("* plans all 9 writes that match"), "{screen}");
+    runner.keys("*");
+    runner.give_plan(9, 0);
+    let screen = runner.screen();
+    assert!(screen.contains("Replay: all 9 writes that match") && !screen.contains("under the cursor"), "{screen}");
+    runner.keys("enter");
+    assert!(matches!(runner.changes().next(), Some(Deed::Start(start)) if start.selection.query() == "group:2"));
+}
+
+#[test]
+fn an_empty_list_says_where_the_writes_are() {
+    let mut runner = Runner::on_writes(SIZE, DARK, 9);
+    runner.keys("/");
+    runner.types("object:orders");
+    runner.keys("enter");
+    runner.give_page(Vec::new(), false);
+    runner.give_count(0);
+    runner.give_count(1);
+    assert!(runner.screen().contains("None is open; 1 in another state: s"), "{}", runner.screen());
+}
+
+#[test]
+fn a_file_that_was_replaced_is_closed_and_not_looked_for() {
+    let mut runner = Runner::on_writes(SIZE, DARK, 9);
+    runner.hear(Msg::Opened(Err(Closed::Replaced)));
+    assert!(runner.screen().contains("was deleted or replaced while dlq had it open"), "{}", runner.screen());
+    runner.effects.clear();
+    runner.hear(Msg::Changed);
+    runner.hear(Msg::Tick);
+    assert!(runner.effects.is_empty(), "{}", runner.last());
 }

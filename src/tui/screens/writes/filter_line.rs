@@ -180,12 +180,15 @@ impl FilterLine {
         self.text().trim().is_empty() && self.states == States::Open
     }
 
-    /// Returns the line and the chips as a filter, or the error in the line. `types` are the type chips that are on.
+    /// Returns the line and the type chips as a filter, whatever state is shown, or the error in the line.
+    pub fn in_any_state(&self, fields: &[String], types: &[FailureType]) -> Result<Filter, QueryError> {
+        let filter = self.typed(fields)?;
+        Ok(if types.is_empty() { filter } else { filter.and(Test::Type(types.to_vec())) })
+    }
+
+    /// Returns the line and all chips as a filter, or the error in the line. `types` are the type chips that are on.
     pub fn parsed(&self, fields: &[String], types: &[FailureType]) -> Result<Filter, QueryError> {
-        let mut filter = self.typed(fields)?;
-        if !types.is_empty() {
-            filter = filter.and(Test::Type(types.to_vec()));
-        }
+        let mut filter = self.in_any_state(fields, types)?;
         match self.states {
             _ if filter.names_states() => {}
             States::Open => filter = filter.and(Test::State(State::OPEN.to_vec())),

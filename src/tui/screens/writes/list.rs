@@ -3,14 +3,15 @@
 use ratatui::layout::Rect;
 
 use super::{Parts, WriteList};
-use crate::domain::failure_type::FailureType;
 use crate::domain::write::WriteView;
 use crate::render::count::thousands;
 use crate::store::Sort;
 use crate::tui::actions::Action;
+use crate::tui::chips;
 use crate::tui::paint::{Painter, age, wrap};
 use crate::tui::screen::Shared;
 use crate::tui::theme::{Role, Theme, outcome_name};
+use crate::tui::typing;
 
 /// A column: its title, its width, and the sort that it shows.
 type Column = (&'static str, u16, Option<Sort>);
@@ -65,19 +66,8 @@ fn filter(writes: &WriteList, shared: &Shared, parts: &Parts, p: &mut Painter<'_
     if area.height == 0 {
         return;
     }
-    let mut x = area.x;
     let line = &writes.filter;
-    let keys = [Action::Transient, Action::Schema, Action::BadData, Action::Auth];
-    let narrow = area.width < 76;
-    for (failure_type, action) in FailureType::ALL.into_iter().zip(keys) {
-        let is_on = shared.types.contains(&failure_type);
-        if narrow && !is_on {
-            continue;
-        }
-        let text = format!("{} {}", shared.key(action), failure_type.name());
-        let text = if is_on { format!("[{text}]") } else { format!(" {text} ") };
-        x = p.text(x, area.y, area.right().saturating_sub(x), &text, if is_on { Role::On } else { Role::Faint });
-    }
+    let mut x = chips::draw(shared, area, p);
     let states = format!(
         " {} {} ",
         shared.key(Action::NextState),
@@ -90,14 +80,12 @@ fn filter(writes: &WriteList, shared: &Shared, parts: &Parts, p: &mut Painter<'_
         p.text(x, area.y, room, "filter", Role::Faint);
         return;
     }
-    // The line is scrolled so that the cursor is visible.
-    let skip = line.input.visual_scroll(usize::from(room).saturating_sub(1));
-    let shown: String = line.text().chars().skip(skip).collect();
-    p.text(x, area.y, room, &shown, if line.is_typing { Role::Strong } else { Role::Text });
     if line.is_typing {
-        let at = x + u16::try_from(line.input.visual_cursor().saturating_sub(skip)).unwrap_or(0);
-        p.line(Rect { x: at.min(area.right() - 1), y: area.y, width: 1, height: 1 }, Role::Cursor);
+        typing::draw(&line.input, Rect { x, width: room, ..area }, p);
+    } else {
+        p.text(x, area.y, room, line.text(), Role::Text);
     }
+    let skip = if line.is_typing { line.input.visual_scroll(usize::from(room).saturating_sub(1)) } else { 0 };
     if let Some(error) = &line.error
         && parts.error.height > 1
     {
@@ -213,6 +201,10 @@ fn empty(writes: &WriteList, shared: &Shared, area: Rect, p: &mut Painter<'_>) {
         "reading ...".to_owned()
     } else if writes.filter.is_clear() && shared.types.is_empty() {
         "No write is open: nothing is left to do.".to_owned()
+    } else if let Some(n) = writes.elsewhere.filter(|n| *n > 0) {
+        let (state, key) = (writes.filter.states.name(), shared.key(Action::NextState));
+        let states = if n == 1 { "another state" } else { "other states" };
+        format!("None is {state}; {} in {states}: {key}", thousands(n.unsigned_abs()))
     } else {
         format!("No write matches; {} clears the filter.", shared.key(Action::ClearFilter))
     };
@@ -243,7 +235,10 @@ pub(super) fn summary(writes: &WriteList, shared: &Shared) -> String {
     }
     parts.push(match writes.count {
         _ if writes.filter.error.is_some() || !shared.is_open => "?".to_owned(),
-        Some(n) => thousands(n.unsigned_abs()),
+        Some(n) => {
+            let all: i64 = shared.overview.counts.iter().flat_map(|count| count.by_state).sum();
+            format!("{} of {}", thousands(n.unsigned_abs()), thousands(all.max(n).unsigned_abs()))
+        }
         None if writes.is_loading => "reading".to_owned(),
         None => "counting".to_owned(),
     });

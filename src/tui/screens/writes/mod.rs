@@ -51,6 +51,8 @@ pub struct WriteList {
     filter: FilterLine,
     /// Number of writes that match; `None` until they are counted.
     count: Option<i64>,
+    /// Number of writes that match but are in other states, if none are in those that are shown.
+    elsewhere: Option<i64>,
     /// The marked writes.
     marks: Marked,
     /// True if a page is being read.
@@ -63,6 +65,7 @@ pub struct WriteList {
     counts_again: bool,
     page_ticket: Ticket,
     count_ticket: Ticket,
+    elsewhere_ticket: Ticket,
     /// The write under the cursor.
     beside: WritePage,
     /// True if the keys go to the write rather than the list.
@@ -98,6 +101,7 @@ impl WriteList {
             order: NEWEST_FIRST,
             filter: FilterLine::default(),
             count: None,
+            elsewhere: None,
             marks: Marked::default(),
             is_loading: false,
             reads_again: false,
@@ -105,6 +109,7 @@ impl WriteList {
             counts_again: false,
             page_ticket: Ticket::default(),
             count_ticket: Ticket::default(),
+            elsewhere_ticket: Ticket::default(),
             beside: WritePage::beside(id),
             is_in_write: false,
             share: 50,
@@ -246,6 +251,20 @@ impl WriteList {
             }
         }
     }
+
+    /// Aims at all that match, but for those that were unmarked.
+    fn all(&self, shared: &Shared) -> Option<Aim> {
+        let left_out = self.marks.ids().len();
+        let filter = self.filter.parsed(&shared.overview.fields, &shared.types).ok()?;
+        let but = if left_out > 0 { format!(" but {}", thousands(left_out as u64)) } else { String::new() };
+        let words = match self.count {
+            Some(n) => format!("all {} writes that match{but}", thousands(n.unsigned_abs())),
+            None => format!("all writes that match{but}"),
+        };
+        let query = format!("{} {}", self.filter.query(&shared.types), self.marks.exceptions());
+        let filter = shared.of_target(self.marks.narrow(filter));
+        Some(Aim { filter, selection: Selection::of_words(query.trim()), words, is_group: false })
+    }
 }
 
 impl Screen for WriteList {
@@ -374,6 +393,7 @@ impl Screen for WriteList {
                 self.filter.chosen = 0;
             }
             answer if ticket == self.page_ticket => self.hear_page(answer, cx),
+            Reading::Count(count) if ticket == self.elsewhere_ticket => self.elsewhere = Some(count),
             answer if ticket == self.count_ticket => self.hear_count(&answer, cx),
             _ => {}
         }
@@ -416,19 +436,15 @@ impl Screen for WriteList {
         if self.is_in_write || self.marks.is_empty() {
             return self.write().map(|view| Aim::of_ids([view.write.id]));
         }
-        let left_out = self.marks.ids().len();
         if !self.marks.is_all() {
             return Some(Aim::of_ids(self.marks.ids().iter().copied()));
         }
-        let filter = self.filter.parsed(&shared.overview.fields, &shared.types).ok()?;
-        let but = if left_out > 0 { format!(" but {}", thousands(left_out as u64)) } else { String::new() };
-        let words = match self.count {
-            Some(n) => format!("all {} writes that match{but}", thousands(n.unsigned_abs())),
-            None => format!("all writes that match{but}"),
-        };
-        let query = format!("{} {}", self.filter.query(&shared.types), self.marks.exceptions());
-        let filter = shared.of_target(self.marks.narrow(filter));
-        Some(Aim { filter, selection: Selection::of_words(query.trim()), words, is_group: false })
+        self.all(shared)
+    }
+
+    fn wider(&self, shared: &Shared) -> Option<Aim> {
+        let is_of_one = !self.is_in_write && self.marks.is_empty() && self.count.is_some_and(|count| count > 1);
+        self.all(shared).filter(|_| is_of_one && !self.filter.is_clear())
     }
 
     fn has(&self, needs: Needs, _world: &Shared) -> bool {

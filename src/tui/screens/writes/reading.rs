@@ -3,6 +3,7 @@
 use super::WriteList;
 use super::window::CHUNK;
 use crate::domain::filter::Filter;
+use crate::tui::goals::States;
 use crate::tui::msg::{PagePart, Question, Reading};
 use crate::tui::screen::{Cx, Screen as _, Shared};
 use crate::tui::scroll::Scroll;
@@ -12,6 +13,7 @@ impl WriteList {
     pub(super) fn read_anew(&mut self, cx: &mut Cx<'_>) {
         self.window.scroll = Scroll::default();
         self.count = None;
+        self.elsewhere = None;
         self.marks.from = None;
         self.read_page(PagePart::First, CHUNK, cx);
         self.read_count(cx);
@@ -68,9 +70,23 @@ impl WriteList {
         self.is_counting = false;
         if let Reading::Count(count) = answer {
             self.count = Some(*count);
+            if *count == 0 {
+                self.look_elsewhere(cx);
+            }
             if std::mem::take(&mut self.counts_again) {
                 self.read_count(cx);
             }
+        }
+    }
+
+    /// Counts the writes that match in any state, since none match in those that are shown.
+    fn look_elsewhere(&mut self, cx: &mut Cx<'_>) {
+        if self.filter.names_states || self.filter.states == States::All || self.filter.is_clear() {
+            return;
+        }
+        if let Ok(filter) = self.filter.in_any_state(&cx.shared.overview.fields, &cx.shared.types) {
+            let filter = cx.shared.of_target(filter);
+            self.elsewhere_ticket = cx.ask(self.id, Question::Count(filter));
         }
     }
 }
