@@ -53,6 +53,8 @@ pub enum Msg {
     Mouse(MouseEvent),
     /// The terminal was resized to this width and height.
     Resize(u16, u16),
+    /// The terminal's background is light, or dark.
+    Background(bool),
     /// Nothing happened for as long as `App::rest` allowed.
     Tick,
     /// The file has changed.

@@ -205,7 +205,8 @@ mod tests {
     #[test]
     fn text_is_harmless_and_stays_in_its_room() {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 12, 1));
-        let mut painter = Painter { buffer: &mut buffer, theme: Theme { tier: Tier::Plain, ascii: false } };
+        let mut painter =
+            Painter { buffer: &mut buffer, theme: Theme { tier: Tier::Plain, ascii: false, is_guessed: false } };
         assert_eq!(painter.text(0, 0, 6, "小明と東京", Role::Text), 5, "a wide character is not cut in two");
         painter.text(6, 0, 6, "a\u{1b}[31m", Role::Text);
         let shown: Vec<&str> = buffer.content.iter().map(ratatui::buffer::Cell::symbol).collect();

@@ -91,6 +91,8 @@ pub struct Theme {
     pub tier: Tier,
     /// True if symbols have to be ASCII.
     pub ascii: bool,
+    /// True if the background is only guessed, so that the terminal is asked for it.
+    pub is_guessed: bool,
 }
 
 impl Theme {
@@ -111,7 +113,16 @@ impl Theme {
             Tier::Dark
         };
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(variable).unwrap_or_default().to_lowercase();
-        Self { tier, ascii: !(locale.contains("utf-8") || locale.contains("utf8")) }
+        let is_guessed = configured.is_none() && matches!(tier, Tier::Dark | Tier::Light);
+        Self { tier, is_guessed, ascii: !(locale.contains("utf-8") || locale.contains("utf8")) }
+    }
+
+    /// Takes in what the terminal says of its background, where that was only guessed.
+    pub fn set_background(&mut self, is_light: bool) {
+        if self.is_guessed {
+            self.tier = if is_light { Tier::Light } else { Tier::Dark };
+            self.is_guessed = false;
+        }
     }
 
     /// Returns the style of a role.
@@ -141,7 +152,7 @@ impl Theme {
                     .add_modifier(Modifier::REVERSED),
             },
             Role::On => plain.add_modifier(Modifier::BOLD).add_modifier(Modifier::REVERSED),
-            Role::Type(FailureType::Transient) => self.color(plain, 75, 26, Color::Blue),
+            Role::Type(FailureType::Transient) => self.color(plain, 75, 26, Color::LightBlue),
             Role::Type(FailureType::Schema) => self.color(plain, 215, 130, Color::Yellow),
             Role::Type(FailureType::BadData) => self.color(plain, 176, 90, Color::Magenta),
             Role::Type(FailureType::Auth) => self.color(plain, 203, 160, Color::Red),

@@ -279,3 +279,51 @@ fn without_a_terminal_there_is_the_help() {
     assert_eq!(ran.code, 0);
     assert!(ran.out.contains("Usage: dlq"), "{ran:?}");
 }
+
+#[test]
+fn the_background_is_asked_for_and_a_late_reply_is_no_key() {
+    let world = World::new();
+    world.ingest(&[order(1)]);
+    let home = tempfile::tempdir().unwrap();
+    let db = world.db();
+    let arguments = ["--db", db.to_str().unwrap()];
+    let mut light = Terminal::start(home.path(), &arguments, &[]);
+    light.wait("the question", |drawn| String::from_utf8_lossy(&drawn.raw).contains("\u{1b}]11;?"));
+    light.press("\u{1b}]11;rgb:fdfd/f6f6/e3e3\u{1b}\\");
+    light.until("record.total");
+    // The cursor's row on a light background, from the first frame on.
+    assert!(light.raw().contains("48;5;253m") && !light.raw().contains("48;5;238m"), "{:?}", light.raw());
+    light.press("q");
+    assert_eq!(light.end(), 0);
+
+    let mut late = Terminal::start(home.path(), &arguments, &[]);
+    late.until("record.total");
+    std::thread::sleep(Duration::from_millis(2300));
+    late.press("\u{1b}]11;rgb:fdfd/f6f6/e3e3\u{7}");
+    late.press("\r");
+    let screen = late.until("422   record.total");
+    assert!(!screen.contains("does nothing here") && !late.raw().contains("48;5;253m"), "{screen}");
+    late.press("q");
+    assert_eq!(late.end(), 0);
+}
+
+#[test]
+fn a_file_that_is_replaced_underneath_is_noticed_and_nothing_is_reported_as_done() {
+    let world = World::new();
+    world.ingest(&[order(1)]);
+    let home = tempfile::tempdir().unwrap();
+    let db = world.db();
+    let mut terminal = Terminal::start(home.path(), &["--db", db.to_str().unwrap()], &[]);
+    terminal.until("record.total");
+    terminal.press("d");
+    terminal.until("Give up on");
+    std::fs::rename(&db, db.with_extension("away")).unwrap();
+    let since = std::time::Instant::now();
+    terminal.press("no reason\r");
+    let screen = terminal.until("was deleted or replaced while dlq had it open");
+    assert!(since.elapsed() < PATIENCE && !screen.contains("discarded"), "{screen}");
+    terminal.press("\u{1b}");
+    terminal.until("start dlq again");
+    terminal.press("q");
+    assert_eq!(terminal.end(), 0);
+}

@@ -123,6 +123,7 @@ impl App {
                 self.shared.size = (width, height);
                 self.each_screen(|screen, cx| screen.resize(cx));
             }
+            Msg::Background(is_light) => self.shared.setup.theme.set_background(is_light),
             Msg::Tick | Msg::Changed => {}
             Msg::Terminate => self.terminate(),
             Msg::Resumed => self.out.effects.push(Effect::Terminal(TerminalRequest::Redraw)),

@@ -3,11 +3,12 @@
 
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crossterm::event::{Event, KeyEventKind, poll, read};
+use crossterm::event::{Event, KeyEvent, KeyEventKind, poll, read};
 
 use super::Heard;
+use super::replies::{Replies, Sorted};
 use crate::tui::keymap::Chord;
 use crate::tui::msg::Msg;
 
@@ -36,14 +37,18 @@ pub(super) struct Pause(Arc<Turn>);
 const LONGEST: Duration = Duration::from_millis(100);
 
 impl InputThread {
-    pub(super) fn start(heard: Sender<Heard>) -> Self {
+    /// Starts the thread. `asks` is true if the terminal is asked for its background.
+    pub(super) fn start(heard: Sender<Heard>, asks: bool) -> Self {
         let turn = Arc::new(Turn::default());
         let of_thread = Arc::clone(&turn);
+        let mut replies = asks.then(|| Replies::asked(Instant::now()));
         std::thread::spawn(move || {
             loop {
-                let msg = of_thread.read(|| if poll(LONGEST)? { read().map(message) } else { Ok(None) });
-                let sent = match msg {
-                    Ok(Some(msg)) => heard.send(Heard::Msg(msg)),
+                let event = of_thread.read(|| if poll(LONGEST)? { read().map(Some) } else { Ok(None) });
+                let sent = match event {
+                    Ok(Some(event)) => {
+                        messages(event, replies.as_mut()).into_iter().try_for_each(|msg| heard.send(Heard::Msg(msg)))
+                    }
                     Ok(None) => Ok(()),
                     // The terminal is gone.
                     Err(_) => {
@@ -101,19 +106,26 @@ impl Drop for Pause {
     }
 }
 
-fn message(event: Event) -> Option<Msg> {
+fn messages(event: Event, replies: Option<&mut Replies>) -> Vec<Msg> {
+    let sort = |key| replies.map_or(Sorted::Keys(vec![key]), |replies| replies.sort(key, Instant::now()));
     match event {
-        Event::Key(key) if key.kind != KeyEventKind::Release => {
-            let chord = Chord::of(key);
-            #[cfg(debug_assertions)]
-            panic_if_asked(chord);
-            Some(Msg::Key(chord))
-        }
-        Event::Mouse(mouse) => Some(Msg::Mouse(mouse)),
-        Event::Resize(width, height) => Some(Msg::Resize(width, height)),
-        Event::Paste(text) => Some(Msg::Paste(text)),
-        _ => None,
+        Event::Key(key) if key.kind != KeyEventKind::Release => match sort(key) {
+            Sorted::Held => Vec::new(),
+            Sorted::Keys(keys) => keys.into_iter().map(pressed).collect(),
+            Sorted::Background(is_light) => is_light.map(Msg::Background).into_iter().collect(),
+        },
+        Event::Mouse(mouse) => vec![Msg::Mouse(mouse)],
+        Event::Resize(width, height) => vec![Msg::Resize(width, height)],
+        Event::Paste(text) => vec![Msg::Paste(text)],
+        _ => Vec::new(),
     }
+}
+
+fn pressed(key: KeyEvent) -> Msg {
+    let chord = Chord::of(key);
+    #[cfg(debug_assertions)]
+    panic_if_asked(chord);
+    Msg::Key(chord)
 }
 
 /// Panics on the key that `DLQ_PANIC_KEY` names, in debug builds only: the tests make sure that a

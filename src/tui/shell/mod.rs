@@ -5,12 +5,14 @@ mod clipboard;
 mod editor;
 mod effects;
 mod input;
+mod replies;
 mod signals;
 mod terminal;
 
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
 
 use self::editor::EditJob;
 use self::effects::Outside;
@@ -60,13 +62,16 @@ pub(super) enum Heard {
 /// The most further messages to handle before the screen is drawn.
 const BUNCH: usize = 512;
 
+/// The longest that the first frame waits for the terminal to say what its background is.
+const BACKGROUND: Duration = Duration::from_millis(100);
+
 /// Runs the terminal UI until the user quits. Returns the message to print after that, if there is
 /// one.
 pub fn run(settings: TuiSettings) -> anyhow::Result<Option<String>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let (sender, heard) = channel();
     let mut screen = Screen::enter(settings.setup.mouse)?;
-    let input = InputThread::start(sender.clone());
+    let input = InputThread::start(sender.clone(), settings.setup.theme.is_guessed);
     runtime.spawn(signals::listen(sender.clone()));
     let (app, first) = App::new(settings.setup.clone(), screen.size(), Timestamp::now());
     let tokens = settings.config.token_variables();
@@ -92,6 +97,10 @@ struct Shell {
 impl Shell {
     fn go_on(&mut self, screen: &mut Screen, first: Vec<Effect>, heard: &Receiver<Heard>) -> anyhow::Result<()> {
         let mut effects = first;
+        if self.app.shared.setup.theme.is_guessed {
+            screen.write(replies::QUESTION)?;
+            effects.extend(self.wait_for_background(heard));
+        }
         loop {
             for effect in std::mem::take(&mut effects) {
                 if self.perform(effect, screen)? {
@@ -123,6 +132,21 @@ impl Shell {
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
         }
+    }
+
+    /// Gives the terminal a moment to say what its background is, so that nothing is drawn in colours that change.
+    fn wait_for_background(&mut self, heard: &Receiver<Heard>) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let until = Instant::now() + BACKGROUND;
+        while let Ok(next) = heard.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            let Heard::Msg(msg) = next else { continue };
+            let is_reply = matches!(msg, Msg::Background(_));
+            effects.extend(self.app.update(msg, Timestamp::now()));
+            if is_reply {
+                break;
+            }
+        }
+        effects
     }
 
     fn hear(&mut self, heard: Heard, screen: &mut Screen) -> anyhow::Result<Vec<Effect>> {

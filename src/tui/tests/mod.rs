@@ -25,9 +25,9 @@ pub struct Runner {
     pub now: Timestamp,
 }
 
-pub const DARK: Theme = Theme { tier: Tier::Dark, ascii: false };
-pub const PLAIN: Theme = Theme { tier: Tier::Plain, ascii: false };
-pub const ASCII: Theme = Theme { tier: Tier::Plain, ascii: true };
+pub const DARK: Theme = Theme { tier: Tier::Dark, ascii: false, is_guessed: false };
+pub const PLAIN: Theme = Theme { tier: Tier::Plain, ascii: false, is_guessed: false };
+pub const ASCII: Theme = Theme { tier: Tier::Plain, ascii: true, is_guessed: false };
 
 impl Runner {
     /// Starts the application; the file is still being opened.

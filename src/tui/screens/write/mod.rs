@@ -194,7 +194,7 @@ impl WritePage {
                 let row = rows::row(&pieces, usize::from(area.right().saturating_sub(x)), at.row);
                 p.pieces(x, y, area.right().saturating_sub(x), row.iter().map(|(role, text)| (*role, text.as_str())));
                 if self.has_keys && at.line == scroll.at.line {
-                    p.line(Rect { y, height: 1, ..area }, Role::CursorAway);
+                    p.line(Rect { y, height: 1, ..area }, Role::Cursor);
                 }
                 at.row += 1;
                 y += 1;
