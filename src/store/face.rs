@@ -13,7 +13,7 @@ use super::{
     Intent, Lease, NewRun, Page, PageRequest, PlanData, Purged, Reply, RestOfRun, Settled, SplitWhich, WishChange,
 };
 use crate::domain::action::{Action, Settling};
-use crate::domain::arrivals::Arrivals;
+use crate::domain::arrivals::{Arrivals, Span};
 use crate::domain::attempt::{Attempt, AttemptEnd};
 use crate::domain::batch::Child;
 use crate::domain::clock::Clock;
@@ -22,7 +22,7 @@ use crate::domain::evidence::CapturedFailure;
 use crate::domain::filter::{Filter, TextField};
 use crate::domain::group::Group;
 use crate::domain::identity::Sha;
-use crate::domain::ids::{RunId, TargetId, WriteId};
+use crate::domain::ids::{GroupId, RunId, TargetId, WriteId};
 use crate::domain::key::KeyWindows;
 use crate::domain::lane::Neighbour;
 use crate::domain::outcome::Outcome;
@@ -135,6 +135,9 @@ pub trait Groups {
     /// given.
     fn key_windows(&self, lengths: Windows, target: Option<&str>) -> Reply<KeyWindows>;
 
+    /// Finds the same for the writes of one group.
+    fn windows_of_group(&self, lengths: Windows, group: GroupId) -> Reply<KeyWindows>;
+
     /// Counts the matching writes, ignoring hazard terms.
     fn count(&self, filter: &Filter) -> Reply<i64>;
 
@@ -151,9 +154,13 @@ pub trait Overview {
     /// Watches for changes by anyone, in this process or another.
     fn changes(&self) -> super::Result<Changes>;
 
-    /// Counts the writes of each group that failed in each hour, starting at `from_hour` (hours
-    /// since 1970); of one target only, if given.
-    fn arrivals(&self, target: Option<&str>, from_hour: i64) -> Reply<Vec<Arrivals>>;
+    /// Counts the writes of each group that failed within each bar of a span; of one target only, if
+    /// given.
+    fn arrivals(&self, target: Option<&str>, span: Span) -> Reply<Vec<Arrivals>>;
+
+    /// Finds the span that shows best when the writes of the groups with open ones failed; of one
+    /// target only, if given. It takes a look at each hour since the first failure.
+    fn fitting_span(&self, target: Option<&str>) -> Reply<Span>;
 
     /// Lists at most `limit` values of a text field that contain `part`, as suggestions.
     fn values_of(&self, field: TextField, part: &str, limit: usize) -> Reply<Vec<String>>;

@@ -185,6 +185,7 @@ actions! {
     Reason "reason" or "why" ["w"] in &[Plan], Nothing, "why", "Say why, for the record";
     NextScreen "next-screen" ["tab"] in LISTS, Nothing, "next screen", "Go from groups to writes to runs";
     PreviousScreen "previous-screen" ["shift-tab"] in LISTS, Nothing, "", "Go the other way";
+    Windows "key-windows" or "windows" ["W"] in LISTS, Nothing, "", "Show the writes that may have been applied, the one whose key window ends first on top";
     Saved "saved-filters" ["f"] in &[Groups, Writes], Nothing, "", "Choose one of the config's saved filters";
     ClearFilter "clear-filter" ["x"] in &[Groups, Writes], Nothing, "", "Clear filter, types, state and order";
     Transient "type-transient" ["1"] in &[Groups, Writes], Nothing, "", "Show transient failures only (several can be on), or all again";
@@ -193,8 +194,8 @@ actions! {
     Auth "type-auth" ["4"] in &[Groups, Writes], Nothing, "", "Show auth failures only (several can be on), or all again";
     NextState "next-state" or "state" ["s"] in &[Writes], Nothing, "", "Show the next state: open, pending, unknown, replayed, resolved, discarded, all";
     PreviousState "previous-state" ["S"] in &[Writes], Nothing, "", "Show the state before";
-    Sort "sort" ["o"] in &[Writes], Nothing, "", "Sort by the next column";
-    Reverse "reverse" ["O"] in &[Writes], Nothing, "", "Reverse the order";
+    Sort "sort" ["o"] in &[Groups, Writes], Nothing, "", "Sort by the next column";
+    Reverse "reverse" ["O"] in &[Groups, Writes], Nothing, "", "Reverse the order";
     MarkRange "mark-range" ["v"] in &[Writes], Write, "", "Begin a range of marks, or end it";
     MarkAll "mark-all" or "all" or "select-all" ["*"] in &[Writes, Plan], Nothing, "", "All that match, on screen or not: mark them, or plan them in place of one";
     Export "export" ["E"] in ABOUT_WRITES, Writes, "", "Export the writes to a file that `dlq ingest` takes back";

@@ -7,6 +7,7 @@ use crate::domain::filter::Filter;
 use crate::domain::ids::{RunId, WriteId};
 use crate::domain::selection::Selection;
 use crate::domain::state::State;
+use crate::store::Order;
 
 /// A list at the bottom of the stack of screens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,8 +38,6 @@ pub enum Go {
     To(Base),
     /// To the list of writes, with another filter.
     ToWrites(Query),
-    /// To the filter line of the list of writes.
-    ToFilter,
     /// To a screen over the current one.
     Over(Next),
     /// To a screen in place of the current one.
@@ -84,6 +83,15 @@ pub struct Query {
     pub text: String,
     /// The state chip.
     pub states: States,
+    /// The order; `None` for the one before.
+    pub order: Option<Order>,
+}
+
+impl Query {
+    /// Creates the query for the open writes that a text finds.
+    pub fn of(text: impl Into<String>) -> Self {
+        Self { text: text.into(), states: States::Open, order: None }
+    }
 }
 
 /// States of the writes that are shown.

@@ -1,19 +1,21 @@
 //! The header: target, counts by type and state, and a histogram of arrivals.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use ratatui::layout::Rect;
 
+use super::actions::Action;
 use super::paint::Painter;
 use super::progress::RunProgress;
 use super::screen::Shared;
-use super::theme::{Role, Tier};
-use crate::domain::arrivals::hour_of;
+use super::theme::Role;
+use crate::domain::arrivals::{Span, hour_of};
 use crate::domain::failure_type::FailureType;
+use crate::domain::ids::GroupId;
 use crate::domain::state::State;
-use crate::domain::time::human_length;
+use crate::domain::time::{brief_length, human_length};
 use crate::render::count::thousands;
-
-/// Hours that the histogram covers.
-pub const HOURS: usize = 24;
 
 /// Draws the header. `away` is true if this process's run is not on the screen.
 pub(super) fn draw(shared: &Shared, away: bool, area: Rect, p: &mut Painter<'_>) {
@@ -53,6 +55,10 @@ fn title(shared: &Shared, away: bool, area: Rect, p: &mut Painter<'_>) {
     // A run goes on while another screen is shown.
     let away = away && shared.is_sending();
     let right = match area.height {
+        _ if urgent_window(shared).is_some() && !away => {
+            let (left, key) = (urgent_window(shared).unwrap_or_default(), shared.key(Action::Windows));
+            format!(" a key window ends in {}: {key} ", human_length(left))
+        }
         1 if away => shared.sending.as_ref().map(progress).unwrap_or_default(),
         1 => format!("{} open", thousands(open)),
         _ if away => shared.sending.as_ref().map(progress).unwrap_or_default(),
@@ -70,8 +76,22 @@ fn title(shared: &Shared, away: bool, area: Rect, p: &mut Painter<'_>) {
     };
     let right_width = u16::try_from(right.len()).unwrap_or(u16::MAX);
     x = p.text(x + 2, area.y, area.width.saturating_sub(x + 4 + right_width), &target, Role::Text);
-    let role = if area.height == 1 { Role::Strong } else { Role::Warn };
+    let is_urgent = urgent_window(shared).is_some() && !away;
+    let role = match area.height {
+        _ if is_urgent => Role::Alarm,
+        1 => Role::Strong,
+        _ => Role::Warn,
+    };
     p.right(x, area.y, area.width.saturating_sub(x), &right, role);
+}
+
+/// Time left in which a key window counts as urgent.
+const URGENT: Duration = Duration::from_mins(15);
+
+/// Returns the time until the first key window ends, if that is soon.
+pub fn urgent_window(shared: &Shared) -> Option<Duration> {
+    let (_, ends) = shared.overview.windows.first_ends?;
+    Some(ends.since(shared.now)).filter(|left| *left <= URGENT)
 }
 
 /// Returns the progress of a run, in a few words.
@@ -111,76 +131,77 @@ fn counts(shared: &Shared, area: Rect, y: u16, p: &mut Painter<'_>) {
     }
 }
 
-/// Returns the failures of each of the last hours, by type; the last one is the current hour.
-pub fn hours(shared: &Shared) -> [[u64; 4]; HOURS] {
-    let mut hours = [[0; 4]; HOURS];
-    let last = hour_of(shared.now);
+/// Draws when writes failed: a bar for each part of the span, and what the bars are.
+fn histogram(shared: &Shared, area: Rect, p: &mut Painter<'_>) {
+    let Some(span) = shared.overview.span else { return };
+    let mut totals = [0u64; Span::BARS];
     for arrivals in &shared.overview.arrivals {
-        let back = usize::try_from(last - arrivals.hour).ok().filter(|back| *back < HOURS);
-        if let Some(back) = back {
-            hours[HOURS - 1 - back][arrivals.failure_type as usize] += arrivals.count;
+        if let Some(total) = totals.get_mut(arrivals.bar) {
+            *total += arrivals.count;
         }
     }
-    hours
-}
-
-fn histogram(shared: &Shared, area: Rect, p: &mut Painter<'_>) {
-    let hours = hours(shared);
-    let totals: Vec<u64> = hours.iter().map(|types| types.iter().sum()).collect();
-    let most = totals.iter().copied().max().unwrap_or(0);
-    let sum: u64 = totals.iter().sum();
-    let bottom = area.bottom() - 1;
-    let mut x = p.text(area.x, bottom, area.width, "24 h ", Role::Faint);
-    // Bars are twice as wide where there is room.
+    let (most, sum) = (totals.iter().copied().max().unwrap_or(0), totals.iter().sum::<u64>());
+    // Bars are twice as wide where there is room, and the axis has a line of its own.
     let wide: u16 = if area.width >= 100 { 2 } else { 1 };
-    let label_row = u16::from(p.theme.tier == Tier::Plain && area.height > 1);
-    let height = (area.height - label_row).max(1);
-    for (types, total) in hours.iter().zip(&totals) {
+    let has_axis = area.height > 1;
+    let height = area.height - u16::from(has_axis);
+    let bottom = area.y + height - 1;
+    for (x, total) in (area.x..).step_by(wide.into()).zip(totals) {
         let eighths = if most == 0 { 0 } else { (total * u64::from(height) * 8).div_ceil(most) };
-        let biggest = FailureType::ALL.into_iter().max_by_key(|t| types[*t as usize]);
         for row in 0..height {
             let here = usize::try_from(eighths.saturating_sub(u64::from(row) * 8).min(8)).unwrap_or(0);
-            // Types are stacked; a cell has the colour of the type at its middle.
-            let middle = (u64::from(row) * 8 + 4) * most / (u64::from(height) * 8).max(1);
-            let role = type_at(types, middle).or(biggest).map_or(Role::Text, Role::Type);
-            let bar = p.theme.bar(here).repeat(wide.into());
-            p.text(x, bottom - label_row - row, wide, &bar, role);
+            p.text(x, bottom - row, wide, &p.theme.bar(here).repeat(wide.into()), Role::Faint);
         }
-        if label_row > 0 && *total > 0 {
-            let letter = biggest.map_or("", |t| &t.name()[..1]);
-            p.text(x, bottom, wide, letter, Role::Text);
-        }
-        x += wide;
     }
-    x += 1;
-    let main = FailureType::ALL.into_iter().max_by_key(|t| hours.iter().map(|types| types[*t as usize]).sum::<u64>());
-    let last_hour = totals.last().copied().unwrap_or(0);
-    let text = match main.filter(|_| sum > 0) {
-        Some(main) => format!("{} failed, {} in this hour, mostly {main}", thousands(sum), thousands(last_hour)),
-        None => "nothing failed in the last day".to_owned(),
+    let end = area.x + wide * u16::try_from(Span::BARS).unwrap_or(0);
+    let is_now = span.bar(hour_of(shared.now)).is_some();
+    let last = span.start(Span::BARS);
+    if has_axis {
+        let (first, last) = (span.start(0).to_human(), if is_now { "now".to_owned() } else { last.to_human() });
+        let room = end - area.x;
+        let (first, last) = (short(&first, span), short(&last, span));
+        p.text(area.x, bottom + 1, room, first, Role::Faint);
+        p.right(area.x, bottom + 1, room, last, Role::Faint);
+    }
+    let each = brief_length(span.length() / u32::try_from(Span::BARS).unwrap_or(1));
+    let text = if sum == 0 {
+        "nothing failed in the last day".to_owned()
+    } else {
+        let until = if is_now { String::new() } else { format!(" until {}", last.to_human()) };
+        format!(
+            "{} failed in {}{until}, at most {} in {each}",
+            thousands(sum),
+            brief_length(span.length()),
+            thousands(most)
+        )
     };
-    p.text(x, bottom, area.right().saturating_sub(x), &text, Role::Faint);
+    p.text(end + 1, bottom, area.right().saturating_sub(end + 1), &text, Role::Faint);
 }
 
-fn type_at(types: &[u64; 4], height: u64) -> Option<FailureType> {
-    let mut below = 0;
-    FailureType::ALL.into_iter().find(|t| {
-        below += types[*t as usize];
-        height < below
-    })
-}
-
-/// Returns one group's failures in the last `width` hours, as bar heights in eighths.
-pub(super) fn trend(shared: &Shared, group: crate::domain::ids::GroupId, width: usize) -> Vec<usize> {
-    let last = hour_of(shared.now);
-    let mut counts = vec![0u64; width];
-    for arrivals in shared.overview.arrivals.iter().filter(|a| a.group == group) {
-        if let Ok(back) = usize::try_from(last - arrivals.hour)
-            && back < width
-        {
-            counts[width - 1 - back] += arrivals.count;
-        }
+/// Returns the part of a time that an axis needs: the hour for a day, else the day.
+fn short(time: &str, span: Span) -> &str {
+    match time.split_once(' ') {
+        Some((_, hour)) if span.step == 1 => hour.get(..5).unwrap_or(hour),
+        Some((day, _)) => day,
+        None => time,
     }
-    let most = counts.iter().copied().max().unwrap_or(0).max(1);
-    counts.iter().map(|n| usize::try_from((n * 8).div_ceil(most)).unwrap_or(8)).collect()
+}
+
+/// Returns one group's failures over the span in `width` bars, as heights in eighths. Heights are logarithmic, on one scale
+/// for all groups: a hundred and ten thousand can be told apart, and so can one and none.
+pub(super) fn trend(shared: &Shared, group: GroupId, width: usize) -> Vec<usize> {
+    let each = Span::BARS.div_ceil(width.max(1));
+    let of = |group: Option<GroupId>| {
+        let mut counts: BTreeMap<(GroupId, usize), u64> = BTreeMap::new();
+        for arrivals in shared.overview.arrivals.iter().filter(|a| group.is_none_or(|group| group == a.group)) {
+            *counts.entry((arrivals.group, arrivals.bar / each)).or_default() += arrivals.count;
+        }
+        counts
+    };
+    let most = of(None).values().copied().max().unwrap_or(0);
+    let own = of(Some(group));
+    let height = |count: u64| ((count as f64).ln_1p() * 8.0 / (most as f64).ln_1p().max(1.0)).ceil();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 8")]
+    let eighths = |bar| own.get(&(group, bar)).map_or(0, |count| height(*count) as usize);
+    (0..width).map(eighths).collect()
 }

@@ -8,14 +8,14 @@ use crossterm::event::MouseEvent;
 
 use super::keymap::Chord;
 use crate::domain::action::Settling;
-use crate::domain::arrivals::Arrivals;
+use crate::domain::arrivals::{Arrivals, Span};
 use crate::domain::attempt::Attempt;
 use crate::domain::evidence::CapturedFailure;
 use crate::domain::filter::{Filter, TextField};
 use crate::domain::group::Group;
 use crate::domain::hazard::Hazard;
 use crate::domain::identity::Sha;
-use crate::domain::ids::{RunId, WriteId};
+use crate::domain::ids::{GroupId, RunId, WriteId};
 use crate::domain::key::KeyWindows;
 use crate::domain::lane::Neighbour;
 use crate::domain::outcome::Outcome;
@@ -122,7 +122,9 @@ pub enum Closed {
 pub struct HeaderData {
     /// Counts of writes by failure type.
     pub counts: Vec<Count>,
-    /// Failures of the last 24 hours, by group and hour.
+    /// The span of time that the histogram shows; `None` until it is read.
+    pub span: Option<Span>,
+    /// Failures in it, by group and bar.
     pub arrivals: Vec<Arrivals>,
     /// The known targets.
     pub targets: Vec<KnownTarget>,
@@ -132,6 +134,19 @@ pub struct HeaderData {
     pub fields: Vec<String>,
     /// The highest write ID; `None` until it is read.
     pub last_id: Option<WriteId>,
+}
+
+/// Hazards and key windows of a group.
+#[derive(Debug, Clone)]
+pub struct GroupFacts {
+    /// The group.
+    pub id: GroupId,
+    /// The hazards of the writes that were looked at, each with the number of writes that have it.
+    pub hazards: Vec<(Hazard, usize)>,
+    /// Number of writes that were looked at: the newest open ones.
+    pub looked_at: usize,
+    /// Its key windows.
+    pub windows: KeyWindows,
 }
 
 /// A plan that was made.
@@ -301,6 +316,8 @@ pub enum Question {
     Causes(RunId),
     /// A report, as Markdown.
     Report(About),
+    /// Hazards and key windows of a group.
+    GroupFacts(GroupId),
 }
 
 /// The answer to a [`Question`].
@@ -328,6 +345,8 @@ pub enum Reading {
     Causes(Vec<RunCause>),
     /// A report, as Markdown.
     Report(String),
+    /// Hazards and key windows of a group.
+    GroupFacts(Box<GroupFacts>),
     /// The file could not be read; the text says why.
     Failed(String),
 }

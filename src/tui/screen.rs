@@ -293,11 +293,6 @@ pub trait Screen: Debug {
         format!("{} goes back.", shared.key(Action::Back))
     }
 
-    /// Returns the time until which it counts something down, so that it is drawn each second.
-    fn counts_down(&self, _world: &Shared) -> bool {
-        false
-    }
-
     /// Draws it.
     fn draw(&self, shared: &Shared, area: Rect, p: &mut Painter<'_>);
 }

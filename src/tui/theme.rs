@@ -56,6 +56,8 @@ pub enum Role {
     Warn,
     /// A failure.
     Bad,
+    /// Something that can't wait.
+    Alarm,
     /// The row under the cursor.
     Cursor,
     /// The row under the cursor of a list that doesn't have the keys, or of JSON.
@@ -136,6 +138,9 @@ impl Theme {
             Role::Good => self.color(plain, 114, 28, Color::Green),
             Role::Warn => self.color(plain, 221, 130, Color::Yellow),
             Role::Bad => self.color(plain, 203, 160, Color::Red),
+            Role::Alarm => {
+                self.color(plain, 203, 160, Color::Red).add_modifier(Modifier::BOLD).add_modifier(Modifier::REVERSED)
+            }
             // The text keeps its own colours.
             Role::Cursor => match self.tier {
                 Tier::Dark => plain.bg(Color::Indexed(238)).add_modifier(Modifier::BOLD),

@@ -150,7 +150,7 @@ fn the_demo_from_the_failure_to_the_replay_and_back_to_the_shell() {
     terminal.press("\u{1b}");
     terminal.until("One line per write");
     terminal.press("\u{1b}");
-    terminal.until("LAST 12 H");
+    terminal.until("OPEN▾");
     terminal.press("g");
     terminal.press("r");
     terminal.until("to send");

@@ -1,6 +1,8 @@
 //! Groups and counts. All but filtered counts come from tables that triggers maintain, so that no
 //! writes are counted.
 
+use std::time::Duration;
+
 use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, OptionalExtension};
 
@@ -68,34 +70,31 @@ impl face::Groups for SqliteStore {
     }
 
     fn key_windows(&self, lengths: Windows, target: Option<&str>) -> Reply<KeyWindows> {
-        const MATTERS: &str = "ambiguous_since IS NOT NULL AND settled_at IS NULL
-            AND operation <> 'upsert' AND operation <> 'upsert-batch'";
         let target = target.map(str::to_owned);
         self.read(move |connection| {
-            let mut windows = KeyWindows::default();
-            let now = times::read(connection, times::now())?.latest();
-            let mut statement = connection.prepare_cached("SELECT id, name FROM targets WHERE ?1 IS NULL OR name = ?1")?;
+            let mut statement =
+                connection.prepare_cached("SELECT id, name FROM targets WHERE ?1 IS NULL OR name = ?1")?;
             let targets: Vec<(TargetId, String)> =
                 statement.query_map([target], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+            let mut windows = KeyWindows::default();
             for (id, name) in targets {
-                let length = lengths.of(&name);
-                let began = now.minus(length);
-                let first: Option<(WriteId, Timestamp)> = connection
-                    .prepare_cached(&format!(
-                        "SELECT id, ambiguous_since FROM writes WHERE target_id = ? AND ambiguous_since > ? AND {MATTERS}
-                         ORDER BY ambiguous_since LIMIT 1"
-                    ))?
-                    .query_row((id, began), |row| Ok((row.get(0)?, row.get(1)?)))
-                    .optional()?;
-                let first = first.map(|(write, since)| (write, since.plus(length)));
-                windows.first_ends = windows.first_ends.into_iter().chain(first).min_by_key(|(_, ends)| *ends);
-                let ended: i64 = connection
-                    .prepare_cached(&format!(
-                        "SELECT count(*) FROM (SELECT 1 FROM writes WHERE target_id = ? AND ambiguous_since <= ?
-                           AND {MATTERS} LIMIT ?)"
-                    ))?
-                    .query_row((id, began, KeyWindows::MOST_COUNTED as i64 + 1), |row| row.get(0))?;
-                windows.ended += ended as u64;
+                add_windows(connection, &mut windows, id, lengths.of(&name), None)?;
+            }
+            Ok(windows)
+        })
+    }
+
+    fn windows_of_group(&self, lengths: Windows, group: GroupId) -> Reply<KeyWindows> {
+        self.read(move |connection| {
+            let mut windows = KeyWindows::default();
+            let target: Option<(TargetId, String)> = connection
+                .prepare_cached(
+                    "SELECT t.id, t.name FROM groups g JOIN targets t ON t.id = g.target_id WHERE g.id = ?",
+                )?
+                .query_row([group], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()?;
+            if let Some((id, name)) = target {
+                add_windows(connection, &mut windows, id, lengths.of(&name), Some(group))?;
             }
             Ok(windows)
         })
@@ -116,6 +115,38 @@ impl face::Groups for SqliteStore {
             Ok(connection.query_row("SELECT coalesce(max(id), 0) FROM writes", [], |row| row.get(0))?)
         })
     }
+}
+
+/// Adds the key windows of a target, or of one of its groups.
+fn add_windows(
+    connection: &Connection,
+    windows: &mut KeyWindows,
+    target: TargetId,
+    length: Duration,
+    group: Option<GroupId>,
+) -> JobResult<()> {
+    const MATTERS: &str = "ambiguous_since IS NOT NULL AND settled_at IS NULL
+        AND operation <> 'upsert' AND operation <> 'upsert-batch'";
+    let now = times::read(connection, times::now())?.latest();
+    let began = now.minus(length);
+    let first: Option<(WriteId, Timestamp)> = connection
+        .prepare_cached(&format!(
+            "SELECT id, ambiguous_since FROM writes WHERE target_id = ?1 AND ambiguous_since > ?2 AND {MATTERS}
+               AND (?3 IS NULL OR group_id = ?3)
+             ORDER BY ambiguous_since LIMIT 1"
+        ))?
+        .query_row((target, began, group), |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let first = first.map(|(write, since)| (write, since.plus(length)));
+    windows.first_ends = windows.first_ends.into_iter().chain(first).min_by_key(|(_, ends)| *ends);
+    let ended: i64 = connection
+        .prepare_cached(&format!(
+            "SELECT count(*) FROM (SELECT 1 FROM writes WHERE target_id = ?1 AND ambiguous_since <= ?2 AND {MATTERS}
+               AND (?3 IS NULL OR group_id = ?3) LIMIT ?4)"
+        ))?
+        .query_row((target, began, group, KeyWindows::MOST_COUNTED as i64 + 1), |row| row.get(0))?;
+    windows.ended += ended.unsigned_abs();
+    Ok(())
 }
 
 fn read_groups(connection: &Connection, target: Option<String>) -> JobResult<Vec<Group>> {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::SqliteStore;
 use super::connect::reader;
-use crate::domain::arrivals::Arrivals;
+use super::{SqliteStore, times};
+use crate::domain::arrivals::{Arrivals, Span, hour_of};
 use crate::domain::filter::TextField;
 use crate::domain::json;
 use crate::store::{Changes, Reply, Result, StoreError, face};
@@ -41,23 +41,40 @@ impl face::Overview for SqliteStore {
         Ok(changes)
     }
 
-    fn arrivals(&self, target: Option<&str>, from_hour: i64) -> Reply<Vec<Arrivals>> {
+    fn arrivals(&self, target: Option<&str>, span: Span) -> Reply<Vec<Arrivals>> {
         let target = target.map(str::to_owned);
         self.read(move |connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT a.hour, a.group_id, g.failure_type, a.n FROM arrivals a
+                "SELECT (a.hour - ?1) / ?2, a.group_id, g.failure_type, sum(a.n) FROM arrivals a
                    JOIN groups g ON g.id = a.group_id JOIN targets t ON t.id = g.target_id
-                 WHERE a.hour >= ?1 AND a.n > 0 AND (?2 IS NULL OR t.name = ?2)",
+                 WHERE a.hour >= ?1 AND a.hour < ?1 + ?2 * ?4 AND a.n > 0 AND (?3 IS NULL OR t.name = ?3)
+                 GROUP BY 1, 2",
             )?;
-            let rows = statement.query_map((from_hour, target), |row| {
+            let rows = statement.query_map((span.from, span.step, target, Span::BARS as i64), |row| {
                 Ok(Arrivals {
-                    hour: row.get(0)?,
+                    bar: usize::try_from(row.get::<_, i64>(0)?).unwrap_or(0),
                     group: row.get(1)?,
                     failure_type: row.get(2)?,
                     count: row.get::<_, i64>(3)? as u64,
                 })
             })?;
             Ok(rows.collect::<std::result::Result<_, _>>()?)
+        })
+    }
+
+    fn fitting_span(&self, target: Option<&str>) -> Reply<Span> {
+        let target = target.map(str::to_owned);
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT a.hour, sum(a.n) FROM arrivals a
+                   JOIN groups g ON g.id = a.group_id JOIN targets t ON t.id = g.target_id
+                 WHERE (?1 IS NULL OR t.name = ?1) AND EXISTS (SELECT 1 FROM group_counts c
+                   WHERE c.group_id = g.id AND c.n > 0 AND c.state IN ('pending', 'replaying', 'unknown'))
+                 GROUP BY 1",
+            )?;
+            let rows = statement.query_map([target], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
+            let hours: Vec<(i64, u64)> = rows.collect::<std::result::Result<_, _>>()?;
+            Ok(Span::fitting(&hours, hour_of(times::now())))
         })
     }
 

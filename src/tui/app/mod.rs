@@ -6,17 +6,18 @@ mod own_run;
 use std::time::Duration;
 
 use crate::domain::action::Settling;
+use crate::domain::hazard::Hazard;
 use crate::domain::ids::WriteId;
 use crate::domain::time::Timestamp;
 use crate::render::count::outcomes;
 use crate::repair::{Outcome, check};
-use crate::store::Settled;
+use crate::store::{Order, Settled, Sort};
 use crate::tui::actions::{ACTIONS, Action, Needs, Zone};
 use crate::tui::deeds;
 use crate::tui::dialogs::{Ask, Command, CommandPalette, Dialog};
 use crate::tui::footer::{self, Hint};
 use crate::tui::frame::Frame;
-use crate::tui::goals::{Base, Go, KeyTable, Next, Reviewed};
+use crate::tui::goals::{Base, Go, KeyTable, Next, Query, Reviewed};
 use crate::tui::msg::{
     Closed, Deed, Edited, Effect, HeaderData, Job, Msg, Question, Reading, ScreenId, TerminalRequest, Ticket,
 };
@@ -217,6 +218,11 @@ impl App {
             Action::Back => self.back(),
             Action::NextScreen => self.out.steps.push(Go::To(self.stack.base().step(true))),
             Action::PreviousScreen => self.out.steps.push(Go::To(self.stack.base().step(false))),
+            Action::Windows => {
+                let order = Some(Order { sort: Sort::Time, descending: false });
+                let text = format!("hazard:{}", Hazard::OutcomeUnknown);
+                self.out.steps.push(Go::ToWrites(Query { order, ..Query::of(text) }));
+            }
             Action::Saved => self.saved_filters(),
             Action::Undo => {
                 let undo = self.undo.pop();
@@ -292,11 +298,6 @@ impl App {
             Go::ToWrites(query) => {
                 stack.show(Base::Writes, cx);
                 stack.writes.visit(&query, cx);
-            }
-            Go::ToFilter => {
-                stack.show(Base::Writes, cx);
-                stack.writes.show(cx);
-                stack.writes.open_filter();
             }
             Go::To(base) => {
                 stack.show(base, cx);
@@ -440,11 +441,13 @@ impl App {
     /// Returns how long the screen stays valid if nothing happens.
     pub fn rest(&self) -> Duration {
         let toast = self.toasts.next(self.shared.now);
-        let is_moving = self.shared.is_sending() || self.current().counts_down(&self.shared);
-        let run = is_moving.then_some(Duration::from_millis(250));
+        let run = self.shared.is_sending().then_some(Duration::from_millis(250));
+        let window = self.shared.overview.windows.first_ends.map(|(_, ends)| ends.since(self.shared.now));
+        // A countdown counts each second in its last hour.
+        let window = window.filter(|left| *left < Duration::from_hours(1)).map(|_| Duration::from_secs(1));
         let closed = matches!(self.file, File::Closed(Closed::Missing)).then_some(Duration::from_secs(1));
         // The screen shows ages, so it is redrawn even if nothing happens.
-        [toast, run, closed]
+        [toast, run, window, closed]
             .into_iter()
             .flatten()
             .min()

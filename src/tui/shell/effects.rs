@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
@@ -18,19 +18,20 @@ use super::{Heard, TuiSettings};
 use crate::capture::{DEFAULT_TARGET, export};
 use crate::config::read_token;
 use crate::domain::action::Settling;
-use crate::domain::arrivals::hour_of;
-use crate::domain::filter::Filter;
-use crate::domain::ids::{RunId, WriteId};
-use crate::domain::time::Timestamp;
+use crate::domain::arrivals::Span;
+use crate::domain::filter::{Filter, NumberField, Range, Test};
+use crate::domain::hazard::Hazard;
+use crate::domain::ids::{GroupId, RunId, WriteId};
+use crate::domain::state::State;
 use crate::render::count::writes;
 use crate::render::{detail, report};
 use crate::replay::{Launch, Prepared, RunEvent, RunReport, RunTerms, SendOptions, prepare, report_on};
 use crate::store::{
-    self, By, CountBy, HistoryEntry, LaneCache, OpenOptions, Order, PageRequest, Settled, Store, StoreError,
+    self, By, CountBy, HistoryEntry, LaneCache, OpenOptions, Order, PageRequest, Settled, Sort, Store, StoreError,
 };
 use crate::tui::msg::{
-    Chosen, Closed, Deed, Detail, HeaderData, Job, Msg, PagePart, PlanChoices, Question, Reading, Ready, Rows,
-    ScreenId, Start, Ticket,
+    Chosen, Closed, Deed, Detail, GroupFacts, HeaderData, Job, Msg, PagePart, PlanChoices, Question, Reading, Ready,
+    Rows, ScreenId, Start, Ticket,
 };
 
 /// Everything that effects need.
@@ -46,6 +47,8 @@ struct World {
     settings: TuiSettings,
     store: Mutex<Option<Arc<dyn Store>>>,
     heard: Sender<Heard>,
+    /// The span of the histogram, and when it was fitted.
+    span: Mutex<Option<(Span, Instant)>>,
     /// True if the job that is under way is to be cancelled.
     gives_up: AtomicBool,
 }
@@ -56,6 +59,10 @@ const BUNCH: Duration = Duration::from_millis(30);
 const VALUES: usize = 20;
 /// Interval at which the file is looked for at its path.
 const LOOK_EVERY: Duration = Duration::from_millis(400);
+/// Interval at which the span of the histogram is fitted anew.
+const FIT_EVERY: Duration = Duration::from_secs(30);
+/// Number of a group's newest writes that are looked at for hazards.
+const LOOKED_AT: usize = 120;
 /// The most runs to list.
 const RUNS: usize = 200;
 /// Number of writes settled per transaction; between two of them others have their turn, and the
@@ -64,7 +71,13 @@ const SETTLED_AT_ONCE: usize = 2000;
 
 impl Outside {
     pub(super) fn new(settings: TuiSettings, runtime: Handle, heard: Sender<Heard>) -> Self {
-        let world = Arc::new(World { settings, store: Mutex::default(), heard, gives_up: AtomicBool::new(false) });
+        let world = Arc::new(World {
+            settings,
+            store: Mutex::default(),
+            heard,
+            span: Mutex::default(),
+            gives_up: AtomicBool::new(false),
+        });
         Self { world, runtime, opening: None, asked: HashMap::new() }
     }
 
@@ -186,6 +199,7 @@ impl World {
             Question::Plan(chosen, terms) => Reading::Plan(self.prepare(store, chosen, terms).await.map(Box::new)),
             Question::Run(id) => Reading::Run(store.run(id).await?.map(Box::new)),
             Question::Causes(run) => Reading::Causes(store.causes(run).await?),
+            Question::GroupFacts(id) => Reading::GroupFacts(Box::new(self.group_facts(store, id).await?)),
             Question::Report(about) => {
                 let report = report_on(store, about, self.target(), self.settings.config.windows()).await?;
                 Reading::Report(report::markdown(&report))
@@ -222,11 +236,35 @@ impl World {
         Ok(Rows { part, writes: page.writes, more: page.next.is_some(), outcomes })
     }
 
+    /// Returns the span of the histogram, which is fitted anew only now and then.
+    async fn span(&self, store: &dyn Store) -> Result<Span, StoreError> {
+        let known = *self.span.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((span, _)) = known.filter(|(_, at)| at.elapsed() < FIT_EVERY) {
+            return Ok(span);
+        }
+        let span = store.fitting_span(self.target()).await?;
+        *self.span.lock().unwrap_or_else(PoisonError::into_inner) = Some((span, Instant::now()));
+        Ok(span)
+    }
+
+    async fn group_facts(&self, store: &dyn Store, id: GroupId) -> Result<GroupFacts, StoreError> {
+        let range = Range { min: Some(id.0), max: Some(id.0) };
+        let filter =
+            Filter::default().and(Test::Number(NumberField::Group, vec![range])).and(Test::State(State::OPEN.to_vec()));
+        let order = Order { sort: Sort::Id, descending: true };
+        let page = self.page(store, filter, order, PagePart::First, LOOKED_AT).await?;
+        let count = |hazard: &Hazard| page.writes.iter().filter(|view| view.hazards.contains(hazard)).count();
+        let hazards = Hazard::ALL.iter().map(|hazard| (*hazard, count(hazard))).filter(|(_, n)| *n > 0).collect();
+        let windows = store.windows_of_group(self.settings.config.windows(), id).await?;
+        Ok(GroupFacts { id, hazards, looked_at: page.writes.len(), windows })
+    }
+
     async fn overview(&self, store: &dyn Store) -> Result<HeaderData, StoreError> {
-        let now = Timestamp::now();
+        let span = self.span(store).await?;
         Ok(HeaderData {
             counts: store.counts(CountBy::Type, self.target()).await?,
-            arrivals: store.arrivals(self.target(), hour_of(now) - 23).await?,
+            span: Some(span),
+            arrivals: store.arrivals(self.target(), span).await?,
             targets: store.targets().await?,
             windows: store.key_windows(self.settings.config.windows(), self.target()).await?,
             fields: store.record_fields().await?,

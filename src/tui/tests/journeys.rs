@@ -447,9 +447,9 @@ fn the_mouse_does_what_the_keys_do() {
     };
     let left = MouseEventKind::Down(MouseButton::Left);
     let body = runner.app.frame().body;
-    click(&mut runner, left, 20, body.y + 3);
+    click(&mut runner, left, 20, body.y + 4);
     assert_eq!(runner.app.stack.groups.current(&runner.app.shared).unwrap().id.0, 3);
-    click(&mut runner, left, 20, body.y + 3);
+    click(&mut runner, left, 20, body.y + 4);
     assert_eq!(runner.place(), Zone::Writes, "the second click opens");
     runner.give_rows(1..=50, false);
     click(&mut runner, MouseEventKind::ScrollDown, 20, 20);

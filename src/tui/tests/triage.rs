@@ -190,3 +190,65 @@ fn a_file_that_was_replaced_is_closed_and_not_looked_for() {
     runner.hear(Msg::Tick);
     assert!(runner.effects.is_empty(), "{}", runner.last());
 }
+
+#[test]
+fn groups_are_searched_and_sorted_and_explained() {
+    let mut runner = Runner::new(SIZE, DARK);
+    runner.keys("/");
+    runner.types("emai");
+    let screen = runner.screen();
+    assert!(screen.contains("1 of 4") && screen.contains("─ group 3"), "{screen}");
+    runner.keys("enter enter");
+    assert!(runner.screen().contains("/ group:3"), "{}", runner.screen());
+    runner.keys("shift-tab");
+    assert!(runner.screen().contains("1 of 4"), "it is as it was left: {}", runner.screen());
+    runner.keys("/");
+    runner.types(" attempts:>0");
+    assert!(runner.screen().contains("groups don't have that: tab goes to the writes"), "{}", runner.screen());
+    runner.keys("esc esc");
+    assert!(runner.screen().contains("4 of 4"), "{}", runner.screen());
+    runner.keys("o");
+    assert!(runner.screen().contains("by last failure, down"), "{}", runner.screen());
+    runner.keys("O");
+    assert!(runner.screen().contains("by last failure, up"), "{}", runner.screen());
+    runner.keys("x 3");
+    let screen = runner.screen();
+    assert!(screen.contains("[3 bad_data]") && screen.contains("1 of 4"), "the chip is seen: {screen}");
+}
+
+#[test]
+fn the_pane_says_what_is_at_stake_in_the_group_under_the_cursor() {
+    use crate::domain::hazard::Hazard;
+    use crate::domain::ids::GroupId;
+    use crate::domain::key::KeyWindows;
+    use crate::tui::msg::GroupFacts;
+    let mut runner = Runner::new((120, 40), DARK);
+    runner.keys("j");
+    let (ticket, question) = runner.asked(|q| matches!(q, Question::GroupFacts(_))).unwrap();
+    let Question::GroupFacts(id) = question else { panic!() };
+    assert_eq!(id, GroupId(1));
+    let windows = KeyWindows { first_ends: Some((WriteId(5), runner.now.plus(Duration::from_mins(9)))), ended: 2 };
+    let hazards = vec![(Hazard::OutcomeUnknown, 94), (Hazard::KeyExpired, 2)];
+    let facts = GroupFacts { id, hazards, looked_at: 94, windows };
+    runner.hear(Msg::Answer(ticket, Reading::GroupFacts(Box::new(facts))));
+    let screen = runner.screen();
+    for text in ["Its first key window ends in 9 min (write 5).", "2 key windows have ended.", "2 of 94: key-expired"] {
+        assert!(screen.contains(text), "{text}: {screen}");
+    }
+    runner.keys("j");
+    assert!(!runner.screen().contains("key-expired"), "that was another group");
+}
+
+#[test]
+fn a_key_window_that_ends_soon_is_an_alarm_with_a_key() {
+    let mut runner = Runner::new(SIZE, DARK);
+    let mut overview = values::overview();
+    overview.windows.first_ends = Some((WriteId(5), runner.now.plus(Duration::from_mins(12))));
+    runner.hear(Msg::Changed);
+    runner.give_overview(overview);
+    assert!(runner.screen().contains("a key window ends in 12 min: W"), "{}", runner.screen());
+    assert_eq!(runner.app.rest(), Duration::from_secs(1), "it counts");
+    runner.keys("W");
+    let screen = runner.screen();
+    assert!(screen.contains("/ hazard:outcome-unknown") && screen.contains("by age, up"), "{screen}");
+}

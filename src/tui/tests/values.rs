@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::domain::action::Action;
 use crate::domain::action::LogEntry;
-use crate::domain::arrivals::{Arrivals, hour_of};
+use crate::domain::arrivals::{Arrivals, Span, hour_of};
 use crate::domain::attempt::{Attempt, AttemptEnd};
 use crate::domain::body::BodyOrigin;
 use crate::domain::endpoint::{BaseUrl, EndpointOrigin, EndpointPath};
@@ -153,7 +153,7 @@ pub fn overview() -> HeaderData {
     let arrivals = (0..24).flat_map(|back| {
         let n = [40, 90, 160, 130, 20, 5, 0, 0, 0, 2, 3, 9, 30, 12, 4, 0, 0, 1, 1, 0, 2, 6, 3, 1][back];
         FailureType::ALL.into_iter().enumerate().map(move |(at, failure_type)| Arrivals {
-            hour: hour - back.cast_signed() as i64,
+            bar: 23 - back,
             group: GroupId(1 + at.cast_signed() as i64),
             failure_type,
             count: n * [2, 6, 1, 0][at] / 9,
@@ -165,6 +165,7 @@ pub fn overview() -> HeaderData {
             count("bad_data", [41, 0, 0, 0, 0, 12]),
             count("transient", [88, 4, 2, 1290, 0, 0]),
         ],
+        span: Some(Span::day(hour)),
         arrivals: arrivals.filter(|a| a.count > 0).collect(),
         targets: vec![KnownTarget {
             id: TargetId(1),

@@ -198,7 +198,7 @@ impl RunScreen {
             Tab::Log | Tab::Report => None,
         };
         let text = format!("run:{id}{}", end.unwrap_or_default());
-        cx.go(Go::Over(Next::Writes(Query { text, states: States::All })));
+        cx.go(Go::Over(Next::Writes(Query { text, states: States::All, order: None })));
     }
 
     fn report_lines(&self, width: u16) -> Vec<Pieces> {

@@ -25,7 +25,7 @@ use crate::tui::actions::{Action, Needs, Zone};
 use crate::tui::aim::Aim;
 use crate::tui::dialogs::Pick;
 use crate::tui::frame;
-use crate::tui::goals::{Query, States};
+use crate::tui::goals::Query;
 use crate::tui::keymap::Chord;
 use crate::tui::msg::{Detail, PagePart, Question, Reading, ScreenId, Ticket};
 use crate::tui::paint::Painter;
@@ -127,6 +127,7 @@ impl WriteList {
     pub fn visit(&mut self, query: &Query, cx: &mut Cx<'_>) {
         self.filter.set(&query.text);
         self.filter.states = query.states;
+        self.order = query.order.unwrap_or(self.order);
         self.set_in_write(false);
         self.filter_changed(cx);
     }
@@ -411,7 +412,7 @@ impl Screen for WriteList {
     fn picked(&mut self, pick: Pick, cx: &mut Cx<'_>) {
         if let Pick::Filter(text) = pick {
             cx.shared.types.clear();
-            self.visit(&Query { text, states: States::Open }, cx);
+            self.visit(&Query::of(text), cx);
         }
     }
 
