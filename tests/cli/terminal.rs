@@ -140,6 +140,8 @@ fn the_demo_from_the_failure_to_the_replay_and_back_to_the_shell() {
     terminal.press("type:schema");
     terminal.until("type:schema");
     terminal.press("\r");
+    terminal.until("1 of ");
+    terminal.press("\r");
     terminal.until("422   record.loyalty_tier");
     terminal.press("G");
     terminal.press("\r");
@@ -151,6 +153,7 @@ fn the_demo_from_the_failure_to_the_replay_and_back_to_the_shell() {
     terminal.until("One line per write");
     terminal.press("\u{1b}");
     terminal.until("OPEN▾");
+    terminal.press("\u{1b}");
     terminal.press("g");
     terminal.press("r");
     terminal.until("to send");
@@ -267,7 +270,7 @@ fn resizing_and_too_small_a_terminal() {
     resize(&terminal, 8, 30);
     terminal.until("dlq needs 40x10");
     resize(&terminal, 40, 120);
-    terminal.until("OBJECT");
+    terminal.until("CODE");
     terminal.press("q");
     assert_eq!(terminal.end(), 0);
 }
