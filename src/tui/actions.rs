@@ -172,6 +172,11 @@ actions! {
     Undo "undo" ["u"] in ABOUT_WRITES, Undo, "undo", "Undo the last discard, resolve or edit";
     Copy "copy" or "yank" or "curl" ["y"] in &[Writes, Detail], Write, "copy", "Copy the key, the correlation ID, the body or a curl line without the token";
     CopyReport "copy-report" or "markdown" ["y"] in &[Run], Nothing, "", "Copy the report as Markdown";
+    Related "related" or "pivot" or "same-lane" or "same-key" ["L"] in &[Writes, Detail], Write, "related", "Go to related writes: same lane, key or correlation ID, what blocks it, its batch or parts";
+    NextWrite "next-write" ["J"] in &[Detail], Nothing, "", "Go to the next write of the list";
+    PreviousWrite "previous-write" ["K"] in &[Detail], Nothing, "", "Go to the write before in the list";
+    Split "split" ["|"] in &[Writes, Detail], Write, "", "Split a batch into writes of their own, or just the rejected records";
+    Unsplit "unsplit" [] in &[Writes, Detail], Write, "", "Take a split back, while nothing has happened to the parts";
     NextTab "next-tab" ["tab" "right" "l"] in TABBED, Nothing, "next tab", "Go to the next tab";
     PreviousTab "previous-tab" ["shift-tab" "left" "h"] in TABBED, Nothing, "", "Go to the previous tab";
     Fold "fold" ["enter" "space"] in &[Detail], Nothing, "fold", "Fold or unfold the JSON at the line";

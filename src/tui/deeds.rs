@@ -3,7 +3,7 @@
 use super::actions::{Action, Zone};
 use super::aim::Aim;
 use super::dialogs::{Ask, Dialog, Item, Menu, Pick, What};
-use super::goals::{Go, Next, PlanOrder, Purpose};
+use super::goals::{Go, Next, PlanOrder, Purpose, Query, States};
 use super::msg::{Chosen, Deed, TerminalRequest};
 use super::screen::{Cx, RunShown, Screen};
 use super::screens::write::curl_line;
@@ -13,6 +13,7 @@ use crate::domain::filter::{Filter, NumberField, Range, Test};
 use crate::domain::ids::RunId;
 use crate::domain::selection::Selection;
 use crate::domain::state::State;
+use crate::store::SplitWhich;
 
 /// Performs an action on the writes of a screen. Returns false if the action is not one of those.
 pub(super) fn perform(action: Action, screen: &dyn Screen, cx: &mut Cx<'_>) -> bool {
@@ -34,6 +35,20 @@ pub(super) fn perform(action: Action, screen: &dyn Screen, cx: &mut Cx<'_>) -> b
             }
         }
         Action::Copy => copy(screen, cx),
+        Action::Related => related(screen, cx),
+        Action::Split => split(screen, cx),
+        Action::Unsplit => {
+            if let Some(view) = screen.write() {
+                let id = view.write.id;
+                let notes = vec!["Its parts are deleted, and it is what it was before.".to_owned()];
+                cx.open(Dialog::Ask(Ask::new(
+                    What::Unsplit(id),
+                    format!("Why is the split of {id} taken back?"),
+                    notes,
+                    "",
+                )));
+            }
+        }
         Action::Export => export(screen, cx),
         _ => return false,
     }
@@ -47,6 +62,12 @@ pub(super) fn picked(pick: Pick, cx: &mut Cx<'_>) -> Option<Pick> {
         Pick::Settle(event, filter) => {
             let words = if event == Settling::Applied { "them" } else { "them yet" };
             ask_reason(event, filter, words, cx);
+        }
+        Pick::Writes(query) => cx.go(Go::Over(Next::Writes(query))),
+        Pick::Write(id) => cx.go(Go::Over(Next::Write(id))),
+        Pick::Split(id, which) => {
+            let notes = vec!["For the record. The batch is settled; unsplit takes it back.".to_owned()];
+            cx.open(Dialog::Ask(Ask::new(What::Split(id, which), format!("Why is write {id} split?"), notes, "")));
         }
         other => return Some(other),
     }
@@ -68,6 +89,11 @@ pub(super) fn answered(what: &What, answer: &str, cx: &mut Cx<'_>) -> Option<Res
             }
             cx.deed(Deed::Export(filter.clone(), answer.into()));
         }
+        What::Split(..) | What::Unsplit(_) if answer.is_empty() => {
+            return Some(Err("a reason is needed: the next shift will ask".to_owned()));
+        }
+        What::Split(id, which) => cx.deed(Deed::Split(*id, *which, answer.to_owned())),
+        What::Unsplit(id) => cx.deed(Deed::Unsplit(*id, answer.to_owned())),
         What::KeepEdit | What::PlanReason | What::Send(_) | What::Rate => return None,
     }
     Some(Ok(()))
@@ -183,6 +209,58 @@ fn copy(screen: &dyn Screen, cx: &mut Cx<'_>) {
 fn to_copy(key: char, what: &'static str, text: String) -> Item {
     let shown: String = text.chars().take(60).collect();
     Item { key, text: format!("{what}  {shown}"), pick: Pick::Copy(what, text) }
+}
+
+/// Opens the menu of writes that have to do with this one.
+fn related(screen: &dyn Screen, cx: &mut Cx<'_>) {
+    let Some(view) = screen.write() else { return };
+    let write = &view.write;
+    let query = |field: &str, value: &str| {
+        let quoted = format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""));
+        Pick::Writes(Query { text: format!("{field}:{quoted}"), states: States::All, order: None })
+    };
+    let mut items = Vec::new();
+    let mut add = |text: String, pick: Pick| {
+        let key = KEYS.get(items.len()).copied().unwrap_or(' ');
+        items.push(Item { key, text, pick });
+    };
+    if let Some(lane) = write.lane.as_deref().filter(|lane| !lane.contains(',')) {
+        add(format!("same record: lane {lane}"), query("lane", lane));
+    }
+    add(format!("same key: {}", write.key), query("key", write.key.as_str()));
+    if let Some(cid) = &write.failure.correlation_id {
+        add(format!("same correlation ID: {cid}"), query("cid", cid));
+    }
+    add(
+        format!("same cause: group {}", write.group),
+        Pick::Writes(Query { text: format!("group:{}", write.group), states: States::All, order: None }),
+    );
+    if let Some(parent) = write.parent {
+        add(format!("its batch: write {parent}"), Pick::Write(parent));
+    }
+    if write.parts.is_some() {
+        let text = format!("parent:{}", write.id);
+        add("its parts".to_owned(), Pick::Writes(Query { text, states: States::All, order: None }));
+    }
+    for mate in screen.detail().into_iter().flat_map(|detail| &detail.neighbours) {
+        let side = if mate.older { "before it in its lane" } else { "after it in its lane" };
+        add(format!("{side}: write {} ({})", mate.id, mate.state), Pick::Write(mate.id));
+    }
+    cx.open(Dialog::Menu(Menu::new(format!("Related to write {}", write.id), items)));
+}
+
+/// Keys of the choices of a menu that is as long as it has to be.
+const KEYS: [char; 9] = ['1', '2', '3', '4', '5', '6', '7', '8', '9'];
+
+fn split(screen: &dyn Screen, cx: &mut Cx<'_>) {
+    let Some(id) = screen.write().map(|view| view.write.id) else { return };
+    let item = |key, text: &str, pick| Item { key, text: text.to_owned(), pick };
+    let items = vec![
+        item('x', "neither: leave the batch as it is", Pick::Nothing),
+        item('a', "all records: each becomes a write of its own", Pick::Split(id, SplitWhich::All { size: 1 })),
+        item('r', "only the records that an answer has rejected", Pick::Split(id, SplitWhich::Rejected)),
+    ];
+    cx.open(Dialog::Menu(Menu::new(format!("Split write {id}?"), items)));
 }
 
 fn export(screen: &dyn Screen, cx: &mut Cx<'_>) {

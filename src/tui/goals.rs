@@ -61,6 +61,8 @@ pub enum Next {
     Trial(WriteId),
     /// A list of writes of its own.
     Writes(Query),
+    /// One write.
+    Write(WriteId),
     /// An edit to review.
     Review(Box<Reviewed>),
     /// The help.

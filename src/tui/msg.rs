@@ -27,7 +27,7 @@ use crate::domain::selection::Selection;
 use crate::domain::target::KnownTarget;
 use crate::domain::write::WriteView;
 use crate::replay::{PaceSettings, Prepared, RunEvent, RunReport};
-use crate::store::{Count, Cursor, HistoryEntry, Order, Settled, WishChange};
+use crate::store::{Count, Cursor, HistoryEntry, Order, Settled, SplitWhich, WishChange};
 
 /// Number of a screen, to bring answers to the one that asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -383,6 +383,10 @@ pub enum Deed {
     Discard(PathBuf),
     /// Undo the edit that made this revision.
     Unkeep(WriteId, i64),
+    /// Split a batch, for a reason.
+    Split(WriteId, SplitWhich, String),
+    /// Take a split back, for a reason.
+    Unsplit(WriteId, String),
     /// Export the writes that match to a file.
     Export(Filter, PathBuf),
     /// Cancel the long job that is under way.

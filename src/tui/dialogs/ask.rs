@@ -7,6 +7,8 @@ use tui_input::Input;
 use super::Typed;
 use crate::domain::action::Settling;
 use crate::domain::filter::Filter;
+use crate::domain::ids::WriteId;
+use crate::store::SplitWhich;
 use crate::tui::keymap::Chord;
 use crate::tui::paint::{Painter, wrap};
 use crate::tui::theme::Role;
@@ -42,6 +44,10 @@ pub enum What {
     Rate,
     /// The file to export to.
     Export(Filter),
+    /// The reason for splitting a batch.
+    Split(WriteId, SplitWhich),
+    /// The reason for taking a split back.
+    Unsplit(WriteId),
 }
 
 impl Ask {

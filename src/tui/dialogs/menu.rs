@@ -7,6 +7,9 @@ use super::{SEEN, Typed};
 use crate::domain::action::Settling;
 use crate::domain::filter::Filter;
 use crate::domain::hazard::Hazard;
+use crate::domain::ids::WriteId;
+use crate::store::SplitWhich;
+use crate::tui::goals::Query;
 use crate::tui::keymap::Chord;
 use crate::tui::paint::Painter;
 use crate::tui::scroll::{Scroll, ScrollStep};
@@ -46,6 +49,12 @@ pub enum Pick {
     Allow(Hazard),
     /// Use a saved filter.
     Filter(String),
+    /// Show the writes of a query, over the screen.
+    Writes(Query),
+    /// Show a write, over the screen.
+    Write(WriteId),
+    /// Ask for the reason for splitting a batch.
+    Split(WriteId, SplitWhich),
     /// Stop the run, and quit when it is over.
     StopAndQuit,
     /// Only close the menu.
@@ -55,7 +64,7 @@ pub enum Pick {
 impl Pick {
     /// Returns true if it leads to writes being settled. A letter that may have been typed into nothing doesn't pick it.
     fn is_grave(&self) -> bool {
-        matches!(self, Self::Settle(..))
+        matches!(self, Self::Settle(..) | Self::Split(..))
     }
 }
 

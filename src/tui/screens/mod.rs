@@ -23,6 +23,7 @@ pub fn open(next: Next, id: ScreenId, cx: &mut Cx<'_>) -> Box<dyn Screen> {
         Next::Run(run) => Box::new(run::RunScreen::open(id, RunShown::Other(run), cx)),
         Next::Trial(write) => Box::new(trial::Trial::open(id, write, cx)),
         Next::Writes(query) => Box::new(writes::WriteList::open(id, &query, cx)),
+        Next::Write(write) => Box::new(write::WritePage::open(id, write, cx)),
         Next::Review(reviewed) => Box::new(review::Review::open(id, *reviewed)),
         Next::Help(table) => Box::new(help::Help::open(id, *table)),
     }

@@ -415,6 +415,17 @@ impl World {
                 let undone = store.undo_edit(id, revision, By::new(operator)).await;
                 self.tell(Msg::Unkept(id, undone.map_err(|e| e.to_string())));
             }
+            Deed::Split(id, which, reason) => {
+                let rules = self.settings.config.batch_rules();
+                let split = store.split(id, rules, which, By::new(operator).because(Some(&reason))).await;
+                let split = split.map(|parts| format!("write {id} was split into {}", writes(parts.len() as u64)));
+                self.tell(Msg::Done(split.map_err(|e| e.to_string())));
+            }
+            Deed::Unsplit(id, reason) => {
+                let unsplit = store.unsplit(id, By::new(operator).because(Some(&reason))).await;
+                let unsplit = unsplit.map(|parts| format!("the split of write {id} into {parts} was taken back"));
+                self.tell(Msg::Done(unsplit.map_err(|e| e.to_string())));
+            }
             Deed::Export(filter, path) => self.export(store, filter, path).await,
             Deed::Fix => {
                 if let Some(demo) = &self.settings.demo {

@@ -252,3 +252,48 @@ fn a_key_window_that_ends_soon_is_an_alarm_with_a_key() {
     let screen = runner.screen();
     assert!(screen.contains("/ hazard:outcome-unknown") && screen.contains("by age, up"), "{screen}");
 }
+
+#[test]
+fn one_goes_from_write_to_write_on_the_same_tab() {
+    let mut runner = Runner::on_writes((120, 40), DARK, 9);
+    runner.keys("enter");
+    runner.give_detail();
+    runner.keys("tab J");
+    runner.give_detail();
+    let screen = runner.screen();
+    assert!(screen.contains("│ Write 8 ") && screen.contains("[Request]"), "{screen}");
+    runner.keys("K K");
+    runner.give_detail();
+    assert!(runner.screen().contains("│ Write 9 "), "{}", runner.screen());
+    assert_eq!(runner.place(), Zone::Detail);
+}
+
+#[test]
+fn related_writes_are_a_key_away_and_one_comes_back() {
+    let mut runner = Runner::on_writes(SIZE, DARK, 9);
+    runner.keys("enter");
+    runner.give_detail();
+    runner.keys("L");
+    assert!(runner.screen().contains("same key: evt_9"), "{}", runner.screen());
+    runner.keys("2");
+    assert!(runner.screen().contains("/ cid:\"cid-9\""), "{}", runner.screen());
+    assert!(runner.screen().contains("› Write › Writes"), "{}", runner.screen());
+    runner.keys("esc L 1");
+    assert!(runner.screen().contains("/ key:\"evt_9\""), "{}", runner.screen());
+    runner.keys("esc");
+    assert_eq!(runner.place(), Zone::Detail);
+}
+
+#[test]
+fn a_batch_is_split_for_a_reason_and_never_by_a_letter() {
+    let mut runner = Runner::on_writes(SIZE, DARK, 9);
+    runner.keys("| a a");
+    assert!(runner.screen().contains("Split write 9?"), "{}", runner.screen());
+    runner.keys("enter enter");
+    assert!(runner.screen().contains("a reason is needed"), "{}", runner.screen());
+    runner.types("one bad record");
+    runner.keys("enter");
+    assert!(matches!(runner.changes().next(), Some(Deed::Split(WriteId(9), _, reason)) if reason == "one bad record"));
+    runner.hear(Msg::Done(Err("write 9 is not a batch".to_owned())));
+    assert!(runner.screen().contains("> one bad record"), "{}", runner.screen());
+}

@@ -28,7 +28,8 @@ fn columns(width: u16) -> Vec<Column> {
     match width {
         0..60 => vec![OPEN, TYPE],
         60..76 => vec![OPEN, TYPE, CODE],
-        76..100 => vec![OPEN, TYPE, CODE, LAST],
+        76..88 => vec![OPEN, TYPE, CODE, LAST],
+        88..100 => vec![OPEN, TYPE, CODE, LAST, OBJECT],
         100..140 => vec![OPEN, ALL, TYPE, CODE, TREND, FIRST, LAST, SENT, OBJECT],
         _ => vec![OPEN, ALL, TYPE, CODE, TREND, FIRST, LAST, SENT, OBJECT],
     }

@@ -114,6 +114,12 @@ impl WritePage {
         }
     }
 
+    pub(super) fn open(screen: ScreenId, id: WriteId, cx: &mut Cx<'_>) -> Self {
+        let mut write = Self { has_keys: true, ..Self::beside(screen) };
+        write.show(Some(id), cx);
+        write
+    }
+
     /// Shows another write, or none.
     pub fn show(&mut self, id: Option<WriteId>, cx: &mut Cx<'_>) {
         self.id = id;

@@ -194,6 +194,13 @@ impl WriteList {
         self.scroll(ScrollStep::Lines(1), cx);
     }
 
+    /// Opens the next write of the list, on the same tab; the one before for -1.
+    fn step(&mut self, by: isize, cx: &mut Cx<'_>) {
+        self.set_in_write(false);
+        self.scroll(ScrollStep::Lines(by), cx);
+        self.open_write(cx);
+    }
+
     fn mark_range(&mut self) {
         if self.marks.from.take().is_none() {
             self.marks.from = self.window.current().map(|view| view.write.id);
@@ -286,6 +293,8 @@ impl Screen for WriteList {
         match action {
             Action::Narrower => self.share = self.share.saturating_sub(5).max(30),
             Action::Wider => self.share = (self.share + 5).min(70),
+            Action::NextWrite => self.step(1, cx),
+            Action::PreviousWrite => self.step(-1, cx),
             _ if self.is_in_write => {
                 let area = self.parts(cx.area).write;
                 self.beside.act(action, &mut cx.within(area));
