@@ -14,6 +14,7 @@ pub mod body;
 pub mod bucket;
 pub mod cached;
 pub mod clock;
+pub mod common;
 pub mod endpoint;
 pub mod escape;
 pub mod evidence;

@@ -19,13 +19,17 @@ pub enum Zone {
     Trial,
     /// An edit, before it is kept.
     Review,
+    /// Two bodies side by side.
+    Compare,
+    /// What writes have in common.
+    Common,
     /// The help.
     Help,
 }
 
 impl Zone {
     /// All places, in the order of `docs/keys.md`.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Groups,
         Self::Writes,
         Self::Detail,
@@ -34,6 +38,8 @@ impl Zone {
         Self::Runs,
         Self::Trial,
         Self::Review,
+        Self::Compare,
+        Self::Common,
         Self::Help,
     ];
 
@@ -48,6 +54,8 @@ impl Zone {
             Self::Runs => "Runs",
             Self::Trial => "Try one",
             Self::Review => "Edit",
+            Self::Compare => "Compare",
+            Self::Common => "In common",
             Self::Help => "Help",
         }
     }
@@ -130,9 +138,9 @@ const LISTS: &[Zone] = &[Groups, Writes, Runs];
 /// Pages with tabs.
 const TABBED: &[Zone] = &[Detail, Run];
 /// Pages of text, in which a text can be found.
-const PAGES: &[Zone] = &[Detail, Run, Help, Review];
+const PAGES: &[Zone] = &[Detail, Run, Help, Review, Zone::Compare, Zone::Common];
 /// Places with something to search in.
-const SEARCHED: &[Zone] = &[Groups, Writes, Detail, Plan, Run, Review, Help];
+const SEARCHED: &[Zone] = &[Groups, Writes, Detail, Plan, Run, Review, Zone::Compare, Zone::Common, Help];
 const ABOUT_WRITES: &[Zone] = &[Groups, Writes, Detail];
 
 macro_rules! actions {
@@ -175,6 +183,8 @@ actions! {
     Related "related" or "pivot" or "same-lane" or "same-key" ["L"] in &[Writes, Detail], Write, "related", "Go to related writes: same lane, key or correlation ID, what blocks it, its batch or parts";
     NextWrite "next-write" ["J"] in &[Detail], Nothing, "", "Go to the next write of the list";
     PreviousWrite "previous-write" ["K"] in &[Detail], Nothing, "", "Go to the write before in the list";
+    Compare "compare" or "diff" ["C"] in &[Writes, Detail], Write, "", "Compare two marked writes, or a write's body with the captured one";
+    Common "common" or "in-common" ["A"] in &[Groups, Writes], Writes, "", "Show what the writes have in common, and what sets them apart from accepted ones";
     Split "split" ["|"] in &[Writes, Detail], Write, "", "Split a batch into writes of their own, or just the rejected records";
     Unsplit "unsplit" [] in &[Writes, Detail], Write, "", "Take a split back, while nothing has happened to the parts";
     NextTab "next-tab" ["tab" "right" "l"] in TABBED, Nothing, "next tab", "Go to the next tab";

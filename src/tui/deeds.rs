@@ -3,7 +3,7 @@
 use super::actions::{Action, Zone};
 use super::aim::Aim;
 use super::dialogs::{Ask, Dialog, Item, Menu, Pick, What};
-use super::goals::{Go, Next, PlanOrder, Purpose, Query, States};
+use super::goals::{Go, Next, Pair, PlanOrder, Purpose, Query, States};
 use super::msg::{Chosen, Deed, TerminalRequest};
 use super::screen::{Cx, RunShown, Screen};
 use super::screens::write::curl_line;
@@ -37,6 +37,22 @@ pub(super) fn perform(action: Action, screen: &dyn Screen, cx: &mut Cx<'_>) -> b
         Action::Copy => copy(screen, cx),
         Action::Related => related(screen, cx),
         Action::Split => split(screen, cx),
+        Action::Compare => match (screen.pair(), screen.write()) {
+            (Some(pair), _) => cx.go(Go::Over(Next::Compare(pair))),
+            (None, Some(view)) if view.write.revision > 0 => {
+                cx.go(Go::Over(Next::Compare(Pair::Revisions(view.write.id))));
+            }
+            _ => cx.say(
+                Role::Text,
+                "mark two writes to compare them; one write is compared with its captured body once it is edited",
+            ),
+        },
+        Action::Common => {
+            let aim = screen.wider(cx.shared).or_else(|| screen.aim(cx.shared));
+            if let Some(aim) = aim {
+                cx.go(Go::Over(Next::Common(Box::new(aim))));
+            }
+        }
         Action::Unsplit => {
             if let Some(view) = screen.write() {
                 let id = view.write.id;

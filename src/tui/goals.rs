@@ -2,6 +2,7 @@
 
 use super::actions::{Action, Zone};
 use super::aim::Aim;
+pub use super::msg::Pair;
 use super::msg::{Chosen, Edited};
 use crate::domain::filter::Filter;
 use crate::domain::ids::{RunId, WriteId};
@@ -63,6 +64,10 @@ pub enum Next {
     Writes(Query),
     /// One write.
     Write(WriteId),
+    /// Two bodies, side by side.
+    Compare(Pair),
+    /// What writes have in common.
+    Common(Box<Aim>),
     /// An edit to review.
     Review(Box<Reviewed>),
     /// The help.

@@ -10,6 +10,7 @@ use super::keymap::Chord;
 use crate::domain::action::Settling;
 use crate::domain::arrivals::{Arrivals, Span};
 use crate::domain::attempt::Attempt;
+use crate::domain::common::Common;
 use crate::domain::evidence::CapturedFailure;
 use crate::domain::filter::{Filter, TextField};
 use crate::domain::group::Group;
@@ -134,6 +135,15 @@ pub struct HeaderData {
     pub fields: Vec<String>,
     /// The highest write ID; `None` until it is read.
     pub last_id: Option<WriteId>,
+}
+
+/// Two bodies to compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pair {
+    /// Those of two writes.
+    Writes(WriteId, WriteId),
+    /// The captured one of a write, and its current one.
+    Revisions(WriteId),
 }
 
 /// Hazards and key windows of a group.
@@ -318,6 +328,10 @@ pub enum Question {
     Report(About),
     /// Hazards and key windows of a group.
     GroupFacts(GroupId),
+    /// Everything about two writes, or about one and its captured body.
+    Pair(Pair),
+    /// What the writes that match have in common.
+    Common(Filter),
 }
 
 /// The answer to a [`Question`].
@@ -347,6 +361,10 @@ pub enum Reading {
     Report(String),
     /// Hazards and key windows of a group.
     GroupFacts(Box<GroupFacts>),
+    /// Everything about the first write of a pair, and about the second, if there is one.
+    Pair(Box<Detail>, Option<Box<Detail>>),
+    /// What writes have in common.
+    Common(Box<Common>),
     /// The file could not be read; the text says why.
     Failed(String),
 }

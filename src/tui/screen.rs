@@ -21,7 +21,7 @@ use crate::domain::ids::{GroupId, RunId, WriteId};
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 use crate::domain::write::WriteView;
-use crate::tui::goals::Go;
+use crate::tui::goals::{Go, Pair};
 
 /// Settings that the application starts with.
 #[derive(Debug, Clone)]
@@ -261,6 +261,11 @@ pub trait Screen: Debug {
     /// Returns the writes that an action on writes applies to.
     fn aim(&self, _world: &Shared) -> Option<Aim> {
         self.write().map(|view| Aim::of_ids([view.write.id]))
+    }
+
+    /// Returns the two writes that are marked, if it is two.
+    fn pair(&self) -> Option<Pair> {
+        None
     }
 
     /// Returns all that the list shows, where an action on the one write under the cursor may have meant them.

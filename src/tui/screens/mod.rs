@@ -1,6 +1,8 @@
 //! The screens. Each owns its state, its keys, its geometry and its drawing. A new one is a file here, a place in the
 //! table of actions, and an arm of [`open`].
 
+pub mod common;
+pub mod compare;
 pub mod groups;
 pub mod help;
 pub mod plan;
@@ -24,6 +26,8 @@ pub fn open(next: Next, id: ScreenId, cx: &mut Cx<'_>) -> Box<dyn Screen> {
         Next::Trial(write) => Box::new(trial::Trial::open(id, write, cx)),
         Next::Writes(query) => Box::new(writes::WriteList::open(id, &query, cx)),
         Next::Write(write) => Box::new(write::WritePage::open(id, write, cx)),
+        Next::Compare(pair) => Box::new(compare::Compare::open(id, pair, cx)),
+        Next::Common(aim) => Box::new(common::InCommon::open(id, *aim, cx)),
         Next::Review(reviewed) => Box::new(review::Review::open(id, *reviewed)),
         Next::Help(table) => Box::new(help::Help::open(id, *table)),
     }

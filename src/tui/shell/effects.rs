@@ -19,31 +19,30 @@ use crate::capture::{DEFAULT_TARGET, export};
 use crate::config::read_token;
 use crate::domain::action::Settling;
 use crate::domain::arrivals::Span;
-use crate::domain::filter::{Filter, NumberField, Range, Test};
-use crate::domain::hazard::Hazard;
-use crate::domain::ids::{GroupId, RunId, WriteId};
-use crate::domain::state::State;
+use crate::domain::filter::Filter;
+use crate::domain::ids::{RunId, WriteId};
+use crate::domain::target::Windows;
 use crate::render::count::writes;
 use crate::render::{detail, report};
 use crate::replay::{Launch, Prepared, RunEvent, RunReport, RunTerms, SendOptions, prepare, report_on};
 use crate::store::{
-    self, By, CountBy, HistoryEntry, LaneCache, OpenOptions, Order, PageRequest, Settled, Sort, Store, StoreError,
+    self, By, CountBy, HistoryEntry, LaneCache, OpenOptions, Order, PageRequest, Settled, Store, StoreError,
 };
 use crate::tui::msg::{
-    Chosen, Closed, Deed, Detail, GroupFacts, HeaderData, Job, Msg, PagePart, PlanChoices, Question, Reading, Ready,
-    Rows, ScreenId, Start, Ticket,
+    Chosen, Closed, Deed, Detail, HeaderData, Job, Msg, PagePart, PlanChoices, Question, Reading, Ready, Rows,
+    ScreenId, Start, Ticket,
 };
 
 /// Everything that effects need.
 pub(super) struct Outside {
-    world: Arc<World>,
+    world: Arc<Outdoors>,
     runtime: Handle,
     opening: Option<AbortHandle>,
     /// The work on the last question of each kind, by screen.
     asked: HashMap<(ScreenId, Discriminant<Question>), AbortHandle>,
 }
 
-struct World {
+pub(super) struct Outdoors {
     settings: TuiSettings,
     store: Mutex<Option<Arc<dyn Store>>>,
     heard: Sender<Heard>,
@@ -61,8 +60,6 @@ const VALUES: usize = 20;
 const LOOK_EVERY: Duration = Duration::from_millis(400);
 /// Interval at which the span of the histogram is fitted anew.
 const FIT_EVERY: Duration = Duration::from_secs(30);
-/// Number of a group's newest writes that are looked at for hazards.
-const LOOKED_AT: usize = 120;
 /// The most runs to list.
 const RUNS: usize = 200;
 /// Number of writes settled per transaction; between two of them others have their turn, and the
@@ -71,7 +68,7 @@ const SETTLED_AT_ONCE: usize = 2000;
 
 impl Outside {
     pub(super) fn new(settings: TuiSettings, runtime: Handle, heard: Sender<Heard>) -> Self {
-        let world = Arc::new(World {
+        let world = Arc::new(Outdoors {
             settings,
             store: Mutex::default(),
             heard,
@@ -122,7 +119,7 @@ impl Outside {
     }
 }
 
-impl World {
+impl Outdoors {
     fn tell(&self, msg: Msg) {
         // Once the screen is closed, nobody listens any more.
         let _ = self.heard.send(Heard::Msg(msg));
@@ -130,6 +127,10 @@ impl World {
 
     fn store(&self) -> Option<Arc<dyn Store>> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn windows(&self) -> Windows {
+        self.settings.config.windows()
     }
 
     fn target(&self) -> Option<&str> {
@@ -200,14 +201,16 @@ impl World {
             Question::Run(id) => Reading::Run(store.run(id).await?.map(Box::new)),
             Question::Causes(run) => Reading::Causes(store.causes(run).await?),
             Question::GroupFacts(id) => Reading::GroupFacts(Box::new(self.group_facts(store, id).await?)),
+            Question::Pair(pair) => self.pair(store, pair).await?,
+            Question::Common(filter) => Reading::Common(Box::new(self.common(store, filter).await?)),
             Question::Report(about) => {
-                let report = report_on(store, about, self.target(), self.settings.config.windows()).await?;
+                let report = report_on(store, about, self.target(), self.windows()).await?;
                 Reading::Report(report::markdown(&report))
             }
         })
     }
 
-    async fn page(
+    pub(super) async fn page(
         &self,
         store: &dyn Store,
         filter: Filter,
@@ -224,7 +227,7 @@ impl World {
         let lanes = LaneCache::default();
         let run = filter.one_run();
         let request = PageRequest { filter, order, after, backward, limit, bodies: false, lanes };
-        let page = store.page(request, self.settings.config.windows()).await?;
+        let page = store.page(request, self.windows()).await?;
         if let Some((id, why)) = page.damaged.first() {
             self.tell(Msg::Trouble(format!("write {id}: {why}; see dlq doctor")));
         }
@@ -247,18 +250,6 @@ impl World {
         Ok(span)
     }
 
-    async fn group_facts(&self, store: &dyn Store, id: GroupId) -> Result<GroupFacts, StoreError> {
-        let range = Range { min: Some(id.0), max: Some(id.0) };
-        let filter =
-            Filter::default().and(Test::Number(NumberField::Group, vec![range])).and(Test::State(State::OPEN.to_vec()));
-        let order = Order { sort: Sort::Id, descending: true };
-        let page = self.page(store, filter, order, PagePart::First, LOOKED_AT).await?;
-        let count = |hazard: &Hazard| page.writes.iter().filter(|view| view.hazards.contains(hazard)).count();
-        let hazards = Hazard::ALL.iter().map(|hazard| (*hazard, count(hazard))).filter(|(_, n)| *n > 0).collect();
-        let windows = store.windows_of_group(self.settings.config.windows(), id).await?;
-        Ok(GroupFacts { id, hazards, looked_at: page.writes.len(), windows })
-    }
-
     async fn overview(&self, store: &dyn Store) -> Result<HeaderData, StoreError> {
         let span = self.span(store).await?;
         Ok(HeaderData {
@@ -266,14 +257,14 @@ impl World {
             span: Some(span),
             arrivals: store.arrivals(self.target(), span).await?,
             targets: store.targets().await?,
-            windows: store.key_windows(self.settings.config.windows(), self.target()).await?,
+            windows: store.key_windows(self.windows(), self.target()).await?,
             fields: store.record_fields().await?,
             last_id: Some(store.last_id().await?),
         })
     }
 
-    async fn detail(&self, store: &dyn Store, id: WriteId) -> Result<Option<Detail>, StoreError> {
-        let windows = self.settings.config.windows();
+    pub(super) async fn detail(&self, store: &dyn Store, id: WriteId) -> Result<Option<Detail>, StoreError> {
+        let windows = self.windows();
         let Some(view) = store.write_view(id, windows.clone()).await? else { return Ok(None) };
         let history = store.history(id).await?;
         let attempts = history.iter().filter_map(|entry| match entry {
@@ -383,14 +374,14 @@ impl World {
                 }
             }
             Deed::Settle(filter, event, reason) => {
-                let ids = store.matching_ids(&filter, self.settings.config.windows()).await;
+                let ids = store.matching_ids(&filter, self.windows()).await;
                 match ids {
                     Ok(ids) => self.settle(&**store, ids, event, reason).await,
                     Err(error) => self.tell(Msg::Settled(event, Err(error.to_string()))),
                 }
             }
             Deed::SettleThese(ids, event, reason) => self.settle(&**store, ids, event, reason).await,
-            Deed::Edit(id) => match store.write_view(id, self.settings.config.windows()).await {
+            Deed::Edit(id) => match store.write_view(id, self.windows()).await {
                 Ok(Some(view)) => {
                     let (before, sha) = (view.body.unwrap_or_default(), view.write.body_sha256);
                     let _ = self.heard.send(Heard::Editor(Box::new(EditJob { id, before, sha, file: None })));
@@ -478,7 +469,7 @@ impl World {
     }
 
     async fn export(self: &Arc<Self>, store: &Arc<dyn Store>, filter: Filter, path: PathBuf) {
-        let (store, windows, shown) = (Arc::clone(store), self.settings.config.windows(), path.display().to_string());
+        let (store, windows, shown) = (Arc::clone(store), self.windows(), path.display().to_string());
         let world = Arc::clone(self);
         self.gives_up.store(false, Ordering::Relaxed);
         let exported = tokio::task::spawn_blocking(move || {

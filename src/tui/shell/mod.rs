@@ -5,6 +5,7 @@ mod clipboard;
 mod editor;
 mod effects;
 mod input;
+mod looking;
 mod replies;
 mod signals;
 mod terminal;

@@ -297,3 +297,53 @@ fn a_batch_is_split_for_a_reason_and_never_by_a_letter() {
     runner.hear(Msg::Done(Err("write 9 is not a batch".to_owned())));
     assert!(runner.screen().contains("> one bad record"), "{}", runner.screen());
 }
+
+#[test]
+fn two_marked_writes_are_compared_side_by_side_or_as_a_diff() {
+    for (size, there) in [((120, 40), "\"email\": \"ana@example.org\"  "), (SIZE, "- ")] {
+        let mut runner = Runner::on_writes(size, DARK, 9);
+        runner.keys("C");
+        assert!(runner.screen().contains("mark two writes to compare them"), "{}", runner.screen());
+        runner.keys("space space C");
+        let (ticket, question) = runner.asked(|q| matches!(q, Question::Pair(_))).unwrap();
+        assert!(matches!(question, Question::Pair(crate::tui::msg::Pair::Writes(WriteId(8), WriteId(9)))));
+        let mut other = values::detail(9);
+        other.view.body = Some(br#"{"record":{"email":"bea@example.org"},"matchKey":"email"}"#.to_vec());
+        let pair = Reading::Pair(Box::new(values::detail(8)), Some(Box::new(other)));
+        runner.hear(Msg::Answer(ticket, pair));
+        let screen = runner.screen();
+        for text in ["write 8", "write 9", "ana@example.org", "bea@example.org", there] {
+            assert!(screen.contains(text), "{text}: {screen}");
+        }
+        runner.keys("esc");
+        assert_eq!(runner.place(), Zone::Writes);
+    }
+}
+
+#[test]
+fn what_the_filtered_writes_have_in_common_is_shown() {
+    use crate::domain::common::{Apart, Common, Feature};
+    let mut runner = Runner::new(SIZE, DARK);
+    runner.keys("enter");
+    runner.give_rows(1..=9, false);
+    runner.keys("A");
+    let (ticket, question) = runner.asked(|q| matches!(q, Question::Common(_))).unwrap();
+    assert!(format!("{question:?}").contains("Group"), "all that match, not the one under the cursor: {question:?}");
+    let feature = |path: &str, value: Option<&str>| Feature { path: path.to_owned(), value: value.map(str::to_owned) };
+    let found = Common {
+        here: 9,
+        there: 80,
+        shared: vec![feature("matchKey", Some("\"email\""))],
+        apart: vec![Apart { feature: feature("record.loyalty_tier", None), here: 9, there: 0 }],
+    };
+    runner.hear(Msg::Answer(ticket, Reading::Common(Box::new(found))));
+    let screen = runner.screen();
+    for text in [
+        "What all 9 writes that match have in common",
+        "9/9 here, 0/80 there",
+        "record.loyalty_tier (the",
+        "matchKey = ",
+    ] {
+        assert!(screen.contains(text), "{text}: {screen}");
+    }
+}

@@ -1,5 +1,6 @@
 //! The list of writes, with its filter line, and the write under the cursor beside it.
 
+mod choosing;
 mod complete;
 pub mod filter_line;
 mod list;
@@ -17,15 +18,13 @@ use self::marks::Marked;
 use self::window::{CHUNK, Window};
 use super::write::WritePage;
 use crate::domain::failure_type::FailureType;
-use crate::domain::selection::Selection;
 use crate::domain::write::WriteView;
-use crate::render::count::thousands;
 use crate::store::{Order, Sort};
 use crate::tui::actions::{Action, Needs, Zone};
 use crate::tui::aim::Aim;
 use crate::tui::dialogs::Pick;
 use crate::tui::frame;
-use crate::tui::goals::Query;
+use crate::tui::goals::{Pair, Query};
 use crate::tui::keymap::Chord;
 use crate::tui::msg::{Detail, PagePart, Question, Reading, ScreenId, Ticket};
 use crate::tui::paint::Painter;
@@ -188,33 +187,11 @@ impl WriteList {
         }
     }
 
-    fn mark(&mut self, cx: &mut Cx<'_>) {
-        let Some(id) = self.window.current().map(|view| view.write.id) else { return };
-        self.marks.toggle(id);
-        self.scroll(ScrollStep::Lines(1), cx);
-    }
-
     /// Opens the next write of the list, on the same tab; the one before for -1.
     fn step(&mut self, by: isize, cx: &mut Cx<'_>) {
         self.set_in_write(false);
         self.scroll(ScrollStep::Lines(by), cx);
         self.open_write(cx);
-    }
-
-    fn mark_range(&mut self) {
-        if self.marks.from.take().is_none() {
-            self.marks.from = self.window.current().map(|view| view.write.id);
-            self.mark_up_to_cursor();
-        }
-    }
-
-    /// Marked the rows from the start of the range to the cursor, while a range is being marked.
-    fn mark_up_to_cursor(&mut self) {
-        let Some(from) = self.marks.from else { return };
-        let Some(start) = self.window.rows.iter().position(|view| view.write.id == from) else { return };
-        let at = self.window.scroll.at;
-        let rows = &self.window.rows[start.min(at)..=start.max(at)];
-        self.marks.add(rows.iter().map(|view| view.write.id));
     }
 
     fn toggle(&mut self, failure_type: FailureType, cx: &mut Cx<'_>) {
@@ -258,20 +235,6 @@ impl WriteList {
                 self.filter.ticket = cx.ask(self.id, Question::BodyValues(path, part));
             }
         }
-    }
-
-    /// Aims at all that match, but for those that were unmarked.
-    fn all(&self, shared: &Shared) -> Option<Aim> {
-        let left_out = self.marks.ids().len();
-        let filter = self.filter.parsed(&shared.overview.fields, &shared.types).ok()?;
-        let but = if left_out > 0 { format!(" but {}", thousands(left_out as u64)) } else { String::new() };
-        let words = match self.count {
-            Some(n) => format!("all {} writes that match{but}", thousands(n.unsigned_abs())),
-            None => format!("all writes that match{but}"),
-        };
-        let query = format!("{} {}", self.filter.query(&shared.types), self.marks.exceptions());
-        let filter = shared.of_target(self.marks.narrow(filter));
-        Some(Aim { filter, selection: Selection::of_words(query.trim()), words, is_group: false })
     }
 }
 
@@ -450,6 +413,14 @@ impl Screen for WriteList {
             return Some(Aim::of_ids(self.marks.ids().iter().copied()));
         }
         self.all(shared)
+    }
+
+    fn pair(&self) -> Option<Pair> {
+        let mut ids = self.marks.ids().iter().copied();
+        match (ids.next(), ids.next(), ids.next()) {
+            (Some(old), Some(new), None) if !self.marks.is_all() => Some(Pair::Writes(old, new)),
+            _ => None,
+        }
     }
 
     fn wider(&self, shared: &Shared) -> Option<Aim> {
