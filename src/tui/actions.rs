@@ -19,6 +19,8 @@ pub enum Zone {
     Trial,
     /// An edit, before it is kept.
     Review,
+    /// Who did what in a shift.
+    Shift,
     /// Two bodies side by side.
     Compare,
     /// What writes have in common.
@@ -29,7 +31,7 @@ pub enum Zone {
 
 impl Zone {
     /// All places, in the order of `docs/keys.md`.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Groups,
         Self::Writes,
         Self::Detail,
@@ -38,6 +40,7 @@ impl Zone {
         Self::Runs,
         Self::Trial,
         Self::Review,
+        Self::Shift,
         Self::Compare,
         Self::Common,
         Self::Help,
@@ -54,6 +57,7 @@ impl Zone {
             Self::Runs => "Runs",
             Self::Trial => "Try one",
             Self::Review => "Edit",
+            Self::Shift => "Shift",
             Self::Compare => "Compare",
             Self::Common => "In common",
             Self::Help => "Help",
@@ -136,11 +140,12 @@ use Zone::{Detail, Groups, Help, Plan, Review, Run, Runs, Writes};
 const EVERYWHERE: &[Zone] = &Zone::ALL;
 const LISTS: &[Zone] = &[Groups, Writes, Runs];
 /// Pages with tabs.
-const TABBED: &[Zone] = &[Detail, Run];
+const TABBED: &[Zone] = &[Detail, Run, Zone::Shift];
 /// Pages of text, in which a text can be found.
-const PAGES: &[Zone] = &[Detail, Run, Help, Review, Zone::Compare, Zone::Common];
+const PAGES: &[Zone] = &[Detail, Run, Help, Review, Zone::Shift, Zone::Compare, Zone::Common];
 /// Places with something to search in.
-const SEARCHED: &[Zone] = &[Groups, Writes, Detail, Plan, Run, Review, Zone::Compare, Zone::Common, Help];
+const SEARCHED: &[Zone] =
+    &[Groups, Writes, Runs, Detail, Plan, Run, Review, Zone::Shift, Zone::Compare, Zone::Common, Help];
 const ABOUT_WRITES: &[Zone] = &[Groups, Writes, Detail];
 
 macro_rules! actions {
@@ -164,6 +169,7 @@ actions! {
     Pause "pause" or "resume" ["space"] in &[Run], RunUnderWay, "pause", "Pause or resume the run";
     Stop "stop" ["s"] in &[Run], RunUnderWay, "stop", "Finish what is in flight, then end the run";
     Open "open" ["enter" "right" "l"] in LISTS, Nothing, "open", "Open what is under the cursor";
+    OpenRun "open-run" ["enter"] in &[Zone::Shift], Nothing, "open", "Open the run under the cursor";
     RunWrites "run-writes" ["enter"] in &[Run], Nothing, "writes", "Show the writes of the cause under the cursor";
     Fix "fix" ["F"] in EVERYWHERE, Demo, "fix the schema", "Demo: add the missing field to the API's schema";
     Replay "replay" ["r"] in ABOUT_WRITES, Writes, "replay", "Replay: see the plan, then send";
@@ -179,7 +185,7 @@ actions! {
     Resolve "resolve" or "settle" ["a"] in ABOUT_WRITES, Writes, "resolve", "Settle writes by hand: you looked, and the API has them or doesn't";
     Undo "undo" ["u"] in ABOUT_WRITES, Undo, "undo", "Undo the last discard, resolve or edit";
     Copy "copy" or "yank" or "curl" ["y"] in &[Writes, Detail], Write, "copy", "Copy the key, the correlation ID, the body or a curl line without the token";
-    CopyReport "copy-report" or "markdown" ["y"] in &[Run], Nothing, "", "Copy the report as Markdown";
+    CopyReport "copy-report" or "markdown" ["y"] in &[Run, Zone::Shift], Nothing, "", "Copy the report as Markdown";
     Related "related" or "pivot" or "same-lane" or "same-key" ["L"] in &[Writes, Detail], Write, "related", "Go to related writes: same lane, key or correlation ID, what blocks it, its batch or parts";
     NextWrite "next-write" ["J"] in &[Detail], Nothing, "", "Go to the next write of the list";
     PreviousWrite "previous-write" ["K"] in &[Detail], Nothing, "", "Go to the write before in the list";
@@ -200,6 +206,7 @@ actions! {
     Reason "reason" or "why" ["w"] in &[Plan], Nothing, "why", "Say why, for the record";
     NextScreen "next-screen" ["tab"] in LISTS, Nothing, "next screen", "Go from groups to writes to runs";
     PreviousScreen "previous-screen" ["shift-tab"] in LISTS, Nothing, "", "Go the other way";
+    Log "log" or "shift" or "report" or "who" ["t"] in LISTS, Nothing, "", "Show who did what in a shift, when and why, and the report on it";
     Windows "key-windows" or "windows" ["W"] in LISTS, Nothing, "", "Show the writes that may have been applied, the one whose key window ends first on top";
     Saved "saved-filters" ["f"] in &[Groups, Writes], Nothing, "", "Choose one of the config's saved filters";
     ClearFilter "clear-filter" ["x"] in &[Groups, Writes], Nothing, "", "Clear filter, types, state and order";
@@ -213,9 +220,9 @@ actions! {
     Reverse "reverse" ["O"] in &[Groups, Writes], Nothing, "", "Reverse the order";
     MarkRange "mark-range" ["v"] in &[Writes], Write, "", "Begin a range of marks, or end it";
     MarkAll "mark-all" or "all" or "select-all" ["*"] in &[Writes, Plan], Nothing, "", "All that match, on screen or not: mark them, or plan them in place of one";
-    Export "export" ["E"] in ABOUT_WRITES, Writes, "", "Export the writes to a file that `dlq ingest` takes back";
-    Narrower "narrower" ["<"] in &[Writes, Detail], Nothing, "", "Make the list narrower";
-    Wider "wider" [">"] in &[Writes, Detail], Nothing, "", "Make the list wider";
+    Export "export" or "save" ["E"] in &[Groups, Writes, Detail, Zone::Shift], Writes, "", "Export the writes to a file that `dlq ingest` takes back, or save the report";
+    Narrower "narrower" or "shorter" ["<"] in &[Writes, Detail, Zone::Shift], Nothing, "", "Make the list narrower, or the period of a shift shorter";
+    Wider "wider" or "longer" [">"] in &[Writes, Detail, Zone::Shift], Nothing, "", "Make the list wider, or the period of a shift longer";
     Up "up" ["up" "k"] in EVERYWHERE, Nothing, "", "Go up";
     Down "down" ["down" "j"] in EVERYWHERE, Nothing, "", "Go down";
     PageUp "page-up" ["pgup" "ctrl-b" "ctrl-u"] in EVERYWHERE, Nothing, "", "Go a page up";

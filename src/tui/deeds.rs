@@ -65,7 +65,7 @@ pub(super) fn perform(action: Action, screen: &dyn Screen, cx: &mut Cx<'_>) -> b
                 )));
             }
         }
-        Action::Export => export(screen, cx),
+        Action::Export if screen.zone() != Zone::Shift => export(screen, cx),
         _ => return false,
     }
     true
@@ -110,7 +110,7 @@ pub(super) fn answered(what: &What, answer: &str, cx: &mut Cx<'_>) -> Option<Res
         }
         What::Split(id, which) => cx.deed(Deed::Split(*id, *which, answer.to_owned())),
         What::Unsplit(id) => cx.deed(Deed::Unsplit(*id, answer.to_owned())),
-        What::KeepEdit | What::PlanReason | What::Send(_) | What::Rate => return None,
+        What::SaveReport | What::KeepEdit | What::PlanReason | What::Send(_) | What::Rate => return None,
     }
     Some(Ok(()))
 }

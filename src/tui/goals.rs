@@ -68,6 +68,8 @@ pub enum Next {
     Compare(Pair),
     /// What writes have in common.
     Common(Box<Aim>),
+    /// Who did what in a shift.
+    Shift,
     /// An edit to review.
     Review(Box<Reviewed>),
     /// The help.

@@ -21,7 +21,7 @@ use crate::domain::key::KeyWindows;
 use crate::domain::lane::Neighbour;
 use crate::domain::outcome::Outcome;
 use crate::domain::reason::Reason;
-use crate::domain::report::{About, RunCause};
+use crate::domain::report::{About, Report, RunCause};
 use crate::domain::revision::Revision;
 use crate::domain::run::Run;
 use crate::domain::selection::Selection;
@@ -324,7 +324,7 @@ pub enum Question {
     Run(RunId),
     /// What the writes of a run that did not go through have in common.
     Causes(RunId),
-    /// A report, as Markdown.
+    /// A report.
     Report(About),
     /// Hazards and key windows of a group.
     GroupFacts(GroupId),
@@ -357,8 +357,8 @@ pub enum Reading {
     Run(Option<Box<Run>>),
     /// What the writes of a run that did not go through have in common.
     Causes(Vec<RunCause>),
-    /// A report, as Markdown.
-    Report(String),
+    /// A report.
+    Report(Box<Report>),
     /// Hazards and key windows of a group.
     GroupFacts(Box<GroupFacts>),
     /// Everything about the first write of a pair, and about the second, if there is one.
@@ -405,6 +405,8 @@ pub enum Deed {
     Split(WriteId, SplitWhich, String),
     /// Take a split back, for a reason.
     Unsplit(WriteId, String),
+    /// Save a text to a new file.
+    Save(PathBuf, String),
     /// Export the writes that match to a file.
     Export(Filter, PathBuf),
     /// Cancel the long job that is under way.

@@ -132,6 +132,9 @@ impl App {
                 self.file = File::Open;
                 self.shared.is_open = true;
                 self.refresh();
+                // What died or was stopped since is said at once.
+                let (stack, mut cx) = self.parts();
+                stack.runs.refresh(&mut cx);
             }
             Msg::Opened(Err(why)) => {
                 self.file = File::Closed(why);
@@ -218,6 +221,7 @@ impl App {
             Action::Back => self.back(),
             Action::NextScreen => self.out.steps.push(Go::To(self.stack.base().step(true))),
             Action::PreviousScreen => self.out.steps.push(Go::To(self.stack.base().step(false))),
+            Action::Log => self.out.steps.push(Go::Over(Next::Shift)),
             Action::Windows => {
                 let order = Some(Order { sort: Sort::Time, descending: false });
                 let text = format!("hazard:{}", Hazard::OutcomeUnknown);

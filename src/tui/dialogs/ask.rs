@@ -44,6 +44,8 @@ pub enum What {
     Rate,
     /// The file to export to.
     Export(Filter),
+    /// The file to save a report to.
+    SaveReport,
     /// The reason for splitting a batch.
     Split(WriteId, SplitWhich),
     /// The reason for taking a split back.

@@ -9,6 +9,7 @@ pub mod plan;
 pub mod review;
 pub mod run;
 pub mod runs;
+pub mod shift;
 pub mod trial;
 pub mod write;
 pub mod writes;
@@ -28,6 +29,7 @@ pub fn open(next: Next, id: ScreenId, cx: &mut Cx<'_>) -> Box<dyn Screen> {
         Next::Write(write) => Box::new(write::WritePage::open(id, write, cx)),
         Next::Compare(pair) => Box::new(compare::Compare::open(id, pair, cx)),
         Next::Common(aim) => Box::new(common::InCommon::open(id, *aim, cx)),
+        Next::Shift => Box::new(shift::Shift::open(id, cx)),
         Next::Review(reviewed) => Box::new(review::Review::open(id, *reviewed)),
         Next::Help(table) => Box::new(help::Help::open(id, *table)),
     }

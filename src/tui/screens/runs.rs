@@ -1,7 +1,10 @@
 //! The runs: one line per replay, the newest first.
 
-use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+use std::time::Duration;
+
+use crossterm::event::{KeyCode, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Rect;
+use tui_input::Input;
 
 use crate::domain::outcome::{Outcome, Tally};
 use crate::domain::run::{Run, RunState};
@@ -10,11 +13,13 @@ use crate::render::count::thousands;
 use crate::tui::actions::{Action, Needs, Zone};
 use crate::tui::frame;
 use crate::tui::goals::{Go, Next};
+use crate::tui::keymap::Chord;
 use crate::tui::msg::{Question, Reading, ScreenId, Ticket};
 use crate::tui::paint::{Painter, age};
 use crate::tui::screen::{Cx, RunShown, Screen, Shared};
 use crate::tui::scroll::{Scroll, ScrollStep};
 use crate::tui::theme::Role;
+use crate::tui::typing;
 
 /// The list of runs.
 #[derive(Debug)]
@@ -22,16 +27,59 @@ pub struct RunList {
     id: ScreenId,
     all: Vec<Run>,
     scroll: Scroll,
+    /// The text that the runs shown have in common.
+    input: Input,
+    is_typing: bool,
+    /// True once the runs have been read.
+    is_read: bool,
 }
 
 impl RunList {
     /// Creates the list; nothing has been read yet.
     pub fn new(id: ScreenId) -> Self {
-        Self { id, all: Vec::new(), scroll: Scroll::default() }
+        Self {
+            id,
+            all: Vec::new(),
+            scroll: Scroll::default(),
+            input: Input::default(),
+            is_typing: false,
+            is_read: false,
+        }
+    }
+
+    /// Returns the runs in which the typed text occurs.
+    fn shown(&self) -> impl Iterator<Item = &Run> {
+        let text = self.input.value().to_lowercase();
+        self.all.iter().filter(move |run| {
+            let reason = run.reason.as_deref().unwrap_or_default();
+            let parts = [run.state.name(), &run.target, &run.operator.name, reason, &run.query];
+            text.is_empty() || parts.iter().any(|part| part.to_lowercase().contains(&text))
+        })
     }
 
     fn current(&self) -> Option<&Run> {
-        self.all.get(self.scroll.at)
+        self.shown().nth(self.scroll.at)
+    }
+
+    /// Says what died or was stopped lately, with writes left, and which key goes on with it.
+    fn tell_unfinished(&self, cx: &mut Cx<'_>) {
+        let is_recent = |run: &&Run| {
+            let ended = run.ended_at.unwrap_or(run.started_at);
+            cx.shared.now.since(ended) < RECENT
+        };
+        let is_unfinished =
+            |run: &&Run| matches!(run.state, RunState::Died | RunState::Stopped) && has_left(&run.tally);
+        let Some(run) = self.all.iter().take_while(is_recent).find(is_unfinished) else { return };
+        let left = run.tally.planned() - run.tally.get(Outcome::Accepted);
+        let ago = human_length(cx.shared.now.since(run.ended_at.unwrap_or(run.started_at)));
+        let (runs, goes_on) = (cx.shared.key(Action::PreviousScreen), cx.shared.key(Action::Continue));
+        let how = if run.state == RunState::Died { "died" } else { "was stopped" };
+        let text = format!(
+            "run {} {how} {ago} ago, and {} of its writes are left: {runs} goes to the runs, {goes_on} there plans the rest",
+            run.id,
+            thousands(left)
+        );
+        cx.say(Role::Warn, text);
     }
 
     fn list(area: Rect) -> (Rect, Rect) {
@@ -51,6 +99,9 @@ impl Screen for RunList {
     }
 
     fn act(&mut self, action: Action, cx: &mut Cx<'_>) {
+        if action == Action::Filter {
+            self.is_typing = true;
+        }
         if action == Action::Open
             && let Some(id) = self.current().map(|run| run.id)
         {
@@ -59,8 +110,45 @@ impl Screen for RunList {
         }
     }
 
+    fn is_typing(&self) -> bool {
+        self.is_typing
+    }
+
+    fn key(&mut self, chord: Chord, _cx: &mut Cx<'_>) {
+        match chord.code() {
+            KeyCode::Enter => self.is_typing = false,
+            KeyCode::Esc => {
+                self.is_typing = false;
+                self.input = Input::default();
+            }
+            _ => {
+                if let Some(request) = typing::edit(chord) {
+                    self.input.handle(request);
+                    self.scroll = Scroll::default();
+                }
+            }
+        }
+    }
+
+    fn paste(&mut self, text: &str, _cx: &mut Cx<'_>) {
+        if self.is_typing {
+            typing::paste(&mut self.input, text);
+            self.scroll = Scroll::default();
+        }
+    }
+
+    fn back(&mut self, _cx: &mut Cx<'_>) -> bool {
+        let has_text = !self.input.value().is_empty();
+        self.input = Input::default();
+        has_text
+    }
+
+    fn summary(&self, _shared: &Shared) -> String {
+        format!("{} of {}", self.shown().count(), self.all.len())
+    }
+
     fn scroll(&mut self, step: ScrollStep, cx: &mut Cx<'_>) {
-        self.scroll.go(step, self.all.len(), frame::lines(Self::list(cx.area).1));
+        self.scroll.go(step, self.shown().count(), frame::lines(Self::list(cx.area).1));
     }
 
     fn refresh(&mut self, cx: &mut Cx<'_>) {
@@ -71,7 +159,10 @@ impl Screen for RunList {
         if let Reading::Runs(runs) = answer {
             let at = self.current().map(|run| run.id);
             self.all = runs;
-            if let Some(found) = at.and_then(|id| self.all.iter().position(|run| run.id == id)) {
+            if !std::mem::replace(&mut self.is_read, true) {
+                self.tell_unfinished(cx);
+            }
+            if let Some(found) = at.and_then(|id| self.shown().position(|run| run.id == id)) {
                 self.scroll.at = found;
             }
             self.resize(cx);
@@ -79,7 +170,7 @@ impl Screen for RunList {
     }
 
     fn resize(&mut self, cx: &mut Cx<'_>) {
-        self.scroll.keep_seen(self.all.len(), frame::lines(Self::list(cx.area).1));
+        self.scroll.keep_seen(self.shown().count(), frame::lines(Self::list(cx.area).1));
     }
 
     fn mouse(&mut self, event: MouseEvent, cx: &mut Cx<'_>) {
@@ -90,7 +181,7 @@ impl Screen for RunList {
         let row = self.scroll.top + usize::from(event.row - list.y);
         if row == self.scroll.at {
             self.act(Action::Open, cx);
-        } else if row < self.all.len() {
+        } else if row < self.shown().count() {
             self.scroll.at = row;
         }
     }
@@ -108,26 +199,73 @@ impl Screen for RunList {
 
     fn draw(&self, shared: &Shared, area: Rect, p: &mut Painter<'_>) {
         let (head, list) = Self::list(area);
-        let is_wide = list.width >= 100;
-        let titles = if is_wide {
-            "  RUN  STATE      BEGAN    TOOK      REPLAYED    FAILED  NOT SENT  BY          WHAT"
-        } else {
-            "  RUN  STATE      BEGAN    REPLAYED    FAILED  WHAT"
-        };
-        p.text(head.x, head.y, head.width, titles, Role::Faint);
-        if self.all.is_empty() {
-            p.text(list.x + 2, list.y + 1, list.width, "Nothing was replayed yet.", Role::Faint);
-            return;
+        let columns = columns(list.width);
+        let mut x = list.x + 1;
+        for &(title, width) in columns {
+            if is_number(title) {
+                p.right(x, head.y, width - 1, title, Role::Faint);
+            } else {
+                p.text(x, head.y, width - 1, title, Role::Faint);
+            }
+            x += width;
         }
-        let rows = self.all.iter().enumerate().skip(self.scroll.top);
+        p.text(x, head.y, head.right().saturating_sub(x), "WHAT AND WHY", Role::Faint);
+        if self.shown().next().is_none() {
+            let text = if self.all.is_empty() { "Nothing was replayed yet." } else { "No run is like that." };
+            p.text(list.x + 2, list.y + 1, list.width, text, Role::Faint);
+        }
+        let rows = self.shown().enumerate().skip(self.scroll.top);
         for ((n, run), y) in rows.zip(list.top()..list.bottom()) {
             let area = Rect { y, height: 1, ..list };
-            row(shared, run, is_wide, area, p);
+            row(shared, run, columns, area, p);
             if n == self.scroll.at {
                 p.line(area, Role::Cursor);
             }
         }
+        if self.is_typing || !self.input.value().is_empty() {
+            let y = list.bottom().saturating_sub(1);
+            p.blank(Rect { y, height: 1, ..list });
+            let x = p.text(list.x, y, 1, "/", Role::Key);
+            let line = Rect { x, y, width: list.right().saturating_sub(x), height: 1 };
+            if self.is_typing {
+                typing::draw(&self.input, line, p);
+            } else {
+                p.text(x, y, line.width, self.input.value(), Role::Text);
+            }
+        }
     }
+}
+
+/// Time after its end in which an unfinished run is spoken of.
+const RECENT: Duration = Duration::from_hours(24);
+
+/// A column: its title and its width.
+type Column = (&'static str, u16);
+
+const RUN: Column = ("RUN", 6);
+const STATE: Column = ("STATE", 10);
+const AGO: Column = ("BEGAN", 8);
+const AT: Column = ("BEGAN", 20);
+const TOOK: Column = ("TOOK", 10);
+const REPLAYED: Column = ("REPLAYED", 10);
+const FAILED: Column = ("FAILED", 8);
+const UNKNOWN: Column = ("UNKNOWN", 9);
+const HELD: Column = ("HELD", 7);
+const NOT_SENT: Column = ("NOT SENT", 10);
+const BY: Column = ("BY", 10);
+const TO: Column = ("TO", 12);
+
+/// Returns the columns before what was sent and why, which takes the rest of the width.
+fn columns(width: u16) -> &'static [Column] {
+    match width {
+        0..100 => &[RUN, STATE, AGO, REPLAYED, FAILED],
+        100..140 => &[RUN, STATE, AT, TOOK, REPLAYED, FAILED, UNKNOWN, NOT_SENT, BY],
+        _ => &[RUN, STATE, AT, TOOK, REPLAYED, FAILED, UNKNOWN, HELD, NOT_SENT, BY, TO],
+    }
+}
+
+fn is_number(title: &str) -> bool {
+    matches!(title, "RUN" | "REPLAYED" | "FAILED" | "UNKNOWN" | "HELD" | "NOT SENT")
 }
 
 /// Returns true if any planned write was not accepted.
@@ -135,32 +273,51 @@ pub(super) fn has_left(tally: &Tally) -> bool {
     tally.planned() > tally.get(Outcome::Accepted)
 }
 
-fn row(shared: &Shared, run: &Run, is_wide: bool, area: Rect, p: &mut Painter<'_>) {
-    let y = area.y;
-    p.right(area.x, y, 5, &run.id.to_string(), Role::Strong);
-    let role = match run.state {
-        RunState::Running => Role::Good,
-        RunState::Finished => Role::Text,
-        RunState::Stopped => Role::Warn,
-        RunState::Died => Role::Bad,
-    };
-    p.text(area.x + 7, y, 10, run.state.name(), role);
-    p.text(area.x + 18, y, 8, &age(shared.now.since(run.started_at)), Role::Text);
-    let mut x = area.x + 27;
-    if is_wide {
-        let took = run.ended_at.map_or_else(|| "-".to_owned(), |end| human_length(end.since(run.started_at)));
-        p.text(x, y, 9, &took, Role::Text);
-        x += 10;
-    }
-    let failed = run.tally.get(Outcome::Failed) + run.tally.get(Outcome::Unknown) + run.tally.get(Outcome::Held);
-    p.right(x, y, 8, &thousands(run.tally.get(Outcome::Accepted)), Role::Good);
-    p.right(x + 9, y, 9, &thousands(failed), if failed > 0 { Role::Bad } else { Role::Faint });
-    x += 20;
-    if is_wide {
-        let unsent = run.tally.get(Outcome::Unsent) + run.tally.get(Outcome::Refused) + run.tally.get(Outcome::Skipped);
-        p.right(x, y, 8, &thousands(unsent), Role::Faint);
-        p.text(x + 10, y, 11, &run.operator.name, Role::Text);
-        x += 22;
+fn row(shared: &Shared, run: &Run, columns: &[Column], area: Rect, p: &mut Painter<'_>) {
+    let (mut x, y) = (area.x + 1, area.y);
+    let count = |outcome| run.tally.get(outcome);
+    let bad = |n: u64| if n > 0 { Role::Bad } else { Role::Faint };
+    let is_narrow = columns.len() < 6;
+    for &column in columns {
+        let (title, width) = column;
+        let (text, role) = match column {
+            RUN => (run.id.to_string(), Role::Strong),
+            STATE => {
+                let role = match run.state {
+                    RunState::Running => Role::Good,
+                    RunState::Finished => Role::Text,
+                    RunState::Stopped => Role::Warn,
+                    RunState::Died => Role::Bad,
+                };
+                (run.state.name().to_owned(), role)
+            }
+            AGO => (age(shared.now.since(run.started_at)), Role::Text),
+            AT => (run.started_at.to_human(), Role::Text),
+            TOOK => {
+                (run.ended_at.map_or_else(|| "-".to_owned(), |end| human_length(end.since(run.started_at))), Role::Text)
+            }
+            REPLAYED => (thousands(count(Outcome::Accepted)), Role::Good),
+            FAILED => {
+                // Where there is no room for more, this is all that did not go through.
+                let others = if is_narrow { count(Outcome::Unknown) + count(Outcome::Held) } else { 0 };
+                let failed = count(Outcome::Failed) + others;
+                (thousands(failed), bad(failed))
+            }
+            UNKNOWN => (thousands(count(Outcome::Unknown)), bad(count(Outcome::Unknown))),
+            HELD => (thousands(count(Outcome::Held)), Role::Faint),
+            NOT_SENT => {
+                let unsent = count(Outcome::Unsent) + count(Outcome::Refused) + count(Outcome::Skipped);
+                (thousands(unsent), Role::Faint)
+            }
+            BY => (run.operator.name.clone(), Role::Text),
+            _ => (run.target.clone(), Role::Text),
+        };
+        if is_number(title) {
+            p.right(x, y, width - 1, &text, role);
+        } else {
+            p.text(x, y, width - 1, &text, role);
+        }
+        x += width;
     }
     let reason = run.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
     p.text(x, y, area.right().saturating_sub(x), &format!("{}{reason}", run.query), Role::Text);

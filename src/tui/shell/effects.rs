@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::mem::Discriminant;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,7 +23,7 @@ use crate::domain::filter::Filter;
 use crate::domain::ids::{RunId, WriteId};
 use crate::domain::target::Windows;
 use crate::render::count::writes;
-use crate::render::{detail, report};
+use crate::render::detail;
 use crate::replay::{Launch, Prepared, RunEvent, RunReport, RunTerms, SendOptions, prepare, report_on};
 use crate::store::{
     self, By, CountBy, HistoryEntry, LaneCache, OpenOptions, Order, PageRequest, Settled, Store, StoreError,
@@ -204,8 +204,7 @@ impl Outdoors {
             Question::Pair(pair) => self.pair(store, pair).await?,
             Question::Common(filter) => Reading::Common(Box::new(self.common(store, filter).await?)),
             Question::Report(about) => {
-                let report = report_on(store, about, self.target(), self.windows()).await?;
-                Reading::Report(report::markdown(&report))
+                Reading::Report(Box::new(report_on(store, about, self.target(), self.windows()).await?))
             }
         })
     }
@@ -417,6 +416,7 @@ impl Outdoors {
                 let unsplit = unsplit.map(|parts| format!("the split of write {id} into {parts} was taken back"));
                 self.tell(Msg::Done(unsplit.map_err(|e| e.to_string())));
             }
+            Deed::Save(path, text) => self.tell(Msg::Done(save(&path, &text))),
             Deed::Export(filter, path) => self.export(store, filter, path).await,
             Deed::Fix => {
                 if let Some(demo) = &self.settings.demo {
@@ -487,4 +487,11 @@ impl Outdoors {
             Err(_) => Err("the export broke off".to_owned()),
         }));
     }
+}
+
+/// Saves a text to a file that doesn't exist yet.
+fn save(path: &Path, text: &str) -> Result<String, String> {
+    use std::io::Write as _;
+    let made = std::fs::File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    made.map(|()| format!("saved to {}", path.display())).map_err(|why| format!("{}: {why}", path.display()))
 }

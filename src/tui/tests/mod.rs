@@ -133,8 +133,8 @@ impl Runner {
         self.give(Reading::Causes(causes), |q| matches!(q, Question::Causes(_)));
     }
 
-    pub fn give_report(&mut self, markdown: &str) {
-        self.give(Reading::Report(markdown.to_owned()), |q| matches!(q, Question::Report(_)));
+    pub fn give_report(&mut self, report: crate::domain::report::Report) {
+        self.give(Reading::Report(Box::new(report)), |q| matches!(q, Question::Report(_)));
     }
 
     pub fn give_count(&mut self, count: i64) {

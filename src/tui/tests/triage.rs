@@ -115,8 +115,8 @@ fn the_failures_of_a_run_come_first_and_lead_to_their_writes() {
     runner.keys("esc G enter");
     assert!(runner.screen().contains("/ run:8\n"), "the whole plan: {}", runner.screen());
     runner.keys("esc tab tab");
-    runner.give_report("# Run 8\n\n- 30 failed");
-    assert!(runner.screen().contains("- 30 failed"), "{}", runner.screen());
+    runner.give_report(values::report(crate::domain::report::About::Run(crate::domain::ids::RunId(8))));
+    assert!(runner.screen().contains("What happened"), "{}", runner.screen());
     runner.keys("y");
     assert!(
         matches!(runner.effects.last(), Some(Effect::Terminal(TerminalRequest::Copy("the report", text))) if text.starts_with("# Run 8"))
@@ -300,7 +300,7 @@ fn a_batch_is_split_for_a_reason_and_never_by_a_letter() {
 
 #[test]
 fn two_marked_writes_are_compared_side_by_side_or_as_a_diff() {
-    for (size, there) in [((120, 40), "\"email\": \"ana@example.org\"  "), (SIZE, "- ")] {
+    for (size, there) in [((120, 40), "│ key evt_9"), (SIZE, "- key evt_8")] {
         let mut runner = Runner::on_writes(size, DARK, 9);
         runner.keys("C");
         assert!(runner.screen().contains("mark two writes to compare them"), "{}", runner.screen());
@@ -346,4 +346,41 @@ fn what_the_filtered_writes_have_in_common_is_shown() {
     ] {
         assert!(screen.contains(text), "{text}: {screen}");
     }
+}
+
+#[test]
+fn a_shift_says_who_did_what_when_and_why() {
+    let mut runner = Runner::new((120, 40), DARK);
+    runner.keys("t");
+    let (_, question) = runner.asked(|q| matches!(q, Question::Report(_))).unwrap();
+    let Question::Report(about) = question else { panic!() };
+    runner.give_report(values::report(about));
+    let screen = runner.screen();
+    for text in ["the last 8 h", "bea        discard, 12 times", "(test data)", "ana        run 8, stopped"] {
+        assert!(screen.contains(text), "{text}: {screen}");
+    }
+    runner.keys("tab y");
+    assert!(matches!(runner.effects.last(), Some(Effect::Terminal(TerminalRequest::Copy(..)))), "{}", runner.last());
+    runner.keys("E enter");
+    assert!(
+        matches!(runner.changes().next(), Some(Deed::Save(file, text)) if file.ends_with("report.md") && text.contains("312 schema"))
+    );
+    runner.keys("> tab");
+    assert!(runner.screen().contains("the last 1 d"), "{}", runner.screen());
+}
+
+#[test]
+fn a_run_that_died_is_spoken_of_at_the_start() {
+    let mut runner = Runner::starting(SIZE, DARK);
+    runner.hear(Msg::Opened(Ok(())));
+    let mut died = values::run(8, crate::domain::run::RunState::Stopped);
+    died.state = crate::domain::run::RunState::Died;
+    died.ended_at = Some(runner.now.minus(Duration::from_mins(20)));
+    runner.give_runs(vec![died]);
+    let screen = runner.screen();
+    assert!(screen.contains("run 8 died 20 min ago") && screen.contains("232 of its writes are left"), "{screen}");
+    runner.keys("shift-tab / b o b");
+    assert!(runner.screen().contains("No run is like that."), "{}", runner.screen());
+    runner.keys("esc c");
+    assert_eq!(runner.place(), Zone::Plan);
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::domain::action::Action;
 use crate::domain::action::LogEntry;
+use crate::domain::action::{Action, Settling};
 use crate::domain::arrivals::{Arrivals, Span, hour_of};
 use crate::domain::attempt::{Attempt, AttemptEnd};
 use crate::domain::body::BodyOrigin;
@@ -20,10 +20,10 @@ use crate::domain::lane::Turn;
 use crate::domain::outcome::{AttemptOutcome, Outcome, Tally};
 use crate::domain::plan::{Plan, PlannedWrite};
 use crate::domain::reason::Reason;
-use crate::domain::report::{CauseGroup, RunCause};
+use crate::domain::report::{About, ActionTally, CauseGroup, Report, RunCause};
 use crate::domain::revision::Revision;
 use crate::domain::run::{Operator, Run, RunState};
-use crate::domain::state::Standing;
+use crate::domain::state::{Standing, State};
 use crate::domain::stop::{Blame, Stop, Stops};
 use crate::domain::target::{KnownTarget, TargetSettings};
 use crate::domain::time::Timestamp;
@@ -327,4 +327,28 @@ pub fn causes() -> Vec<RunCause> {
         cause(Outcome::Held, Some(Reason::LaneFailed(Some(WriteId(812)))), None, 12, 4, 813),
         cause(Outcome::Refused, Some(Reason::Hazard(Hazard::KeyExpired)), None, 3, 1, 2),
     ]
+}
+
+/// Returns the report on a shift with one run and one discard.
+pub fn report(about: About) -> Report {
+    let from = now().minus(Duration::from_hours(8));
+    let settle = Action::Settle { how: Settling::Discard, from: State::Pending, to: State::Discarded };
+    let did = ActionTally {
+        action: settle,
+        operator: "bea".to_owned(),
+        reason: Some("test data".to_owned()),
+        count: 12,
+        first: from,
+        last: now().minus(Duration::from_hours(3)),
+    };
+    Report {
+        about,
+        from,
+        to: now(),
+        arrived: vec![(FailureType::Schema, 312)],
+        runs: vec![(run(8, RunState::Stopped), Vec::new())],
+        actions: vec![did],
+        left: groups(),
+        windows: KeyWindows::default(),
+    }
 }

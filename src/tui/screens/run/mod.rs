@@ -9,12 +9,12 @@ use super::runs::has_left;
 use crate::domain::ids::RunId;
 use crate::domain::outcome::Outcome;
 use crate::domain::reason::Reason;
-use crate::domain::report::{About, RunCause};
+use crate::domain::report::{About, Report, RunCause};
 use crate::domain::run::{Run, Wanted};
 use crate::domain::stop::Stop;
 use crate::domain::time::Timestamp;
 use crate::render::count::{outcomes, thousands};
-use crate::render::words;
+use crate::render::{report, words};
 use crate::store::WishChange;
 use crate::tui::actions::{Action, Needs, Zone};
 use crate::tui::dialogs::{Dialog, What};
@@ -75,7 +75,7 @@ pub struct RunScreen {
     /// Cursor among the causes and the lines below them.
     scroll: Scroll,
     /// The report, once it is read.
-    report: Option<String>,
+    report: Option<Box<Report>>,
     page: TextPage,
     /// The first line of the log on the screen, counted with those that were dropped.
     top: usize,
@@ -210,7 +210,7 @@ impl RunScreen {
             };
             wrap(text, width.into()).into_iter().map(move |line| vec![(role, line)]).collect::<Vec<_>>()
         };
-        report.lines().flat_map(line).collect()
+        report::markdown(report).lines().flat_map(line).collect()
     }
 
     fn draw_causes(&self, shared: &Shared, area: Rect, p: &mut Painter<'_>) {
@@ -290,7 +290,7 @@ impl Screen for RunScreen {
             }
             Action::CopyReport => {
                 if let Some(report) = &self.report {
-                    cx.terminal(TerminalRequest::Copy("the report", report.clone()));
+                    cx.terminal(TerminalRequest::Copy("the report", report::markdown(report)));
                 } else {
                     self.tab = Tab::Report;
                     self.refresh(cx);
