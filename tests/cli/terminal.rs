@@ -152,8 +152,9 @@ fn the_demo_from_the_failure_to_the_replay_and_back_to_the_shell() {
     terminal.press("\u{1b}");
     terminal.until("One line per write");
     terminal.press("\u{1b}");
-    terminal.until("OPEN▾");
+    terminal.until("1 of 4");
     terminal.press("\u{1b}");
+    terminal.until("4 of 4");
     terminal.press("g");
     terminal.press("r");
     terminal.until("to send");
