@@ -180,6 +180,13 @@ impl FilterLine {
         self.text().trim().is_empty() && self.states == States::Open
     }
 
+    /// Returns true if the line is about a single group.
+    pub fn is_of_one_group(&self) -> bool {
+        self.text()
+            .split_whitespace()
+            .any(|word| word.strip_prefix("group:").is_some_and(|id| id.parse::<i64>().is_ok()))
+    }
+
     /// Returns the line and the type chips as a filter, whatever state is shown, or the error in the line.
     pub fn in_any_state(&self, fields: &[String], types: &[FailureType]) -> Result<Filter, QueryError> {
         let filter = self.typed(fields)?;

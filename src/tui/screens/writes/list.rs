@@ -28,21 +28,26 @@ const SENT: Column = ("SENT", 5, Some(Sort::Attempts));
 const HAZARD: Column = ("HAZARD", 16, None);
 const KEY: Column = ("KEY", 20, None);
 
-/// Returns the columns before the message, which takes the rest of the width.
-fn columns(width: u16) -> Vec<Column> {
+const RECORD: Column = ("RECORD", 22, None);
+
+/// Returns the columns before the message, which takes the rest of the width. In a list of one group, of which all writes
+/// have the same type and nearly the same message, records are told apart by their names.
+fn columns(width: u16, is_of_one_group: bool) -> Vec<Column> {
     match width {
+        56..76 if is_of_one_group => vec![ID, STATE, AGE, RECORD],
+        76..100 if is_of_one_group => vec![ID, STATE, AGE, STATUS, RECORD],
         0..56 => vec![ID, TYPE],
         56..76 => vec![ID, STATE, TYPE, AGE],
         76..100 => vec![ID, STATE, TYPE, AGE, STATUS],
-        100..140 => vec![ID, STATE, TYPE, AGE, STATUS, OBJECT, SENT, HAZARD],
-        _ => vec![ID, STATE, TYPE, AGE, STATUS, OBJECT, SEEN, SENT, HAZARD, KEY],
+        100..140 => vec![ID, STATE, TYPE, AGE, STATUS, RECORD, SENT, HAZARD],
+        _ => vec![ID, STATE, TYPE, AGE, STATUS, OBJECT, RECORD, SEEN, SENT, HAZARD, KEY],
     }
 }
 
 /// Draws the filter line, the titles and the rows.
 pub(super) fn draw(writes: &WriteList, shared: &Shared, parts: &Parts, p: &mut Painter<'_>) {
     filter(writes, shared, parts, p);
-    let mut columns = columns(parts.list.width);
+    let mut columns = columns(parts.list.width, writes.filter.is_of_one_group());
     if !writes.window.outcomes.is_empty() {
         columns.insert(1, OUTCOME);
     }
@@ -171,6 +176,7 @@ fn row(writes: &WriteList, shared: &Shared, view: &WriteView, columns: &[Column]
             ("OBJECT", _) => (write.path.object().to_owned(), text_role),
             ("SEEN", _) => (write.occurrences.to_string(), text_role),
             ("SENT", _) => (write.attempts.to_string(), text_role),
+            ("RECORD", _) => (record_name(write.lane.as_deref()), text_role),
             ("KEY", _) => (write.key.to_string(), text_role),
             _ => hazard(view, shared.setup.theme),
         };
@@ -183,6 +189,17 @@ fn row(writes: &WriteList, shared: &Shared, view: &WriteView, columns: &[Column]
     }
     let message = failure.message.as_deref().or(failure.code.as_deref()).unwrap_or("no message");
     p.text(x, y, area.right().saturating_sub(x), message, text_role);
+}
+
+/// Returns what a record is called: the value that it is matched by, or the number of records of a batch.
+fn record_name(lane: Option<&str>) -> String {
+    let Some(lane) = lane else { return "-".to_owned() };
+    let lanes = lane.split("\",").count();
+    if lanes > 1 {
+        return format!("{lanes} records");
+    }
+    let value = lane.split_once(':').map_or(lane, |(_, value)| value);
+    value.trim_matches('"').to_owned()
 }
 
 /// Returns the first hazard, with the number of others.
