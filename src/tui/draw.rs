@@ -7,6 +7,7 @@ use super::actions::Action;
 use super::app::{App, File};
 use super::frame::{Frame, LEAST};
 use super::goals::Base;
+use super::guide::tip;
 use super::msg::Closed;
 use super::paint::{Painter, wrap};
 use super::screen::{RunShown, Story};
@@ -93,13 +94,17 @@ fn keys(app: &App, area: Rect, p: &mut Painter<'_>) {
 
 /// Draws what to try next in the demo.
 fn guide(app: &App, story: &Story, area: Rect, p: &mut Painter<'_>) {
-    let mut area = area;
-    if area.height > 1 {
-        p.rule(Rect { height: 1, ..area }, "demo");
-        area = Rect { y: area.y + 1, height: area.height - 1, ..area };
+    let tip = tip(&app.current().scene(&app.shared), story, &app.shared);
+    if area.height < 2 {
+        p.text(area.x + 1, area.y, area.width.saturating_sub(1), &tip.short, Role::Strong);
+        return;
     }
-    let text = app.current().hint(story, &app.shared);
-    for (line, y) in wrap(&text, area.width.saturating_sub(2).into()).iter().zip(area.top()..area.bottom()) {
+    p.rule(Rect { height: 1, ..area }, "demo");
+    let area = Rect { y: area.y + 1, height: area.height - 1, ..area };
+    let lines = wrap(&tip.long, area.width.saturating_sub(2).into());
+    // A text that is cut helps nobody.
+    let lines = if lines.len() > area.height.into() { vec![tip.short] } else { lines };
+    for (line, y) in lines.iter().zip(area.top()..area.bottom()) {
         p.text(area.x + 1, y, area.width.saturating_sub(1), line, Role::Strong);
     }
 }

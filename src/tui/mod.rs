@@ -14,6 +14,7 @@ mod draw;
 mod footer;
 mod frame;
 mod goals;
+mod guide;
 mod header;
 pub mod keymap;
 mod msg;

@@ -293,13 +293,45 @@ pub trait Screen: Debug {
         String::new()
     }
 
-    /// Returns the demo's hint on what to try here.
-    fn hint(&self, _story: &Story, shared: &Shared) -> String {
-        format!("{} goes back.", shared.key(Action::Back))
+    /// Returns what is on the screen, for the demo's guide.
+    fn scene(&self, _shared: &Shared) -> Scene {
+        Scene::Other
     }
 
     /// Draws it.
     fn draw(&self, shared: &Shared, area: Rect, p: &mut Painter<'_>);
+}
+
+/// What is on the screen, as far as the demo's guide cares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scene {
+    /// The groups.
+    Groups {
+        /// True if the cursor is on the group of schema failures.
+        on_schema: bool,
+    },
+    /// A list of writes.
+    Writes,
+    /// One write.
+    Write,
+    /// A plan.
+    Plan {
+        /// True if it is only shown.
+        is_dry: bool,
+    },
+    /// A run under way.
+    RunUnderWay,
+    /// A run that was stopped by its first write.
+    CanaryFailed,
+    /// A run that is over.
+    RunOver {
+        /// Its outcomes in words.
+        outcomes: String,
+    },
+    /// One write that was tried.
+    Trial,
+    /// Anything else.
+    Other,
 }
 
 /// The run that a screen shows.

@@ -19,7 +19,7 @@ use crate::tui::page::TextPage;
 use crate::tui::paint::{Painter, wrap};
 use crate::tui::progress::RunProgress;
 use crate::tui::rows::Pieces;
-use crate::tui::screen::{Cx, Screen, Shared, Story};
+use crate::tui::screen::{Cx, Scene, Screen, Shared};
 use crate::tui::scroll::ScrollStep;
 use crate::tui::theme::Role;
 
@@ -312,17 +312,8 @@ impl Screen for PlanScreen {
         }
     }
 
-    fn hint(&self, story: &Story, shared: &Shared) -> String {
-        let (send, back) = (shared.key(Action::Send), shared.key(Action::Back));
-        if self.order.purpose == Purpose::DryRun {
-            format!("A dry run: what would be sent, write by write. {back} goes back.")
-        } else if story.is_fixed {
-            format!("Nothing else will be sent. {send} sends it: one first, the rest if that is accepted.")
-        } else {
-            format!(
-                "{send} sends it: one first, the rest if that is accepted. The schema is not fixed yet: see how the first one stops the rest."
-            )
-        }
+    fn scene(&self, _shared: &Shared) -> Scene {
+        Scene::Plan { is_dry: self.order.purpose == Purpose::DryRun }
     }
 
     fn draw(&self, shared: &Shared, area: Rect, p: &mut Painter<'_>) {

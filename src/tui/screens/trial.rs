@@ -11,7 +11,7 @@ use crate::tui::actions::{Action, Zone};
 use crate::tui::msg::{Detail, Question, Reading, ScreenId, Ticket};
 use crate::tui::paint::{Painter, wrap};
 use crate::tui::progress::RunProgress;
-use crate::tui::screen::{Cx, RunShown, Screen, Shared, Story};
+use crate::tui::screen::{Cx, RunShown, Scene, Screen, Shared};
 use crate::tui::scroll::ScrollStep;
 use crate::tui::theme::Role;
 
@@ -61,8 +61,8 @@ impl Screen for Trial {
         Some(RunShown::Own)
     }
 
-    fn hint(&self, _story: &Story, shared: &Shared) -> String {
-        format!("One write was sent, nothing else. {} goes back.", shared.key(Action::Back))
+    fn scene(&self, _shared: &Shared) -> Scene {
+        Scene::Trial
     }
 
     fn draw(&self, shared: &Shared, area: Rect, p: &mut Painter<'_>) {

@@ -264,3 +264,42 @@ fn hostile_text_does_not_reach_the_terminal() {
     assert_eq!(text.chars().filter(is_hostile).collect::<Vec<_>>(), Vec::<char>::new());
     check("screens_hostile", &text);
 }
+
+#[test]
+fn the_guide_of_the_demo_fits_every_terminal() {
+    use crate::domain::ids::GroupId;
+    use crate::tui::guide::tip;
+    use crate::tui::paint::wrap;
+    use crate::tui::screen::{Scene, Story};
+    let runner = Runner::new((80, 24), DARK);
+    let scenes = [
+        Scene::Groups { on_schema: true },
+        Scene::Groups { on_schema: false },
+        Scene::Writes,
+        Scene::Write,
+        Scene::Plan { is_dry: true },
+        Scene::Plan { is_dry: false },
+        Scene::RunUnderWay,
+        Scene::CanaryFailed,
+        Scene::RunOver { outcomes: "16 replayed".to_owned() },
+        Scene::Trial,
+        Scene::Other,
+    ];
+    let mut seen = String::new();
+    for scene in &scenes {
+        for (is_fixed, schema) in [(false, None), (false, Some(9)), (true, Some(9)), (true, Some(0))] {
+            let verdict = (schema == Some(0)).then(|| {
+                "The API's own ledger: of its 31 writes, the service's own included, none was applied twice.".to_owned()
+            });
+            let story = Story { is_fixed, verdict, schema: schema.map(|open| (GroupId(2), open)) };
+            let tip = tip(scene, &story, &runner.app.shared);
+            assert!(wrap(&tip.long, 78).len() <= 2, "{}", tip.long);
+            assert!(tip.short.chars().count() <= 39, "{}", tip.short);
+            let entry = format!("{}\n  {}\n", tip.long, tip.short);
+            if !seen.contains(&entry) {
+                seen.push_str(&entry);
+            }
+        }
+    }
+    check("guide", &seen);
+}

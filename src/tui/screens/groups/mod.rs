@@ -24,7 +24,7 @@ use crate::tui::goals::{Go, Query};
 use crate::tui::keymap::Chord;
 use crate::tui::msg::{GroupFacts, Question, Reading, ScreenId, Ticket};
 use crate::tui::paint::Painter;
-use crate::tui::screen::{Cx, Screen, Shared, Story};
+use crate::tui::screen::{Cx, Scene, Screen, Shared};
 use crate::tui::scroll::{Scroll, ScrollStep};
 use crate::tui::theme::Role;
 use crate::tui::typing;
@@ -409,36 +409,9 @@ impl Screen for GroupList {
         format!("{order}{} of {}", self.shown(shared).count(), self.all.len())
     }
 
-    fn hint(&self, story: &Story, shared: &Shared) -> String {
-        let key = |action| shared.key(action);
-        let is_schema = |group: &Group| story.schema.is_some_and(|(id, _)| id == group.id);
-        let has_schema = story.schema.is_some_and(|(_, open)| open > 0);
-        match (story.is_fixed, has_schema) {
-            (true, false) if story.verdict.is_some() => format!(
-                "Try the rest: {} on the transient and auth groups, {} on the bad data. {} has all keys, {} quits.",
-                key(Action::Replay),
-                key(Action::Discard),
-                key(Action::Help),
-                key(Action::Quit)
-            ),
-            (false, false) => {
-                "A service sends writes to an API, and some fail. They appear here as they come, one line per cause."
-                    .to_owned()
-            }
-            (false, true) if self.current(shared).is_some_and(is_schema) => {
-                format!("The schema group grows while you watch. {} shows its writes.", key(Action::Open))
-            }
-            (false, true) => format!(
-                "The schema group grows while you watch: go to it with {} and {}, then {}.",
-                key(Action::Down),
-                key(Action::Up),
-                key(Action::Open)
-            ),
-            (true, _) => format!(
-                "The schema is fixed: its writes pass now. With the cursor on the schema group, {} plans the replay of those that failed.",
-                key(Action::Replay)
-            ),
-        }
+    fn scene(&self, shared: &Shared) -> Scene {
+        let schema = shared.demo.as_ref().and_then(|story| story.schema).map(|(id, _)| id);
+        Scene::Groups { on_schema: schema.is_some() && self.current(shared).map(|group| group.id) == schema }
     }
 
     fn draw(&self, shared: &Shared, area: Rect, p: &mut Painter<'_>) {

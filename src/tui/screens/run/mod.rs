@@ -26,7 +26,7 @@ use crate::tui::page::TextPage;
 use crate::tui::paint::{Painter, wrap};
 use crate::tui::progress::RunProgress;
 use crate::tui::rows::Pieces;
-use crate::tui::screen::{Cx, RunShown, Screen, Shared, Story};
+use crate::tui::screen::{Cx, RunShown, Scene, Screen, Shared};
 use crate::tui::scroll::{Scroll, ScrollStep};
 use crate::tui::theme::{Role, outcome_name};
 
@@ -402,26 +402,15 @@ impl Screen for RunScreen {
         Some(self.shown)
     }
 
-    fn hint(&self, story: &Story, shared: &Shared) -> String {
-        let key = |action| shared.key(action);
-        let Some(run) = self.progress(shared).filter(|run| !run.is_under_way()) else {
-            return "Every request is written to the file before it leaves: kill -9 loses nothing and sends nothing twice.".to_owned();
-        };
+    fn scene(&self, shared: &Shared) -> Scene {
+        let Some(run) = self.progress(shared).filter(|run| !run.is_under_way()) else { return Scene::RunUnderWay };
         let mut stops = run.report.iter().flat_map(|report| &report.stopped.list);
-        if stops.any(|stop| matches!(stop, Stop::CanaryFailed { .. })) && run.tally.get(Outcome::Accepted) == 0 {
-            let next =
-                if story.is_fixed { String::new() } else { format!("{} fixes the schema; then ", key(Action::Fix)) };
-            return format!(
-                "The first write was refused, so the rest was never sent. {next}{} sends what is left.",
-                key(Action::Continue)
-            );
+        let has_failed = stops.any(|stop| matches!(stop, Stop::CanaryFailed { .. }));
+        if has_failed && run.tally.get(Outcome::Accepted) == 0 {
+            Scene::CanaryFailed
+        } else {
+            Scene::RunOver { outcomes: outcomes(&run.tally) }
         }
-        let verdict = story.verdict.as_deref().unwrap_or_default();
-        let outcomes = outcomes(&run.tally);
-        format!(
-            "{outcomes}; everything accepted went in under its original key. {verdict} {} goes back.",
-            key(Action::Back)
-        )
     }
 
     fn draw(&self, shared: &Shared, area: Rect, p: &mut Painter<'_>) {

@@ -24,7 +24,7 @@ use crate::tui::keymap::Chord;
 use crate::tui::msg::{Detail, Question, Reading, ScreenId, Ticket};
 use crate::tui::paint::Painter;
 use crate::tui::rows::{self, Lines as _, Row, RowScroll};
-use crate::tui::screen::{Cx, Screen, Shared, Story};
+use crate::tui::screen::{Cx, Scene, Screen, Shared};
 use crate::tui::scroll::{Scroll, ScrollStep};
 use crate::tui::search::{Search, SearchKey};
 use crate::tui::theme::Role;
@@ -333,19 +333,8 @@ impl Screen for WritePage {
         Some((self.json.path(line)?, self.json.value(line)?))
     }
 
-    fn hint(&self, story: &Story, shared: &Shared) -> String {
-        if story.is_fixed {
-            return format!(
-                "The schema is fixed. {} goes back to the list; {} would replay this one write.",
-                shared.key(Action::Back),
-                shared.key(Action::Replay)
-            );
-        }
-        format!(
-            "The cause comes first: the API's schema lacks a field that the service sends. {} fixes the schema; the keys at the \
-             bottom show what else there is.",
-            shared.key(Action::Fix)
-        )
+    fn scene(&self, _shared: &Shared) -> Scene {
+        Scene::Write
     }
 
     fn draw(&self, shared: &Shared, area: Rect, p: &mut Painter<'_>) {

@@ -28,7 +28,7 @@ use crate::tui::goals::{Pair, Query};
 use crate::tui::keymap::Chord;
 use crate::tui::msg::{Detail, PagePart, Question, Reading, ScreenId, Ticket};
 use crate::tui::paint::Painter;
-use crate::tui::screen::{Cx, Screen, Shared, Story, has_for_write};
+use crate::tui::screen::{Cx, Scene, Screen, Shared, has_for_write};
 use crate::tui::scroll::ScrollStep;
 use crate::tui::theme::Role;
 use crate::tui::typing;
@@ -439,21 +439,8 @@ impl Screen for WriteList {
         list::summary(self, shared)
     }
 
-    fn hint(&self, story: &Story, shared: &Shared) -> String {
-        if self.is_in_write {
-            return self.beside.hint(story, shared);
-        }
-        if story.is_fixed {
-            return format!(
-                "{} marks all of them, {} plans their replay. Or {} to the groups, and {} there.",
-                shared.key(Action::MarkAll),
-                shared.key(Action::Replay),
-                shared.key(Action::Back),
-                shared.key(Action::Replay)
-            );
-        }
-        let enter = shared.key(Action::Open);
-        format!("One line per write; new ones appear by themselves. {enter} shows why one failed.")
+    fn scene(&self, _shared: &Shared) -> Scene {
+        if self.is_in_write { Scene::Write } else { Scene::Writes }
     }
 
     fn draw(&self, shared: &Shared, area: Rect, p: &mut Painter<'_>) {
