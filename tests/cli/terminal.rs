@@ -142,7 +142,7 @@ fn the_demo_from_the_failure_to_the_replay_and_back_to_the_shell() {
     terminal.press("\r");
     terminal.until("1 of ");
     terminal.press("\r");
-    terminal.until("RECORD");
+    terminal.until("422   customer");
     terminal.press("G");
     terminal.press("\r");
     terminal.until("A field of the record does not exist in the object's schema.");
@@ -205,7 +205,7 @@ fn an_edit_in_the_editor_becomes_a_revision_and_is_undone() {
     let mut terminal = Terminal::start(home.path(), &["--db", db.to_str().unwrap()], &[("EDITOR", &editor)]);
     terminal.until("record.total");
     terminal.press("\r");
-    terminal.until("RECORD");
+    terminal.until("422   -");
     terminal.press("e");
     let screen = terminal.until("this is what the edit changes");
     assert!(screen.contains("19.9") && screen.contains("21.5"), "{screen}");
@@ -305,7 +305,7 @@ fn the_background_is_asked_for_and_a_late_reply_is_no_key() {
     std::thread::sleep(Duration::from_millis(2300));
     late.press("\u{1b}]11;rgb:fdfd/f6f6/e3e3\u{7}");
     late.press("\r");
-    let screen = late.until("RECORD");
+    let screen = late.until("422   -");
     assert!(!screen.contains("does nothing here") && !late.raw().contains("48;5;253m"), "{screen}");
     late.press("q");
     assert_eq!(late.end(), 0);
