@@ -13,6 +13,7 @@ mod dialogs;
 mod draw;
 mod footer;
 mod frame;
+mod glossary;
 mod goals;
 mod guide;
 mod header;

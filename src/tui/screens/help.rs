@@ -1,8 +1,9 @@
-//! The help: all keys, from the action table.
+//! The help: all keys, from the action table, and the words of the trade.
 
 use ratatui::layout::Rect;
 
 use crate::tui::actions::{ACTIONS, Action, ActionInfo, Zone};
+use crate::tui::glossary::WORDS;
 use crate::tui::goals::KeyTable;
 use crate::tui::keymap::Chord;
 use crate::tui::msg::ScreenId;
@@ -64,6 +65,14 @@ impl Help {
         tell("Everywhere", ACTIONS.iter().filter(|about| about.is_everywhere()).collect());
         for place in Zone::ALL.into_iter().filter(|place| *place != from) {
             tell(place.name(), of(place));
+        }
+        lines.push(Pieces::new());
+        lines.push(vec![(Role::Title, " Words".to_owned())]);
+        for (word, sentence) in WORDS {
+            for (n, line) in wrap(sentence, usize::from(width).saturating_sub(KEYS + 2)).into_iter().enumerate() {
+                let word = if n == 0 { word } else { "" };
+                lines.push(vec![(Role::Strong, format!(" {word:<KEYS$}")), (Role::Text, line)]);
+            }
         }
         lines
     }

@@ -64,7 +64,7 @@ pub(super) enum Heard {
 const BUNCH: usize = 512;
 
 /// The longest that the first frame waits for the terminal to say what its background is.
-const BACKGROUND: Duration = Duration::from_millis(100);
+const BACKGROUND: Duration = Duration::from_millis(40);
 
 /// Runs the terminal UI until the user quits. Returns the message to print after that, if there is
 /// one.
