@@ -1,13 +1,60 @@
 #!/usr/bin/env python3
-"""How fast the terminal UI is on a large file: terminal_speed.py DB [BINARY]
+"""How fast the terminal UI is on a large file: terminal_speed.py DB [BINARY] [--run RATE] [--ingest RATE]
 
 Opens it on a pseudo-terminal of 120 by 40 and prints: the time to the first screen with data, from each key to the first
 byte of its frame (median, 99th percentile, worst), the memory, and the processor time while nothing happens.
-Only Linux: memory and processor time come from /proc."""
-import fcntl, os, pty, random, select, signal, struct, sys, termios, time
 
-db = sys.argv[1]
-binary = sys.argv[2] if len(sys.argv) > 2 else os.path.join(os.path.dirname(__file__), "..", "target", "release", "dlq")
+With --run a replay of the file's schema failures is under way beside it, at most so many requests a second (0: as fast as it can), against
+target/release/examples/answering_server; with --ingest so many failures a second come in. Both change the file.
+Only Linux: memory and processor time come from /proc."""
+import argparse, fcntl, json, os, pty, random, select, signal, struct, subprocess, termios, threading, time
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("db")
+parser.add_argument("binary", nargs="?")
+parser.add_argument("--run", type=float, metavar="RATE")
+parser.add_argument("--ingest", type=int, metavar="RATE")
+args = parser.parse_args()
+release = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "target", "release")
+db, binary = args.db, args.binary or os.path.join(release, "dlq")
+beside = []
+
+
+def replay(rate):
+    """Starts a replay beside the screen."""
+    server = subprocess.Popen([os.path.join(release, "examples", "answering_server"), "5"], stdout=subprocess.PIPE, text=True)
+    url = server.stdout.readline().strip()
+    env = {**os.environ, "EXPERITURE_BASE_URL": url, "EXPERITURE_API_KEY": "t"}
+    # A file that was measured before is bound to the server of that time.
+    subprocess.run([binary, "--db", db, "--base-url", url, "target", "set", "default", "--reason", "measured again"],
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    pace = ["--rate", str(rate)] if rate else []
+    command = [binary, "--db", db, "replay", "type:schema", "--yes", "--no-canary", "--concurrency", "64",
+               "--allow", "endpoint-assumed,lane-blocked,key-expired,key-not-sent,superseded", *pace]
+    beside.extend([server, subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)])
+
+
+def ingest(rate):
+    """Feeds failures, a tenth of a second's worth at a time."""
+    taker = subprocess.Popen([binary, "--db", db, "ingest"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    beside.append(taker)
+
+    def feed():
+        n, tag = 0, os.getpid()
+        try:
+            while taker.poll() is None:
+                for _ in range(max(1, rate // 10)):
+                    n += 1
+                    line = {"path": "records/orders/append", "body": {"record": {"order_id": f"{tag}-{n}"}}, "status": 422,
+                            "error_code": "CDP_ETL.VALIDATION.REQUEST_SCHEMA", "error_message": f"record.f{n % 7}: field does not exist",
+                            "idempotency_key": f"speed-{tag}-{n}"}
+                    taker.stdin.write((json.dumps(line) + "\n").encode())
+                taker.stdin.flush()
+                time.sleep(0.1)
+        except BrokenPipeError:
+            pass
+
+    threading.Thread(target=feed, daemon=True).start()
 
 
 def start():
@@ -26,7 +73,9 @@ def read(fd, seconds):
 
 
 def drain(fd, quiet=0.15):
-    while read(fd, quiet):
+    """Reads until nothing comes for a while; at most five times as long, since a file that changes never rests."""
+    end = time.perf_counter() + 5 * quiet
+    while time.perf_counter() < end and read(fd, quiet):
         pass
 
 
@@ -50,6 +99,12 @@ def first_screen():
 firsts = sorted(first_screen() for _ in range(9))
 print(f"first screen with data   median {firsts[4] * 1000:.0f} ms, worst {firsts[-1] * 1000:.0f} ms (of 9 starts)")
 
+if args.run is not None:
+    replay(args.run)
+if args.ingest:
+    ingest(args.ingest)
+# A plan of many writes takes a while to be made.
+time.sleep(15 if args.run is not None else 2 if beside else 0)
 pid, fd = start()
 until(fd, b"does not exist")
 drain(fd, 0.6)
@@ -113,8 +168,16 @@ def processor():
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-before, began = processor(), time.perf_counter()
-time.sleep(15)
-print(f"processor while idle     {(processor() - before) / (time.perf_counter() - began) * 100:.2f} %")
+if not beside:
+    before, began = processor(), time.perf_counter()
+    time.sleep(15)
+    print(f"processor while idle     {(processor() - before) / (time.perf_counter() - began) * 100:.2f} %")
 os.kill(pid, signal.SIGTERM)
 os.waitpid(pid, 0)
+for process in beside:
+    over = process.poll()
+    if process.args[-1] == "ingest" or "replay" in process.args:
+        print(f"beside it                {' '.join(process.args[3:])}: {'under way all the time' if over is None else 'ended before the keys did'}")
+    process.send_signal(signal.SIGTERM)
+for process in beside:
+    process.wait()

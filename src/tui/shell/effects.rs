@@ -17,7 +17,7 @@ use super::editor::EditJob;
 use super::{Heard, TuiSettings};
 use crate::capture::{DEFAULT_TARGET, export};
 use crate::config::read_token;
-use crate::domain::action::Settling;
+use crate::domain::action::{Action, Settling};
 use crate::domain::arrivals::Span;
 use crate::domain::filter::Filter;
 use crate::domain::ids::{RunId, WriteId};
@@ -270,11 +270,14 @@ impl Outdoors {
             HistoryEntry::Attempt(attempt) => Some(attempt.clone()),
             HistoryEntry::Action(_) => None,
         });
+        let is_edit = |entry: &HistoryEntry| matches!(entry, HistoryEntry::Action(did) if matches!(did.action, Action::Edit { .. } | Action::UndoEdit { .. }));
+        let was_edited = view.write.revision > 0 || history.iter().any(is_edit);
         let target = store.targets().await?.into_iter().find(|target| target.id == view.write.target_id);
         Ok(Some(Detail {
             attempts: attempts.collect(),
             neighbours: store.lane_mates(id).await?,
-            revisions: store.revisions(id).await?,
+            // The bodies of a write that was never edited are one, which is here already.
+            revisions: if was_edited { store.revisions(id).await? } else { Vec::new() },
             evidence: if view.body.is_none() { store.evidence(id).await? } else { None },
             window: windows.of(&view.write.target),
             base_url: target.and_then(|target| target.base_url).map(|base| base.to_string()),

@@ -178,6 +178,11 @@ fn every_screen_at_120x40() {
 }
 
 #[test]
+fn every_screen_at_200x60() {
+    check("screens_200x60", &pages((200, 60), DARK));
+}
+
+#[test]
 fn every_screen_at_40x10() {
     check("screens_40x10", &pages((40, 10), DARK));
 }
@@ -204,10 +209,23 @@ fn colours_by_tier() {
         runner.keys("space");
         text.push_str(&format!("=== writes, {name}\n{}", runner.styles()));
     }
+    for (name, theme) in tiers {
+        for (screen, runner) in screens((80, 24), theme) {
+            if matches!(screen, "groups" | "request" | "a run that was stopped" | "copy") {
+                text.push_str(&format!("=== {screen}, {name}\n{}", runner.styles()));
+            }
+        }
+    }
     let mut run = running((80, 24), PLAIN);
     run.app.toasts.clear();
     text.push_str(&format!("=== a run without colour\n{}{}", run.screen(), run.styles()));
-    assert!(!text.split("=== writes, none").nth(1).is_some_and(|rest| rest.contains("fg")), "NO_COLOR");
+    assert!(
+        !text
+            .split("=== ")
+            .filter(|part| part.lines().next().is_some_and(|name| name.ends_with(", none")))
+            .any(|part| part.contains("fg")),
+        "NO_COLOR"
+    );
     check("screens_colours", &text);
 }
 
