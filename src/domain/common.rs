@@ -8,6 +8,8 @@ use super::json::{self, Node, Value};
 const LONGEST: usize = 80;
 /// Share of the writes, in percent, from which a feature counts as theirs; what is left counts as not theirs.
 const MOST_OF: usize = 90;
+/// Facts about the failure, which an accepted write has from before: they say what was chosen, not what sets it apart.
+const OF_FAILURE: [&str; 3] = ["status", "code", "message"];
 /// The most findings of each kind.
 const FINDINGS: usize = 100;
 
@@ -64,7 +66,7 @@ pub fn common(these: &[Specimen], accepted: &[Specimen]) -> Common {
         let is_most = |count: usize, all: usize| count * 100 >= all * MOST_OF;
         let is_few = |count: usize, all: usize| count * 100 <= all * (100 - MOST_OF);
         let features: BTreeSet<&Feature> = here.keys().chain(there.keys()).collect();
-        for feature in features {
+        for feature in features.into_iter().filter(|feature| !OF_FAILURE.contains(&feature.path.as_str())) {
             let (n, m) = (of(&here, feature), of(&there, feature));
             let theirs = is_most(n, these.len()) && is_few(m, accepted.len());
             let others = is_few(n, these.len()) && is_most(m, accepted.len());

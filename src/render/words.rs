@@ -82,7 +82,7 @@ pub fn run_cause(cause: &RunCause) -> String {
         }
         (Some(why), _) => reason(why, None),
         (None, None) => match cause.outcome {
-            Outcome::Unsent => "not sent yet, or not before the run ended".to_owned(),
+            Outcome::Unsent => "not sent before the run ended".to_owned(),
             other => other.name().to_owned(),
         },
     }

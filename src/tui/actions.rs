@@ -101,7 +101,7 @@ impl Needs {
             Self::Plan => "nothing can be sent: the plan says why",
             Self::RunUnderWay | Self::Pace => "the run is over",
             Self::RunOver => "the run is under way, or has left nothing",
-            Self::Undo => "nothing to undo yet",
+            Self::Undo => "nothing to undo in this session",
             Self::Demo => "only the demo has a schema to fix, once; yours is fixed at the API",
         }
     }

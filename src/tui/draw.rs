@@ -3,8 +3,9 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::actions::Action;
+use super::actions::{Action, Zone};
 use super::app::{App, File};
+use super::dialogs::Dialog;
 use super::frame::{Frame, LEAST};
 use super::goals::Base;
 use super::guide::tip;
@@ -74,8 +75,11 @@ fn tabs(app: &App, area: Rect, p: &mut Painter<'_>) {
 /// Draws the keys of the current place, as many as fit.
 fn keys(app: &App, area: Rect, p: &mut Painter<'_>) {
     let fixed = |hints: &[(&str, &'static str)]| hints.iter().map(|(key, word)| ((*key).to_owned(), *word)).collect();
-    let hints: Vec<(String, &str)> = if app.dialog.is_some() {
-        fixed(&[("enter", "choose"), ("esc", "cancel")])
+    let hints: Vec<(String, &str)> = if let Some(dialog) = &app.dialog {
+        let enter = if matches!(dialog, Dialog::Ask(_)) { "answer" } else { "choose" };
+        fixed(&[("enter", enter), ("esc", "cancel")])
+    } else if app.current().is_typing() && app.place() != Zone::Writes {
+        fixed(&[("enter", "use"), ("esc", "cancel")])
     } else if app.current().is_typing() {
         fixed(&[("enter", "use"), ("tab", "complete"), ("up", "history"), ("esc", "cancel")])
     } else {

@@ -9,6 +9,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::domain::escape::terminal;
 use crate::domain::time::brief_length;
+use crate::render::count::thousands;
 use crate::tui::theme::{Role, Theme};
 
 /// A buffer to draw on, with a theme.
@@ -91,7 +92,7 @@ impl Painter<'_> {
     pub fn more(&mut self, len: usize, top: usize, area: Rect) {
         let below = len.saturating_sub(top + usize::from(area.height));
         if below > 0 && area.height > 1 {
-            let text = format!(" {} {below} more ", self.theme.symbol("↓", "v"));
+            let text = format!(" {} {} more ", self.theme.symbol("↓", "v"), thousands(below as u64));
             self.right(area.x, area.bottom() - 1, area.width, &text, Role::Faint);
         }
     }

@@ -170,6 +170,10 @@ impl RunProgress {
         if self.trial == Some(ended.id) {
             self.trial_ended = Some(Box::new(ended.clone()));
         }
+        // A stop leaves thousands unsent: they are told by cause, and would bury what failed.
+        if matches!(ended.outcome, Outcome::Unsent | Outcome::Refused) {
+            return;
+        }
         let role = match ended.outcome {
             Outcome::Failed | Outcome::Unknown => Role::Bad,
             _ => Role::Faint,

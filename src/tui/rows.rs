@@ -120,6 +120,11 @@ pub fn row(pieces: &Pieces, width: usize, row: usize) -> Pieces {
     broken(pieces, width.max(1), row).0
 }
 
+/// Returns lines broken into rows of a width.
+pub fn wrapped(lines: &[Pieces], width: usize) -> Vec<Pieces> {
+    lines.iter().flat_map(|line| (0..count(line, width)).map(move |n| row(line, width, n))).collect()
+}
+
 /// Breaks a line into rows. Returns the wanted one, and the number of rows up to it.
 fn broken(pieces: &Pieces, width: usize, wanted: usize) -> (Pieces, usize) {
     let (mut found, mut row, mut used) = (Pieces::new(), 0, 0);

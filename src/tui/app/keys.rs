@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{KeyCode, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 
 use super::App;
@@ -23,7 +23,7 @@ const WHEEL: isize = 3;
 impl App {
     pub(super) fn key(&mut self, chord: Chord) {
         let is_typing = self.current().is_typing();
-        if self.dialog.is_none() && !is_typing && self.is_deaf() {
+        if self.dialog.is_none() && !is_typing && self.is_deaf() && is_of_typing(chord) {
             self.deaf_until = Some(self.shared.now.plus(DEAF));
             return;
         }
@@ -36,12 +36,12 @@ impl App {
         } else if let Some(action) = self.shared.setup.keymap.action(self.place(), chord) {
             self.act(action);
         } else {
-            self.deaf_until = Some(self.shared.now.plus(DEAF));
-            let (help, palette) = (self.shared.key(Action::Help), self.shared.key(Action::Palette));
-            self.say(
-                Role::Text,
-                format!("{chord} does nothing here: {help} shows all keys, {palette} finds a command"),
-            );
+            let mut text = format!("{chord} does nothing here; {} shows all keys", self.shared.key(Action::Help));
+            if is_of_typing(chord) {
+                self.deaf_until = Some(self.shared.now.plus(DEAF));
+                text.push_str(". What is typed right after it is ignored");
+            }
+            self.say(Role::Text, text);
         }
     }
 
@@ -149,4 +149,10 @@ impl App {
         };
         self.dialog = Some(Dialog::Menu(Menu::new("Saved filters", items.map(item).collect())));
     }
+}
+
+/// Returns true if a key may belong to a text that somebody types, believing that a line takes it. Arrows, Esc and chords
+/// with Ctrl do not.
+fn is_of_typing(chord: Chord) -> bool {
+    chord.typed().is_some() || matches!(chord.code(), KeyCode::Enter | KeyCode::Tab | KeyCode::Backspace)
 }

@@ -80,8 +80,7 @@ impl Menu {
         }
         let by_key = chord.typed().and_then(|typed| self.items.iter().position(|item| item.key == typed));
         if let Some(at) = by_key {
-            let is_grave = self.items.iter().any(|item| item.pick.is_grave());
-            if !is_grave {
+            if !self.is_grave() {
                 return Typed::Picks(self.items[at].pick.clone());
             }
             self.scroll.at = at;
@@ -99,9 +98,16 @@ impl Menu {
         Typed::Stays
     }
 
+    fn is_grave(&self) -> bool {
+        self.items.iter().any(|item| item.pick.is_grave())
+    }
+
     pub(super) fn draw(&self, size: (u16, u16), p: &mut Painter<'_>) {
         let height = u16::try_from(self.items.len()).unwrap_or(0) + 2;
         let inside = p.window(super::centred(size, 90, height), &self.title);
+        if self.is_grave() && inside.width > 20 {
+            p.right(inside.x, inside.bottom(), inside.width, " enter chooses ", Role::Faint);
+        }
         for ((n, item), y) in self.items.iter().enumerate().skip(self.scroll.top).zip(inside.top()..inside.bottom()) {
             let key = item.key.to_string();
             p.pieces(

@@ -74,7 +74,9 @@ impl CommandPalette {
             let names = std::iter::once(about.name).chain(about.aliases.iter().copied());
             let best = names.filter_map(|name| rank(name, &typed, &pattern, &mut matcher)).min();
             let rank = best.or(is_described.then_some(Rank::Described));
-            found.extend(rank.map(|rank| (rank, !is_described, n)));
+            // Before anything is typed, what can be done here stands first.
+            let comes_late = if typed.is_empty() { entry.why_not.is_some() } else { !is_described };
+            found.extend(rank.map(|rank| (rank, comes_late, n)));
         }
         found.sort_unstable();
         self.found = found.into_iter().map(|(.., n)| n).collect();

@@ -66,6 +66,10 @@ impl InCommon {
                 say(Role::Bad, &format!("{counts:<COUNTS$}  {}", text(&apart.feature)));
             }
         }
+        if found.there > 0 && found.apart.is_empty() {
+            say(Role::Text, "");
+            say(Role::Text, "No field and no value sets them apart from the accepted ones.");
+        }
         say(Role::Text, "");
         say(Role::Title, "All of them share");
         if found.shared.is_empty() {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ratatui::layout::Rect;
 use similar::{Algorithm, ChangeTag, DiffOp, TextDiff};
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::domain::ids::WriteId;
 use crate::repair::for_editor;
@@ -13,7 +14,7 @@ use crate::tui::keymap::Chord;
 use crate::tui::msg::{Detail, Question, Reading, ScreenId, Ticket};
 use crate::tui::page::TextPage;
 use crate::tui::paint::Painter;
-use crate::tui::rows::Pieces;
+use crate::tui::rows::{self, Pieces};
 use crate::tui::screen::{Cx, Screen, Shared};
 use crate::tui::scroll::ScrollStep;
 use crate::tui::theme::Role;
@@ -89,14 +90,11 @@ impl Compare {
         }
         // The page has a margin of one column.
         if width + 1 < WIDE {
-            return self.lines.iter().flat_map(|(left, right)| as_diff(left, right)).collect();
+            let lines: Vec<Pieces> = self.lines.iter().flat_map(|(left, right)| as_diff(left, right)).collect();
+            return rows::wrapped(&lines, width.into());
         }
         let half = usize::from(width / 2).saturating_sub(2);
-        let cell = |side: &Side| match side {
-            Some((role, text)) => (*role, fitted(text, half)),
-            None => (Role::Text, " ".repeat(half)),
-        };
-        self.lines.iter().map(|(left, right)| vec![cell(left), (Role::Rule, " │ ".to_owned()), cell(right)]).collect()
+        self.lines.iter().flat_map(|(left, right)| beside(left, right, half)).collect()
     }
 
     fn areas(area: Rect) -> (Rect, Rect) {
@@ -117,10 +115,20 @@ fn as_diff(left: &Side, right: &Side) -> Vec<Pieces> {
     }
 }
 
-/// Cuts a text to a width, or fills it up.
-fn fitted(text: &str, width: usize) -> String {
-    let shown: String = crate::domain::escape::terminal(text).chars().take(width).collect();
-    format!("{shown:<width$}")
+/// Returns a pair of lines side by side, in as many rows as the longer one takes.
+fn beside(left: &Side, right: &Side, half: usize) -> Vec<Pieces> {
+    let line = |side: &Side| side.iter().cloned().collect::<Pieces>();
+    let (left, right) = (line(left), line(right));
+    let count = rows::count(&left, half).max(rows::count(&right, half));
+    (0..count)
+        .map(|n| {
+            let mut row = rows::row(&left, half, n);
+            let used: usize = row.iter().map(|(_, text)| text.width()).sum();
+            row.push((Role::Rule, format!("{} │ ", " ".repeat(half.saturating_sub(used)))));
+            row.extend(rows::row(&right, half, n));
+            row
+        })
+        .collect()
 }
 
 /// Returns the lines that differ, side by side, with some context; empty if none do.

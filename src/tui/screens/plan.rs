@@ -385,7 +385,13 @@ fn lines(shared: &Shared, plan: &PlanScreen, width: u16) -> Vec<Pieces> {
     say(Role::Text, "");
     let key = |action| shared.key(action);
     match (plan.confirm(), plan.order.purpose) {
-        (_, Purpose::DryRun) => {}
+        (_, Purpose::DryRun) => {
+            let replay = shared.key(Action::Replay);
+            say(
+                Role::Faint,
+                &format!("A dry run is only looked at: go back, and {replay} plans one that can be sent."),
+            );
+        }
         (None, _) if prepared.base_url.is_none() => {
             say(Role::Bad, "This target has no base URL yet: start dlq with --base-url URL (or EXPERITURE_BASE_URL).");
         }

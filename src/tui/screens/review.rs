@@ -14,7 +14,7 @@ use crate::tui::keymap::Chord;
 use crate::tui::msg::{Deed, ScreenId};
 use crate::tui::page::TextPage;
 use crate::tui::paint::Painter;
-use crate::tui::rows::Pieces;
+use crate::tui::rows::{Pieces, wrapped};
 use crate::tui::screen::{Cx, Screen, Shared};
 use crate::tui::scroll::ScrollStep;
 use crate::tui::theme::Role;
@@ -74,7 +74,10 @@ impl Screen for Review {
                 cx.deed(Deed::EditAgain(self.edit.id, Box::new(self.edit.edited.clone())));
                 cx.go(Go::Back);
             }
-            other => self.page.act(other, &self.lines, Self::areas(cx.area).1),
+            other => {
+                let area = Self::areas(cx.area).1;
+                self.page.act(other, &wrapped(&self.lines, area.width.into()), area);
+            }
         }
     }
 
@@ -83,11 +86,13 @@ impl Screen for Review {
     }
 
     fn key(&mut self, chord: Chord, cx: &mut Cx<'_>) {
-        self.page.key(chord, &self.lines, Self::areas(cx.area).1);
+        let area = Self::areas(cx.area).1;
+        self.page.key(chord, &wrapped(&self.lines, area.width.into()), area);
     }
 
     fn paste(&mut self, text: &str, cx: &mut Cx<'_>) {
-        self.page.paste(text, &self.lines, Self::areas(cx.area).1);
+        let area = Self::areas(cx.area).1;
+        self.page.paste(text, &wrapped(&self.lines, area.width.into()), area);
     }
 
     fn back(&mut self, _cx: &mut Cx<'_>) -> bool {
@@ -95,7 +100,8 @@ impl Screen for Review {
     }
 
     fn scroll(&mut self, step: ScrollStep, cx: &mut Cx<'_>) {
-        self.page.scroll(step, &self.lines, Self::areas(cx.area).1);
+        let area = Self::areas(cx.area).1;
+        self.page.scroll(step, &wrapped(&self.lines, area.width.into()), area);
     }
 
     fn refresh(&mut self, _cx: &mut Cx<'_>) {}
@@ -137,6 +143,6 @@ impl Screen for Review {
             let kept = format!("What was typed is in {}", self.edit.edited.file.display());
             p.text(heading.x, heading.y + 1, heading.width, &kept, Role::Faint);
         }
-        self.page.draw(&self.lines, inside, p);
+        self.page.draw(&wrapped(&self.lines, inside.width.into()), inside, p);
     }
 }

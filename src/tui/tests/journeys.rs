@@ -271,7 +271,7 @@ fn sigterm_lets_what_is_in_flight_finish_and_the_second_one_does_not_wait() {
 fn discards_need_a_reason_and_can_be_undone() {
     let mut runner = Runner::on_writes(SIZE, DARK, 9);
     runner.keys("u");
-    assert!(runner.screen().contains("nothing to undo yet"), "{}", runner.screen());
+    assert!(runner.screen().contains("nothing to undo in this session"), "{}", runner.screen());
     runner.keys("d enter");
     assert!(runner.screen().contains("a reason is needed"));
     runner.types("no such address");

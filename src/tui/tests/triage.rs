@@ -38,8 +38,10 @@ fn what_is_typed_after_a_key_that_does_nothing_is_no_command() {
     runner.now = runner.now.plus(Duration::from_millis(400));
     runner.keys("d");
     assert!(!runner.screen().contains("Give up on"), "the typing goes on");
+    runner.keys("down");
+    assert_eq!(runner.app.current().write().unwrap().write.id, WriteId(8), "an arrow is not typed");
     runner.now = runner.now.plus(Duration::from_millis(600));
-    runner.keys("d");
+    runner.keys("up d");
     assert!(runner.screen().contains("Give up on write 9?"), "{}", runner.screen());
 }
 
@@ -208,9 +210,9 @@ fn groups_are_searched_and_sorted_and_explained() {
     runner.keys("esc esc");
     assert!(runner.screen().contains("4 of 4"), "{}", runner.screen());
     runner.keys("o");
-    assert!(runner.screen().contains("by last failure, down"), "{}", runner.screen());
+    assert!(runner.screen().contains("latest failure first"), "{}", runner.screen());
     runner.keys("O");
-    assert!(runner.screen().contains("by last failure, up"), "{}", runner.screen());
+    assert!(runner.screen().contains("longest quiet first"), "{}", runner.screen());
     runner.keys("x 3");
     let screen = runner.screen();
     assert!(screen.contains("[3 bad_data]") && screen.contains("1 of 4"), "the chip is seen: {screen}");
@@ -250,7 +252,7 @@ fn a_key_window_that_ends_soon_is_an_alarm_with_a_key() {
     assert_eq!(runner.app.rest(), Duration::from_secs(1), "it counts");
     runner.keys("W");
     let screen = runner.screen();
-    assert!(screen.contains("/ hazard:outcome-unknown") && screen.contains("by age, up"), "{screen}");
+    assert!(screen.contains("/ hazard:outcome-unknown") && screen.contains("oldest first"), "{screen}");
 }
 
 #[test]

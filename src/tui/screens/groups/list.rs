@@ -30,7 +30,7 @@ fn columns(width: u16) -> Vec<Column> {
         60..76 => vec![OPEN, TYPE, CODE],
         76..88 => vec![OPEN, TYPE, CODE, LAST],
         88..100 => vec![OPEN, TYPE, CODE, LAST, OBJECT],
-        100..140 => vec![OPEN, ALL, TYPE, CODE, TREND, FIRST, LAST, SENT, OBJECT],
+        100..140 => vec![OPEN, ALL, TYPE, CODE, TREND, LAST, SENT, OBJECT],
         _ => vec![OPEN, ALL, TYPE, CODE, TREND, FIRST, LAST, SENT, OBJECT],
     }
 }

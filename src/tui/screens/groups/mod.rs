@@ -12,6 +12,7 @@ use tui_input::Input;
 use crate::domain::failure_type::FailureType;
 use crate::domain::filter::{Filter, NumberField, Range, Test};
 use crate::domain::group::Group;
+use crate::domain::ids::GroupId;
 use crate::domain::selection::Selection;
 use crate::query;
 use crate::render::count::thousands;
@@ -55,13 +56,19 @@ impl GroupSort {
         Self::ALL[(at + 1) % Self::ALL.len()]
     }
 
-    fn name(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::All => "all",
-            Self::Type => "type",
-            Self::First => "first failure",
-            Self::Last => "last failure",
+    /// Returns what stands first in this order, or in its reverse.
+    fn first(self, descending: bool) -> &'static str {
+        match (self, descending) {
+            (Self::Open, true) => "most open",
+            (Self::Open, false) => "fewest open",
+            (Self::All, true) => "largest",
+            (Self::All, false) => "smallest",
+            (Self::Type, true) => "transient",
+            (Self::Type, false) => "auth",
+            (Self::First, true) => "newest",
+            (Self::First, false) => "oldest",
+            (Self::Last, true) => "latest failure",
+            (Self::Last, false) => "longest quiet",
         }
     }
 }
@@ -88,6 +95,8 @@ pub struct GroupList {
     /// Hazards and key windows of the group under the cursor.
     facts: Option<Box<GroupFacts>>,
     facts_ticket: Ticket,
+    /// The group that they were asked for, and how many of its writes were open then.
+    facts_of: Option<(GroupId, i64)>,
 }
 
 /// The areas of the screen.
@@ -116,6 +125,7 @@ impl GroupList {
             filter: Ok(Filter::default()),
             facts: None,
             facts_ticket: Ticket::default(),
+            facts_of: None,
         }
     }
 
@@ -190,10 +200,11 @@ impl GroupList {
         self.ask_facts(cx);
     }
 
-    /// Asks for what is at stake in the group under the cursor, if that is another one.
+    /// Asks for what is at stake in the group under the cursor, if that is another one or has changed.
     fn ask_facts(&mut self, cx: &mut Cx<'_>) {
-        let Some(id) = self.current(cx.shared).map(|group| group.id) else { return };
-        if self.facts.as_ref().is_none_or(|facts| facts.id != id) {
+        let Some(of) = self.current(cx.shared).map(|group| (group.id, group.open)) else { return };
+        let id = of.0;
+        if self.facts_of.replace(of) != Some(of) {
             self.facts_ticket = cx.ask(self.id, Question::GroupFacts(id));
         }
     }
@@ -400,11 +411,11 @@ impl Screen for GroupList {
     }
 
     fn summary(&self, shared: &Shared) -> String {
-        let arrow = if self.descending { "down" } else { "up" };
+        let first = self.sort.first(self.descending);
         let order = if (self.sort, self.descending) == (GroupSort::Open, true) {
             String::new()
         } else {
-            format!("by {}, {arrow}, ", self.sort.name())
+            format!("{first} first, ")
         };
         format!("{order}{} of {}", self.shown(shared).count(), self.all.len())
     }

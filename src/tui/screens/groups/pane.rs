@@ -57,8 +57,11 @@ fn lines(group: &Group, facts: Option<&GroupFacts>, shared: &Shared, area: Rect)
         lines.extend(wrapped((Role::Warn, format!("Its first key window ends in {left} (write {write})."))));
     }
     if facts.windows.ended > 0 {
-        let ended = thousands(facts.windows.ended);
-        lines.extend(wrapped((Role::Warn, format!("{ended} key windows have ended."))));
+        let text = match facts.windows.ended {
+            1 => "1 key window has ended.".to_owned(),
+            ended => format!("{} key windows have ended.", thousands(ended)),
+        };
+        lines.extend(wrapped((Role::Warn, text)));
     }
     for (hazard, count) in &facts.hazards {
         let role = if hazard.refuses() { Role::Bad } else { Role::Faint };

@@ -176,7 +176,13 @@ impl RunScreen {
         for cause in self.causes.iter().flatten() {
             let stop = run.and_then(|run| stop_of(cause, run));
             let text = stop.map_or_else(|| words::run_cause(cause), words::stop);
-            let mut pieces = row(Role::Outcome(cause.outcome), cause.outcome.name(), cause.count, text);
+            // What is still to be sent is known better than the causes, which are read now and then.
+            let waiting = run.filter(|run| run.is_under_way() && cause.reason.is_none());
+            let (count, text) = match waiting {
+                Some(run) => (run.total.saturating_sub(run.done()), "still to be sent".to_owned()),
+                None => (cause.count, text),
+            };
+            let mut pieces = row(Role::Outcome(cause.outcome), cause.outcome.name(), count, text);
             pieces.push((Role::Faint, format!("  from write {} on", cause.example)));
             rows.push((pieces, query_of(cause)));
         }

@@ -222,6 +222,8 @@ fn empty(writes: &WriteList, shared: &Shared, area: Rect, p: &mut Painter<'_>) {
         let (state, key) = (writes.filter.states.name(), shared.key(Action::NextState));
         let states = if n == 1 { "another state" } else { "other states" };
         format!("None is {state}; {} in {states}: {key}", thousands(n.unsigned_abs()))
+    } else if writes.filter.is_typing {
+        "No write matches.".to_owned()
     } else {
         format!("No write matches; {} clears the filter.", shared.key(Action::ClearFilter))
     };
@@ -241,9 +243,8 @@ pub(super) fn summary(writes: &WriteList, shared: &Shared) -> String {
     if writes.marks.from.is_some() {
         parts.push("marking a range".to_owned());
     }
-    if writes.order.sort != Sort::Id {
-        let (name, arrow) = (sort_name(writes.order.sort), if writes.order.descending { "down" } else { "up" });
-        parts.push(format!("by {name}, {arrow}"));
+    if writes.order.sort != Sort::Id || !writes.order.descending {
+        parts.push(format!("{} first", first(writes.order.sort, writes.order.descending)));
     }
     let has_above = writes.window.has_first && writes.window.scroll.top > 0;
     if has_above {
@@ -262,13 +263,20 @@ pub(super) fn summary(writes: &WriteList, shared: &Shared) -> String {
     parts.join(", ")
 }
 
-fn sort_name(sort: Sort) -> &'static str {
-    match sort {
-        Sort::Id => "ID",
-        Sort::Time => "age",
-        Sort::Type => "type",
-        Sort::Status => "HTTP status",
-        Sort::Occurrences => "times seen",
-        Sort::Attempts => "times sent",
+/// Returns what stands first in an order.
+fn first(sort: Sort, descending: bool) -> &'static str {
+    match (sort, descending) {
+        (Sort::Id, true) => "last taken in",
+        (Sort::Id, false) => "first taken in",
+        (Sort::Time, true) => "newest",
+        (Sort::Time, false) => "oldest",
+        (Sort::Type, true) => "transient",
+        (Sort::Type, false) => "auth",
+        (Sort::Status, true) => "highest HTTP status",
+        (Sort::Status, false) => "lowest HTTP status",
+        (Sort::Occurrences, true) => "most often seen",
+        (Sort::Occurrences, false) => "least often seen",
+        (Sort::Attempts, true) => "most often sent",
+        (Sort::Attempts, false) => "least often sent",
     }
 }
