@@ -16,6 +16,15 @@ const LOOKED_AT: usize = 120;
 const COMPARED: usize = 300;
 
 impl Outdoors {
+    pub(super) async fn count(&self, store: &dyn Store, filter: Filter) -> Result<i64, StoreError> {
+        if filter.hazard_terms().next().is_none() {
+            return store.count(&filter).await;
+        }
+        // Hazards depend on the clock, so no table counts them: each write that else matches is looked at.
+        let ids = store.matching_ids(&filter, self.windows()).await?;
+        Ok(i64::try_from(ids.len()).unwrap_or(i64::MAX))
+    }
+
     pub(super) async fn pair(&self, store: &dyn Store, pair: Pair) -> Result<Reading, StoreError> {
         let (first, second) = match pair {
             Pair::Writes(first, second) => (first, Some(second)),
