@@ -133,7 +133,7 @@ try:
     press("Escape")
     until("marks all of them")
     press("Escape")
-    until("LAST 12 H")
+    until("OPEN")
     time.sleep(5.2)
     press("g", "r")
     until("sends them")

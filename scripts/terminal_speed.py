@@ -89,7 +89,7 @@ def until(fd, text):
 def first_screen():
     began = time.perf_counter()
     pid, fd = start()
-    done = until(fd, b"does not exist")
+    done = until(fd, b" open of ")
     os.kill(pid, signal.SIGTERM)
     os.waitpid(pid, 0)
     os.close(fd)
@@ -106,7 +106,7 @@ if args.ingest:
 # A plan of many writes takes a while to be made.
 time.sleep(15 if args.run is not None else 2 if beside else 0)
 pid, fd = start()
-until(fd, b"does not exist")
+until(fd, b" open of ")
 drain(fd, 0.6)
 random.seed(7)
 times, silent = [], 0
