@@ -270,7 +270,7 @@ const KEYS: [char; 9] = ['1', '2', '3', '4', '5', '6', '7', '8', '9'];
 
 fn split(screen: &dyn Screen, cx: &mut Cx<'_>) {
     let Some(id) = screen.write().map(|view| view.write.id) else { return };
-    if screen.detail().is_some_and(|detail| detail.records.is_none_or(|records| records < 2)) {
+    if screen.detail().is_some() && screen.records().is_none_or(|records| records < 2) {
         return cx.say(Role::Text, format!("write {id} is not a batch"));
     }
     let item = |key, text: &str, pick| Item { key, text: text.to_owned(), pick };

@@ -217,8 +217,6 @@ pub struct Detail {
     pub window: Duration,
     /// Its target's base URL, if known.
     pub base_url: Option<String>,
-    /// Number of records in its body, if that is a batch.
-    pub records: Option<usize>,
 }
 
 /// Result of an editor session.

@@ -253,6 +253,11 @@ pub trait Screen: Debug {
         None
     }
 
+    /// Returns the number of records in its body, if that is a batch and has been read.
+    fn records(&self) -> Option<usize> {
+        None
+    }
+
     /// Returns the path and the value under the cursor in a body.
     fn value(&self) -> Option<(String, String)> {
         None

@@ -23,7 +23,6 @@ use crate::domain::filter::Filter;
 use crate::domain::ids::{RunId, WriteId};
 use crate::domain::target::Windows;
 use crate::render::count::writes;
-use crate::render::detail;
 use crate::replay::{Launch, Prepared, RunEvent, RunReport, RunTerms, SendOptions, prepare, report_on};
 use crate::store::{
     self, By, CountBy, HistoryEntry, LaneCache, OpenOptions, Order, PageRequest, Settled, Store, StoreError,
@@ -282,7 +281,6 @@ impl Outdoors {
             window: windows.of(&view.write.target),
             base_url: target.and_then(|target| target.base_url).map(|base| base.to_string()),
             captured: store.captured(id).await?,
-            records: detail::records(view.body.as_deref()),
             history,
             view,
         }))

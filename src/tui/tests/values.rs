@@ -140,7 +140,6 @@ pub fn detail(id: i64) -> Detail {
         revisions: vec![revision(0, BODY, None), revision(1, edited, Some("ana"))],
         evidence: None,
         window: Duration::from_hours(24),
-        records: None,
         base_url: Some("https://api.example.org/v1".to_owned()),
         view,
     }

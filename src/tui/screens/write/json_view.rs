@@ -89,6 +89,16 @@ impl JsonView {
         self.visible.len()
     }
 
+    /// Returns the number of records, if the body is a batch.
+    pub fn records(&self) -> Option<usize> {
+        let is_records = |place: &&Place| place.depth == 1 && self.name(place) == "records";
+        let records = self.places.iter().find(is_records)?;
+        match records.kind {
+            Kind::Open { len, .. } if self.text(records.value) == "[" => Some(len as usize),
+            _ => None,
+        }
+    }
+
     /// Folds or unfolds the value at a visible line.
     pub fn fold(&mut self, line: usize) {
         let Some(&n) = self.visible.get(line) else { return };
@@ -472,6 +482,8 @@ mod tests {
         let view = view(&body, &marks);
         let line = view.named_line().unwrap();
         assert_eq!(view.path(line).as_deref(), Some("records[7777].email"));
+        assert_eq!(view.records(), Some(10_000));
+        assert_eq!(self::view(r#"{"record":{"records":[1,2]}}"#, &Marks::default()).records(), None);
         let whole = JsonView::new(body.into_bytes(), &Marks { field: None, records: vec![42] });
         assert_eq!(whole.path(whole.named_line().unwrap()).as_deref(), Some("records[42]"));
     }

@@ -83,6 +83,8 @@ pub struct WritePage {
     shown: Option<Box<Detail>>,
     /// Its body; its event if it has none.
     json: JsonView,
+    /// Number of records in its body, if that is a batch.
+    records: Option<usize>,
     /// Its edits, as lines to draw.
     changes: Vec<(Role, String)>,
     /// The tab on the screen.
@@ -105,6 +107,7 @@ impl WritePage {
             id: None,
             shown: None,
             json: JsonView::default(),
+            records: None,
             changes: Vec::new(),
             tab: Tab::default(),
             rows: RowScroll::default(),
@@ -145,6 +148,7 @@ impl WritePage {
                 (None, None) => (Vec::new(), Marks::default()),
             };
             self.json = JsonView::new(body, &marks);
+            self.records = self.json.records();
             self.scroll = Default::default();
             let line = self.json.named_line().unwrap_or(0);
             // The first draw or key brings it into view.
@@ -325,6 +329,10 @@ impl Screen for WritePage {
 
     fn detail(&self) -> Option<&Detail> {
         self.read()
+    }
+
+    fn records(&self) -> Option<usize> {
+        self.read().and(self.records)
     }
 
     fn value(&self) -> Option<(String, String)> {

@@ -22,7 +22,8 @@ pub(super) type Line = rows::Pieces;
 /// Width of a label, in columns.
 const LABEL: usize = 13;
 
-fn subject(detail: &Detail) -> Subject<'_> {
+/// `records` is the number of records in the body; a request is told without it.
+fn subject(detail: &Detail, records: Option<usize>) -> Subject<'_> {
     Subject {
         view: &detail.view,
         attempts: &detail.attempts,
@@ -30,13 +31,13 @@ fn subject(detail: &Detail) -> Subject<'_> {
         neighbours: &detail.neighbours,
         evidence: detail.evidence.as_deref(),
         window: detail.window,
-        records: detail.records,
+        records,
     }
 }
 
 /// Returns the lines of the page on the screen.
 pub(super) fn lines(write: &WritePage, detail: &Detail, shared: &Shared, width: u16) -> Vec<Line> {
-    let subject = subject(detail);
+    let subject = subject(detail, write.records);
     let width = usize::from(width);
     match write.tab {
         Tab::Cause => {
@@ -67,7 +68,7 @@ pub(super) struct RequestLines<'a> {
 impl<'a> RequestLines<'a> {
     pub(super) fn new(json: &'a JsonView, detail: &Detail, shared: &Shared, width: u16) -> Self {
         let arrow = shared.setup.theme.symbol("  ◂ this field", "  <-- this field");
-        Self { json, after: section(&request(&subject(detail)), width.into()), width: width.into(), arrow }
+        Self { json, after: section(&request(&subject(detail, None)), width.into()), width: width.into(), arrow }
     }
 
     /// Returns the indent of a line, and its text.

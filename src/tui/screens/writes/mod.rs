@@ -401,6 +401,10 @@ impl Screen for WriteList {
         self.beside.detail().filter(|detail| detail.view.write.id == id)
     }
 
+    fn records(&self) -> Option<usize> {
+        self.detail().and(self.beside.records())
+    }
+
     fn value(&self) -> Option<(String, String)> {
         self.beside.value().filter(|_| self.is_in_write)
     }
