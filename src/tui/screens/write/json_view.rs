@@ -11,6 +11,9 @@ use crate::tui::theme::Role;
 /// Values nested deeper than this are folded at first, except around a named one.
 const DEEP: usize = 12;
 
+/// Bytes of a body for each line, at least, in most bodies.
+const BYTES_OF_A_LINE: usize = 16;
+
 /// A line on the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
@@ -71,7 +74,9 @@ pub struct JsonView {
 impl JsonView {
     /// Lays out a body, with the fields that an error names marked.
     pub fn new(body: Vec<u8>, marks: &Marks) -> Self {
-        let mut layout = Layout { body: &body, marks, last_name: None, places: Vec::new(), path: Vec::new() };
+        // Room that is never touched costs nothing; growing would copy the lines over and over.
+        let places = Vec::with_capacity(body.len() / BYTES_OF_A_LINE);
+        let mut layout = Layout { body: &body, marks, last_name: None, places, path: Vec::new() };
         layout.last_name = marks.field.as_deref().map(|field| field.rsplit('.').next().unwrap_or(field));
         match json::scan(&body) {
             Ok(node) => layout.value(&node, None, NO_INDEX, 0, false),
