@@ -139,6 +139,8 @@ impl App {
             Msg::Opened(Err(why)) => {
                 self.file = File::Closed(why);
                 self.shared.is_open = false;
+                // Whatever was being asked can't be done any more, and would hide the reason.
+                (self.dialog, self.asked) = (None, None);
             }
             Msg::Answer(ticket, answer) => self.hear_answer(ticket, answer),
             Msg::Began(Ok(id)) => self.began(id),
