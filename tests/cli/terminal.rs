@@ -326,7 +326,6 @@ fn a_file_that_is_replaced_underneath_is_noticed_and_nothing_is_reported_as_done
     terminal.press("no reason\r");
     let screen = terminal.until("was deleted or replaced while dlq had it open");
     assert!(since.elapsed() < PATIENCE && !screen.contains("discarded"), "{screen}");
-    terminal.press("\u{1b}");
     terminal.until("start dlq again");
     terminal.press("q");
     assert_eq!(terminal.end(), 0);
