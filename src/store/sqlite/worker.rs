@@ -201,10 +201,12 @@ fn commit_each(connection: &Connection, group: Vec<Box<dyn Job>>, at: &At) {
     }
 }
 
-/// Commits. A commit to a file that is no longer at its path counts as failed, since nobody will find it.
+/// Commits. Nothing is committed to a file that is no longer at its path, since nobody will find it; a commit during
+/// which it was taken away counts as failed.
 fn commit(connection: &Connection, at: &At) -> std::result::Result<(), String> {
-    let committed = connection.execute_batch("COMMIT").map_err(|e| StoreError::sqlite(&at.path, &e).to_string());
-    let committed = committed.and_then(|()| at.place.check().map_err(|e| e.to_string()));
+    let in_place = || at.place.check().map_err(|e| e.to_string());
+    let commit = |()| connection.execute_batch("COMMIT").map_err(|e| StoreError::sqlite(&at.path, &e).to_string());
+    let committed = in_place().and_then(commit).and_then(|()| in_place());
     if !connection.is_autocommit() {
         let _ = connection.execute_batch("ROLLBACK");
     }
