@@ -281,7 +281,8 @@ pub(super) fn group_table(groups: &[Group], width: Option<u16>) -> String {
     if groups.is_empty() {
         return String::new();
     }
-    let columns = [
+    let has_notes = groups.iter().any(|group| group.note.is_some());
+    let mut columns = vec![
         Column::Number("GROUP"),
         Column::Fixed("TYPE"),
         Column::Number("OPEN"),
@@ -291,11 +292,12 @@ pub(super) fn group_table(groups: &[Group], width: Option<u16>) -> String {
         Column::Text("MESSAGE"),
         Column::Fixed("LAST SEEN"),
     ];
+    columns.extend(has_notes.then_some(Column::Text("NOTE")));
     let rows = groups
         .iter()
         .map(|g| {
             let code = g.error_code.as_deref().unwrap_or("-").rsplit('.').next().unwrap_or_default().to_owned();
-            vec![
+            let mut row = vec![
                 g.id.to_string(),
                 g.failure_type.to_string(),
                 thousands(g.open.unsigned_abs()),
@@ -304,7 +306,9 @@ pub(super) fn group_table(groups: &[Group], width: Option<u16>) -> String {
                 code,
                 g.message.clone(),
                 g.last_seen.to_human(),
-            ]
+            ];
+            row.extend(has_notes.then(|| g.note.clone().unwrap_or_default()));
+            row
         })
         .collect::<Vec<_>>();
     match width {

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::ids::{RunId, WriteId};
+use super::ids::{GroupId, RunId, WriteId};
+use super::parking::Parked;
 use super::reason::Data;
 use super::run::{Operator, Wanted};
 use super::state::{Event, State};
@@ -67,6 +68,22 @@ pub enum Action {
         from: Option<String>,
         /// The base URL now.
         to: String,
+    },
+    /// Noted something on a group, or took the note away.
+    Note {
+        /// The group.
+        group: GroupId,
+        /// The note before; `None` if there was none.
+        from: Option<String>,
+        /// The note now; `None` if it was taken away.
+        to: Option<String>,
+    },
+    /// Parked a group, or took it back.
+    Park {
+        /// The group.
+        group: GroupId,
+        /// The end of its parking; `None` if it was taken back.
+        parked: Option<Parked>,
     },
     /// Steered a run that is under way.
     Steer {
@@ -164,6 +181,9 @@ impl Action {
             Self::Part { .. } => "part",
             Self::Unsplit { .. } => "unsplit",
             Self::Target { .. } => "target",
+            Self::Note { .. } => "note",
+            Self::Park { parked: Some(_), .. } => "park",
+            Self::Park { parked: None, .. } => "unpark",
             Self::Steer { wanted: Some(Wanted::Stop), .. } => "runs stop",
             Self::Steer { wanted: Some(Wanted::Pause), .. } => "runs pause",
             Self::Steer { wanted: Some(Wanted::Go), .. } => "runs resume",
@@ -185,6 +205,15 @@ impl Action {
             Self::Part { batch, first, count } => json!({ "batch": batch, "first": first, "count": count }),
             Self::Unsplit { batch, parts } => json!({ "batch": batch, "parts": parts }),
             Self::Target { name, from, to } => json!({ "name": name, "from": from, "to": to }),
+            Self::Note { group, from, to } => json!({ "group": group, "from": from, "to": to }),
+            Self::Park { group, parked } => {
+                let (until, count) = match parked {
+                    Some(Parked::Until(time)) => (Some(time), None),
+                    Some(Parked::AtCount(count)) => (None, Some(count)),
+                    None => (None, None),
+                };
+                json!({ "group": group, "until": until, "count": count })
+            }
             Self::Steer { run, rate, concurrency, .. } => {
                 json!({ "run": run, "rate": rate, "concurrency": concurrency })
             }
@@ -210,6 +239,7 @@ impl Action {
         let state = |field: &str| data[field].as_str().and_then(State::parse);
         let time = |field: &str| data[field].as_str().and_then(Timestamp::parse);
         let batch = || number("batch").map(WriteId);
+        let group = || number("group").map(GroupId);
         let steer = |wanted| {
             Some(Self::Steer {
                 run: RunId(number("run")?),
@@ -232,6 +262,12 @@ impl Action {
             },
             "unsplit" => Self::Unsplit { batch: batch()?, parts: count("parts")? },
             "target" => Self::Target { name: text("name")?, from: text("from"), to: text("to")? },
+            "note" => Self::Note { group: group()?, from: text("from"), to: text("to") },
+            "park" => {
+                let until = time("until").map(Parked::Until);
+                Self::Park { group: group()?, parked: Some(until.or_else(|| number("count").map(Parked::AtCount))?) }
+            }
+            "unpark" => Self::Park { group: group()?, parked: None },
             "runs stop" => return steer(Some(Wanted::Stop)),
             "runs pause" => return steer(Some(Wanted::Pause)),
             "runs resume" => return steer(Some(Wanted::Go)),
@@ -299,6 +335,10 @@ mod tests {
             Action::Part { batch, first: 2, count: 1 },
             Action::Unsplit { batch, parts: 4 },
             Action::Target { name: "crm".to_owned(), from: None, to: "https://a.example/".to_owned() },
+            Action::Note { group: GroupId(4), from: None, to: Some("the web team knows".to_owned()) },
+            Action::Park { group: GroupId(4), parked: Some(Parked::Until(at)) },
+            Action::Park { group: GroupId(4), parked: Some(Parked::AtCount(12)) },
+            Action::Park { group: GroupId(4), parked: None },
             Action::NewKey { from: "a".to_owned(), to: "b".to_owned() },
             Action::Import { state: State::Replayed, last_attempt: Some("{}".to_owned()) },
             Action::Purge { writes: 7, before: at },

@@ -3,6 +3,7 @@
 use super::failure_type::FailureType;
 use super::filter::{Filter, NumberField, Term, Test, TextField, TextMatch};
 use super::ids::{GroupId, WriteId};
+use super::parking::{Parked, Parking};
 use super::time::Timestamp;
 
 /// A group and its counts.
@@ -32,9 +33,18 @@ pub struct Group {
     pub last_replayed: Option<Timestamp>,
     /// One of its writes, an open one if there is any.
     pub example_id: Option<WriteId>,
+    /// What someone noted for whoever looks next.
+    pub note: Option<String>,
+    /// The end of its parking, which may have come; `None` if nobody has parked it.
+    pub parked: Option<Parked>,
 }
 
 impl Group {
+    /// Returns true if the group stays out of the list now.
+    pub fn is_parked(&self, now: Timestamp) -> bool {
+        self.parked.is_some_and(|parked| Parking { parked, count: self.count }.holds(now))
+    }
+
     /// Returns true if a filter lets the group through; `None` if it asks for something that only writes have.
     pub fn matches(&self, filter: &Filter) -> Option<bool> {
         let mut all = true;
@@ -100,6 +110,8 @@ mod tests {
             last_seen: Timestamp::EPOCH,
             last_replayed: None,
             example_id: None,
+            note: None,
+            parked: None,
         };
         let matches = |tests: Vec<Test>| group.matches(&tests.into_iter().fold(Filter::default(), Filter::and));
         let text = |field, text: &str| Test::Text(field, vec![TextMatch::Is(text.to_owned())]);

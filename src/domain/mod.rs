@@ -32,6 +32,7 @@ pub mod key;
 pub mod lane;
 pub mod notice;
 pub mod outcome;
+pub mod parking;
 pub mod plan;
 pub mod reason;
 pub mod report;

@@ -20,6 +20,7 @@ use crate::domain::ids::{RunId, WriteId};
 use crate::domain::json;
 use crate::domain::key::{IdempotencyKey, KeyWindows};
 use crate::domain::outcome::{AttemptOutcome, Outcome, Tally};
+use crate::domain::parking::Parked;
 use crate::domain::reason::Data;
 use crate::domain::rules::settle::SettleRefusal;
 use crate::domain::run::{Run, Wish};
@@ -149,6 +150,9 @@ pub fn group(group: &Group) -> String {
         "last_seen": group.last_seen,
         "last_replayed": group.last_replayed,
         "example_id": group.example_id,
+        "note": group.note,
+        "parked_until": if let Some(Parked::Until(time)) = group.parked { Some(time) } else { None },
+        "parked_count": if let Some(Parked::AtCount(count)) = group.parked { Some(count) } else { None },
     }))
 }
 

@@ -58,6 +58,12 @@ pub fn markdown(report: &Report) -> String {
             group.message
         );
         let _ = writeln!(out, "- group {}: {}", group.id, plain(&text));
+        if let Some(note) = &group.note {
+            let _ = writeln!(out, "  - Note: {}", plain(note));
+        }
+        if let Some(parked) = group.parked.filter(|_| group.is_parked(report.to)) {
+            let _ = writeln!(out, "  - It is {}.", words::parked(parked));
+        }
     }
     if report.left.len() > MOST_GROUPS {
         let _ = writeln!(out, "- and {} more groups (dlq groups)", report.left.len() - MOST_GROUPS);

@@ -8,6 +8,7 @@ use crate::domain::failure::Failure;
 use crate::domain::hazard::Hazard;
 use crate::domain::notice::Notice;
 use crate::domain::outcome::{AttemptOutcome, Outcome};
+use crate::domain::parking::Parked;
 use crate::domain::reason::{GivenUp, Reason, SkipReason};
 use crate::domain::report::RunCause;
 use crate::domain::rules::settle::SettleRefusal;
@@ -218,6 +219,14 @@ pub fn notice(notice: &Notice) -> String {
     }
 }
 
+/// Describes how long a group is parked.
+pub fn parked(parked: Parked) -> String {
+    match parked {
+        Parked::Until(time) => format!("parked until {} UTC", time.to_human()),
+        Parked::AtCount(count) => format!("parked until it has more than {} writes", thousands(count.unsigned_abs())),
+    }
+}
+
 /// Describes the details of an action.
 pub fn action(action: &Action) -> String {
     match action {
@@ -231,6 +240,10 @@ pub fn action(action: &Action) -> String {
         Action::Unsplit { batch, parts } => format!("{parts} parts of write {batch} are gone"),
         Action::Target { name, from: Some(from), to } => format!("{name}: {from} -> {to}"),
         Action::Target { name, from: None, to } => format!("{name}: bound to {to}"),
+        Action::Note { group, to: Some(note), .. } => format!("group {group}: {note}"),
+        Action::Note { group, to: None, .. } => format!("group {group}: the note is gone"),
+        Action::Park { group, parked: Some(parked) } => format!("group {group}: {}", self::parked(*parked)),
+        Action::Park { group, parked: None } => format!("group {group}: back in the list"),
         Action::Steer { run, rate, concurrency, .. } => {
             let rate = match rate {
                 Some(rate) if *rate > 0.0 => format!(", rate {rate}"),

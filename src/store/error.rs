@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::domain::batch::SplitError;
-use crate::domain::ids::{RunId, WriteId};
+use crate::domain::ids::{GroupId, RunId, WriteId};
 use crate::domain::rules::edit::EditRefusal;
 use crate::domain::rules::split::UnsplitRefusal;
 use crate::domain::state::NotAllowed;
@@ -209,6 +209,9 @@ pub enum StoreError {
     /// No run has that ID.
     #[error("there is no run {0}; `dlq runs` lists them")]
     NoSuchRun(RunId),
+    /// No group has that ID.
+    #[error("there is no group {0}; `dlq groups` lists them")]
+    NoSuchGroup(GroupId),
     /// The body was not edited, for the given reason.
     #[error("write {0} was not edited: {1}")]
     NotEdited(WriteId, EditRefusal),

@@ -26,6 +26,7 @@ use crate::domain::ids::{GroupId, RunId, TargetId, WriteId};
 use crate::domain::key::KeyWindows;
 use crate::domain::lane::Neighbour;
 use crate::domain::outcome::Outcome;
+use crate::domain::parking::{Park, Parked, Parking};
 use crate::domain::reason::{Damage, Reason};
 use crate::domain::report::{About, RunCause};
 use crate::domain::revision::Revision;
@@ -58,6 +59,7 @@ pub trait Store:
     + Settle
     + Split
     + Targets
+    + Triage
     + Writes
     + Send
     + Sync
@@ -167,6 +169,20 @@ pub trait Overview {
 
     /// Lists at most `limit` plain values at a path in the newest bodies that contain `part`.
     fn body_values(&self, path: &[String], part: &str, limit: usize) -> Reply<Vec<String>>;
+}
+
+/// What operators say of groups, for whoever looks next.
+pub trait Triage {
+    /// Notes something on a group, or takes its note away. Fails if there is no such group.
+    fn note_group(&self, group: GroupId, note: Option<String>, by: By) -> Reply<()>;
+
+    /// Parks a group, or takes it back, and returns the end of its parking. Fails if there is no
+    /// such group.
+    fn park_group(&self, group: GroupId, park: Park, by: By) -> Reply<Option<Parked>>;
+
+    /// Lists the parkings that nobody has taken back, ended ones included; of one target only, if
+    /// given.
+    fn parkings(&self, target: Option<&str>) -> Reply<Vec<Parking>>;
 }
 
 /// Input data for plans.

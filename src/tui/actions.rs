@@ -72,6 +72,8 @@ pub enum Needs {
     Nothing,
     /// Writes: marked ones, the one under the cursor, or those of the group there.
     Writes,
+    /// A group under the cursor.
+    Group,
     /// One write, under the cursor or in the detail.
     Write,
     /// One write whose body can be edited.
@@ -96,6 +98,7 @@ impl Needs {
         match self {
             Self::Nothing => "",
             Self::Writes => "there is no write here",
+            Self::Group => "there is no group under the cursor",
             Self::Write => "there is no write under the cursor",
             Self::Body => "only an open write with a body can be edited, and not while a run is sending it",
             Self::Plan => "nothing can be sent: the plan says why",
@@ -204,6 +207,8 @@ actions! {
     Rate "rate" ["R"] in &[Plan, Run], Pace, "rate", "Limit the requests per second";
     NewKey "new-key" ["n"] in &[Plan], Nothing, "new key", "Send under new keys, past the API's cache of refusals";
     Reason "reason" or "why" ["w"] in &[Plan], Nothing, "why", "Say why, for the record";
+    Note "note" or "comment" ["i"] in &[Groups], Group, "", "Note something on the group, for whoever looks next";
+    Park "park" or "unpark" or "snooze" or "mute" ["P"] in &[Groups], Group, "", "Park the group: out of the list until a time, or until it grows";
     NextScreen "next-screen" ["tab"] in LISTS, Nothing, "next screen", "Go from groups to writes to runs";
     PreviousScreen "previous-screen" ["shift-tab"] in LISTS, Nothing, "", "Go the other way";
     Log "log" or "shift" or "report" or "who" ["t"] in LISTS, Nothing, "", "Show who did what in a shift, when and why, and the report on it";
@@ -214,8 +219,8 @@ actions! {
     Schema "type-schema" ["2"] in &[Groups, Writes], Nothing, "", "Show schema failures only (several can be on), or all again";
     BadData "type-bad-data" ["3"] in &[Groups, Writes], Nothing, "", "Show bad data only (several can be on), or all again";
     Auth "type-auth" ["4"] in &[Groups, Writes], Nothing, "", "Show auth failures only (several can be on), or all again";
-    NextState "next-state" or "state" ["s"] in &[Writes], Nothing, "", "Show the next state: open, pending, unknown, replayed, resolved, discarded, all";
-    PreviousState "previous-state" ["S"] in &[Writes], Nothing, "", "Show the state before";
+    NextState "next-state" or "state" ["s"] in &[Groups, Writes], Nothing, "", "Show the next state: open, pending, unknown, replayed, resolved, discarded, all; of groups: parked, all";
+    PreviousState "previous-state" ["S"] in &[Groups, Writes], Nothing, "", "Show the state before";
     Sort "sort" ["o"] in &[Groups, Writes], Nothing, "", "Sort by the next column";
     Reverse "reverse" ["O"] in &[Groups, Writes], Nothing, "", "Reverse the order";
     MarkRange "mark-range" ["v"] in &[Writes], Write, "", "Begin a range of marks, or end it";

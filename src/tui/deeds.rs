@@ -110,7 +110,13 @@ pub(super) fn answered(what: &What, answer: &str, cx: &mut Cx<'_>) -> Option<Res
         }
         What::Split(id, which) => cx.deed(Deed::Split(*id, *which, answer.to_owned())),
         What::Unsplit(id) => cx.deed(Deed::Unsplit(*id, answer.to_owned())),
-        What::SaveReport | What::KeepEdit | What::PlanReason | What::Send(_) | What::Rate => return None,
+        What::SaveReport
+        | What::KeepEdit
+        | What::PlanReason
+        | What::Send(_)
+        | What::Rate
+        | What::Note(_)
+        | What::ParkUntil(_) => return None,
     }
     Some(Ok(()))
 }

@@ -1,7 +1,7 @@
 //! Words of the trade, each with its sentence: for the help and for `docs/glossary.md`.
 
 /// The words, in the order of the alphabet.
-pub const WORDS: [(&str, &str); 21] = [
+pub const WORDS: [(&str, &str); 22] = [
     ("accepted", "The API has the write: a complete 2xx that nothing in its body contradicts."),
     (
         "ambiguous",
@@ -20,6 +20,10 @@ pub const WORDS: [(&str, &str); 21] = [
         "The time for which the API remembers a key: 24 h unless the config says otherwise. After it a second sending may apply a write twice.",
     ),
     ("lane", "All writes to the same record; they are sent in the order in which they failed."),
+    (
+        "parked",
+        "A group that someone has taken out of the list until a time, or until it grows. Its writes stay as they are.",
+    ),
     (
         "plan",
         "The writes that a replay will send, frozen as they were shown. A write that changes after that is skipped.",

@@ -108,7 +108,13 @@ fn open(shared: &Shared) -> u64 {
 /// Draws the counts: `schema 12  bad_data 3 | pending 14  unknown 1  replayed 80`.
 fn counts(shared: &Shared, area: Rect, y: u16, p: &mut Painter<'_>) {
     let mut x = area.x;
-    let end = area.right();
+    let mut end = area.right();
+    let parked = shared.overview.parkings.iter().filter(|parking| parking.holds(shared.now)).count();
+    if parked > 0 {
+        let text = format!("{parked} parked");
+        p.right(x, y, area.width, &text, Role::Faint);
+        end = end.saturating_sub(u16::try_from(text.len()).unwrap_or(0) + 2);
+    }
     for failure_type in FailureType::ALL {
         let count = shared.overview.counts.iter().find(|count| count.key == failure_type.name());
         let open: i64 = count.map_or(0, |c| State::OPEN.iter().map(|s| c.by_state[*s as usize]).sum());

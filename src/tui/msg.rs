@@ -20,6 +20,7 @@ use crate::domain::ids::{GroupId, RunId, WriteId};
 use crate::domain::key::KeyWindows;
 use crate::domain::lane::Neighbour;
 use crate::domain::outcome::Outcome;
+use crate::domain::parking::{Park, Parking};
 use crate::domain::reason::Reason;
 use crate::domain::report::{About, Report, RunCause};
 use crate::domain::revision::Revision;
@@ -131,6 +132,8 @@ pub struct HeaderData {
     pub targets: Vec<KnownTarget>,
     /// The next key window to end, and the number that have ended.
     pub windows: KeyWindows,
+    /// The parkings of groups, ended ones included.
+    pub parkings: Vec<Parking>,
     /// Names of the record fields seen so far.
     pub fields: Vec<String>,
     /// The highest write ID; `None` until it is read.
@@ -395,6 +398,10 @@ pub enum Deed {
         /// The editor's file, deleted once the edit is kept.
         file: PathBuf,
     },
+    /// Note something on a group, or take its note away.
+    Note(GroupId, Option<String>),
+    /// Park a group, or take it back.
+    Park(GroupId, Park),
     /// Delete the editor's file of an edit that changed nothing.
     Discard(PathBuf),
     /// Undo the edit that made this revision.

@@ -41,5 +41,4 @@ fn a_report_tells_what_happened_by_whom_and_what_is_left() {
     assert_eq!(one["key_windows"]["ended"], 1);
     assert_eq!(world.run(&["report"]).code, 2);
     assert_eq!(world.run(&["report", "--run", "9"]).code, 1);
-    eprintln!("{told}");
 }

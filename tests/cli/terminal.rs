@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use serde_json::json;
 
 use crate::world::{World, binary, order};
 
@@ -327,6 +328,43 @@ fn a_file_that_is_replaced_underneath_is_noticed_and_nothing_is_reported_as_done
     let screen = terminal.until("was deleted or replaced while dlq had it open");
     assert!(since.elapsed() < PATIENCE && !screen.contains("discarded"), "{screen}");
     terminal.until("start dlq again");
+    terminal.press("q");
+    assert_eq!(terminal.end(), 0);
+}
+
+#[test]
+fn a_group_is_noted_and_parked_for_everyone_until_it_grows() {
+    let world = World::new();
+    world.ingest(&[order(1)]);
+    let home = tempfile::tempdir().unwrap();
+    let db = world.db();
+    let mut terminal = Terminal::start(home.path(), &["--db", db.to_str().unwrap()], &[]);
+    terminal.until("record.total");
+    terminal.press("i");
+    terminal.until("Note on group 1");
+    terminal.press("ana asked the API team\r");
+    terminal.until("Note: ana asked");
+    terminal.press("P");
+    terminal.until("until more of its writes fail");
+    terminal.press("g");
+    terminal.until("All groups are parked");
+    terminal.until("1 parked");
+    let group = &world.json(&["groups", "--json"])[0];
+    assert_eq!((&group["note"], &group["parked_count"]), (&json!("ana asked the API team"), &json!(1)));
+    assert_eq!(group["parked_until"], serde_json::Value::Null);
+    let report = world.ok(&["report", "--since", "1h"]);
+    for part in [
+        "note (group 1: ana asked",
+        "park (group 1: parked until it has more",
+        "Note: ana asked the API team",
+        "It is parked",
+    ] {
+        assert!(report.contains(part), "{part}\n---\n{report}");
+    }
+    let planned = world.run(&["replay", "--all", "--dry-run", "--base-url", "http://127.0.0.1:9/v1"]);
+    assert!(planned.out.contains("to send   1 write of 1 group"), "parking hides nothing from a plan: {planned:?}");
+    world.ingest(&[order(2)]);
+    terminal.until("It has grown by 1 since");
     terminal.press("q");
     assert_eq!(terminal.end(), 0);
 }

@@ -62,6 +62,8 @@ suite! { sqlite:
     groups {
         a_group_is_its_target_object_type_code_and_shape_of_message
         the_first_window_to_end_is_found
+        a_note_on_a_group_stays_until_it_is_taken_away
+        a_parked_group_comes_back_when_its_time_comes_or_it_grows
     }
     outcomes {
         the_writes_of_a_run_are_told_by_cause

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use rusqlite::types::Value as SqlValue;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::error::JobResult;
 use super::sql_filter::Where;
@@ -14,6 +14,7 @@ use crate::domain::filter::Filter;
 use crate::domain::group::Group;
 use crate::domain::ids::{GroupId, TargetId, WriteId};
 use crate::domain::key::KeyWindows;
+use crate::domain::parking::Parked;
 use crate::domain::state::State;
 use crate::domain::target::Windows;
 use crate::domain::time::Timestamp;
@@ -153,7 +154,7 @@ fn read_groups(connection: &Connection, target: Option<String>) -> JobResult<Vec
     let mut statement = connection.prepare_cached(
         "SELECT g.id, t.name, g.object, g.failure_type, g.error_code, g.message, sum(c.n) AS total,
            sum(c.n) FILTER (WHERE c.state IN ('pending', 'replaying', 'unknown')) AS open,
-           g.first_seen, g.last_seen, g.last_replayed
+           g.first_seen, g.last_seen, g.last_replayed, g.note, g.parked_until, g.parked_count
          FROM groups g JOIN targets t ON t.id = g.target_id JOIN group_counts c ON c.group_id = g.id
          WHERE ?1 IS NULL OR t.name = ?1
          GROUP BY g.id HAVING total > 0 ORDER BY open DESC, total DESC, g.id",
@@ -173,9 +174,18 @@ fn read_groups(connection: &Connection, target: Option<String>) -> JobResult<Vec
             last_seen: row.get(9)?,
             last_replayed: row.get(10)?,
             example_id: None,
+            note: row.get(11)?,
+            parked: parked(row, 12)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Reads `parked_until, parked_count`, starting at column `at`.
+pub(super) fn parked(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Parked>> {
+    let until: Option<Timestamp> = row.get(at)?;
+    let count: Option<i64> = row.get(at + 1)?;
+    Ok(until.map(Parked::Until).or_else(|| count.map(Parked::AtCount)))
 }
 
 fn count_where(connection: &Connection, clause: &Where, after: Option<WriteId>) -> JobResult<i64> {

@@ -37,6 +37,7 @@ mod standing;
 mod targets;
 mod times;
 mod transfer;
+mod triage;
 mod worker;
 mod writes;
 

@@ -7,7 +7,7 @@ use tui_input::Input;
 use super::Typed;
 use crate::domain::action::Settling;
 use crate::domain::filter::Filter;
-use crate::domain::ids::WriteId;
+use crate::domain::ids::{GroupId, WriteId};
 use crate::store::SplitWhich;
 use crate::tui::keymap::Chord;
 use crate::tui::paint::{Painter, wrap};
@@ -46,6 +46,10 @@ pub enum What {
     Export(Filter),
     /// The file to save a report to.
     SaveReport,
+    /// The note on a group.
+    Note(GroupId),
+    /// The time until which a group is parked.
+    ParkUntil(GroupId),
     /// The reason for splitting a batch.
     Split(WriteId, SplitWhich),
     /// The reason for taking a split back.

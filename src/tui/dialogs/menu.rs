@@ -7,7 +7,8 @@ use super::{SEEN, Typed};
 use crate::domain::action::Settling;
 use crate::domain::filter::Filter;
 use crate::domain::hazard::Hazard;
-use crate::domain::ids::WriteId;
+use crate::domain::ids::{GroupId, WriteId};
+use crate::domain::parking::Park;
 use crate::store::SplitWhich;
 use crate::tui::goals::Query;
 use crate::tui::keymap::Chord;
@@ -53,6 +54,10 @@ pub enum Pick {
     Writes(Query),
     /// Show a write, over the screen.
     Write(WriteId),
+    /// Park a group, or take it back.
+    Park(GroupId, Park),
+    /// Ask for the time until which a group is to be parked.
+    ParkUntil(GroupId),
     /// Ask for the reason for splitting a batch.
     Split(WriteId, SplitWhich),
     /// Stop the run, and quit when it is over.

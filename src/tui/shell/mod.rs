@@ -2,6 +2,7 @@
 //! anything.
 
 mod clipboard;
+mod doing;
 mod editor;
 mod effects;
 mod input;

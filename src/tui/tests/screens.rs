@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{ASCII, DARK, PLAIN, Runner, values};
 use crate::domain::ids::{RunId, WriteId};
 use crate::domain::outcome::{AttemptOutcome, Outcome};
+use crate::domain::parking::{Parked, Parking};
 use crate::domain::reason::Reason;
 use crate::domain::run::RunState;
 use crate::domain::state::State;
@@ -29,6 +30,20 @@ fn ended(id: i64, outcome: Outcome) -> RunEvent {
         attempts: 1,
         revision: 0,
     }))
+}
+
+/// Returns the groups of which one is noted and one is parked, all shown.
+fn noted_and_parked(size: (u16, u16), theme: Theme) -> Runner {
+    let mut runner = Runner::new(size, theme);
+    let mut overview = values::overview();
+    let mut groups = values::groups();
+    groups[0].note = Some("the web team adds the field on monday; don't replay before".to_owned());
+    groups[1].parked = Some(Parked::Until(runner.now.plus(Duration::from_hours(3))));
+    overview.parkings = vec![Parking { parked: Parked::AtCount(9), count: 9 }];
+    runner.give_overview(overview);
+    runner.give_groups(groups);
+    runner.keys("s s");
+    runner
 }
 
 /// Returns the screen of a replay of 312 writes that is a third of the way through.
@@ -70,6 +85,7 @@ fn screens(size: (u16, u16), theme: Theme) -> Vec<(&'static str, Runner)> {
     empty.give_groups(Vec::new());
     all.push(("an empty file", empty));
     all.push(("groups", Runner::new(size, theme)));
+    all.push(("groups, noted and parked", noted_and_parked(size, theme)));
     let mut three = Runner::on_writes(size, theme, 3);
     if size.0 >= 120 {
         three.give_detail();

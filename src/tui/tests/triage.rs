@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{DARK, Runner, values};
-use crate::domain::ids::WriteId;
+use crate::domain::ids::{GroupId, WriteId};
+use crate::domain::parking::{Park, Parked};
 use crate::tui::actions::Zone;
 use crate::tui::msg::{Chosen, Closed, Deed, Effect, Msg, Question, Reading, Ready, Rows, TerminalRequest};
 
@@ -385,4 +386,48 @@ fn a_run_that_died_is_spoken_of_at_the_start() {
     assert!(runner.screen().contains("No run is like that."), "{}", runner.screen());
     runner.keys("esc c");
     assert_eq!(runner.place(), Zone::Plan);
+}
+
+#[test]
+fn a_group_is_noted_and_parked_and_found_again() {
+    let mut runner = Runner::new(SIZE, DARK);
+    runner.keys("i");
+    runner.types("the web team adds it on monday");
+    runner.keys("enter");
+    let note = Some("the web team adds it on monday".to_owned());
+    assert!(matches!(runner.changes().next(), Some(Deed::Note(GroupId(2), noted)) if *noted == note));
+    runner.keys("P");
+    assert!(runner.screen().contains("until more of its writes fail"), "{}", runner.screen());
+    runner.keys("t");
+    runner.types("tomorrow");
+    runner.keys("enter");
+    assert!(runner.screen().contains("neither a length nor a time"), "{}", runner.screen());
+    runner.keys("ctrl-u");
+    runner.types("2d");
+    runner.keys("enter");
+    let asked: Vec<_> = runner.changes().collect();
+    assert!(matches!(asked.first(), Some(Deed::Park(GroupId(2), Park::For(_)))), "{asked:?}");
+    let mut groups = values::groups();
+    groups[0].note = note;
+    groups[0].parked = Some(Parked::AtCount(groups[0].count));
+    runner.give_groups(groups.clone());
+    let screen = runner.screen();
+    assert!(screen.contains("3 of 4, 1 parked") && !screen.contains("loyalty_tier"), "{screen}");
+    let words = runner.app.current().aim(&runner.app.shared).unwrap().words;
+    assert!(words.contains("of group 1 "), "the cursor goes to what is left: {words}");
+    runner.keys("s");
+    let screen = runner.screen();
+    assert!(screen.contains("[parked]") && screen.contains("Note: the web team adds it on monday"), "{screen}");
+    assert!(screen.contains("It is parked until it has more than 392 writes."), "{screen}");
+    runner.keys("P");
+    assert!(runner.screen().contains("b  not any longer"), "{}", runner.screen());
+    runner.keys("b");
+    assert!(matches!(runner.changes().next(), Some(Deed::Park(GroupId(2), Park::Not))));
+    runner.keys("s");
+    assert!(runner.screen().contains("[with parked]"), "{}", runner.screen());
+    groups[0].count += 7;
+    runner.give_groups(groups);
+    runner.keys("x");
+    let screen = runner.screen();
+    assert!(screen.contains("4 of 4") && screen.contains("It has grown by 7 since it was parked."), "{screen}");
 }

@@ -173,6 +173,7 @@ pub fn overview() -> HeaderData {
             open: 447,
             count: 1832,
         }],
+        parkings: Vec::new(),
         windows: KeyWindows { first_ends: Some((WriteId(16), now().plus(Duration::from_mins(95)))), ended: 0 },
         fields: vec!["email".to_owned(), "loyalty_tier".to_owned()],
         last_id: Some(WriteId(9999)),
@@ -194,6 +195,8 @@ pub fn groups() -> Vec<Group> {
         last_seen: now().minus(Duration::from_mins(minutes)),
         last_replayed: (id == 1).then(|| now().minus(Duration::from_hours(2))),
         example_id: None,
+        note: None,
+        parked: None,
     };
     vec![
         one(2, FailureType::Schema, CODE_SCHEMA, "record.loyalty_tier: field does not exist in object schema", 312, 1),

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::GroupSort;
+use super::sort::GroupSort;
 use crate::domain::group::Group;
 use crate::render::count::thousands;
 use crate::tui::header::trend;
@@ -89,5 +89,13 @@ pub(super) fn row(shared: &Shared, group: &Group, area: Rect, p: &mut Painter<'_
     }
     let message =
         if group.message.is_empty() { group.error_code.as_deref().unwrap_or("no message") } else { &group.message };
-    p.text(x, y, area.right().saturating_sub(x), message, role);
+    let (parked, note) = (group.is_parked(shared.now), group.note.is_some());
+    if parked {
+        x = p.text(x, y, area.right().saturating_sub(x), "parked ", Role::Faint);
+    }
+    if note {
+        let mark = p.theme.symbol("✎ ", "* ");
+        x = p.text(x, y, area.right().saturating_sub(x), mark, Role::Warn);
+    }
+    p.text(x, y, area.right().saturating_sub(x), message, if parked { Role::Faint } else { role });
 }

@@ -1,14 +1,15 @@
 //! The groups: one line per cause, and what the one under the cursor means.
 
+mod care;
 mod list;
 mod pane;
-
-use std::cmp::Reverse;
+mod sort;
 
 use crossterm::event::{KeyCode, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Rect;
 use tui_input::Input;
 
+use self::sort::{GroupSort, Shown};
 use crate::domain::failure_type::FailureType;
 use crate::domain::filter::{Filter, NumberField, Range, Test};
 use crate::domain::group::Group;
@@ -19,11 +20,11 @@ use crate::render::count::thousands;
 use crate::tui::actions::{Action, Needs, Zone};
 use crate::tui::aim::Aim;
 use crate::tui::chips;
-use crate::tui::dialogs::Pick;
+use crate::tui::dialogs::{Pick, What};
 use crate::tui::frame;
 use crate::tui::goals::{Go, Query};
 use crate::tui::keymap::Chord;
-use crate::tui::msg::{GroupFacts, Question, Reading, ScreenId, Ticket};
+use crate::tui::msg::{Deed, GroupFacts, Question, Reading, ScreenId, Ticket};
 use crate::tui::paint::Painter;
 use crate::tui::screen::{Cx, Scene, Screen, Shared};
 use crate::tui::scroll::{Scroll, ScrollStep};
@@ -32,46 +33,6 @@ use crate::tui::typing;
 
 /// Width from which the pane stands beside the list.
 const WIDE: u16 = 120;
-
-/// The order of the groups.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum GroupSort {
-    /// By the number of open writes.
-    Open,
-    /// By the number of all writes.
-    All,
-    /// By type, then by open writes.
-    Type,
-    /// By the first failure.
-    First,
-    /// By the last failure.
-    Last,
-}
-
-impl GroupSort {
-    const ALL: [Self; 5] = [Self::Open, Self::Last, Self::First, Self::All, Self::Type];
-
-    fn next(self) -> Self {
-        let at = Self::ALL.iter().position(|sort| *sort == self).unwrap_or(0);
-        Self::ALL[(at + 1) % Self::ALL.len()]
-    }
-
-    /// Returns what stands first in this order, or in its reverse.
-    fn first(self, descending: bool) -> &'static str {
-        match (self, descending) {
-            (Self::Open, true) => "most open",
-            (Self::Open, false) => "fewest open",
-            (Self::All, true) => "largest",
-            (Self::All, false) => "smallest",
-            (Self::Type, true) => "transient",
-            (Self::Type, false) => "auth",
-            (Self::First, true) => "newest",
-            (Self::First, false) => "oldest",
-            (Self::Last, true) => "latest failure",
-            (Self::Last, false) => "longest quiet",
-        }
-    }
-}
 
 /// The list of groups.
 #[derive(Debug)]
@@ -85,6 +46,8 @@ pub struct GroupList {
     is_read: bool,
     sort: GroupSort,
     descending: bool,
+    /// Those that are shown, by their parking.
+    parking: Shown,
     /// The filter line.
     input: Input,
     is_typing: bool,
@@ -119,6 +82,7 @@ impl GroupList {
             is_read: false,
             sort: GroupSort::Open,
             descending: true,
+            parking: Shown::Waiting,
             input: Input::default(),
             is_typing: false,
             before: String::new(),
@@ -132,7 +96,10 @@ impl GroupList {
     /// Returns the groups that the chips and the filter let through.
     pub fn shown<'a>(&'a self, shared: &'a Shared) -> impl Iterator<Item = &'a Group> {
         let passes = |group: &&Group| self.filter.as_ref().ok().and_then(|filter| group.matches(filter));
-        self.all.iter().filter(move |group| shared.shows(group.failure_type) && passes(group).unwrap_or(true))
+        let is_shown = move |group: &&Group| {
+            shared.shows(group.failure_type) && self.parking.has(group, shared.now) && passes(group).unwrap_or(true)
+        };
+        self.all.iter().filter(is_shown)
     }
 
     /// Returns the group under the cursor.
@@ -140,7 +107,7 @@ impl GroupList {
         self.shown(shared).nth(self.scroll.at)
     }
 
-    fn parts(area: Rect) -> Parts {
+    fn parts(&self, shared: &Shared, area: Rect) -> Parts {
         let mut rest = area;
         let filter = frame::take(&mut rest, 1);
         let mut divider = Rect::default();
@@ -151,8 +118,11 @@ impl GroupList {
             rest.width = list;
             pane
         } else {
-            // At least half of the height is for the list.
-            frame::take_bottom(&mut rest, 8.min(area.height / 2).max(2))
+            // Half of the height is for the list, but no more than its groups need.
+            let list = u16::try_from(self.shown(shared).count() + 1).unwrap_or(u16::MAX);
+            let least = 8.min(area.height / 2).max(2);
+            let height = least.max(rest.height.saturating_sub(list.max(4)));
+            frame::take_bottom(&mut rest, height)
         };
         let head = frame::take(&mut rest, 1);
         Parts { filter, head, list: rest, divider, pane }
@@ -181,16 +151,7 @@ impl GroupList {
     }
 
     fn put_in_order(&mut self) {
-        match self.sort {
-            GroupSort::Open => self.all.sort_by_key(|group| Reverse(group.open)),
-            GroupSort::All => self.all.sort_by_key(|group| Reverse(group.count)),
-            GroupSort::Type => self.all.sort_by_key(|group| (group.failure_type as usize, Reverse(group.open))),
-            GroupSort::First => self.all.sort_by_key(|group| Reverse(group.first_seen)),
-            GroupSort::Last => self.all.sort_by_key(|group| Reverse(group.last_seen)),
-        }
-        if !self.descending {
-            self.all.reverse();
-        }
+        self.sort.apply(&mut self.all, self.descending);
     }
 
     fn sort_by(&mut self, sort: GroupSort, descending: bool, cx: &mut Cx<'_>) {
@@ -236,6 +197,9 @@ impl GroupList {
 
     fn draw_filter(&self, shared: &Shared, area: Rect, p: &mut Painter<'_>) {
         let mut x = chips::draw(shared, area, p);
+        if let Some(name) = self.parking.name() {
+            x = p.text(x, area.y, area.right().saturating_sub(x), &format!("[{name}]"), Role::On);
+        }
         x = p.text(x, area.y, area.right().saturating_sub(x), " / ", Role::Key);
         let room = area.right().saturating_sub(x);
         match (&self.filter, self.is_typing) {
@@ -260,6 +224,9 @@ impl GroupList {
             ];
             lines.extend(feeding(&shared.setup.command));
             p.paragraph(area, &lines);
+        } else if self.parking == Shown::Waiting && self.all.iter().all(|group| group.is_parked(shared.now)) {
+            let text = format!("All groups are parked; {} shows them.", shared.key(Action::NextState));
+            p.text(area.x + 2, area.y + 1, area.width.saturating_sub(2), &text, Role::Faint);
         } else {
             let text = format!("No group is like that; {} shows all again.", shared.key(Action::ClearFilter));
             p.text(area.x + 2, area.y + 1, area.width.saturating_sub(2), &text, Role::Faint);
@@ -288,11 +255,18 @@ impl Screen for GroupList {
             }
             Action::ClearFilter => {
                 cx.shared.types.clear();
-                (self.sort, self.descending) = (GroupSort::Open, true);
+                (self.sort, self.descending, self.parking) = (GroupSort::Open, true, Shown::Waiting);
                 self.put_in_order();
                 self.set_filter(String::new(), cx);
             }
             Action::Sort => self.sort_by(self.sort.next(), true, cx),
+            Action::NextState | Action::PreviousState => {
+                self.parking = self.parking.step(action == Action::NextState);
+                self.scroll = Scroll::default();
+                self.ask_facts(cx);
+            }
+            Action::Note => self.ask_note(cx),
+            Action::Park => self.offer_parking(cx),
             Action::Reverse => self.sort_by(self.sort, !self.descending, cx),
             Action::Transient => self.toggle(FailureType::Transient, cx),
             Action::Schema => self.toggle(FailureType::Schema, cx),
@@ -340,7 +314,7 @@ impl Screen for GroupList {
 
     fn scroll(&mut self, step: ScrollStep, cx: &mut Cx<'_>) {
         let len = self.shown(cx.shared).count();
-        self.scroll.go(step, len, frame::lines(Self::parts(cx.area).list));
+        self.scroll.go(step, len, frame::lines(self.parts(cx.shared, cx.area).list));
         self.ask_facts(cx);
     }
 
@@ -358,11 +332,11 @@ impl Screen for GroupList {
 
     fn resize(&mut self, cx: &mut Cx<'_>) {
         let len = self.shown(cx.shared).count();
-        self.scroll.keep_seen(len, frame::lines(Self::parts(cx.area).list));
+        self.scroll.keep_seen(len, frame::lines(self.parts(cx.shared, cx.area).list));
     }
 
     fn mouse(&mut self, event: MouseEvent, cx: &mut Cx<'_>) {
-        let Parts { filter, list, .. } = Self::parts(cx.area);
+        let Parts { filter, list, .. } = self.parts(cx.shared, cx.area);
         if event.kind != MouseEventKind::Down(MouseButton::Left) {
             return;
         }
@@ -383,10 +357,19 @@ impl Screen for GroupList {
     }
 
     fn picked(&mut self, pick: Pick, cx: &mut Cx<'_>) {
-        if let Pick::Filter(text) = pick {
-            cx.shared.types.clear();
-            cx.go(Go::ToWrites(Query::of(text)));
+        match pick {
+            Pick::Filter(text) => {
+                cx.shared.types.clear();
+                cx.go(Go::ToWrites(Query::of(text)));
+            }
+            Pick::Park(group, park) => cx.deed(Deed::Park(group, park)),
+            Pick::ParkUntil(group) => care::ask_time(group, cx),
+            _ => {}
         }
+    }
+
+    fn answered(&mut self, what: &What, answer: &str, cx: &mut Cx<'_>) -> Result<(), String> {
+        care::answered(what, answer, cx)
     }
 
     fn aim(&self, shared: &Shared) -> Option<Aim> {
@@ -407,7 +390,7 @@ impl Screen for GroupList {
     }
 
     fn has(&self, needs: Needs, shared: &Shared) -> bool {
-        needs == Needs::Writes && self.current(shared).is_some()
+        matches!(needs, Needs::Writes | Needs::Group) && self.current(shared).is_some()
     }
 
     fn summary(&self, shared: &Shared) -> String {
@@ -417,7 +400,11 @@ impl Screen for GroupList {
         } else {
             format!("{first} first, ")
         };
-        format!("{order}{} of {}", self.shown(shared).count(), self.all.len())
+        let parked = match self.all.iter().filter(|group| group.is_parked(shared.now)).count() {
+            0 => String::new(),
+            parked => format!(", {parked} parked"),
+        };
+        format!("{order}{} of {}{parked}", self.shown(shared).count(), self.all.len())
     }
 
     fn scene(&self, shared: &Shared) -> Scene {
@@ -426,7 +413,7 @@ impl Screen for GroupList {
     }
 
     fn draw(&self, shared: &Shared, area: Rect, p: &mut Painter<'_>) {
-        let parts = Self::parts(area);
+        let parts = self.parts(shared, area);
         let groups: Vec<&Group> = self.shown(shared).collect();
         if self.is_read && self.all.is_empty() {
             return self.empty(shared, area, p);

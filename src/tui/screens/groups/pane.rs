@@ -4,6 +4,7 @@ use ratatui::layout::Rect;
 
 use crate::domain::explain::explain;
 use crate::domain::group::Group;
+use crate::domain::parking::Parked;
 use crate::domain::time::human_length;
 use crate::render::count::thousands;
 use crate::render::words;
@@ -32,6 +33,11 @@ pub(super) fn draw(group: &Group, facts: Option<&GroupFacts>, shared: &Shared, a
     for (line, y) in lines.iter().zip(inside.top()..inside.bottom()) {
         p.pieces(inside.x, y, inside.width, line.iter().map(|(role, text)| (*role, text.as_str())));
     }
+    let left = lines.len().saturating_sub(inside.height.into());
+    if left > 0 {
+        let text = format!(" {} {left} more ", p.theme.symbol("↓", "v"));
+        p.right(area.x, area.y, area.width, &text, Role::Warn);
+    }
 }
 
 fn lines(group: &Group, facts: Option<&GroupFacts>, shared: &Shared, area: Rect) -> Vec<Pieces> {
@@ -49,6 +55,10 @@ fn lines(group: &Group, facts: Option<&GroupFacts>, shared: &Shared, area: Rect)
     let code = group.error_code.clone().unwrap_or_else(|| "no error code".to_owned());
     let mut lines = wrapped((Role::Bad, code));
     lines.extend(wrapped((Role::Strong, group.message.clone())));
+    if let Some(note) = &group.note {
+        lines.extend(wrapped((Role::Warn, format!("Note: {note}"))));
+    }
+    lines.extend(parking(group, shared).into_iter().flat_map(wrapped));
     lines.extend(wrapped((Role::Text, format!("{} ({retryable})", explanation.meaning))));
     lines.extend(wrapped(next));
     let Some(facts) = facts else { return lines };
@@ -70,4 +80,19 @@ fn lines(group: &Group, facts: Option<&GroupFacts>, shared: &Shared, area: Rect)
         lines.extend(wrapped((role, format!("{of}{newest}: {hazard}: {}", words::hazard(*hazard)))));
     }
     lines
+}
+
+/// Returns a line on the parking of a group, unless it has none or its time has come.
+fn parking(group: &Group, shared: &Shared) -> Option<(Role, String)> {
+    let parked = group.parked?;
+    if group.is_parked(shared.now) {
+        return Some((Role::Faint, format!("It is {}.", words::parked(parked))));
+    }
+    match parked {
+        Parked::AtCount(count) => {
+            let more = thousands((group.count - count).unsigned_abs());
+            Some((Role::Warn, format!("It has grown by {more} since it was parked.")))
+        }
+        Parked::Until(_) => None,
+    }
 }
