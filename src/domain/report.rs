@@ -100,8 +100,15 @@ pub struct ActionTally {
     pub reason: Option<String>,
     /// Number of writes that it changed, or of times that it was done.
     pub count: i64,
+    /// Its writes, at most [`ActionTally::MOST_WRITES`] of them; none if it was not about writes.
+    pub writes: Vec<WriteId>,
     /// The time of the first one.
     pub first: Timestamp,
     /// The time of the last one.
     pub last: Timestamp,
+}
+
+impl ActionTally {
+    /// The most writes that are named.
+    pub const MOST_WRITES: usize = 1000;
 }

@@ -156,10 +156,10 @@ pub struct FailedWrite {
     pub run: Option<RunId>,
     /// True if another write has the same key.
     pub key_reused: bool,
-    /// True if a later write of its lane was accepted.
-    pub superseded: bool,
-    /// True if an older open write of its lane could not be sent now.
-    pub lane_blocked: bool,
+    /// The later write of its lane that was accepted.
+    pub superseded_by: Option<WriteId>,
+    /// The older open write of its lane that could not be sent now.
+    pub blocked_by: Option<WriteId>,
     /// The batch that it was split from.
     pub parent: Option<WriteId>,
     /// Number of writes that it was split into.
@@ -184,8 +184,8 @@ impl FailedWrite {
             edited_at: self.edited_at,
             key_reused: self.key_reused,
             order_at: self.turn.at,
-            superseded: self.superseded,
-            lane_blocked: self.lane_blocked,
+            superseded: self.superseded_by.is_some(),
+            lane_blocked: self.blocked_by.is_some(),
         }
     }
 }

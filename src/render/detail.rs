@@ -314,6 +314,12 @@ pub fn request(subject: &Subject<'_>) -> Section {
             section.pair(label, names.join(", "));
         }
     }
+    if let Some(id) = write.blocked_by {
+        section.pair("  blocked by", format!("write {id}"));
+    }
+    if let Some(id) = write.superseded_by {
+        section.pair("  overtaken by", format!("write {id}, which the API has"));
+    }
     for (name, value) in &write.headers {
         section.pair(name, value);
     }

@@ -89,7 +89,8 @@ pub trait Writes {
     /// Reads the state of a write; `None` if no write has that ID.
     fn state_of(&self, id: WriteId) -> Reply<Option<State>>;
 
-    /// Reads the other writes in a write's lanes, oldest first, at most twenty of them.
+    /// Reads the other writes in a write's lanes, oldest first: at most the ten before it and the
+    /// ten after it.
     fn lane_mates(&self, id: WriteId) -> Reply<Vec<Neighbour>>;
 
     /// Reads the event that was captured in place of a request; `None` if there is none.

@@ -172,7 +172,7 @@ actions! {
     Pause "pause" or "resume" ["space"] in &[Run], RunUnderWay, "pause", "Pause or resume the run";
     Stop "stop" ["s"] in &[Run], RunUnderWay, "stop", "Finish what is in flight, then end the run";
     Open "open" ["enter" "right" "l"] in LISTS, Nothing, "open", "Open what is under the cursor";
-    OpenRun "open-run" ["enter"] in &[Zone::Shift], Nothing, "open", "Open the run under the cursor";
+    OpenRun "open-run" ["enter"] in &[Zone::Shift], Nothing, "open", "Open the run, or the writes, of the entry under the cursor";
     RunWrites "run-writes" ["enter"] in &[Run], Nothing, "writes", "Show the writes of the cause under the cursor";
     Fix "fix" ["F"] in EVERYWHERE, Demo, "fix the schema", "Demo: add the missing field to the API's schema";
     Replay "replay" ["r"] in ABOUT_WRITES, Writes, "replay", "Replay: see the plan, then send";

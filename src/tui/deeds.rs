@@ -264,7 +264,15 @@ fn related(screen: &dyn Screen, cx: &mut Cx<'_>) {
         let text = format!("parent:{}", write.id);
         add("its parts".to_owned(), Pick::Writes(Query { text, states: States::All, order: None }));
     }
-    for mate in screen.detail().into_iter().flat_map(|detail| &detail.neighbours) {
+    if let Some(id) = write.blocked_by {
+        add(format!("what blocks it: write {id}, which has to go first"), Pick::Write(id));
+    }
+    if let Some(id) = write.superseded_by {
+        add(format!("what superseded it: write {id}, newer and in the API"), Pick::Write(id));
+    }
+    let named = [write.blocked_by, write.superseded_by];
+    let mates = screen.detail().into_iter().flat_map(|detail| &detail.neighbours);
+    for mate in mates.filter(|mate| !named.contains(&Some(mate.id))) {
         let side = if mate.older { "before it in its lane" } else { "after it in its lane" };
         add(format!("{side}: write {} ({})", mate.id, mate.state), Pick::Write(mate.id));
     }

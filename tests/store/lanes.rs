@@ -49,6 +49,8 @@ pub(super) fn an_accepted_write_supersedes_older_ones(world: &World) {
     world.store.settle(vec![WriteId(1)], Settling::Reopen, by()).wait().unwrap();
     assert!(world.hazards(1).contains(&Hazard::Superseded), "{:?}", world.hazards(1));
     assert!(!world.hazards(3).contains(&Hazard::Superseded), "{:?}", world.hazards(3));
+    assert_eq!(world.view(1).write.superseded_by, Some(WriteId(2)));
+    assert_eq!((world.view(3).write.superseded_by, world.view(3).write.blocked_by), (None, Some(WriteId(1))));
     let late = world.intend(&lease, 1, Step::First).unwrap();
     assert!(matches!(late, Intent::Refuse(Hazard::Superseded)), "{late:?}");
 }
@@ -65,6 +67,7 @@ pub(super) fn an_unsendable_write_blocks_what_is_younger_on_every_page(world: &W
         profile(4, "b@x.org", MINUTE),
     ]);
     assert_eq!(world.state(1), State::Pending);
+    assert_eq!(world.view(3).write.blocked_by, Some(WriteId(1)), "the one that can't be sent, not the one before it");
     let (lanes, mut after, mut blocked) = (LaneCache::default(), None, Vec::new());
     loop {
         let request = PageRequest {
@@ -86,4 +89,13 @@ pub(super) fn an_unsendable_write_blocks_what_is_younger_on_every_page(world: &W
     assert_eq!(blocked, [false, true, true, false]);
     world.store.settle(vec![WriteId(1)], Settling::Applied, by()).wait().unwrap();
     assert!(!world.hazards(2).contains(&Hazard::LaneBlocked), "{:?}", world.hazards(2));
+}
+
+pub(super) fn the_nearest_of_a_long_lane_are_its_neighbours(world: &World) {
+    let lines: Vec<_> = (1..=30).map(|n| profile(n, "a@x.org", MINUTE * (40 - u32::try_from(n).unwrap()))).collect();
+    world.ingest(&lines);
+    let mates = world.store.lane_mates(WriteId(15)).wait().unwrap();
+    let ids: Vec<i64> = mates.iter().map(|mate| mate.id.0).collect();
+    assert_eq!(ids, (5..=14).chain(16..=25).collect::<Vec<_>>());
+    assert!(mates.iter().all(|mate| mate.older == (mate.id.0 < 15)));
 }

@@ -58,6 +58,7 @@ suite! { sqlite:
         a_write_in_flight_holds_its_lane_for_other_runs
         an_accepted_write_supersedes_older_ones
         an_unsendable_write_blocks_what_is_younger_on_every_page
+        the_nearest_of_a_long_lane_are_its_neighbours
     }
     groups {
         a_group_is_its_target_object_type_code_and_shape_of_message

@@ -40,7 +40,12 @@ impl LaneFacts {
 
     /// Returns true if an older write of the lane is open, which must go first.
     pub fn blocks(&self, turn: Turn) -> bool {
-        self.oldest_open.is_some_and(|oldest| oldest < turn)
+        self.blocker(turn).is_some()
+    }
+
+    /// Returns the oldest open write of the lane, if that is older than this one.
+    pub fn blocker(&self, turn: Turn) -> Option<Turn> {
+        self.oldest_open.filter(|oldest| *oldest < turn)
     }
 
     /// Returns true if an older write of the lane may still be sent: it is open, or its settling may be undone.
@@ -50,7 +55,12 @@ impl LaneFacts {
 
     /// Returns true if the API has a newer write of the lane, whose values this one would overwrite.
     pub fn supersedes(&self, turn: Turn) -> bool {
-        self.latest_accepted.is_some_and(|latest| latest > turn)
+        self.superseder(turn).is_some()
+    }
+
+    /// Returns the latest write of the lane that the API has, if that is newer than this one.
+    pub fn superseder(&self, turn: Turn) -> Option<Turn> {
+        self.latest_accepted.filter(|latest| *latest > turn)
     }
 }
 

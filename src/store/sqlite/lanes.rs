@@ -27,7 +27,7 @@ pub(super) struct Looking<'a> {
 }
 
 impl Looking<'_> {
-    /// Sets `superseded` and `lane_blocked` of a write according to its lanes.
+    /// Sets `superseded_by` and `blocked_by` of a write according to its lanes.
     pub(super) fn at_lanes_of(&self, connection: &Connection, write: &mut FailedWrite) -> JobResult<()> {
         if write.lane.is_none() || !write.standing.state().is_open() {
             return Ok(());
@@ -43,8 +43,8 @@ impl Looking<'_> {
             };
             let facts =
                 LaneFacts { oldest_open: lane.blocking, latest_accepted: lane.accepted, ..LaneFacts::default() };
-            write.superseded |= facts.supersedes(write.turn);
-            write.lane_blocked |= facts.blocks(write.turn);
+            write.superseded_by = write.superseded_by.or(facts.superseder(write.turn).map(|turn| turn.id));
+            write.blocked_by = write.blocked_by.or(facts.blocker(write.turn).map(|turn| turn.id));
         }
         Ok(())
     }

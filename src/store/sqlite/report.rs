@@ -132,8 +132,9 @@ fn not_through(connection: &Connection, run: RunId) -> JobResult<Vec<NotThrough>
 
 fn actions(connection: &Connection, from: Timestamp, to: Timestamp) -> JobResult<Vec<ActionTally>> {
     let mut statement = connection.prepare_cached(
-        "SELECT l.action, l.data, l.detail, l.operator, l.reason, g.n, g.first, g.last FROM
-           (SELECT min(id) AS id, count(*) AS n, min(at) AS first, max(at) AS last FROM operator_log
+        "SELECT l.action, l.data, l.detail, l.operator, l.reason, g.n, g.first, g.last, g.writes FROM
+           (SELECT min(id) AS id, count(*) AS n, min(at) AS first, max(at) AS last, group_concat(write_id) AS writes
+            FROM operator_log
             WHERE at BETWEEN ? AND ? AND action <> 'part' GROUP BY action, operator, reason) g
            JOIN operator_log l ON l.id = g.id ORDER BY g.id",
     )?;
@@ -145,7 +146,19 @@ fn actions(connection: &Connection, from: Timestamp, to: Timestamp) -> JobResult
             count: row.get(5)?,
             first: row.get(6)?,
             last: row.get(7)?,
+            writes: ids(row.get_ref(8)?.as_str_or_null()?.unwrap_or_default()),
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Reads the first IDs of a list, each once.
+fn ids(list: &str) -> Vec<WriteId> {
+    let mut ids: Vec<WriteId> = Vec::new();
+    for id in list.split(',').filter_map(|id| id.parse().ok()).map(WriteId).take(ActionTally::MOST_WRITES) {
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    ids
 }

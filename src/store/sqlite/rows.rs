@@ -166,8 +166,8 @@ fn read_write(row: &Row<'_>) -> rusqlite::Result<FailedWrite> {
         parent: row.get(37)?,
         parts: row.get(38)?,
         edited_at: row.get(39)?,
-        superseded: false,
-        lane_blocked: false,
+        superseded_by: None,
+        blocked_by: None,
     })
 }
 

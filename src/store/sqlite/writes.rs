@@ -15,7 +15,7 @@ use crate::domain::filter::Filter;
 use crate::domain::hazard::{Hazard, hazards};
 use crate::domain::ids::WriteId;
 use crate::domain::key::IdempotencyKey;
-use crate::domain::lane::{Neighbour, Turn};
+use crate::domain::lane::Neighbour;
 use crate::domain::reason::Damage;
 use crate::domain::run::Operator;
 use crate::domain::state::State;
@@ -40,6 +40,9 @@ impl rusqlite::types::FromSql for Place {
         value.as_i64().map(Self::Number).or_else(|_| value.as_str().map(|text| Self::Text(text.to_owned())))
     }
 }
+
+/// The most neighbours in a lane that are listed, on either side.
+const NEIGHBOURS: i64 = 10;
 
 impl face::Writes for SqliteStore {
     fn page(&self, request: PageRequest, windows: Windows) -> Reply<Page> {
@@ -97,16 +100,25 @@ impl face::Writes for SqliteStore {
     fn lane_mates(&self, id: WriteId) -> Reply<Vec<Neighbour>> {
         self.read(move |connection| {
             let Some(write) = load(connection, id)? else { return Ok(Vec::new()) };
-            let mut statement = connection.prepare_cached(
-                "SELECT DISTINCT x.id, x.state, x.order_at, coalesce(x.order_id, x.id) FROM lanes l
-                   JOIN lanes m ON m.hash = l.hash AND m.write_id <> l.write_id JOIN writes x ON x.id = m.write_id
-                 WHERE l.write_id = ? ORDER BY 3, 4, 1 LIMIT 20",
-            )?;
-            let mates = statement.query_map([id], |row| {
-                let turn = Turn { id: row.get(0)?, at: row.get(2)?, arrival: row.get(3)? };
-                Ok(Neighbour { id: turn.id, state: row.get(1)?, older: turn < write.turn })
-            })?;
-            Ok(mates.collect::<Result<_, _>>()?)
+            let turn = write.turn;
+            let nearest = |older: bool| -> JobResult<Vec<Neighbour>> {
+                let (is_there, nearest_first) = if older { ("<", "DESC") } else { (">", "ASC") };
+                let sql = format!(
+                    "SELECT DISTINCT x.id, x.state, x.order_at AS at, coalesce(x.order_id, x.id) AS arrival FROM lanes l
+                       JOIN lanes m ON m.hash = l.hash AND m.write_id <> l.write_id JOIN writes x ON x.id = m.write_id
+                     WHERE l.write_id = ?1 AND (at, arrival, x.id) {is_there} (?2, ?3, ?1)
+                     ORDER BY 3 {nearest_first}, 4 {nearest_first}, 1 {nearest_first} LIMIT ?4"
+                );
+                let mut statement = connection.prepare_cached(&sql)?;
+                let mates = statement.query_map((id, turn.at, turn.arrival, NEIGHBOURS), |row| {
+                    Ok(Neighbour { id: row.get(0)?, state: row.get(1)?, older })
+                })?;
+                Ok(mates.collect::<Result<_, _>>()?)
+            };
+            let mut mates = nearest(true)?;
+            mates.reverse();
+            mates.extend(nearest(false)?);
+            Ok(mates)
         })
     }
 

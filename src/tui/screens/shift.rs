@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use ratatui::layout::Rect;
 
-use crate::domain::ids::RunId;
 use crate::domain::report::{About, ActionTally, Report};
 use crate::domain::run::Run;
 use crate::domain::time::{Timestamp, human_length};
@@ -13,7 +12,7 @@ use crate::render::{report, words};
 use crate::tui::actions::{Action, Needs, Zone};
 use crate::tui::dialogs::{Ask, Dialog, What};
 use crate::tui::frame;
-use crate::tui::goals::{Go, Next};
+use crate::tui::goals::{Go, Next, Query, States};
 use crate::tui::keymap::Chord;
 use crate::tui::msg::{Deed, Question, Reading, ScreenId, TerminalRequest, Ticket};
 use crate::tui::page::TextPage;
@@ -73,10 +72,20 @@ impl Shift {
         all
     }
 
-    fn run_under_cursor(&self) -> Option<RunId> {
+    /// Opens the run, the write or the writes of the entry under the cursor.
+    fn open_entry(&self, cx: &mut Cx<'_>) {
         match self.entries().get(self.scroll.at) {
-            Some((_, Entry::Run(run))) => Some(run.id),
-            _ => None,
+            Some((_, Entry::Run(run))) => cx.go(Go::Over(Next::Run(run.id))),
+            Some((_, Entry::Did(did))) => match did.writes.as_slice() {
+                [] => cx.say(Role::Text, "that was not about writes"),
+                [one] => cx.go(Go::Over(Next::Write(*one))),
+                several => {
+                    let ids: Vec<String> = several.iter().map(ToString::to_string).collect();
+                    let query = Query { text: format!("id:{}", ids.join(",")), states: States::All, order: None };
+                    cx.go(Go::Over(Next::Writes(query)));
+                }
+            },
+            None => {}
         }
     }
 
@@ -143,7 +152,13 @@ fn in_words<'a>(entry: &Entry<'a>) -> (&'a str, String, Option<&'a str>) {
         Entry::Did(did) => {
             let times =
                 if did.count > 1 { format!(", {} times", thousands(did.count.unsigned_abs())) } else { String::new() };
-            let what = format!("{}{times}: {}", did.action.name(), words::action(&did.action));
+            let which = match did.writes.as_slice() {
+                [] => String::new(),
+                [one] => format!(" write {one}"),
+                [one, two] => format!(" writes {one} and {two}"),
+                [one, two, ..] => format!(" writes {one}, {two}, ..."),
+            };
+            let what = format!("{}{which}{times}: {}", did.action.name(), words::action(&did.action));
             (&did.operator, what, did.reason.as_deref())
         }
     }
@@ -163,11 +178,8 @@ impl Screen for Shift {
             Action::NextTab | Action::PreviousTab => self.shows_report = !self.shows_report,
             Action::Wider => self.set_period(self.period + 1, cx),
             Action::Narrower => self.set_period(self.period.saturating_sub(1), cx),
-            Action::OpenRun => {
-                if let Some(run) = self.run_under_cursor() {
-                    cx.go(Go::Over(Next::Run(run)));
-                }
-            }
+            Action::OpenRun if self.shows_report => {}
+            Action::OpenRun => self.open_entry(cx),
             Action::CopyReport => match self.markdown() {
                 Some(text) => cx.terminal(TerminalRequest::Copy("the report", text)),
                 None => cx.say(Role::Text, "the report is still being read"),

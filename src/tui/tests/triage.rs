@@ -359,10 +359,12 @@ fn a_shift_says_who_did_what_when_and_why() {
     let Question::Report(about) = question else { panic!() };
     runner.give_report(values::report(about));
     let screen = runner.screen();
-    for text in ["the last 8 h", "bea        discard, 12 times", "(test data)", "ana        run 8, stopped"] {
+    for text in ["the last 8 h", "bea        discard writes 3, 4, ..., 12 times", "(test data)", "ana        run 8, stopped"] {
         assert!(screen.contains(text), "{text}: {screen}");
     }
-    runner.keys("tab y");
+    runner.keys("down enter");
+    assert!(runner.screen().contains("id:3,4,5,6,7"), "the writes of that entry: {}", runner.screen());
+    runner.keys("esc tab y");
     assert!(matches!(runner.effects.last(), Some(Effect::Terminal(TerminalRequest::Copy(..)))), "{}", runner.last());
     runner.keys("E enter");
     assert!(

@@ -77,8 +77,8 @@ pub fn write_view(id: i64) -> WriteView {
         lane: None,
         run: None,
         key_reused: false,
-        superseded: false,
-        lane_blocked: false,
+        superseded_by: None,
+        blocked_by: None,
         parent: None,
         parts: None,
         source: None,
@@ -340,6 +340,7 @@ pub fn report(about: About) -> Report {
         operator: "bea".to_owned(),
         reason: Some("test data".to_owned()),
         count: 12,
+        writes: (3..15).map(WriteId).collect(),
         first: from,
         last: now().minus(Duration::from_hours(3)),
     };
