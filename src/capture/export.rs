@@ -10,7 +10,7 @@ use crate::domain::ids::WriteId;
 use crate::domain::reason::Damage;
 use crate::domain::target::Windows;
 use crate::render::export::{Beside, export};
-use crate::store::{LaneCache, Order, PageRequest, Sort, Store, StoreError};
+use crate::store::{Bodies, LaneCache, Order, PageRequest, Sort, Store, StoreError};
 
 /// The reason why an export broke off.
 #[derive(Debug, thiserror::Error)]
@@ -93,8 +93,15 @@ pub fn to_writer(
     let (mut damaged, lanes) = (Vec::new(), LaneCache::default());
     loop {
         let lanes = lanes.clone();
-        let request =
-            PageRequest { filter: filter.clone(), order, after, backward: false, limit: PAGE, bodies: true, lanes };
+        let request = PageRequest {
+            filter: filter.clone(),
+            order,
+            after,
+            backward: false,
+            limit: PAGE,
+            bodies: Bodies::All,
+            lanes,
+        };
         let page = store.page(request, windows.clone()).wait()?;
         damaged.extend(page.damaged);
         for view in &page.writes {

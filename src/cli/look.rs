@@ -19,7 +19,7 @@ use crate::render::count::{thousands, writes};
 use crate::render::table::{Column, table};
 use crate::render::{csv, detail, json, words};
 use crate::replay::ExitCode;
-use crate::store::{Count, CountBy, HistoryEntry, LaneCache, PageRequest, Store};
+use crate::store::{Bodies, Count, CountBy, HistoryEntry, LaneCache, PageRequest, Store};
 
 /// Number of writes read at a time.
 const PAGE: usize = 500;
@@ -40,7 +40,8 @@ pub(super) fn list(context: &Context, args: &List) -> anyhow::Result<ExitCode> {
     let shown = |record: String| if on_terminal { csv::for_terminal(&record) } else { record };
     let mut rows = Vec::new();
     let mut more = false;
-    let mut damaged = each_write(&*store, context, &filter, args, limit, format == Format::Json, |view, beyond| {
+    let bodies = if format == Format::Json { Bodies::All } else { Bodies::None };
+    let mut damaged = each_write(&*store, context, &filter, args, limit, bodies, |view, beyond| {
         if beyond {
             more = true;
             return Ok(());
@@ -75,7 +76,7 @@ fn each_write(
     filter: &Filter,
     args: &List,
     limit: usize,
-    bodies: bool,
+    bodies: Bodies,
     mut one: impl FnMut(WriteView, bool) -> std::io::Result<()>,
 ) -> anyhow::Result<Vec<(WriteId, Damage)>> {
     let (mut given, mut cursor) = (0, None);

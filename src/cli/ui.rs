@@ -5,8 +5,10 @@ use std::io::IsTerminal as _;
 use super::args::Color;
 use super::context::{Context, Usage};
 use super::output::note;
+use crate::config::Views;
 use crate::replay::ExitCode;
 use crate::store::{self, OpenOptions};
+use crate::tui::columns::WriteColumn;
 use crate::tui::keymap::Keymap;
 use crate::tui::screen::Setup;
 use crate::tui::theme::{Theme, Tier};
@@ -24,8 +26,14 @@ pub(super) fn run(context: &Context) -> anyhow::Result<ExitCode> {
     if path.exists() {
         store::upgrade(&path, None, context.options(OpenOptions::default())).ok();
     }
+    let views = Views::of_user();
+    let columns = views.as_ref().and_then(|views| views.columns(&path));
     let settings = TuiSettings {
-        setup: setup(context, path.display().to_string())?,
+        setup: Setup {
+            columns: columns.map(|names| names.iter().filter_map(|name| WriteColumn::of(name)).collect()),
+            ..setup(context, path.display().to_string())?
+        },
+        views,
         path,
         config: context.config.clone(),
         operator: context.operator.clone(),
@@ -70,6 +78,7 @@ pub(super) fn setup(context: &Context, path: String) -> anyhow::Result<Setup> {
         saved: ui.filters.iter().map(|(name, query)| (name.clone(), query.clone())).collect(),
         keymap: Keymap::with(&ui.keys).map_err(wrong)?,
         theme,
+        columns: None,
         mouse: ui.mouse.unwrap_or(!is_remote),
         is_demo: false,
     })

@@ -3,7 +3,9 @@
 mod file;
 mod operator;
 mod token;
+mod views;
 
 pub use file::Config;
 pub use operator::current_operator;
 pub use token::{TOKEN_VARIABLE, TokenError, open_to_others, read_token, token_source};
+pub use views::Views;

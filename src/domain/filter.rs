@@ -87,6 +87,8 @@ pub enum NumberField {
     Group,
     /// A run that had it in its plan.
     Run,
+    /// The time of its failure, else of its arrival, in milliseconds since 1970.
+    FailedAt,
     /// Number of times the failure was captured.
     Occurrences,
     /// Number of times dlq sent it.

@@ -35,6 +35,7 @@ pub mod outcome;
 pub mod parking;
 pub mod plan;
 pub mod reason;
+pub mod record;
 pub mod report;
 pub mod revision;
 pub mod rules;

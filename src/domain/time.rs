@@ -78,6 +78,11 @@ impl Timestamp {
         self.to_chrono().format("%Y-%m-%d %H:%M:%S").to_string()
     }
 
+    /// Formats the hour that it lies in, in UTC, as [`parse_span`] reads it: `2026-01-31T23`.
+    pub fn to_hour(self) -> String {
+        self.to_chrono().format("%Y-%m-%dT%H").to_string()
+    }
+
     fn to_chrono(self) -> DateTime<Utc> {
         DateTime::from_timestamp_millis(self.0).unwrap_or(DateTime::UNIX_EPOCH)
     }
@@ -98,6 +103,21 @@ impl serde::Serialize for Timestamp {
 
 fn millis_of(length: Duration) -> i64 {
     i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Parses the name of a span of time in UTC: a day (`2026-01-31`), an hour (`2026-01-31T23`), a minute, a second, or a
+/// point in time with its zone. Returns its first and its last millisecond.
+pub fn parse_span(text: &str) -> Option<(Timestamp, Timestamp)> {
+    let (rest, millis) = match text.len() {
+        10 => ("T00:00:00", 86_400_000),
+        13 => (":00:00", 3_600_000),
+        16 => (":00", 60_000),
+        19 => ("", 1_000),
+        _ => ("", 1),
+    };
+    let is_dated = text.as_bytes().get(4) == Some(&b'-');
+    let first = Timestamp::parse(&format!("{text}{rest}")).filter(|_| is_dated)?;
+    Some((first, Timestamp::from_millis(first.millis() + millis - 1)))
 }
 
 /// Parses `90s`, `15m`, `2h`, `30d`, `1w`, `250ms`, or several of them in a row (`1h30m`).
@@ -169,6 +189,23 @@ mod tests {
         }
         for text in ["", "yesterday", "2026-13-01T00:00:00Z", "-5", "NaN", "1e300", "12026-01-01T00:00:00Z"] {
             assert_eq!(Timestamp::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_span_is_as_long_as_its_name_is_vague() {
+        let span = |text| {
+            parse_span(text).map(|(first, last)| (first.to_string(), last.since(first).as_millis() + 1)).unwrap()
+        };
+        let midnight = "2026-01-31T00:00:00.000Z".to_owned();
+        assert_eq!(span("2026-01-31"), (midnight.clone(), 86_400_000));
+        assert_eq!(span("2026-01-31T00"), (midnight.clone(), 3_600_000));
+        assert_eq!(span("2026-01-31 00:00"), (midnight.clone(), 60_000));
+        assert_eq!(span("2026-01-31T00:00:00"), (midnight.clone(), 1000));
+        assert_eq!(span("2026-01-31T01:00:00+01:00"), (midnight.clone(), 1));
+        assert_eq!(span(&parse_span("2026-01-31").unwrap().1.to_hour()).0, "2026-01-31T23:00:00.000Z");
+        for text in ["", "2026", "2026-02-30", "2026-01-31T24", "1767225601", "1767225601.5", "yesterday"] {
+            assert_eq!(parse_span(text), None, "{text}");
         }
     }
 

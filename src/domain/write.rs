@@ -199,4 +199,6 @@ pub struct WriteView {
     pub hazards: Vec<Hazard>,
     /// Its current body, if it was asked for.
     pub body: Option<Vec<u8>>,
+    /// What its record is called by its body, if that was asked for and no lane names it.
+    pub name: Option<String>,
 }

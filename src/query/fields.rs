@@ -10,18 +10,20 @@ pub(super) enum Kind {
     Hazard,
     Outcome,
     Age,
+    Time,
     Number(NumberField),
     Text(TextField),
 }
 
 /// The names of all fields, with an example of each. `body.…` and the names of record fields are valid, too.
-pub const FIELDS: [(&str, &str); 22] = [
+pub const FIELDS: [(&str, &str); 23] = [
     ("type", "type:schema"),
     ("state", "state:pending,unknown"),
     ("code", "code:REQUEST_SCHEMA"),
     ("status", "status:>=500"),
     ("message", "message:~\"does not exist\""),
     ("age", "age:<2h"),
+    ("failed", "failed:2026-01-31T09..2026-01-31T17"),
     ("object", "object:orders"),
     ("operation", "operation:append"),
     ("path", "path:append"),
@@ -47,6 +49,7 @@ pub(super) fn kind(name: &str) -> Option<Kind> {
         "hazard" => Kind::Hazard,
         "outcome" => Kind::Outcome,
         "age" => Kind::Age,
+        "failed" => Kind::Time,
         "status" => Kind::Number(NumberField::Status),
         "group" => Kind::Number(NumberField::Group),
         "run" => Kind::Number(NumberField::Run),

@@ -10,4 +10,4 @@ mod parse;
 
 pub use error::QueryError;
 pub use fields::{FIELDS, text_field};
-pub use parse::parse;
+pub use parse::{parse, without};

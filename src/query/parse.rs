@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::error::{QueryError, did_you_mean};
 use super::fields::{FIELDS, Kind, kind};
 use crate::domain::failure_type::FailureType;
-use crate::domain::filter::{BodyMatch, Ending, Filter, Range, Term, Test, TextMatch};
+use crate::domain::filter::{BodyMatch, Ending, Filter, NumberField, Range, Term, Test, TextMatch};
 use crate::domain::hazard::Hazard;
 use crate::domain::outcome::Outcome;
 use crate::domain::state::State;
-use crate::domain::time::parse_length;
+use crate::domain::time::{parse_length, parse_span};
 
 /// Parses a query. `is_record_field` tells which bare names (`email:`) are fields of a record in the data.
 pub fn parse(query: &str, is_record_field: &dyn Fn(&str) -> bool) -> Result<Filter, QueryError> {
@@ -21,6 +21,26 @@ pub fn parse(query: &str, is_record_field: &dyn Fn(&str) -> bool) -> Result<Filt
             return Ok(filter);
         }
         filter.terms.push(parser.term()?);
+    }
+}
+
+/// Returns the query without the terms that `is_out` takes out, otherwise as it was typed.
+pub fn without(
+    query: &str,
+    is_record_field: &dyn Fn(&str) -> bool,
+    is_out: impl Fn(&Term) -> bool,
+) -> Result<String, QueryError> {
+    let mut parser = Parser { query, at: 0, is_record_field };
+    let mut kept = Vec::new();
+    loop {
+        parser.skip_white();
+        let start = parser.at;
+        if start == query.len() {
+            return Ok(kept.join(" "));
+        }
+        if !is_out(&parser.term()?) {
+            kept.push(&query[start..parser.at]);
+        }
     }
 }
 
@@ -173,7 +193,7 @@ impl Parser<'_> {
             let is_time =
                 ["failed_at", "captured_at", "first_attempt_at", "time", "since", "date", "last_seen"].contains(&name);
             let hint = if is_time {
-                "; for times there is `age:` (`age:<2h`, `age:1d..7d`)".to_owned()
+                "; for times there are `age:` (`age:<2h`, `age:1d..7d`) and `failed:` (`failed:2026-01-31`)".to_owned()
             } else if meant.is_empty() {
                 format!("; for a field of the record write `body.record.{name}:`, for a text with a colon use quotes")
             } else {
@@ -207,6 +227,10 @@ impl Parser<'_> {
                 .map(Test::State)
             }
             Kind::Age => Ok(Test::Age(items.iter().map(|item| self.age(item)).collect::<Result<_, _>>()?)),
+            Kind::Time => Ok(Test::Number(
+                NumberField::FailedAt,
+                items.iter().map(|item| self.time(item)).collect::<Result<_, _>>()?,
+            )),
             Kind::Number(field) => {
                 Ok(Test::Number(field, items.iter().map(|item| self.range(name, item)).collect::<Result<_, _>>()?))
             }
@@ -260,6 +284,30 @@ impl Parser<'_> {
             ">" | ">=" => Ok((length, None)),
             _ => Err(wrong()),
         }
+    }
+
+    fn time(&self, item: &Item) -> Result<Range, QueryError> {
+        let wrong = || {
+            let message = "a time is a day, an hour or a minute in UTC: `failed:2026-01-31`, `failed:>=2026-01-31T09`, \
+                           `failed:2026-01-31T09..2026-01-31T17:30` (both ends are included)";
+            self.error(item.at, item.len, message)
+        };
+        let span = |text: &str| {
+            let (first, last) = parse_span(text).ok_or_else(wrong)?;
+            Ok((first.millis(), last.millis()))
+        };
+        if let Some((from, to)) = item.text.split_once("..").filter(|_| item.operator.is_empty()) {
+            return Ok(Range { min: Some(span(from)?.0), max: Some(span(to)?.1) });
+        }
+        let (first, last) = span(&item.text)?;
+        Ok(match item.operator {
+            "" => Range { min: Some(first), max: Some(last) },
+            ">" => Range { min: Some(last + 1), max: None },
+            ">=" => Range { min: Some(first), max: None },
+            "<" => Range { min: None, max: Some(first - 1) },
+            "<=" => Range { min: None, max: Some(last) },
+            _ => return Err(wrong()),
+        })
     }
 
     fn range(&self, field: &str, item: &Item) -> Result<Range, QueryError> {
@@ -365,10 +413,33 @@ mod tests {
     }
 
     #[test]
+    fn both_ends_of_a_span_of_time_are_included() {
+        let range = |query| match terms(query).remove(0).test {
+            Test::Number(NumberField::FailedAt, ranges) => (ranges[0].min, ranges[0].max),
+            other => panic!("{other:?}"),
+        };
+        let day = 86_400_000;
+        let hour = day / 24;
+        assert_eq!(range("failed:1970-01-02"), (Some(day), Some(2 * day - 1)));
+        assert_eq!(range("failed:1970-01-02T01..1970-01-03"), (Some(day + hour), Some(3 * day - 1)));
+        assert_eq!(range("failed:>1970-01-02"), (Some(2 * day), None));
+        assert_eq!(range("failed:>=1970-01-02T01:00"), (Some(day + hour), None));
+        assert_eq!(range("failed:<1970-01-02"), (None, Some(day - 1)));
+        assert_eq!(range("failed:<=1970-01-02"), (None, Some(2 * day - 1)));
+    }
+
+    #[test]
+    fn terms_are_taken_out_and_the_rest_stays_as_it_was_typed() {
+        let kept = |query| without(query, &known, |term| matches!(term.test, Test::Type(_)));
+        assert_eq!(kept(r#"  a -type:auth  "type:x"   type:schema,auth email:~a"#).unwrap(), r#"a "type:x" email:~a"#);
+        assert!(kept("type:shema").is_err());
+    }
+
+    #[test]
     fn errors_point_at_the_column_and_name_what_was_meant() {
         insta::with_settings!({snapshot_path => "../../snapshots", prepend_module_to_snapshot => false}, {
             let queries = [
-                "statte:pending", "type:shema", "status:many", "type:", "type:schema,", "\"open", "age:<2", "frobnicate:1",
+                "statte:pending", "type:shema", "status:many", "type:", "type:schema,", "\"open", "age:<2", "failed:today", "frobnicate:1",
                 "id:~5", "object:>a", "東京:1", "body..x:1", "email:>a", "a\"b", "key:\"x\"y", "hazard:key-expird", "type:>schema",
                 "type:auth or type:schema", "NOT status:503", "(type:auth", "!type:auth",
             ];

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Error, Write};
 use crate::domain::filter::Filter;
 use crate::domain::target::Windows;
-use crate::store::{Cursor, LaneCache, Order, PageRequest, Sort, Store};
+use crate::store::{Bodies, Cursor, LaneCache, Order, PageRequest, Sort, Store};
 
 /// Number of writes per page.
 const PAGE: usize = 200;
@@ -45,7 +45,7 @@ impl Find {
                 after,
                 backward: false,
                 limit: PAGE,
-                bodies: true,
+                bodies: Bodies::All,
                 lanes: self.lanes.clone(),
             };
             let page = self.store.page(request, self.windows.clone()).await?;

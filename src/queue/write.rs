@@ -51,7 +51,7 @@ pub struct Write {
 
 impl Write {
     pub(super) fn of(view: WriteView) -> Self {
-        let WriteView { write, hazards, body } = view;
+        let WriteView { write, hazards, body, name: _ } = view;
         let failure = write.failure;
         Self {
             id: write.id.0,

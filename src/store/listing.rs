@@ -76,6 +76,17 @@ impl Cursor {
     }
 }
 
+/// What a page reads of the bodies of its writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bodies {
+    /// Nothing.
+    None,
+    /// What their records are called, where no lane names them.
+    Names,
+    /// All of them.
+    All,
+}
+
 /// A request for one page of a list.
 #[derive(Debug, Clone)]
 pub struct PageRequest {
@@ -89,8 +100,8 @@ pub struct PageRequest {
     pub backward: bool,
     /// Maximum number of writes.
     pub limit: usize,
-    /// `true` to include their bodies.
-    pub bodies: bool,
+    /// What to read of their bodies.
+    pub bodies: Bodies,
     /// The cache of lane facts, shared by all pages of a listing.
     pub lanes: LaneCache,
 }

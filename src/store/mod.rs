@@ -29,7 +29,7 @@ pub(crate) use files::{NO_FOLLOW, beside};
 pub use intake::{Incoming, Ingested, RefusedLine};
 pub use lane_cache::LaneCache;
 pub use lease::Lease;
-pub use listing::{Cursor, HistoryEntry, Order, Page, PageRequest, Sort};
+pub use listing::{Bodies, Cursor, HistoryEntry, Order, Page, PageRequest, Sort};
 pub use opening::{OpenOptions, Upgraded, Upgrading};
 pub use reply::Reply;
 pub use running::{Attempting, CutOff, Intent, NewRun, PlanData, RestOfRun, Sendable, WishChange};

@@ -213,6 +213,7 @@ actions! {
     PreviousScreen "previous-screen" ["shift-tab"] in LISTS, Nothing, "", "Go the other way";
     Log "log" or "shift" or "report" or "who" ["t"] in LISTS, Nothing, "", "Show who did what in a shift, when and why, and the report on it";
     Windows "key-windows" or "windows" ["W"] in LISTS, Nothing, "", "Show the writes that may have been applied, the one whose key window ends first on top";
+    When "time-range" or "when" or "histogram" ["T"] in &[Groups, Writes], Nothing, "", "Choose a span of the histogram, and show the writes that failed in it";
     Saved "saved-filters" ["f"] in &[Groups, Writes], Nothing, "", "Choose one of the config's saved filters";
     ClearFilter "clear-filter" ["x"] in &[Groups, Writes], Nothing, "", "Clear filter, types, state and order";
     Transient "type-transient" ["1"] in &[Groups, Writes], Nothing, "", "Show transient failures only (several can be on), or all again";
@@ -223,6 +224,7 @@ actions! {
     PreviousState "previous-state" ["S"] in &[Groups, Writes], Nothing, "", "Show the state before";
     Sort "sort" ["o"] in &[Groups, Writes], Nothing, "", "Sort by the next column";
     Reverse "reverse" ["O"] in &[Groups, Writes], Nothing, "", "Reverse the order";
+    Columns "columns" or "fields" ["V"] in &[Writes], Nothing, "", "Choose the columns; they are remembered for this file";
     MarkRange "mark-range" ["v"] in &[Writes], Write, "", "Begin a range of marks, or end it";
     MarkAll "mark-all" or "all" or "select-all" ["*"] in &[Writes, Plan], Nothing, "", "All that match, on screen or not: mark them, or plan them in place of one";
     Export "export" or "save" ["E"] in &[Groups, Writes, Detail, Zone::Shift], Writes, "", "Export the writes to a file that `dlq ingest` takes back, or save the report";

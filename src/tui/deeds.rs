@@ -2,7 +2,7 @@
 
 use super::actions::{Action, Zone};
 use super::aim::Aim;
-use super::dialogs::{Ask, Dialog, Item, Menu, Pick, What};
+use super::dialogs::{Ask, Dialog, Item, Menu, Pick, What, When};
 use super::goals::{Go, Next, Pair, PlanOrder, Purpose, Query, States};
 use super::msg::{Chosen, Deed, TerminalRequest};
 use super::screen::{Cx, RunShown, Screen};
@@ -37,6 +37,10 @@ pub(super) fn perform(action: Action, screen: &dyn Screen, cx: &mut Cx<'_>) -> b
         Action::Copy => copy(screen, cx),
         Action::Related => related(screen, cx),
         Action::Split => split(screen, cx),
+        Action::When => match cx.shared.overview.span {
+            Some(span) => cx.open(Dialog::When(When::new(span, &cx.shared.overview.arrivals))),
+            None => cx.say(Role::Text, "nothing has been read yet"),
+        },
         Action::Compare => match (screen.pair(), screen.write()) {
             (Some(pair), _) => cx.go(Go::Over(Next::Compare(pair))),
             (None, Some(view)) if view.write.revision > 0 => {
@@ -196,13 +200,9 @@ fn ask_reason(event: Settling, filter: Filter, words: &str, cx: &mut Cx<'_>) {
 fn resolve(screen: &dyn Screen, cx: &mut Cx<'_>) {
     let Some(aim) = screen.aim(cx.shared) else { return };
     let filter = that_are_there(&aim, cx);
-    let item = |key: char, text: &str, event: Settling| Item {
-        key,
-        text: text.to_owned(),
-        pick: Pick::Settle(event, filter.clone()),
-    };
+    let item = |key: char, text: &str, event: Settling| Item::new(key, text, Pick::Settle(event, filter.clone()));
     let items = vec![
-        Item { key: 'x', text: "neither: go on looking".to_owned(), pick: Pick::Nothing },
+        Item::new('x', "neither: go on looking", Pick::Nothing),
         item('a', "applied: the API has them; nothing is sent any more", Settling::Applied),
         item('n', "not applied: the API does not have them; they may be sent", Settling::NotApplied),
     ];
@@ -230,7 +230,7 @@ fn copy(screen: &dyn Screen, cx: &mut Cx<'_>) {
 
 fn to_copy(key: char, what: &'static str, text: String) -> Item {
     let shown: String = text.chars().take(60).collect();
-    Item { key, text: format!("{what}  {shown}"), pick: Pick::Copy(what, text) }
+    Item::new(key, format!("{what}  {shown}"), Pick::Copy(what, text))
 }
 
 /// Opens the menu of writes that have to do with this one.
@@ -244,7 +244,7 @@ fn related(screen: &dyn Screen, cx: &mut Cx<'_>) {
     let mut items = Vec::new();
     let mut add = |text: String, pick: Pick| {
         let key = KEYS.get(items.len()).copied().unwrap_or(' ');
-        items.push(Item { key, text, pick });
+        items.push(Item::new(key, text, pick));
     };
     if let Some(lane) = write.lane.as_deref().filter(|lane| !lane.contains(',')) {
         add(format!("same record: lane {lane}"), query("lane", lane));
@@ -287,7 +287,7 @@ fn split(screen: &dyn Screen, cx: &mut Cx<'_>) {
     if screen.detail().is_some() && screen.records().is_none_or(|records| records < 2) {
         return cx.say(Role::Text, format!("write {id} is not a batch"));
     }
-    let item = |key, text: &str, pick| Item { key, text: text.to_owned(), pick };
+    let item = |key, text: &str, pick| Item::new(key, text, pick);
     let items = vec![
         item('x', "neither: leave the batch as it is", Pick::Nothing),
         item('a', "all records: each becomes a write of its own", Pick::Split(id, SplitWhich::All { size: 1 })),

@@ -8,6 +8,7 @@ pub mod actions;
 mod aim;
 pub mod app;
 mod chips;
+pub mod columns;
 mod deeds;
 mod dialogs;
 mod draw;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crossterm::event::MouseEvent;
 
+use super::columns::WriteColumn;
 use super::keymap::Chord;
 use crate::domain::action::Settling;
 use crate::domain::arrivals::{Arrivals, Span};
@@ -381,6 +382,8 @@ pub enum Deed {
     Settle(Filter, Settling, Option<String>),
     /// Settle these writes.
     SettleThese(Vec<WriteId>, Settling, Option<String>),
+    /// Remember the columns that were chosen for the list of writes; `None` for those that fit.
+    RememberColumns(Option<Vec<WriteColumn>>),
     /// Open the editor on a write's body.
     Edit(WriteId),
     /// Open the editor again, on what was typed before.

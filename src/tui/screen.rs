@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 
 use super::actions::{Action, Needs, Zone};
 use super::aim::Aim;
+use super::columns::WriteColumn;
 use super::dialogs::{Dialog, Pick, What};
 use super::keymap::{Chord, Keymap};
 use super::msg::{Deed, Detail, Effect, HeaderData, Question, Reading, ScreenId, TerminalRequest, Ticket};
@@ -40,6 +41,8 @@ pub struct Setup {
     pub keymap: Keymap,
     /// Colours and symbols.
     pub theme: Theme,
+    /// The columns that were chosen for the list of writes; `None` for those that fit.
+    pub columns: Option<Vec<WriteColumn>>,
     /// True if mouse input is on.
     pub mouse: bool,
     /// True if this is the demo.

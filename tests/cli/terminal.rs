@@ -206,7 +206,7 @@ fn an_edit_in_the_editor_becomes_a_revision_and_is_undone() {
     let mut terminal = Terminal::start(home.path(), &["--db", db.to_str().unwrap()], &[("EDITOR", &editor)]);
     terminal.until("record.total");
     terminal.press("\r");
-    terminal.until("422   -");
+    terminal.until("422   ord_1");
     terminal.press("e");
     let screen = terminal.until("this is what the edit changes");
     assert!(screen.contains("19.9") && screen.contains("21.5"), "{screen}");
@@ -306,7 +306,7 @@ fn the_background_is_asked_for_and_a_late_reply_is_no_key() {
     std::thread::sleep(Duration::from_millis(2300));
     late.press("\u{1b}]11;rgb:fdfd/f6f6/e3e3\u{7}");
     late.press("\r");
-    let screen = late.until("422   -");
+    let screen = late.until("422   ord_1");
     assert!(!screen.contains("does nothing here") && !late.raw().contains("48;5;253m"), "{screen}");
     late.press("q");
     assert_eq!(late.end(), 0);
@@ -367,4 +367,32 @@ fn a_group_is_noted_and_parked_for_everyone_until_it_grows() {
     terminal.until("It has grown by 1 since");
     terminal.press("q");
     assert_eq!(terminal.end(), 0);
+}
+
+#[test]
+fn columns_are_remembered_for_their_file() {
+    let world = World::new();
+    world.ingest(&[order(1)]);
+    let home = tempfile::tempdir().unwrap();
+    let db = world.db();
+    let arguments = ["--db", db.to_str().unwrap()];
+    let mut terminal = Terminal::start(home.path(), &arguments, &[]);
+    terminal.until("record.total");
+    terminal.press("\t");
+    terminal.until("MESSAGE");
+    terminal.press("V");
+    terminal.until("Columns before the message");
+    terminal.press("p");
+    terminal.until("[x] path at the API");
+    terminal.press("\x1b");
+    terminal.until("PATH");
+    terminal.press("q");
+    assert_eq!(terminal.end(), 0);
+    let mut again = Terminal::start(home.path(), &arguments, &[]);
+    again.until("record.total");
+    again.press("\t");
+    again.until("PATH");
+    again.press("q");
+    assert_eq!(again.end(), 0);
+    assert!(std::fs::read_to_string(home.path().join("dlq/views.json")).unwrap().contains("\"path\""));
 }

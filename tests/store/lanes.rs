@@ -10,7 +10,7 @@ use crate::domain::ids::WriteId;
 use crate::domain::reason::SkipReason;
 use crate::domain::rules::claim::Step;
 use crate::domain::state::State;
-use crate::store::{Intent, LaneCache, Order, PageRequest, Sort};
+use crate::store::{Bodies, Intent, LaneCache, Order, PageRequest, Sort};
 
 use super::world::{by, windows};
 
@@ -76,7 +76,7 @@ pub(super) fn an_unsendable_write_blocks_what_is_younger_on_every_page(world: &W
             after: after.take(),
             backward: false,
             limit: 1,
-            bodies: false,
+            bodies: Bodies::None,
             lanes: lanes.clone(),
         };
         let page = world.store.page(request, windows()).wait().unwrap();

@@ -73,6 +73,7 @@ suite! { sqlite:
         every_order_lists_every_write_once_while_more_come_in
         pages_go_backward_as_they_went_forward
         ids_match_as_pages_do
+        a_page_names_the_records_that_no_lane_names
     }
     counters {
         counts_are_what_counting_finds_after_any_history

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::world::{World, order, profile, windows, with};
 use crate::domain::filter::Filter;
-use crate::store::{Cursor, LaneCache, Order, Page, PageRequest, Sort};
+use crate::store::{Bodies, Cursor, LaneCache, Order, Page, PageRequest, Sort};
 
 const SORTS: [Sort; 6] = [Sort::Id, Sort::Time, Sort::Type, Sort::Status, Sort::Occurrences, Sort::Attempts];
 
@@ -24,7 +24,7 @@ fn some(world: &World) {
 
 fn page(world: &World, order: Order, after: Option<Cursor>, backward: bool, limit: usize) -> Page {
     let (filter, lanes) = (Filter::default(), LaneCache::default());
-    let request = PageRequest { filter, order, after, backward, limit, bodies: false, lanes };
+    let request = PageRequest { filter, order, after, backward, limit, bodies: Bodies::None, lanes };
     world.store.page(request, windows()).wait().unwrap()
 }
 
@@ -84,4 +84,24 @@ pub(super) fn ids_match_as_pages_do(world: &World) {
             assert_eq!(world.store.count(&filter).wait().unwrap(), paged.len() as i64, "{query}");
         }
     }
+}
+
+pub(super) fn a_page_names_the_records_that_no_lane_names(world: &World) {
+    let long = "x".repeat(20_000);
+    world.ingest(&[
+        order(1, Duration::from_mins(3)),
+        profile(2, "a@x.org", Duration::from_mins(2)),
+        with(order(3, Duration::from_mins(1)), "/body/record/note", long.into()),
+    ]);
+    let order = Order { sort: Sort::Id, descending: false };
+    let named = |bodies| -> Vec<(Option<String>, bool)> {
+        let (filter, lanes) = (Filter::default(), LaneCache::default());
+        let request = PageRequest { filter, order, after: None, backward: false, limit: 9, bodies, lanes };
+        let page = world.store.page(request, windows()).wait().unwrap();
+        page.writes.into_iter().map(|view| (view.name, view.body.is_some())).collect()
+    };
+    let name = Some("o-1".to_owned());
+    assert_eq!(named(Bodies::Names), [(name, false), (None, false), (None, false)], "a lane names 2, and 3 is long");
+    assert_eq!(named(Bodies::None), [(None, false), (None, false), (None, false)]);
+    assert_eq!(named(Bodies::All), [(None, true), (None, true), (None, true)]);
 }

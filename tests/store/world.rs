@@ -28,7 +28,8 @@ use crate::domain::target::Windows;
 use crate::domain::time::Timestamp;
 use crate::domain::write::WriteView;
 use crate::store::{
-    Attempting, By, Incoming, Ingested, Intent, LaneCache, Lease, NewRun, Order, PageRequest, Sort, Store, StoreError,
+    Attempting, Bodies, By, Incoming, Ingested, Intent, LaneCache, Lease, NewRun, Order, PageRequest, Sort, Store,
+    StoreError,
 };
 
 pub(super) const BASE: &str = "http://127.0.0.1:9/v1";
@@ -221,7 +222,7 @@ impl World {
                 after: after.take(),
                 backward: false,
                 limit,
-                bodies: false,
+                bodies: Bodies::None,
                 lanes: lanes.clone(),
             };
             let page = self.store.page(request, windows()).wait().unwrap();

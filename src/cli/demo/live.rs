@@ -42,6 +42,7 @@ pub(super) fn run(context: &Context) -> anyhow::Result<ExitCode> {
         operator: context.operator.clone(),
         base_url: None,
         setup,
+        views: None,
         demo: Some(tui::Demo {
             token: Settings::default().token,
             fix: Box::new(move || fixed.world().add_field("profiles", MISSING_FIELD)),

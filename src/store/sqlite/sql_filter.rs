@@ -141,6 +141,7 @@ impl Where {
             NumberField::Run => {
                 "EXISTS (SELECT 1 FROM run_items i WHERE i.write_id = w.id AND i.run_id BETWEEN ? AND ?)"
             }
+            NumberField::FailedAt => "coalesce(w.failed_at, w.captured_at) BETWEEN ? AND ?",
             NumberField::Occurrences => "w.occurrences BETWEEN ? AND ?",
             NumberField::Attempts => "w.attempts BETWEEN ? AND ?",
             NumberField::Parent => "w.parent_id BETWEEN ? AND ?",

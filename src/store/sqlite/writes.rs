@@ -17,6 +17,7 @@ use crate::domain::ids::WriteId;
 use crate::domain::key::IdempotencyKey;
 use crate::domain::lane::Neighbour;
 use crate::domain::reason::Damage;
+use crate::domain::record;
 use crate::domain::run::Operator;
 use crate::domain::state::State;
 use crate::domain::target::Windows;
@@ -24,7 +25,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::transfer::Parent;
 use crate::domain::write::{FailedWrite, WriteView};
 use crate::store::listing::Place;
-use crate::store::{Cursor, HistoryEntry, LaneCache, Order, Page, PageRequest, Reply, Sort, face};
+use crate::store::{Bodies, Cursor, HistoryEntry, LaneCache, Order, Page, PageRequest, Reply, Sort, face};
 
 impl From<Place> for SqlValue {
     fn from(place: Place) -> Self {
@@ -80,7 +81,7 @@ impl face::Writes for SqliteStore {
             let Some(row) = load(connection, id)? else { return Ok(None) };
             let cache = LaneCache::default();
             let looking = Looking { cache: &cache, windows: &windows, clock: times::read(connection, times::now())? };
-            Ok(Some(view(connection, row, true, &looking)?))
+            Ok(Some(view(connection, row, Bodies::All, &looking)?))
         })
     }
 
@@ -242,7 +243,7 @@ pub(super) fn ids_matching(
                 Err(error) if error.of_row().is_some() => continue,
                 Err(error) => return Err(error),
             };
-            if hazards_match(filter, &view(connection, row, false, &looking)?.hazards) {
+            if hazards_match(filter, &view(connection, row, Bodies::None, &looking)?.hazards) {
                 kept.push(id);
             }
         }
@@ -325,13 +326,35 @@ pub(super) fn load_body(connection: &Connection, id: WriteId, revision: i64) -> 
         .flatten())
 }
 
-fn view(connection: &Connection, mut write: FailedWrite, body: bool, looking: &Looking<'_>) -> JobResult<WriteView> {
+/// Loads the body of a write's revision, unless it is longer than is looked into for a name.
+fn load_short_body(connection: &Connection, id: WriteId, revision: i64) -> JobResult<Option<Vec<u8>>> {
+    let most = i64::try_from(record::MOST_BYTES).unwrap_or(i64::MAX);
+    Ok(connection
+        .prepare_cached(
+            "SELECT CASE WHEN length(body) <= ?3 THEN body END FROM revisions WHERE write_id = ?1 AND revision = ?2",
+        )?
+        .query_row((id, revision, most), |row| row.get(0))
+        .optional()?
+        .flatten())
+}
+
+fn view(
+    connection: &Connection,
+    mut write: FailedWrite,
+    bodies: Bodies,
+    looking: &Looking<'_>,
+) -> JobResult<WriteView> {
     looking.at_lanes_of(connection, &mut write)?;
-    let body = if body { load_body(connection, write.id, write.revision)? } else { None };
+    let body = if bodies == Bodies::All { load_body(connection, write.id, write.revision)? } else { None };
+    let name = if bodies == Bodies::Names && write.lane.is_none() {
+        load_short_body(connection, write.id, write.revision)?.and_then(|body| record::name_in(&body))
+    } else {
+        None
+    };
     let hazards = if write.standing.state().is_open() {
         hazards(&write.facts(), looking.windows.of(&write.target), looking.clock)
     } else {
         Vec::new()
     };
-    Ok(WriteView { write, hazards, body })
+    Ok(WriteView { write, hazards, body, name })
 }

@@ -66,6 +66,7 @@ impl App {
                 self.dialog = None;
                 self.picked(pick);
             }
+            Typed::Switches(pick) => self.picked(pick),
             Typed::Acts(action) => {
                 self.dialog = None;
                 self.act(action);
@@ -142,10 +143,8 @@ impl App {
             return;
         }
         let items = self.shared.setup.saved.iter().zip("123456789abcdefghi".chars());
-        let item = |((name, query), key): (&(String, String), char)| Item {
-            key,
-            text: format!("{name}  {query}"),
-            pick: Pick::Filter(query.clone()),
+        let item = |((name, query), key): (&(String, String), char)| {
+            Item::new(key, format!("{name}  {query}"), Pick::Filter(query.clone()))
         };
         self.dialog = Some(Dialog::Menu(Menu::new("Saved filters", items.map(item).collect())));
     }

@@ -18,10 +18,7 @@ impl App {
             return;
         }
         let stop = "stop it, then quit once what is in flight is answered".to_owned();
-        let items = vec![
-            Item { key: 's', text: stop, pick: Pick::StopAndQuit },
-            Item { key: 'n', text: "stay".to_owned(), pick: Pick::Nothing },
-        ];
+        let items = vec![Item::new('s', stop, Pick::StopAndQuit), Item::new('n', "stay", Pick::Nothing)];
         self.dialog = Some(Dialog::Menu(Menu::new("A replay is under way", items)));
     }
 

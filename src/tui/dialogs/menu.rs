@@ -10,6 +10,7 @@ use crate::domain::hazard::Hazard;
 use crate::domain::ids::{GroupId, WriteId};
 use crate::domain::parking::Park;
 use crate::store::SplitWhich;
+use crate::tui::columns::WriteColumn;
 use crate::tui::goals::Query;
 use crate::tui::keymap::Chord;
 use crate::tui::paint::Painter;
@@ -37,6 +38,30 @@ pub struct Item {
     pub text: String,
     /// The result when it is picked.
     pub pick: Pick,
+    /// True or false if it is a switch: picking it flips it, and the menu stays open.
+    is_on: Option<bool>,
+}
+
+impl Item {
+    /// Creates a choice.
+    pub fn new(key: char, text: impl Into<String>, pick: Pick) -> Self {
+        Self { key, text: text.into(), pick, is_on: None }
+    }
+
+    /// Creates a switch.
+    pub fn switch(key: char, text: impl Into<String>, pick: Pick, is_on: bool) -> Self {
+        Self { is_on: Some(is_on), ..Self::new(key, text, pick) }
+    }
+
+    fn pick(&mut self) -> Typed {
+        match &mut self.is_on {
+            Some(is_on) => {
+                *is_on = !*is_on;
+                Typed::Switches(self.pick.clone())
+            }
+            None => Typed::Picks(self.pick.clone()),
+        }
+    }
 }
 
 /// Result of a choice in a menu.
@@ -62,6 +87,12 @@ pub enum Pick {
     Split(WriteId, SplitWhich),
     /// Stop the run, and quit when it is over.
     StopAndQuit,
+    /// Show the writes that failed in the span of a query.
+    Failed(String),
+    /// Show a column of the list, or hide it.
+    Column(WriteColumn),
+    /// Show the columns that fit.
+    FittingColumns,
     /// Only close the menu.
     Nothing,
 }
@@ -80,15 +111,16 @@ impl Menu {
     }
 
     pub(super) fn key(&mut self, chord: Chord) -> Typed {
-        if chord.code() == KeyCode::Enter {
-            return self.items.get(self.scroll.at).map_or(Typed::Stays, |item| Typed::Picks(item.pick.clone()));
+        let at = self.scroll.at;
+        if chord.code() == KeyCode::Enter || chord.typed() == Some(' ') && self.has_switches() {
+            return self.items.get_mut(at).map_or(Typed::Stays, Item::pick);
         }
         let by_key = chord.typed().and_then(|typed| self.items.iter().position(|item| item.key == typed));
         if let Some(at) = by_key {
-            if !self.is_grave() {
-                return Typed::Picks(self.items[at].pick.clone());
-            }
             self.scroll.at = at;
+            if !self.is_grave() {
+                return self.items[at].pick();
+            }
             self.scroll.keep_seen(self.items.len(), SEEN);
             return Typed::Stays;
         }
@@ -107,19 +139,34 @@ impl Menu {
         self.items.iter().any(|item| item.pick.is_grave())
     }
 
+    fn has_switches(&self) -> bool {
+        self.items.iter().any(|item| item.is_on.is_some())
+    }
+
     pub(super) fn draw(&self, size: (u16, u16), p: &mut Painter<'_>) {
         let height = u16::try_from(self.items.len()).unwrap_or(0) + 2;
         let inside = p.window(super::centred(size, 90, height), &self.title);
-        if self.is_grave() && inside.width > 20 {
-            p.right(inside.x, inside.bottom(), inside.width, " enter chooses ", Role::Faint);
+        let hint = match (self.is_grave(), self.has_switches()) {
+            (true, _) => " enter chooses ",
+            (false, true) => " space switches, esc is done ",
+            (false, false) => "",
+        };
+        if usize::from(inside.width) > hint.len() {
+            p.right(inside.x, inside.bottom(), inside.width, hint, Role::Faint);
         }
-        for ((n, item), y) in self.items.iter().enumerate().skip(self.scroll.top).zip(inside.top()..inside.bottom()) {
+        let top = (self.scroll.at + 1).saturating_sub(inside.height.into());
+        for ((n, item), y) in self.items.iter().enumerate().skip(top).zip(inside.top()..inside.bottom()) {
             let key = item.key.to_string();
+            let mark = match item.is_on {
+                Some(true) => "[x] ",
+                Some(false) => "[ ] ",
+                None => "",
+            };
             p.pieces(
                 inside.x,
                 y,
                 inside.width,
-                [(Role::Key, key.as_str()), (Role::Text, "  "), (Role::Text, &item.text)],
+                [(Role::Key, key.as_str()), (Role::Text, "  "), (Role::Text, mark), (Role::Text, &item.text)],
             );
             if n == self.scroll.at {
                 p.line(Rect { y, height: 1, ..inside }, Role::Cursor);

@@ -4,6 +4,7 @@
 mod ask;
 mod menu;
 mod palette;
+mod when;
 
 use crossterm::event::KeyCode;
 use ratatui::layout::Rect;
@@ -11,6 +12,7 @@ use ratatui::layout::Rect;
 pub use self::ask::{Ask, What};
 pub use self::menu::{Item, Menu, Pick};
 pub use self::palette::{Command, CommandPalette};
+pub use self::when::When;
 use super::actions::Action;
 use super::keymap::Chord;
 use super::paint::Painter;
@@ -29,6 +31,8 @@ pub enum Dialog {
     Menu(Menu),
     /// Search for any action by its name.
     Palette(CommandPalette),
+    /// A choice among the bars of the histogram.
+    When(When),
 }
 
 /// What follows from a key.
@@ -42,6 +46,8 @@ pub enum Typed {
     Answers(What, String),
     /// A choice was made.
     Picks(Pick),
+    /// A switch of the menu was flipped; the menu stays open.
+    Switches(Pick),
     /// An action was chosen.
     Acts(Action),
 }
@@ -56,6 +62,7 @@ impl Dialog {
             Self::Ask(ask) => ask.key(chord),
             Self::Menu(menu) => menu.key(chord),
             Self::Palette(palette) => palette.key(chord),
+            Self::When(when) => when.key(chord),
         }
     }
 
@@ -63,7 +70,7 @@ impl Dialog {
     pub fn paste(&mut self, text: &str) {
         match self {
             Self::Ask(ask) => ask.paste(text),
-            Self::Menu(_) => {}
+            Self::Menu(_) | Self::When(_) => {}
             Self::Palette(palette) => palette.paste(text),
         }
     }
@@ -73,6 +80,7 @@ impl Dialog {
         match self {
             Self::Ask(_) => {}
             Self::Menu(menu) => menu.scroll.go(ScrollStep::Lines(lines.signum()), menu.items.len(), SEEN),
+            Self::When(when) => when.go(ScrollStep::Lines(lines.signum())),
             Self::Palette(palette) => palette.scroll.go(ScrollStep::Lines(lines), palette.found.len(), SEEN),
         }
     }
@@ -83,6 +91,7 @@ impl Dialog {
             Self::Ask(ask) => ask.draw(size, p),
             Self::Menu(menu) => menu.draw(size, p),
             Self::Palette(palette) => palette.draw(size, p),
+            Self::When(when) => when.draw(size, p),
         }
     }
 }

@@ -177,12 +177,8 @@ impl PlanScreen {
             return;
         }
         let item = |((hazard, n), key): ((Hazard, usize), char)| {
-            let mark = if self.terms.allowed.contains(&hazard) { "x" } else { " " };
-            Item {
-                key,
-                text: format!("[{mark}] {hazard} ({}): {}", thousands(n as u64), words::hazard(hazard)),
-                pick: Pick::Allow(hazard),
-            }
+            let text = format!("{hazard} ({}): {}", thousands(n as u64), words::hazard(hazard));
+            Item::switch(key, text, Pick::Allow(hazard), self.terms.allowed.contains(&hazard))
         };
         let items = refusing.into_iter().zip('1'..='9').map(item).collect();
         cx.open(Dialog::Menu(Menu::new("Override a hazard? The API may then hold a write twice", items)));

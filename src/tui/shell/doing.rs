@@ -19,6 +19,7 @@ use crate::render::count::writes;
 use crate::render::words;
 use crate::replay::{Launch, Prepared, RunEvent, RunReport, RunTerms, SendOptions, prepare};
 use crate::store::{By, Settled, Store, StoreError};
+use crate::tui::columns::WriteColumn;
 use crate::tui::msg::{Chosen, Deed, Job, Msg, PlanChoices, Ready, Start};
 
 /// Interval at which a run's events are passed on, in bunches.
@@ -172,6 +173,13 @@ impl Outdoors {
                     None => format!("group {group} is back in the list"),
                 });
                 self.tell(Msg::Done(told.map_err(|e| e.to_string())));
+            }
+            Deed::RememberColumns(columns) => {
+                let Some(views) = &self.settings.views else { return };
+                let names: Option<Vec<_>> = columns.map(|columns| columns.into_iter().map(WriteColumn::name).collect());
+                if let Err(why) = views.remember_columns(&self.settings.path, names.as_deref()) {
+                    self.tell(Msg::Trouble(format!("the columns are not remembered: {why}")));
+                }
             }
             Deed::Save(path, text) => self.tell(Msg::Done(save(&path, &text))),
             Deed::Export(filter, path) => self.export(store, filter, path).await,

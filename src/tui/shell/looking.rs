@@ -13,7 +13,7 @@ use crate::domain::hazard::Hazard;
 use crate::domain::ids::{GroupId, WriteId};
 use crate::domain::state::State;
 use crate::domain::write::WriteView;
-use crate::store::{CountBy, HistoryEntry, LaneCache, Order, PageRequest, Sort, Store, StoreError};
+use crate::store::{Bodies, CountBy, HistoryEntry, LaneCache, Order, PageRequest, Sort, Store, StoreError};
 use crate::tui::msg::{Detail, GroupFacts, HeaderData, Msg, PagePart, Pair, Reading, Rows};
 
 /// Number of a group's newest writes that are looked at for hazards.
@@ -40,7 +40,7 @@ impl Outdoors {
         };
         let lanes = LaneCache::default();
         let run = filter.one_run();
-        let request = PageRequest { filter, order, after, backward, limit, bodies: false, lanes };
+        let request = PageRequest { filter, order, after, backward, limit, bodies: Bodies::Names, lanes };
         let page = store.page(request, self.windows()).await?;
         if let Some((id, why)) = page.damaged.first() {
             self.tell(Msg::Trouble(format!("write {id}: {why}; see dlq doctor")));
@@ -167,7 +167,8 @@ impl Outdoors {
     async fn newest(&self, store: &dyn Store, filter: Filter) -> Result<Vec<WriteView>, StoreError> {
         let order = Order { sort: Sort::Id, descending: true };
         let lanes = LaneCache::default();
-        let request = PageRequest { filter, order, after: None, backward: false, limit: COMPARED, bodies: true, lanes };
+        let request =
+            PageRequest { filter, order, after: None, backward: false, limit: COMPARED, bodies: Bodies::All, lanes };
         Ok(store.page(request, self.windows()).await?.writes)
     }
 }

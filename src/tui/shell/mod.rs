@@ -24,7 +24,7 @@ use super::app::App;
 use super::draw::draw;
 use super::msg::{Effect, Msg, Reading, TerminalRequest};
 use super::screen::Setup;
-use crate::config::Config;
+use crate::config::{Config, Views};
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::run::Operator;
 use crate::domain::time::Timestamp;
@@ -41,6 +41,8 @@ pub struct TuiSettings {
     pub base_url: Option<BaseUrl>,
     /// The application's setup.
     pub setup: Setup,
+    /// Where choices are remembered; `None` if they aren't.
+    pub views: Option<Views>,
     /// The demo's API, if this is the demo.
     pub demo: Option<Demo>,
 }

@@ -67,7 +67,7 @@ fn a_few_writes_need_one_key_and_an_override_is_never_silent() {
     let mut runner = Runner::on_writes(SIZE, DARK, 9);
     runner.keys("r");
     runner.give_plan(1, 3);
-    runner.keys("H 1");
+    runner.keys("H 1 esc");
     let Some(Effect::Ask(_, Question::Plan(_, terms))) = runner.effects.last() else { panic!("{}", runner.last()) };
     assert_eq!(terms.allowed, [Hazard::KeyExpired]);
     runner.give_plan(1, 3);

@@ -40,6 +40,7 @@ impl Runner {
             saved: vec![("gold".to_owned(), "body.record.tier:gold".to_owned())],
             keymap: Keymap::default(),
             theme,
+            columns: None,
             mouse: true,
             is_demo: false,
         };

@@ -163,6 +163,19 @@ fn screens(size: (u16, u16), theme: Theme) -> Vec<(&'static str, Runner)> {
     let mut help = Runner::new(size, theme);
     help.keys("?");
     all.push(("help", help));
+    all.extend(dialogs(size, theme));
+    all
+}
+
+/// Returns the dialogs, each over a screen.
+fn dialogs(size: (u16, u16), theme: Theme) -> Vec<(&'static str, Runner)> {
+    let mut all = Vec::new();
+    let mut columns = Runner::on_writes(size, theme, 3);
+    columns.keys("V down");
+    all.push(("columns", columns));
+    let mut when = Runner::on_writes(size, theme, 3);
+    when.keys("T space j j");
+    all.push(("a span of time", when));
     let mut palette = Runner::new(size, theme);
     palette.keys(":");
     palette.types("mark");

@@ -6,6 +6,7 @@ use super::{DARK, Runner, values};
 use crate::domain::ids::{GroupId, WriteId};
 use crate::domain::parking::{Park, Parked};
 use crate::tui::actions::Zone;
+use crate::tui::columns::WriteColumn;
 use crate::tui::msg::{Chosen, Closed, Deed, Effect, Msg, Question, Reading, Ready, Rows, TerminalRequest};
 
 const SIZE: (u16, u16) = (80, 24);
@@ -359,7 +360,9 @@ fn a_shift_says_who_did_what_when_and_why() {
     let Question::Report(about) = question else { panic!() };
     runner.give_report(values::report(about));
     let screen = runner.screen();
-    for text in ["the last 8 h", "bea        discard writes 3, 4, ..., 12 times", "(test data)", "ana        run 8, stopped"] {
+    for text in
+        ["the last 8 h", "bea        discard writes 3, 4, ..., 12 times", "(test data)", "ana        run 8, stopped"]
+    {
         assert!(screen.contains(text), "{text}: {screen}");
     }
     runner.keys("down enter");
@@ -432,4 +435,41 @@ fn a_group_is_noted_and_parked_and_found_again() {
     runner.keys("x");
     let screen = runner.screen();
     assert!(screen.contains("4 of 4") && screen.contains("It has grown by 7 since it was parked."), "{screen}");
+}
+
+#[test]
+fn columns_are_chosen_and_remembered() {
+    let mut runner = Runner::on_writes(SIZE, DARK, 9);
+    assert!(runner.screen().contains("ID▾ STATE     TYPE      AGE   HTTP  MESSAGE"), "{}", runner.screen());
+    runner.keys("V");
+    let screen = runner.screen();
+    assert!(screen.contains("[x] state") && screen.contains("[ ] idempotency key"), "{screen}");
+    runner.keys("s t y");
+    let screen = runner.screen();
+    assert!(screen.contains("[ ] state") && screen.contains("[x] idempotency key"), "it stays open: {screen}");
+    runner.keys("esc");
+    assert!(runner.screen().contains("ID▾ AGE   HTTP  KEY                 MESSAGE"), "{}", runner.screen());
+    let asked: Vec<_> = runner.changes().collect();
+    let chosen = [WriteColumn::Id, WriteColumn::Age, WriteColumn::Status, WriteColumn::Key];
+    assert!(matches!(asked.first(), Some(Deed::RememberColumns(Some(columns))) if *columns == chosen), "{asked:?}");
+    runner.keys("V end enter");
+    assert!(runner.screen().contains("ID▾ STATE     TYPE"), "{}", runner.screen());
+    assert!(matches!(runner.changes().next(), Some(Deed::RememberColumns(None))));
+}
+
+#[test]
+fn a_span_of_the_histogram_narrows_the_list() {
+    let mut runner = Runner::on_writes(SIZE, DARK, 9);
+    runner.keys("T");
+    let screen = runner.screen();
+    assert!(screen.contains("When did they fail?") && screen.contains("158"), "{screen}");
+    runner.keys("enter");
+    let screen = runner.screen();
+    let day = runner.app.shared.overview.span.unwrap().start(23).to_hour();
+    assert!(screen.contains(&format!("/ failed:{day}")), "{day}: {screen}");
+    runner.keys("T space j enter");
+    assert!(runner.screen().matches("failed:").count() == 1 && runner.screen().contains(".."), "{}", runner.screen());
+    runner.keys("shift-tab T enter");
+    assert_eq!(runner.place(), Zone::Writes);
+    assert!(runner.screen().contains("Groups] Writes  Runs  › Writes"), "{}", runner.screen());
 }

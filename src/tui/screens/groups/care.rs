@@ -20,14 +20,14 @@ impl GroupList {
     pub(super) fn offer_parking(&self, cx: &mut Cx<'_>) {
         let Some(group) = self.current(cx.shared) else { return };
         let id = group.id;
-        let item = |key, text: &str, park| Item { key, text: text.to_owned(), pick: Pick::Park(id, park) };
+        let item = |key, text: &str, park| Item::new(key, text, Pick::Park(id, park));
         let mut items = vec![
             item('g', "until more of its writes fail", Park::UntilItGrows),
             item('1', "for an hour", Park::For(Duration::from_hours(1))),
             item('8', "for 8 hours", Park::For(Duration::from_hours(8))),
             item('d', "for a day", Park::For(Duration::from_hours(24))),
             item('w', "for a week", Park::For(Duration::from_hours(7 * 24))),
-            Item { key: 't', text: "until a time, or for as long as you say".to_owned(), pick: Pick::ParkUntil(id) },
+            Item::new('t', "until a time, or for as long as you say", Pick::ParkUntil(id)),
         ];
         if group.is_parked(cx.shared.now) {
             items.insert(0, item('b', "not any longer: back to the list", Park::Not));

@@ -22,7 +22,7 @@ use crate::tui::aim::Aim;
 use crate::tui::chips;
 use crate::tui::dialogs::{Pick, What};
 use crate::tui::frame;
-use crate::tui::goals::{Go, Query};
+use crate::tui::goals::{Go, Next, Query};
 use crate::tui::keymap::Chord;
 use crate::tui::msg::{Deed, GroupFacts, Question, Reading, ScreenId, Ticket};
 use crate::tui::paint::Painter;
@@ -362,6 +362,7 @@ impl Screen for GroupList {
                 cx.shared.types.clear();
                 cx.go(Go::ToWrites(Query::of(text)));
             }
+            Pick::Failed(query) => cx.go(Go::Over(Next::Writes(Query::of(query)))),
             Pick::Park(group, park) => cx.deed(Deed::Park(group, park)),
             Pick::ParkUntil(group) => care::ask_time(group, cx),
             _ => {}

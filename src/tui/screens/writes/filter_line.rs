@@ -5,7 +5,7 @@ use tui_input::{Input, InputRequest};
 
 use super::complete::Choice;
 use crate::domain::failure_type::FailureType;
-use crate::domain::filter::{Filter, Test};
+use crate::domain::filter::{Filter, NumberField, Term, Test};
 use crate::domain::state::State;
 use crate::query::{self, QueryError};
 use crate::tui::goals::States;
@@ -75,6 +75,14 @@ impl FilterLine {
         if !self.text().is_empty() && !self.text().ends_with(' ') {
             self.set(&format!("{} ", self.before));
         }
+    }
+
+    /// Narrows the line to a span of time, a query, in place of the one that it names.
+    pub fn narrow_to(&mut self, span: &str, fields: &[String]) {
+        let is_span = |term: &Term| matches!(term.test, Test::Number(NumberField::FailedAt, _)) && !term.negated;
+        let rest = query::without(self.text(), &|name| fields.iter().any(|field| field == name), is_span);
+        let rest = rest.unwrap_or_default();
+        self.set(format!("{rest} {span}").trim_start());
     }
 
     /// Stops editing and keeps the line in the history. Returns false if the line can't be parsed.
@@ -264,6 +272,16 @@ mod tests {
         line.set("statte:x");
         assert!(line.filter(&[], &[]).is_none() && line.error.is_some());
         assert!(!line.accept());
+    }
+
+    #[test]
+    fn one_span_of_time_takes_the_place_of_another() {
+        let mut line = typed(r#"type:schema failed:2026-01-30 "a failed:2026-01-31" email:a"#);
+        line.narrow_to("failed:2026-02-01T09", &["email".to_owned()]);
+        assert_eq!(line.text(), r#"type:schema "a failed:2026-01-31" email:a failed:2026-02-01T09"#);
+        line.set("");
+        line.narrow_to("failed:2026-02-01", &[]);
+        assert_eq!(line.text(), "failed:2026-02-01");
     }
 
     #[test]

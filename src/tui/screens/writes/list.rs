@@ -8,48 +8,18 @@ use crate::render::count::thousands;
 use crate::store::Sort;
 use crate::tui::actions::Action;
 use crate::tui::chips;
+use crate::tui::columns::WriteColumn;
 use crate::tui::paint::{Painter, age, wrap};
 use crate::tui::screen::Shared;
 use crate::tui::theme::{Role, Theme, outcome_name};
 use crate::tui::typing;
 
-/// A column: its title, its width, and the sort that it shows.
-type Column = (&'static str, u16, Option<Sort>);
-
-const ID: Column = ("ID", 9, Some(Sort::Id));
-const OUTCOME: Column = ("OUTCOME", 10, None);
-const STATE: Column = ("STATE", 10, None);
-const TYPE: Column = ("TYPE", 10, Some(Sort::Type));
-const AGE: Column = ("AGE", 6, Some(Sort::Time));
-const STATUS: Column = ("HTTP", 6, Some(Sort::Status));
-const OBJECT: Column = ("OBJECT", 11, None);
-const SEEN: Column = ("SEEN", 5, Some(Sort::Occurrences));
-const SENT: Column = ("SENT", 5, Some(Sort::Attempts));
-const HAZARD: Column = ("HAZARD", 16, None);
-const KEY: Column = ("KEY", 20, None);
-
-const RECORD: Column = ("RECORD", 22, None);
-
-/// Returns the columns before the message, which takes the rest of the width. In a list of one group, of which all writes
-/// have the same type and nearly the same message, records are told apart by their names.
-fn columns(width: u16, is_of_one_group: bool) -> Vec<Column> {
-    match width {
-        56..76 if is_of_one_group => vec![ID, STATE, AGE, RECORD],
-        76..100 if is_of_one_group => vec![ID, STATE, AGE, STATUS, RECORD],
-        0..56 => vec![ID, TYPE],
-        56..76 => vec![ID, STATE, TYPE, AGE],
-        76..100 => vec![ID, STATE, TYPE, AGE, STATUS],
-        100..140 => vec![ID, STATE, TYPE, AGE, STATUS, RECORD, SENT, HAZARD],
-        _ => vec![ID, STATE, TYPE, AGE, STATUS, OBJECT, RECORD, SEEN, SENT, HAZARD, KEY],
-    }
-}
-
 /// Draws the filter line, the titles and the rows.
 pub(super) fn draw(writes: &WriteList, shared: &Shared, parts: &Parts, p: &mut Painter<'_>) {
     filter(writes, shared, parts, p);
-    let mut columns = columns(parts.list.width, writes.filter.is_of_one_group());
+    let mut columns = writes.columns(shared, parts.list.width);
     if !writes.window.outcomes.is_empty() {
-        columns.insert(1, OUTCOME);
+        columns.insert(columns.len().min(1), WriteColumn::Outcome);
     }
     head(writes, &columns, parts.head, p);
     if writes.window.rows.is_empty() {
@@ -127,31 +97,39 @@ pub(super) fn choices(writes: &WriteList, parts: &Parts, p: &mut Painter<'_>) {
     }
 }
 
-fn head(writes: &WriteList, columns: &[Column], area: Rect, p: &mut Painter<'_>) {
+fn head(writes: &WriteList, columns: &[WriteColumn], area: Rect, p: &mut Painter<'_>) {
     let mut x = area.x + 1;
-    for &(title, width, sort) in columns {
-        let is_sorted = sort == Some(writes.order.sort);
+    for &column in columns {
+        let is_sorted = column.sort() == Some(writes.order.sort);
         let arrow = match (is_sorted, writes.order.descending) {
             (false, _) => "",
             (true, true) => p.theme.symbol("▾", "v"),
             (true, false) => p.theme.symbol("▴", "^"),
         };
         let role = if is_sorted { Role::Strong } else { Role::Faint };
-        if is_number(title) {
-            p.right(x, area.y, width - 1, &format!("{title}{arrow}"), role);
-        } else {
-            p.text(x, area.y, width - 1, &format!("{title}{arrow}"), role);
-        }
+        let width = column.width(area.width);
+        cell(column, Rect { x, width: width - 1, ..area }, &format!("{}{arrow}", column.title()), role, p);
         x += width;
     }
     p.text(x, area.y, area.right().saturating_sub(x), "MESSAGE", Role::Faint);
 }
 
-fn is_number(title: &str) -> bool {
-    matches!(title, "ID" | "SEEN" | "SENT")
+fn cell(column: WriteColumn, area: Rect, text: &str, role: Role, p: &mut Painter<'_>) {
+    if column.is_number() {
+        p.right(area.x, area.y, area.width, text, role);
+    } else {
+        p.text(area.x, area.y, area.width, text, role);
+    }
 }
 
-fn row(writes: &WriteList, shared: &Shared, view: &WriteView, columns: &[Column], area: Rect, p: &mut Painter<'_>) {
+fn row(
+    writes: &WriteList,
+    shared: &Shared,
+    view: &WriteView,
+    columns: &[WriteColumn],
+    area: Rect,
+    p: &mut Painter<'_>,
+) {
     let write = &view.write;
     let failure = &write.failure;
     let state = write.standing.state();
@@ -159,46 +137,52 @@ fn row(writes: &WriteList, shared: &Shared, view: &WriteView, columns: &[Column]
     if is_marked {
         p.text(area.x, area.y, 1, p.theme.symbol("●", "*"), Role::Key);
     }
-    let (mut x, y) = (area.x + 1, area.y);
+    let (mut x, y, whole) = (area.x + 1, area.y, area.width);
     let text_role = if state.is_open() { Role::Text } else { Role::Faint };
-    for &(title, width, sort) in columns {
-        let (text, role) = match (title, sort) {
-            ("ID", _) => (write.id.to_string(), if is_marked { Role::Strong } else { text_role }),
-            ("OUTCOME", _) => {
+    for &column in columns {
+        let (text, role) = match column {
+            WriteColumn::Id => (write.id.to_string(), if is_marked { Role::Strong } else { text_role }),
+            WriteColumn::Outcome => {
                 writes.window.outcomes.get(&write.id).map_or((String::new(), text_role), |(outcome, _)| {
                     (outcome_name(*outcome).to_owned(), Role::Outcome(*outcome))
                 })
             }
-            ("STATE", _) => (state.name().to_owned(), Role::State(state)),
-            ("TYPE", _) => (failure.failure_type.name().to_owned(), Role::Type(failure.failure_type)),
-            ("AGE", _) => (age(shared.now.since(write.turn.at)), text_role),
-            ("HTTP", _) => (failure.status.map_or_else(|| "-".to_owned(), |s| s.to_string()), text_role),
-            ("OBJECT", _) => (write.path.object().to_owned(), text_role),
-            ("SEEN", _) => (write.occurrences.to_string(), text_role),
-            ("SENT", _) => (write.attempts.to_string(), text_role),
-            ("RECORD", _) => (record_name(write.lane.as_deref()), text_role),
-            ("KEY", _) => (write.key.to_string(), text_role),
-            _ => hazard(view, shared.setup.theme),
+            WriteColumn::State => (state.name().to_owned(), Role::State(state)),
+            WriteColumn::Type => (failure.failure_type.name().to_owned(), Role::Type(failure.failure_type)),
+            WriteColumn::Age => (age(shared.now.since(write.turn.at)), text_role),
+            WriteColumn::Status => (failure.status.map_or_else(|| "-".to_owned(), |s| s.to_string()), text_role),
+            WriteColumn::Code => {
+                let code = failure.code.as_deref().unwrap_or("-");
+                (code.rsplit('.').next().unwrap_or(code).to_owned(), text_role)
+            }
+            WriteColumn::Record => (record_name(view), text_role),
+            WriteColumn::Object => (write.path.object().to_owned(), text_role),
+            WriteColumn::Path => (write.path.to_string(), text_role),
+            WriteColumn::Target => (write.target.clone(), text_role),
+            WriteColumn::Source => (write.source.clone().unwrap_or_else(|| "-".to_owned()), text_role),
+            WriteColumn::Seen => (write.occurrences.to_string(), text_role),
+            WriteColumn::Sent => (write.attempts.to_string(), text_role),
+            WriteColumn::Hazard => hazard(view, shared.setup.theme),
+            WriteColumn::Key => (write.key.to_string(), text_role),
+            WriteColumn::Correlation => (failure.correlation_id.clone().unwrap_or_else(|| "-".to_owned()), text_role),
         };
-        if is_number(title) {
-            p.right(x, y, width - 1, &text, role);
-        } else {
-            p.text(x, y, width - 1, &text, role);
-        }
+        let width = column.width(whole);
+        cell(column, Rect { x, y, width: width - 1, height: 1 }, &text, role, p);
         x += width;
     }
     let message = failure.message.as_deref().or(failure.code.as_deref()).unwrap_or("no message");
     p.text(x, y, area.right().saturating_sub(x), message, text_role);
 }
 
-/// Returns what a record is called: the value that it is matched by, or the number of records of a batch.
-fn record_name(lane: Option<&str>) -> String {
-    let Some(lane) = lane else { return "-".to_owned() };
+/// Returns what a record is called: the value that it is matched by, else what its body says, or the number of records of
+/// a batch.
+fn record_name(view: &WriteView) -> String {
+    let Some(lane) = &view.write.lane else { return view.name.clone().unwrap_or_else(|| "-".to_owned()) };
     let lanes = lane.split("\",").count();
     if lanes > 1 {
         return format!("{lanes} records");
     }
-    let value = lane.split_once(':').map_or(lane, |(_, value)| value);
+    let value = lane.split_once(':').map_or(lane.as_str(), |(_, value)| value);
     value.trim_matches('"').to_owned()
 }
 

@@ -7,6 +7,7 @@ mod list;
 mod marks;
 mod mouse;
 mod reading;
+mod shown;
 pub mod window;
 
 use crossterm::event::MouseEvent;
@@ -284,6 +285,7 @@ impl Screen for WriteList {
                 self.read_anew(cx);
             }
             Action::Mark => self.mark(cx),
+            Action::Columns => self.choose_columns(cx),
             Action::MarkRange => self.mark_range(),
             Action::MarkAll => self.marks.toggle_all(),
             _ => {}
@@ -382,9 +384,18 @@ impl Screen for WriteList {
     }
 
     fn picked(&mut self, pick: Pick, cx: &mut Cx<'_>) {
-        if let Pick::Filter(text) = pick {
-            cx.shared.types.clear();
-            self.visit(&Query::of(text), cx);
+        match pick {
+            Pick::Filter(text) => {
+                cx.shared.types.clear();
+                self.visit(&Query::of(text), cx);
+            }
+            Pick::Failed(query) => {
+                self.filter.narrow_to(&query, &cx.shared.overview.fields);
+                self.filter_changed(cx);
+            }
+            Pick::Column(column) => self.switch_column(column, cx),
+            Pick::FittingColumns => shown::remember(None, cx),
+            _ => {}
         }
     }
 
