@@ -326,7 +326,9 @@ fn report(
         }
         out.line(&format!("Run {}: {}.", report.run, outcomes(&report.tally)))?;
         if let Some(stopped) = words::stops(&report.stopped) {
-            out.line(&format!("Stopped: {}.", terminal(&stopped)))?;
+            let blamed = report.stopped.list.iter().find_map(|stop| stop.blame()?.write);
+            let show = blamed.map(|id| format!(" (dlq show {id})")).unwrap_or_default();
+            out.line(&format!("Stopped: {}{show}.", terminal(&stopped)))?;
         }
         if report.new_since_plan > 0 {
             out.line(&format!("{} came in since the plan was made.", writes(report.new_since_plan)))?;

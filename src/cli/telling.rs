@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::output::{Out, note};
 use crate::domain::escape::terminal;
+use crate::domain::notice::Notice;
 use crate::domain::outcome::Outcome;
 use crate::domain::reason::Reason;
 use crate::domain::state::State;
@@ -68,7 +69,13 @@ impl Telling {
                     bar.0.set_message(terminal(&reason).into_owned());
                     bar.println_or_log(self.verbose, &terminal(&text));
                 }
-                RunEvent::Notice(notice) => bar.println_or_log(!self.quiet, &terminal(&words::notice(&notice))),
+                RunEvent::Notice(notice) => {
+                    let way_on = match &notice {
+                        Notice::Paused { run, .. } => format!("; resume with dlq runs resume {run}"),
+                        _ => String::new(),
+                    };
+                    bar.println_or_log(!self.quiet, &format!("{}{way_on}", terminal(&words::notice(&notice))));
+                }
                 // The report says so at the end; whoever watches the bar should know before then.
                 RunEvent::Stopping(stop) => {
                     let wanted = self.verbose || !bar.0.is_hidden();

@@ -167,8 +167,7 @@ pub fn stop(stop: &Stop) -> String {
         1 => "; 1 write was never sent".to_owned(),
         n => format!("; {} were never sent", writes(n)),
     };
-    let show = blame.write.map(|id| format!(" (dlq show {id})")).unwrap_or_default();
-    format!("{what}{rest}{show}")
+    format!("{what}{rest}")
 }
 
 fn blamed(blame: &Blame) -> String {
@@ -214,7 +213,7 @@ pub fn notice(notice: &Notice) -> String {
             let rate = rate.map_or_else(|| "no rate limit".to_owned(), |rate| format!("{rate} requests a second"));
             format!("{by} set the pace: {rate}, at most {concurrency} at once")
         }
-        Notice::Paused { by, run } => format!("paused by {by}; resume with dlq runs resume {run}"),
+        Notice::Paused { by, .. } => format!("paused by {by}"),
         Notice::Resumed { by } => format!("resumed by {by}"),
     }
 }
@@ -296,17 +295,17 @@ pub fn settled(how: Settling, count: u64) -> String {
 pub fn hazard(hazard: Hazard) -> &'static str {
     match hazard {
         Hazard::ClockBehind => {
-            "it may have been applied, and this machine's clock is behind what the file has seen: correct the clock (if it ran ahead earlier: dlq doctor --reset-clock --reason TEXT), or --allow clock-behind"
+            "it may have been applied, and this machine's clock is behind what the file has seen: correct the clock (if it ran ahead earlier, dlq doctor --reset-clock), or override this"
         }
         Hazard::EndpointAssumed => {
-            "it was ingested without an endpoint: ingest it again with --endpoint (and --match-key), or send it to the assumed one with --allow endpoint-assumed"
+            "it was ingested without an endpoint: ingest it again with --endpoint (and --match-key), or override this to send it to the assumed one"
         }
         Hazard::NoBody => "only the event was captured, not the request: ingest the request, or discard this one",
         Hazard::KeyExpired => {
-            "it may have been applied, and the API no longer remembers its key: look there, then `dlq resolve --applied` or `--not-applied`"
+            "it may have been applied, and the API no longer remembers its key: look in the API, then resolve it as applied or not applied"
         }
         Hazard::KeyNotSent => {
-            "it may have been applied when first sent, without this key: look in the API, then `dlq resolve --applied` or `--not-applied`"
+            "it may have been applied when first sent, without this key: look in the API, then resolve it as applied or not applied"
         }
         Hazard::LaneBlocked => {
             "an older open write to the same record is not sent by this run: replay or settle that one first"

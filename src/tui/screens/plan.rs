@@ -412,20 +412,18 @@ fn lines(shared: &Shared, plan: &PlanScreen, width: u16) -> Vec<Pieces> {
     if refused > 0 && !plan.refusing().is_empty() {
         say(Role::Faint, &format!("{} overrides a hazard.", key(Action::Hazards)));
     }
-    if plan.order.purpose != Purpose::Replay || refused > 0 {
+    if refused > 0 || prepared.count() > 0 {
         say(Role::Text, "");
     }
     for (write, hazard) in prepared.plan.refused.iter().take(LISTED) {
         say(Role::Bad, &format!("write {}  refused: {hazard}", write.id));
     }
-    if plan.order.purpose != Purpose::Replay {
-        for write in prepared.plan.send.iter().take(LISTED) {
-            say(Role::Text, &planned(write));
-        }
+    for write in prepared.plan.send.iter().take(LISTED) {
+        say(Role::Faint, &planned(write));
     }
-    let left = prepared.plan.send.len().max(refused).saturating_sub(LISTED);
-    if left > 0 && plan.order.purpose != Purpose::Replay {
-        say(Role::Faint, &format!("and {left} more"));
+    let left = prepared.plan.send.len().saturating_sub(LISTED) + refused.saturating_sub(LISTED);
+    if left > 0 {
+        say(Role::Faint, &format!("and {} more", thousands(left as u64)));
     }
     lines
 }

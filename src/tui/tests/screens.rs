@@ -7,6 +7,7 @@ use crate::domain::ids::{RunId, WriteId};
 use crate::domain::outcome::{AttemptOutcome, Outcome};
 use crate::domain::parking::{Parked, Parking};
 use crate::domain::reason::Reason;
+use crate::domain::report::About;
 use crate::domain::run::RunState;
 use crate::domain::state::State;
 use crate::replay::{RunEvent, WriteEnded};
@@ -84,7 +85,12 @@ fn screens(size: (u16, u16), theme: Theme) -> Vec<(&'static str, Runner)> {
     empty.hear(Msg::Opened(Ok(())));
     empty.give_groups(Vec::new());
     all.push(("an empty file", empty));
-    all.push(("groups", Runner::new(size, theme)));
+    let mut groups = Runner::new(size, theme);
+    if size.0 >= 160 {
+        groups.give_page((1..=9).rev().map(|n| values::write_view(4 * n + 1)).collect(), true);
+        groups.give_detail();
+    }
+    all.push(("groups", groups));
     all.push(("groups, noted and parked", noted_and_parked(size, theme)));
     let mut three = Runner::on_writes(size, theme, 3);
     if size.0 >= 120 {
@@ -143,6 +149,9 @@ fn screens(size: (u16, u16), theme: Theme) -> Vec<(&'static str, Runner)> {
     stopped.keys("enter");
     stopped.give_run(values::run(8, RunState::Stopped));
     stopped.give_causes(values::causes());
+    if size.1 >= 60 {
+        stopped.give_report(values::report(About::Run(RunId(8))));
+    }
     all.push(("a run that was stopped", stopped));
     let mut review = Runner::on_writes(size, theme, 9);
     review.keys("enter");

@@ -3,12 +3,14 @@
 mod care;
 mod list;
 mod pane;
+mod preview;
 mod sort;
 
 use crossterm::event::{KeyCode, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Rect;
 use tui_input::Input;
 
+use self::preview::{Preview, below_title};
 use self::sort::{GroupSort, Shown};
 use crate::domain::failure_type::FailureType;
 use crate::domain::filter::{Filter, NumberField, Range, Test};
@@ -60,6 +62,7 @@ pub struct GroupList {
     facts_ticket: Ticket,
     /// The group that they were asked for, and how many of its writes were open then.
     facts_of: Option<(GroupId, i64)>,
+    preview: Preview,
 }
 
 /// The areas of the screen.
@@ -70,6 +73,8 @@ struct Parts {
     /// The line between list and pane; empty where the pane is below.
     divider: Rect,
     pane: Rect,
+    /// The writes of the group; empty where there is no room for them.
+    preview: Rect,
 }
 
 impl GroupList {
@@ -90,6 +95,7 @@ impl GroupList {
             facts: None,
             facts_ticket: Ticket::default(),
             facts_of: None,
+            preview: Preview::new(id),
         }
     }
 
@@ -109,6 +115,8 @@ impl GroupList {
 
     fn parts(&self, shared: &Shared, area: Rect) -> Parts {
         let mut rest = area;
+        let groups = u16::try_from(self.shown(shared).count() + 1).unwrap_or(u16::MAX);
+        let preview = Preview::take_area(&mut rest, groups.saturating_add(1));
         let filter = frame::take(&mut rest, 1);
         let mut divider = Rect::default();
         let pane = if area.width >= WIDE {
@@ -119,13 +127,12 @@ impl GroupList {
             pane
         } else {
             // Half of the height is for the list, but no more than its groups need.
-            let list = u16::try_from(self.shown(shared).count() + 1).unwrap_or(u16::MAX);
             let least = 8.min(area.height / 2).max(2);
-            let height = least.max(rest.height.saturating_sub(list.max(4)));
+            let height = least.max(rest.height.saturating_sub(groups.max(4)));
             frame::take_bottom(&mut rest, height)
         };
         let head = frame::take(&mut rest, 1);
-        Parts { filter, head, list: rest, divider, pane }
+        Parts { filter, head, list: rest, divider, pane, preview }
     }
 
     /// Takes in the groups; the cursor stays on its group, and the groups in their order while they are sorted by what
@@ -168,6 +175,18 @@ impl GroupList {
         if self.facts_of.replace(of) != Some(of) {
             self.facts_ticket = cx.ask(self.id, Question::GroupFacts(id));
         }
+        self.show_preview(cx);
+    }
+
+    /// Shows the writes of the group under the cursor.
+    fn show_preview(&mut self, cx: &mut Cx<'_>) {
+        let area = self.preview_area(cx);
+        let Some(group) = self.current(cx.shared).filter(|_| area.height > 0).cloned() else { return };
+        self.preview.show(&group, &mut cx.within(area));
+    }
+
+    fn preview_area(&self, cx: &Cx<'_>) -> Rect {
+        below_title(self.parts(cx.shared, cx.area).preview)
     }
 
     fn filter_changed(&mut self, cx: &mut Cx<'_>) {
@@ -320,23 +339,31 @@ impl Screen for GroupList {
 
     fn refresh(&mut self, cx: &mut Cx<'_>) {
         cx.ask(self.id, Question::Groups);
+        let area = self.preview_area(cx);
+        if area.height > 0 {
+            self.preview.refresh(&mut cx.within(area));
+        }
     }
 
     fn hear(&mut self, ticket: Ticket, answer: Reading, cx: &mut Cx<'_>) {
         match answer {
             Reading::Groups(groups) => self.take(groups, cx),
             Reading::GroupFacts(facts) if ticket == self.facts_ticket => self.facts = Some(facts),
-            _ => {}
+            other => {
+                let area = self.preview_area(cx);
+                self.preview.hear(ticket, other, &mut cx.within(area));
+            }
         }
     }
 
     fn resize(&mut self, cx: &mut Cx<'_>) {
         let len = self.shown(cx.shared).count();
         self.scroll.keep_seen(len, frame::lines(self.parts(cx.shared, cx.area).list));
+        self.show_preview(cx);
     }
 
     fn mouse(&mut self, event: MouseEvent, cx: &mut Cx<'_>) {
-        let Parts { filter, list, .. } = self.parts(cx.shared, cx.area);
+        let Parts { filter, list, preview, .. } = self.parts(cx.shared, cx.area);
         if event.kind != MouseEventKind::Down(MouseButton::Left) {
             return;
         }
@@ -344,6 +371,8 @@ impl Screen for GroupList {
             self.is_typing = false;
         } else if event.row == filter.y {
             self.act(Action::Filter, cx);
+        } else if preview.contains((event.column, event.row).into()) {
+            self.act(Action::Open, cx);
         } else if list.contains((event.column, event.row).into()) {
             let row = self.scroll.top + usize::from(event.row - list.y);
             if row == self.scroll.at {
@@ -437,6 +466,9 @@ impl Screen for GroupList {
         if let Some(group) = groups.get(self.scroll.at) {
             let facts = self.facts.as_deref().filter(|facts| facts.id == group.id);
             pane::draw(group, facts, shared, parts.pane, p);
+        }
+        if parts.preview.height > 0 && !groups.is_empty() {
+            self.preview.draw(shared, parts.preview, p);
         }
         self.draw_filter(shared, parts.filter, p);
     }

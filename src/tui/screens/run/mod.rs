@@ -1,5 +1,6 @@
 //! The page of a run, under way or over: what its writes came to, by cause; its log; its report.
 
+mod below;
 mod summary;
 
 use ratatui::layout::Rect;
@@ -368,6 +369,9 @@ impl Screen for RunScreen {
                 self.causes = Some(causes);
                 let area = self.parts(cx.shared, cx.area).lower;
                 self.scroll.keep_seen(self.rows(cx.shared).len(), frame::lines(area));
+                if let Some(id) = self.run_id(cx.shared) {
+                    self.read_for_below(id, cx);
+                }
             }
             Reading::Report(report) => self.report = Some(report),
             _ => {}
@@ -437,7 +441,10 @@ impl Screen for RunScreen {
             x = p.pieces(x, parts.tabs.y, parts.tabs.width, [(role, left), (role, tab.name()), (role, right)]);
         }
         match self.tab {
-            Tab::Causes => self.draw_causes(shared, parts.lower, p),
+            Tab::Causes => {
+                self.draw_causes(shared, parts.lower, p);
+                self.draw_below(run, shared, parts.lower, p);
+            }
             Tab::Log => self.draw_log(run, parts.lower, p),
             Tab::Report => self.page.draw(&self.report_lines(parts.lower.width), parts.lower, p),
         }

@@ -33,6 +33,8 @@ pub use self::curl::line as curl_line;
 
 /// Lines above the value that the error names, when a body is opened.
 const CONTEXT: usize = 5;
+/// The least height in which the body is shown below the cause.
+const LEAST_BODY: u16 = 8;
 
 /// A tab of the detail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -150,9 +152,8 @@ impl WritePage {
             self.json = JsonView::new(body, &marks);
             self.records = self.json.records();
             self.scroll = Default::default();
-            let line = self.json.named_line().unwrap_or(0);
             // The first draw or key brings it into view.
-            self.rows = RowScroll { at: Row { line, row: 0 }, top: Row { line: line.saturating_sub(CONTEXT), row: 0 } };
+            self.rows = at_named(&self.json);
         }
         self.changes = changes(&detail.revisions, detail.view.write.revision);
         self.shown = Some(detail);
@@ -190,10 +191,19 @@ impl WritePage {
         }
     }
 
-    /// Draws the body and what follows it.
-    fn draw_request(&self, detail: &Detail, shared: &Shared, area: Rect, p: &mut Painter<'_>) {
+    /// Draws the body and what follows it. Without a scroll position there is no cursor, and the value that the error names
+    /// is in view.
+    fn draw_request(
+        &self,
+        detail: &Detail,
+        scroll: Option<RowScroll>,
+        shared: &Shared,
+        area: Rect,
+        p: &mut Painter<'_>,
+    ) {
         let lines = RequestLines::new(&self.json, detail, shared, area.width);
-        let mut scroll = self.rows;
+        let has_cursor = self.has_keys && scroll.is_some();
+        let mut scroll = scroll.unwrap_or_else(|| at_named(&self.json));
         scroll.keep_seen(&lines, frame::lines(area));
         let (mut at, mut y) = (scroll.top, area.y);
         while at.line < lines.len() && y < area.bottom() {
@@ -203,7 +213,7 @@ impl WritePage {
                 let x = area.x + indent;
                 let row = rows::row(&pieces, usize::from(area.right().saturating_sub(x)), at.row);
                 p.pieces(x, y, area.right().saturating_sub(x), row.iter().map(|(role, text)| (*role, text.as_str())));
-                if self.has_keys && at.line == scroll.at.line {
+                if has_cursor && at.line == scroll.at.line {
                     p.line(Rect { y, height: 1, ..area }, Role::Cursor);
                 }
                 at.row += 1;
@@ -370,7 +380,7 @@ impl Screen for WritePage {
             x = p.pieces(x, tabs.y, tabs.right().saturating_sub(x), [(role, left), (role, tab.name()), (role, right)]);
         }
         if self.tab == Tab::Request {
-            self.draw_request(detail, shared, inside, p);
+            self.draw_request(detail, Some(self.rows), shared, inside, p);
         } else {
             let lines = pages::lines(self, detail, shared, inside.width);
             let top = self.scroll[self.tab as usize].top;
@@ -378,9 +388,28 @@ impl Screen for WritePage {
                 p.pieces(inside.x, y, inside.width, line.iter().map(|(role, text)| (*role, text.as_str())));
             }
             p.more(lines.len(), top, inside);
+            let mut rest = inside;
+            frame::take(&mut rest, u16::try_from(lines.len() + 1).unwrap_or(u16::MAX));
+            if self.tab == Tab::Cause && rest.height > LEAST_BODY {
+                let title = frame::take(&mut rest, 1);
+                p.text(
+                    title.x,
+                    title.y,
+                    title.width,
+                    if detail.view.body.is_some() { "Body" } else { "Event" },
+                    Role::Title,
+                );
+                self.draw_request(detail, None, shared, rest, p);
+            }
         }
         self.find.draw(inside, p);
     }
+}
+
+/// Returns the position at the value that the error names, with some lines above it.
+fn at_named(json: &JsonView) -> RowScroll {
+    let line = json.named_line().unwrap_or(0);
+    RowScroll { at: Row { line, row: 0 }, top: Row { line: line.saturating_sub(CONTEXT), row: 0 } }
 }
 
 /// Returns what each edit changed, the newest first.

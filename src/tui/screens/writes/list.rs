@@ -30,7 +30,7 @@ pub(super) fn draw(writes: &WriteList, shared: &Shared, parts: &Parts, p: &mut P
         let area = Rect { y, height: 1, ..parts.list };
         row(writes, shared, view, &columns, area, p);
         if n == writes.window.scroll.at {
-            p.line(area, if writes.is_in_write { Role::CursorAway } else { Role::Cursor });
+            p.line(area, if writes.is_in_write || writes.is_preview { Role::CursorAway } else { Role::Cursor });
         }
     }
 }

@@ -68,6 +68,8 @@ pub struct WriteList {
     elsewhere_ticket: Ticket,
     /// The write under the cursor.
     beside: WritePage,
+    /// True if it is only looked at, below something else that has the keys.
+    is_preview: bool,
     /// True if the keys go to the write rather than the list.
     is_in_write: bool,
     /// The list's share of the width beside a write, in percent.
@@ -111,10 +113,21 @@ impl WriteList {
             count_ticket: Ticket::default(),
             elsewhere_ticket: Ticket::default(),
             beside: WritePage::beside(id),
+            is_preview: false,
             is_in_write: false,
             share: 50,
             is_dragging: false,
         }
+    }
+
+    /// Creates a list that is only looked at: it has no filter line, and doesn't count.
+    pub fn preview(id: ScreenId) -> Self {
+        Self { is_preview: true, ..Self::new(id) }
+    }
+
+    /// Returns the number of rows above the first one on the screen, among those in memory.
+    pub fn above(&self) -> usize {
+        self.window.scroll.top
     }
 
     pub(super) fn open(id: ScreenId, query: &Query, cx: &mut Cx<'_>) -> Self {
@@ -156,7 +169,7 @@ impl WriteList {
             let none = Rect::default();
             return Parts { filter: none, error: none, head: none, list: none, divider, write: area };
         }
-        let filter = frame::take(&mut rest, 1);
+        let filter = frame::take(&mut rest, u16::from(!self.is_preview));
         let error = frame::take(&mut rest, if self.filter.error.is_some() { 3 } else { 0 });
         if area.width >= WIDE && self.beside.id.is_some() {
             let list = u16::try_from(u32::from(area.width) * u32::from(self.share) / 100).unwrap_or(area.width);

@@ -27,6 +27,9 @@ impl WriteList {
     }
 
     pub(super) fn read_count(&mut self, cx: &mut Cx<'_>) {
+        if self.is_preview {
+            return;
+        }
         let Some(filter) = self.matching(cx.shared) else { return };
         self.count_ticket = cx.ask(self.id, Question::Count(filter));
         self.is_counting = true;
