@@ -1,5 +1,7 @@
 //! Lanes: writes to the same record, which must stay in order.
 
+use std::collections::HashSet;
+
 use sha2::{Digest, Sha256};
 
 use super::ids::WriteId;
@@ -48,11 +50,11 @@ pub fn lanes_of(target: &str, object: &str, body: &Node<'_>) -> Vec<Lane> {
         (None, Some(records)) => records.iter().collect(),
         (None, None) => return Vec::new(),
     };
-    let mut lanes: Vec<Lane> = Vec::new();
+    let (mut lanes, mut seen) = (Vec::new(), HashSet::new());
     for record in records {
         let Some(value) = record.get_present(&match_key).and_then(canonical_value) else { continue };
         let lane = lane(target, object, &value);
-        if !lanes.contains(&lane) {
+        if seen.insert((lane.hash, lane.name.clone())) {
             lanes.push(lane);
         }
     }

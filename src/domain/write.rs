@@ -1,5 +1,7 @@
 //! A write: as captured, and as stored.
 
+use bytes::Bytes;
+
 use super::body::BodyOrigin;
 use super::endpoint::{EndpointOrigin, EndpointPath, is_upsert};
 use super::failure::Failure;
@@ -198,7 +200,9 @@ pub struct WriteView {
     /// Its hazards when it was read; none once it is settled.
     pub hazards: Vec<Hazard>,
     /// Its current body, if it was asked for.
-    pub body: Option<Vec<u8>>,
+    pub body: Option<Bytes>,
+    /// Number of its lanes: those of its records, if it is a batch.
+    pub lanes: u64,
     /// What its record is called by its body, if that was asked for and no lane names it.
     pub name: Option<String>,
 }

@@ -51,7 +51,7 @@ pub struct Write {
 
 impl Write {
     pub(super) fn of(view: WriteView) -> Self {
-        let WriteView { write, hazards, body, name: _ } = view;
+        let WriteView { write, hazards, body, .. } = view;
         let failure = write.failure;
         Self {
             id: write.id.0,
@@ -60,7 +60,7 @@ impl Write {
             method: write.method,
             path: write.path.to_string(),
             key: write.key.to_string(),
-            body,
+            body: body.map(Vec::from),
             failure_type: failure.failure_type,
             status: failure.status,
             error_code: failure.code,

@@ -306,7 +306,12 @@ pub fn request(subject: &Subject<'_>) -> Section {
     if let Some(parent) = &write.parent_key {
         section.pair("Captured key", parent.as_str());
     }
-    section.pair("Lane", write.lane.as_deref().unwrap_or("its own"));
+    match &write.lane {
+        None => section.pair("Lane", "its own"),
+        Some(lane) if view.lanes < 2 => section.pair("Lane", lane),
+        // A batch may have tens of thousands.
+        Some(_) => section.pair("Lanes", format!("{}, those of its records", thousands(view.lanes))),
+    }
     for (label, older) in [("  goes after", true), ("  goes before", false)] {
         let side = neighbours.iter().filter(|n| n.older == older);
         let names: Vec<String> = side.map(|n| format!("{} ({})", n.id, n.state)).collect();

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::domain::ids::WriteId;
 use crate::domain::lane::Turn;
 
 /// A cache of lane facts for the duration of one listing: each lane is looked up once, however many
@@ -23,6 +24,9 @@ pub(super) struct Lanes {
     pub(super) known: HashMap<i64, Lane>,
     /// The turn of the latest accepted write of each lane.
     pub(super) accepted: HashMap<i64, Option<Turn>>,
+    /// Open writes of those lanes, with the turn from which one that can't be sent blocks others. A batch is looked at once,
+    /// not once for each of its records.
+    pub(super) blocking: HashMap<WriteId, Option<Turn>>,
 }
 
 /// The writes of a lane that restrict its open ones.

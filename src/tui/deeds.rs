@@ -246,7 +246,7 @@ fn related(screen: &dyn Screen, cx: &mut Cx<'_>) {
         let key = KEYS.get(items.len()).copied().unwrap_or(' ');
         items.push(Item::new(key, text, pick));
     };
-    if let Some(lane) = write.lane.as_deref().filter(|lane| !lane.contains(',')) {
+    if let Some(lane) = write.lane.as_deref().filter(|_| view.lanes == 1) {
         add(format!("same record: lane {lane}"), query("lane", lane));
     }
     add(format!("same key: {}", write.key), query("key", write.key.as_str()));

@@ -12,5 +12,5 @@ mod text;
 
 pub use layout::{compact, indented};
 pub use python::{PythonError, canonical, dumps};
-pub use scan::{MAX_DEPTH, Node, Number, ScanError, Value, scan, scan_within};
+pub use scan::{MAX_DEPTH, Node, Number, ScanError, Value, Visitor, scan, scan_within, walk};
 pub use text::JsonStr;

@@ -91,6 +91,29 @@ pub fn scan(text: &[u8]) -> Result<Node<'_>, ScanError> {
 
 /// Scans one JSON text, nested at most `max_depth` levels.
 pub fn scan_within(text: &[u8], max_depth: usize) -> Result<Node<'_>, ScanError> {
+    let mut tree = Tree { text, open: Vec::new(), root: Node { raw: text, value: Value::Null } };
+    walk_within(text, max_depth, &mut tree)?;
+    Ok(tree.root)
+}
+
+/// Takes in the values of a JSON text in the order in which they stand there.
+pub trait Visitor<'a> {
+    /// The name of the value that comes next, which is in an object.
+    fn name(&mut self, name: JsonStr<'a>);
+    /// A value that is neither an object nor an array, and the bytes it stands in.
+    fn plain(&mut self, raw: &'a [u8], value: Value<'a>);
+    /// The start of an object or array, whose first byte is there.
+    fn open(&mut self, at: usize, is_object: bool);
+    /// The end of the object or array opened last; it ends before that byte.
+    fn close(&mut self, end: usize);
+}
+
+/// Walks over one JSON text, nested at most [`MAX_DEPTH`] levels. On an error, the visitor has seen the values before it.
+pub fn walk<'a>(text: &'a [u8], visitor: &mut impl Visitor<'a>) -> Result<(), ScanError> {
+    walk_within(text, MAX_DEPTH, visitor)
+}
+
+fn walk_within<'a>(text: &'a [u8], max_depth: usize, visitor: &mut impl Visitor<'a>) -> Result<(), ScanError> {
     let text =
         std::str::from_utf8(text).map_err(|e| ScanError { at: e.valid_up_to(), kind: ScanErrorKind::NotUtf8 })?;
     if text.starts_with('\u{feff}') {
@@ -101,12 +124,62 @@ pub fn scan_within(text: &[u8], max_depth: usize) -> Result<Node<'_>, ScanError>
     if scanner.at == text.len() {
         return Err(scanner.error(ScanErrorKind::Empty));
     }
-    let node = scanner.value(0)?;
+    scanner.value(0, visitor)?;
     scanner.skip_white();
     if scanner.at < text.len() {
         return Err(scanner.error(ScanErrorKind::Trailing));
     }
-    Ok(node)
+    Ok(())
+}
+
+/// The visitor that keeps everything.
+struct Tree<'a> {
+    text: &'a [u8],
+    /// Objects and arrays that are not closed yet, each with its first byte.
+    open: Vec<(usize, Partial<'a>)>,
+    root: Node<'a>,
+}
+
+enum Partial<'a> {
+    Array(Vec<Node<'a>>),
+    /// The pairs so far, and the name of the next one.
+    Object(Vec<(JsonStr<'a>, Node<'a>)>, Option<JsonStr<'a>>),
+}
+
+impl<'a> Tree<'a> {
+    fn add(&mut self, node: Node<'a>) {
+        match self.open.last_mut() {
+            Some((_, Partial::Array(items))) => items.push(node),
+            Some((_, Partial::Object(pairs, name))) => pairs.extend(name.take().map(|name| (name, node))),
+            None => self.root = node,
+        }
+    }
+}
+
+impl<'a> Visitor<'a> for Tree<'a> {
+    fn name(&mut self, name: JsonStr<'a>) {
+        if let Some((_, Partial::Object(_, next))) = self.open.last_mut() {
+            *next = Some(name);
+        }
+    }
+
+    fn plain(&mut self, raw: &'a [u8], value: Value<'a>) {
+        self.add(Node { raw, value });
+    }
+
+    fn open(&mut self, at: usize, is_object: bool) {
+        let partial = if is_object { Partial::Object(Vec::new(), None) } else { Partial::Array(Vec::new()) };
+        self.open.push((at, partial));
+    }
+
+    fn close(&mut self, end: usize) {
+        let Some((start, partial)) = self.open.pop() else { return };
+        let value = match partial {
+            Partial::Array(items) => Value::Array(items),
+            Partial::Object(pairs, _) => Value::Object(pairs),
+        };
+        self.add(Node { raw: &self.text[start..end], value });
+    }
 }
 
 struct Scanner<'a> {
@@ -134,11 +207,11 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn value(&mut self, depth: usize) -> Result<Node<'a>, ScanError> {
+    fn value(&mut self, depth: usize, to: &mut impl Visitor<'a>) -> Result<(), ScanError> {
         let start = self.at;
         let value = match self.peek() {
-            Some(b'{') => self.object(depth)?,
-            Some(b'[') => self.array(depth)?,
+            Some(b'{') => return self.object(depth, to),
+            Some(b'[') => return self.array(depth, to),
             Some(b'"') => Value::String(self.string()?),
             Some(b'-' | b'0'..=b'9' | b'N' | b'I') => Value::Number(self.number()?),
             Some(b't') => self.literal("true", Value::Bool(true))?,
@@ -146,7 +219,8 @@ impl<'a> Scanner<'a> {
             Some(b'n') => self.literal("null", Value::Null)?,
             _ => return Err(self.expected("a value")),
         };
-        Ok(Node { raw: &self.text.as_bytes()[start..self.at], value })
+        to.plain(&self.text.as_bytes()[start..self.at], value);
+        Ok(())
     }
 
     fn literal(&mut self, word: &'static str, value: Value<'a>) -> Result<Value<'a>, ScanError> {
@@ -163,58 +237,67 @@ impl<'a> Scanner<'a> {
         if depth >= self.max_depth { Err(self.error(ScanErrorKind::TooDeep(self.max_depth))) } else { Ok(()) }
     }
 
-    fn array(&mut self, depth: usize) -> Result<Value<'a>, ScanError> {
+    /// Steps over the first byte of an object or array.
+    fn open(&mut self, is_object: bool, depth: usize, to: &mut impl Visitor<'a>) -> Result<(), ScanError> {
         self.enter(depth)?;
+        to.open(self.at, is_object);
         self.at += 1;
-        let mut items = Vec::new();
         self.skip_white();
+        Ok(())
+    }
+
+    /// Steps over the last byte of an object or array.
+    fn close(&mut self, to: &mut impl Visitor<'a>) {
+        self.at += 1;
+        to.close(self.at);
+    }
+
+    fn array(&mut self, depth: usize, to: &mut impl Visitor<'a>) -> Result<(), ScanError> {
+        self.open(false, depth, to)?;
         if self.peek() == Some(b']') {
-            self.at += 1;
-            return Ok(Value::Array(items));
+            self.close(to);
+            return Ok(());
         }
         loop {
             self.skip_white();
-            items.push(self.value(depth + 1)?);
+            self.value(depth + 1, to)?;
             self.skip_white();
             match self.peek() {
                 Some(b',') => self.at += 1,
                 Some(b']') => {
-                    self.at += 1;
-                    return Ok(Value::Array(items));
+                    self.close(to);
+                    return Ok(());
                 }
                 _ => return Err(self.expected("',' or ']'")),
             }
         }
     }
 
-    fn object(&mut self, depth: usize) -> Result<Value<'a>, ScanError> {
-        self.enter(depth)?;
-        self.at += 1;
-        let mut pairs = Vec::new();
-        self.skip_white();
+    fn object(&mut self, depth: usize, to: &mut impl Visitor<'a>) -> Result<(), ScanError> {
+        self.open(true, depth, to)?;
         if self.peek() == Some(b'}') {
-            self.at += 1;
-            return Ok(Value::Object(pairs));
+            self.close(to);
+            return Ok(());
         }
         loop {
             self.skip_white();
             if self.peek() != Some(b'"') {
                 return Err(self.expected("a field name in double quotes"));
             }
-            let name = self.string()?;
+            to.name(self.string()?);
             self.skip_white();
             if self.peek() != Some(b':') {
                 return Err(self.expected("':'"));
             }
             self.at += 1;
             self.skip_white();
-            pairs.push((name, self.value(depth + 1)?));
+            self.value(depth + 1, to)?;
             self.skip_white();
             match self.peek() {
                 Some(b',') => self.at += 1,
                 Some(b'}') => {
-                    self.at += 1;
-                    return Ok(Value::Object(pairs));
+                    self.close(to);
+                    return Ok(());
                 }
                 _ => return Err(self.expected("',' or '}'")),
             }

@@ -1,7 +1,7 @@
 //! Lane facts for writes, looked up once per lane: reading a list stays linear, however long its
 //! lanes are.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, Row};
 
@@ -19,6 +19,9 @@ use crate::domain::write::FailedWrite;
 use crate::store::LaneCache;
 use crate::store::lane_cache::{Lane, Lanes};
 
+/// Number of lanes of a write up to which each is looked up by itself; of a larger batch all are read at once.
+const ONE_BY_ONE: usize = 16;
+
 /// The context in which hazards are determined.
 pub(super) struct Looking<'a> {
     pub(super) cache: &'a LaneCache,
@@ -33,11 +36,16 @@ impl Looking<'_> {
             return Ok(());
         }
         let lanes = &mut *self.cache.lanes();
-        for hash in hashes_of(connection, write.id)? {
+        let hashes = hashes_of(connection, write.id)?;
+        if hashes.iter().filter(|hash| !lanes.known.contains_key(hash)).count() > ONE_BY_ONE {
+            self.read_all(connection, write.id, lanes)?;
+        }
+        for hash in hashes {
             let lane = if let Some(lane) = lanes.known.get(&hash) {
                 *lane
             } else {
-                let lane = self.lane(connection, hash, lanes)?;
+                let seen = lanes.seen(connection, hash)?;
+                let lane = self.lane(connection, seen, lanes)?;
                 lanes.known.insert(hash, lane);
                 lane
             };
@@ -49,24 +57,56 @@ impl Looking<'_> {
         Ok(())
     }
 
-    fn lane(&self, connection: &Connection, hash: i64, known: &mut Lanes) -> JobResult<Lane> {
-        let seen = known.seen(connection, hash)?;
+    /// Reads all lanes of a write that are not known yet.
+    fn read_all(&self, connection: &Connection, id: WriteId, known: &mut Lanes) -> JobResult<()> {
+        let mut statement = connection.prepare_cached(&format!(
+            "SELECT {MATE}, l.hash FROM lanes o JOIN lanes l ON l.hash = o.hash JOIN writes x ON x.id = l.write_id
+             WHERE o.write_id = ?"
+        ))?;
+        let mut rows = statement.query([id])?;
+        let mut lanes: HashMap<i64, Seen> = HashMap::new();
+        while let Some(row) = rows.next()? {
+            let hash: i64 = row.get("hash")?;
+            if !known.known.contains_key(&hash) {
+                lanes.entry(hash).or_default().add(mate(row)?);
+            }
+        }
+        known.accepted.extend(lanes.iter().map(|(hash, seen)| (*hash, seen.accepted)));
+        for (hash, seen) in lanes {
+            let lane = self.lane(connection, seen, known)?;
+            known.known.insert(hash, lane);
+        }
+        Ok(())
+    }
+
+    fn lane(&self, connection: &Connection, seen: Seen, known: &mut Lanes) -> JobResult<Lane> {
         let mut blocking: Option<Turn> = None;
         for turn in seen.open {
             if blocking.is_some_and(|oldest| oldest <= turn) {
                 continue;
             }
-            let Some((facts, target)) = facts_of_mate(connection, turn)? else {
-                // It can't be sent and its place is unknown, so err on the side of caution.
-                blocking = Some(Turn { at: Timestamp::EPOCH, ..turn });
-                continue;
-            };
-            let facts = Facts { superseded: is_superseded(connection, turn, known)?, ..facts };
-            if hazards(&facts, self.windows.of(&target), self.clock).iter().any(|hazard| hazard.refuses()) {
-                blocking = Some(turn);
-            }
+            blocking = self.blocks_from(connection, turn, known)?.or(blocking);
         }
         Ok(Lane { accepted: seen.accepted, blocking })
+    }
+
+    /// Returns the turn from which an open write blocks others, because a hazard keeps it from being sent now; `None` if it
+    /// can be sent.
+    fn blocks_from(&self, connection: &Connection, turn: Turn, known: &mut Lanes) -> JobResult<Option<Turn>> {
+        if let Some(blocks) = known.blocking.get(&turn.id) {
+            return Ok(*blocks);
+        }
+        let blocks = match facts_of_mate(connection, turn)? {
+            Some((facts, target)) => {
+                let facts = Facts { superseded: is_superseded(connection, turn, known)?, ..facts };
+                let found = hazards(&facts, self.windows.of(&target), self.clock);
+                found.iter().any(|hazard| hazard.refuses()).then_some(turn)
+            }
+            // It can't be sent and its place is unknown, so err on the side of caution.
+            None => Some(Turn { at: Timestamp::EPOCH, ..turn }),
+        };
+        known.blocking.insert(turn.id, blocks);
+        Ok(blocks)
     }
 }
 
@@ -77,6 +117,17 @@ struct Seen {
     accepted: Option<Turn>,
 }
 
+impl Seen {
+    fn add(&mut self, (turn, place): (Turn, MatePlace)) {
+        if is_open(place) {
+            self.open.push(turn);
+        }
+        if place.is_some_and(is_accepted) {
+            self.accepted = self.accepted.max(Some(turn));
+        }
+    }
+}
+
 impl Lanes {
     fn seen(&mut self, connection: &Connection, hash: i64) -> JobResult<Seen> {
         let mut seen = Seen::default();
@@ -85,13 +136,7 @@ impl Lanes {
         ))?;
         let mut rows = statement.query([hash])?;
         while let Some(row) = rows.next()? {
-            let (turn, place) = mate(row)?;
-            if is_open(place) {
-                seen.open.push(turn);
-            }
-            if place.is_some_and(is_accepted) {
-                seen.accepted = seen.accepted.max(Some(turn));
-            }
+            seen.add(mate(row)?);
         }
         self.accepted.insert(hash, seen.accepted);
         Ok(seen)
@@ -188,6 +233,19 @@ fn is_superseded(connection: &Connection, turn: Turn, known: &mut Lanes) -> JobR
         }
     }
     Ok(false)
+}
+
+/// Returns the number of a write's lanes.
+pub(super) fn count_of(connection: &Connection, write: &FailedWrite) -> JobResult<u64> {
+    // Most writes have a single one, or none: only a comma may part others from it.
+    match &write.lane {
+        Some(lane) if lane.contains(',') => {
+            let mut statement = connection.prepare_cached("SELECT count(*) FROM lanes WHERE write_id = ?")?;
+            Ok(statement.query_row([write.id], |row| row.get::<_, i64>(0))?.unsigned_abs())
+        }
+        Some(_) => Ok(1),
+        None => Ok(0),
+    }
 }
 
 /// Reads the hashes of a write's lanes.

@@ -1,5 +1,6 @@
 //! Reading writes: pages by key, one write in full, and its history.
 
+use bytes::Bytes;
 use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
@@ -7,7 +8,7 @@ use super::error::{JobResult, row_error};
 use super::lanes::Looking;
 use super::rows::{WRITE_COLUMNS, write};
 use super::sql_filter::Where;
-use super::{SqliteStore, actions, answers, seals, times};
+use super::{SqliteStore, actions, answers, lanes, seals, times};
 use crate::domain::action::LogEntry;
 use crate::domain::attempt::Attempt;
 use crate::domain::evidence::CapturedFailure;
@@ -356,5 +357,6 @@ fn view(
     } else {
         Vec::new()
     };
-    Ok(WriteView { write, hazards, body, name })
+    let lanes = lanes::count_of(connection, &write)?;
+    Ok(WriteView { write, hazards, body: body.map(Bytes::from), lanes, name })
 }

@@ -126,7 +126,7 @@ impl Outdoors {
             Deed::SettleThese(ids, event, reason) => self.settle(&**store, ids, event, reason).await,
             Deed::Edit(id) => match store.write_view(id, self.windows()).await {
                 Ok(Some(view)) => {
-                    let (before, sha) = (view.body.unwrap_or_default(), view.write.body_sha256);
+                    let (before, sha) = (view.body.unwrap_or_default().to_vec(), view.write.body_sha256);
                     let _ = self.heard.send(Heard::Editor(Box::new(EditJob { id, before, sha, file: None })));
                 }
                 Ok(None) => self.tell(Msg::Trouble(format!("write {id} is gone"))),

@@ -185,5 +185,5 @@ fn specimen(view: WriteView) -> Specimen {
     facts.extend(write.failure.code.map(|code| ("code", code)));
     facts.extend(write.failure.message.map(|message| ("message", message)));
     facts.extend(write.source.map(|source| ("source", source)));
-    Specimen { facts, body: view.body.unwrap_or_default() }
+    Specimen { facts, body: view.body.unwrap_or_default().into() }
 }

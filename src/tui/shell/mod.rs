@@ -72,6 +72,7 @@ const BACKGROUND: Duration = Duration::from_millis(40);
 /// Runs the terminal UI until the user quits. Returns the message to print after that, if there is
 /// one.
 pub fn run(settings: TuiSettings) -> anyhow::Result<Option<String>> {
+    use_small_pages();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let (sender, heard) = channel();
     let mut screen = Screen::enter(settings.setup.mouse)?;
@@ -87,6 +88,13 @@ pub fn run(settings: TuiSettings) -> anyhow::Result<Option<String>> {
     // sent twice.
     runtime.shutdown_background();
     result.map(|()| shell.app.last_word())
+}
+
+/// Asks the kernel for memory in small pages: to clear huge ones takes longer than anything else when a body of megabytes is
+/// opened after a rest.
+fn use_small_pages() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
 }
 
 struct Shell {

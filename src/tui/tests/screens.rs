@@ -162,7 +162,7 @@ fn screens(size: (u16, u16), theme: Theme) -> Vec<(&'static str, Runner)> {
     review.hear(Msg::Edited(
         WriteId(9),
         Ok(Box::new(Edited {
-            before,
+            before: before.to_vec(),
             sha: view.write.body_sha256,
             text: text.replace("gold", "silver"),
             file: "/tmp/dlq-write-9.json".into(),
@@ -293,7 +293,7 @@ fn hostile_text_does_not_reach_the_terminal() {
     let mut view = values::write_view(5);
     view.write.failure.message = Some(hostile.to_owned());
     view.write.failure.code = Some(hostile.to_owned());
-    view.body = Some(format!("{{\"record\":{{\"{hostile}\":\"小明 ‏שלום مرحبا {hostile}\"}}}}").into_bytes());
+    view.body = Some(format!("{{\"record\":{{\"{hostile}\":\"小明 ‏שלום مرحبا {hostile}\"}}}}").into());
     let mut wide = values::write_view(4);
     wide.write.failure.message = Some("記録.メール: 無効な形式です 🎉👨‍👩‍👧 שלום مرحبا e\u{301}".to_owned());
     runner.give_page(vec![view.clone(), wide], false);

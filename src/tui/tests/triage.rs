@@ -312,7 +312,7 @@ fn two_marked_writes_are_compared_side_by_side_or_as_a_diff() {
         let (ticket, question) = runner.asked(|q| matches!(q, Question::Pair(_))).unwrap();
         assert!(matches!(question, Question::Pair(crate::tui::msg::Pair::Writes(WriteId(8), WriteId(9)))));
         let mut other = values::detail(9);
-        other.view.body = Some(br#"{"record":{"email":"bea@example.org"},"matchKey":"email"}"#.to_vec());
+        other.view.body = Some(br#"{"record":{"email":"bea@example.org"},"matchKey":"email"}"#.to_vec().into());
         let pair = Reading::Pair(Box::new(values::detail(8)), Some(Box::new(other)));
         runner.hear(Msg::Answer(ticket, pair));
         let screen = runner.screen();

@@ -85,7 +85,7 @@ pub fn write_view(id: i64) -> WriteView {
         settled_at: None,
     };
     let hazards = if failure_type == FailureType::Transient { vec![Hazard::OutcomeUnknown] } else { Vec::new() };
-    WriteView { write, hazards, body: Some(BODY.to_vec()), name: None }
+    WriteView { write, hazards, body: Some(BODY.to_vec().into()), lanes: 0, name: None }
 }
 
 pub const CODE_SCHEMA: &str = "CDP_ETL.VALIDATION.REQUEST_SCHEMA";

@@ -3,16 +3,15 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
+
 use super::escapes::decoded;
-use crate::domain::json::{self, Node, Value};
+use super::layout::{self, Kind, NO_INDEX, Place};
 use crate::render::marks::{Marks, join};
 use crate::tui::theme::Role;
 
 /// Values nested deeper than this are folded at first, except around a named one.
 const DEEP: usize = 12;
-
-/// Bytes of a body for each line, at least, in most bodies.
-const BYTES_OF_A_LINE: usize = 16;
 
 /// A line on the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,43 +24,10 @@ pub struct Line {
     pub is_named: bool,
 }
 
-/// A line as a place in the body.
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    /// The name in an object, with its quotes, in bytes of the body.
-    name: (u32, u32),
-    /// The value; only its first byte for an object or array, its last one for the line that closes it.
-    value: (u32, u32),
-    depth: u16,
-    kind: Kind,
-    /// Place among the items of an array; `NO_INDEX` elsewhere.
-    index: u32,
-    /// The line of the value around it; its own for the root.
-    parent: u32,
-    has_comma: bool,
-    is_named: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Opens an object or an array that is closed on this line, and has so many values.
-    Open {
-        close: u32,
-        len: u32,
-    },
-    Close,
-    String,
-    Other,
-    /// A line of a body that is no JSON.
-    Text,
-}
-
-const NO_INDEX: u32 = u32::MAX;
-
 /// A body, laid out in lines.
 #[derive(Debug, Default)]
 pub struct JsonView {
-    body: Vec<u8>,
+    body: Bytes,
     places: Vec<Place>,
     /// The lines that are not inside a folded value, by number.
     visible: Vec<u32>,
@@ -73,16 +39,8 @@ pub struct JsonView {
 
 impl JsonView {
     /// Lays out a body, with the fields that an error names marked.
-    pub fn new(body: Vec<u8>, marks: &Marks) -> Self {
-        // Room that is never touched costs nothing; growing would copy the lines over and over.
-        let places = Vec::with_capacity(body.len() / BYTES_OF_A_LINE);
-        let mut layout = Layout { body: &body, marks, last_name: None, places, path: Vec::new() };
-        layout.last_name = marks.field.as_deref().map(|field| field.rsplit('.').next().unwrap_or(field));
-        match json::scan(&body) {
-            Ok(node) => layout.value(&node, None, NO_INDEX, 0, false),
-            Err(_) => layout.text(),
-        }
-        let places = layout.places;
+    pub fn new(body: Bytes, marks: &Marks) -> Self {
+        let places = layout::places(&body, marks);
         let mut view = Self { body, places, ..Self::default() };
         view.fold_deep();
         view.show();
@@ -285,125 +243,12 @@ fn role(place: &Place, role: Role) -> Role {
     if place.is_named { Role::Named } else { role }
 }
 
-/// The walk over a body.
-struct Layout<'a> {
-    body: &'a [u8],
-    marks: &'a Marks,
-    /// The last name of the path that the error names.
-    last_name: Option<&'a str>,
-    places: Vec<Place>,
-    path: Vec<Step<'a>>,
-}
-
-/// A step of the path to a value.
-#[derive(Clone, Copy)]
-enum Step<'a> {
-    Name(&'a str),
-    Index(u32),
-}
-
-impl<'a> Layout<'a> {
-    fn value(&mut self, node: &Node<'a>, name: Option<&'a str>, index: u32, parent: u32, has_comma: bool) {
-        let raw = self.place(node.raw);
-        let here = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
-        let name_place = name.map_or((0, 0), |name| {
-            let (start, end) = self.place(name.as_bytes());
-            // With the quotes around it.
-            (start - 1, end + 1)
-        });
-        let depth = u16::try_from(self.path.len()).unwrap_or(u16::MAX);
-        let is_named = self.is_named(name);
-        let place = |value, kind| Place { name: name_place, value, depth, kind, index, parent, has_comma, is_named };
-        let len = match &node.value {
-            Value::Array(items) => items.len(),
-            Value::Object(pairs) => pairs.len(),
-            _ => 0,
-        };
-        if len == 0 {
-            let kind = if matches!(node.value, Value::String(_)) { Kind::String } else { Kind::Other };
-            self.places.push(place(raw, kind));
-            return;
-        }
-        let len32 = u32::try_from(len).unwrap_or(u32::MAX);
-        self.places.push(place((raw.0, raw.0 + 1), Kind::Open { close: 0, len: len32 }));
-        for (n, item) in (0u32..).zip(node.items().unwrap_or_default()) {
-            self.path.push(Step::Index(n));
-            self.value(item, None, n, here, n + 1 < len32);
-            self.path.pop();
-        }
-        for (n, (name, value)) in (0u32..).zip(node.fields()) {
-            self.path.push(Step::Name(name.raw()));
-            self.value(value, Some(name.raw()), NO_INDEX, here, n + 1 < len32);
-            self.path.pop();
-        }
-        let close = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
-        self.places.push(Place {
-            name: (0, 0),
-            index: NO_INDEX,
-            parent: here,
-            ..place((raw.1 - 1, raw.1), Kind::Close)
-        });
-        self.places[here as usize].kind = Kind::Open { close, len: len32 };
-    }
-
-    /// Lays out a body that is no JSON.
-    fn text(&mut self) {
-        let mut start = 0;
-        for line in self.body.split(|byte| *byte == b'\n') {
-            let end = start + line.len();
-            let n = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
-            let value = (u32::try_from(start).unwrap_or(0), u32::try_from(end).unwrap_or(0));
-            self.places.push(Place {
-                name: (0, 0),
-                value,
-                depth: 0,
-                kind: Kind::Text,
-                index: NO_INDEX,
-                parent: n,
-                has_comma: false,
-                is_named: false,
-            });
-            start = end + 1;
-        }
-        if self.body.ends_with(b"\n") || self.body.is_empty() {
-            self.places.pop();
-        }
-    }
-
-    /// Returns where a part of the body is, in bytes.
-    fn place(&self, part: &[u8]) -> (u32, u32) {
-        let start = part.as_ptr() as usize - self.body.as_ptr() as usize;
-        let in_u32 = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        (in_u32(start), in_u32(start + part.len()))
-    }
-
-    /// Returns true if the error names the value at the current path. Paths are put together only where the last name fits.
-    fn is_named(&self, name: Option<&str>) -> bool {
-        if self.marks.field.is_none() {
-            return match self.path.as_slice() {
-                [Step::Name("records"), Step::Index(n)] => self.marks.records.contains(&(*n as usize)),
-                _ => false,
-            };
-        }
-        let Some(name) = name else { return false };
-        let fits = self.last_name.is_some_and(|last| last == name || name.contains('\\'));
-        fits && self.marks.has(&self.path_text())
-    }
-
-    fn path_text(&self) -> String {
-        self.path.iter().fold(String::new(), |path, step| match step {
-            Step::Name(name) => join(&path, &decoded(name).unwrap_or_else(|| (*name).to_owned())),
-            Step::Index(n) => format!("{path}[{n}]"),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn view(body: &str, marks: &Marks) -> JsonView {
-        JsonView::new(body.as_bytes().to_vec(), marks)
+        JsonView::new(body.to_owned().into(), marks)
     }
 
     fn text(view: &JsonView) -> Vec<String> {
@@ -489,7 +334,7 @@ mod tests {
         assert_eq!(view.path(line).as_deref(), Some("records[7777].email"));
         assert_eq!(view.records(), Some(10_000));
         assert_eq!(self::view(r#"{"record":{"records":[1,2]}}"#, &Marks::default()).records(), None);
-        let whole = JsonView::new(body.into_bytes(), &Marks { field: None, records: vec![42] });
+        let whole = JsonView::new(body.into(), &Marks { field: None, records: vec![42] });
         assert_eq!(whole.path(whole.named_line().unwrap()).as_deref(), Some("records[42]"));
     }
 }

@@ -3,8 +3,10 @@
 mod curl;
 mod escapes;
 pub mod json_view;
+mod layout;
 mod pages;
 
+use bytes::Bytes;
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Rect;
 use similar::{ChangeTag, TextDiff};
@@ -146,8 +148,8 @@ impl WritePage {
         if new {
             let (body, marks) = match (&detail.view.body, &detail.evidence) {
                 (Some(body), _) => (body.clone(), Marks::of(&detail.view.write.failure)),
-                (None, Some(event)) => (event.clone(), Marks::default()),
-                (None, None) => (Vec::new(), Marks::default()),
+                (None, Some(event)) => (event.clone().into(), Marks::default()),
+                (None, None) => (Bytes::new(), Marks::default()),
             };
             self.json = JsonView::new(body, &marks);
             self.records = self.json.records();

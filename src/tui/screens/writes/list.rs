@@ -178,9 +178,8 @@ fn row(
 /// a batch.
 fn record_name(view: &WriteView) -> String {
     let Some(lane) = &view.write.lane else { return view.name.clone().unwrap_or_else(|| "-".to_owned()) };
-    let lanes = lane.split("\",").count();
-    if lanes > 1 {
-        return format!("{lanes} records");
+    if view.lanes > 1 {
+        return format!("{} records", thousands(view.lanes));
     }
     let value = lane.split_once(':').map_or(lane.as_str(), |(_, value)| value);
     value.trim_matches('"').to_owned()
