@@ -99,3 +99,30 @@ pub(super) fn the_nearest_of_a_long_lane_are_its_neighbours(world: &World) {
     assert_eq!(ids, (5..=14).chain(16..=25).collect::<Vec<_>>());
     assert!(mates.iter().all(|mate| mate.older == (mate.id.0 < 15)));
 }
+
+/// A batch of the records of `n` people.
+fn batch(n: u64, ago: Duration) -> serde_json::Value {
+    let records: Vec<_> = (0..n).map(|k| serde_json::json!({ "email": format!("p{k}@x.org"), "n": k })).collect();
+    let body = serde_json::json!({ "records": records, "matchKey": "email" });
+    with(with(profile(1000 + n, "", ago), "/body", body), "/idempotency_key", format!("batch-{n}").into())
+}
+
+pub(super) fn a_batch_of_any_size_is_blocked_and_overtaken_by_what_shares_a_record_with_it(world: &World) {
+    // Lanes of small batches are looked up one by one, those of large ones at once.
+    for size in [3, 60] {
+        let last = format!("p{}@x.org", size - 1);
+        let first = i64::try_from(world.store.last_id().wait().unwrap().0).unwrap() + 1;
+        let expired = with(profile(1, &last, 50 * MINUTE), "/path", "records/profiles/append".into());
+        let expired = with(with(expired, "/status", 503.into()), "/idempotency_key", format!("expired-{size}").into());
+        let expired = with(expired, "/first_attempt_at", super::world::time(Duration::from_hours(30)));
+        let newer = with(profile(2, "P1@x.org", MINUTE), "/idempotency_key", format!("newer-{size}").into());
+        world.ingest(&[expired, batch(size, 20 * MINUTE), newer]);
+        let [expired, batch, newer] = [first, first + 1, first + 2];
+        assert_eq!(world.view(batch).lanes, size);
+        assert_eq!(world.view(batch).write.blocked_by, Some(WriteId(expired)));
+        world.store.settle(vec![WriteId(expired), WriteId(newer)], Settling::Applied, by()).wait().unwrap();
+        assert_eq!(world.view(batch).write.blocked_by, None);
+        assert_eq!(world.view(batch).write.superseded_by, Some(WriteId(newer)));
+        world.store.settle(vec![WriteId(batch)], Settling::Discard, by()).wait().unwrap();
+    }
+}

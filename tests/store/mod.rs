@@ -59,6 +59,7 @@ suite! { sqlite:
         an_accepted_write_supersedes_older_ones
         an_unsendable_write_blocks_what_is_younger_on_every_page
         the_nearest_of_a_long_lane_are_its_neighbours
+        a_batch_of_any_size_is_blocked_and_overtaken_by_what_shares_a_record_with_it
     }
     groups {
         a_group_is_its_target_object_type_code_and_shape_of_message
