@@ -212,8 +212,9 @@ fn push_token(out: &mut String, token: &str) {
 fn push_word(out: &mut String, word: &str) {
     let has_digit = word.contains(|c: char| c.is_ascii_digit());
     let all_digits = word.bytes().all(|b| b.is_ascii_digit());
+    // One in a hundred IDs of ten hexadecimal digits happens to have no letter: a number that long is an ID, too.
     let hex = word.len() >= 8 && word.bytes().all(|b| b.is_ascii_hexdigit());
-    if all_digits {
+    if all_digits && !hex {
         // An index stands in brackets: `[2]` and `[17]` are the same place.
         if !out.ends_with('[') {
             out.push_str("<n>");
@@ -282,6 +283,11 @@ mod tests {
             (
                 Transient,
                 "upstream answered 503 after 1234 ms, reference 3fa9c0d1e2",
+                "upstream answered <n> after <n> ms, reference <id>",
+            ),
+            (
+                Transient,
+                "upstream answered 503 after 1234 ms, reference 3059104172",
                 "upstream answered <n> after <n> ms, reference <id>",
             ),
             (Transient, "request 7b12be4c-5480-eaee-6a8c-59b17908ae30 by ana@example.org", "request <id> by <email>"),

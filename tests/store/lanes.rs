@@ -111,7 +111,7 @@ pub(super) fn a_batch_of_any_size_is_blocked_and_overtaken_by_what_shares_a_reco
     // Lanes of small batches are looked up one by one, those of large ones at once.
     for size in [3, 60] {
         let last = format!("p{}@x.org", size - 1);
-        let first = i64::try_from(world.store.last_id().wait().unwrap().0).unwrap() + 1;
+        let first = world.store.last_id().wait().unwrap().0 + 1;
         let expired = with(profile(1, &last, 50 * MINUTE), "/path", "records/profiles/append".into());
         let expired = with(with(expired, "/status", 503.into()), "/idempotency_key", format!("expired-{size}").into());
         let expired = with(expired, "/first_attempt_at", super::world::time(Duration::from_hours(30)));

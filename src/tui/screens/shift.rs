@@ -120,6 +120,8 @@ impl Shift {
         for ((n, (at, entry)), y) in entries.iter().enumerate().skip(self.scroll.top).zip(area.top()..area.bottom()) {
             let (who, what, reason) = in_words(entry);
             let time = at.to_human();
+            // A narrow terminal has better use for the year and the seconds.
+            let time = if area.width < 100 { time.get(5..16).unwrap_or(&time) } else { &time };
             let pieces = [
                 (Role::Faint, format!("{time}  ")),
                 (Role::Strong, format!("{who:<10} ")),
@@ -139,26 +141,20 @@ impl Shift {
 fn in_words<'a>(entry: &Entry<'a>) -> (&'a str, String, Option<&'a str>) {
     match entry {
         Entry::Run(run) => {
-            let what = format!(
-                "run {}, {}: {} to {}: {}",
-                run.id,
-                run.state.name(),
-                run.query,
-                run.target,
-                outcomes(&run.tally)
-            );
+            let (id, state, came_to) = (run.id, run.state.name(), outcomes(&run.tally));
+            let what = format!("run {id} {state}: {came_to}; {} to {}", run.query, run.target);
             (&run.operator.name, what, run.reason.as_deref())
         }
         Entry::Did(did) => {
-            let times =
-                if did.count > 1 { format!(", {} times", thousands(did.count.unsigned_abs())) } else { String::new() };
+            let (action, count) = (did.action.name(), thousands(did.count.unsigned_abs()));
             let which = match did.writes.as_slice() {
+                [] if did.count > 1 => format!(" {count} times"),
                 [] => String::new(),
                 [one] => format!(" write {one}"),
                 [one, two] => format!(" writes {one} and {two}"),
-                [one, two, ..] => format!(" writes {one}, {two}, ..."),
+                [one, two, ..] => format!(" {count} writes ({one}, {two}, ...)"),
             };
-            let what = format!("{}{which}{times}: {}", did.action.name(), words::action(&did.action));
+            let what = format!("{action}{which}: {}", words::action(&did.action));
             (&did.operator, what, did.reason.as_deref())
         }
     }

@@ -360,9 +360,12 @@ fn a_shift_says_who_did_what_when_and_why() {
     let Question::Report(about) = question else { panic!() };
     runner.give_report(values::report(about));
     let screen = runner.screen();
-    for text in
-        ["the last 8 h", "bea        discard writes 3, 4, ..., 12 times", "(test data)", "ana        run 8, stopped"]
-    {
+    for text in [
+        "the last 8 h",
+        "bea        discard 12 writes (3, 4, ...)",
+        "(test data)",
+        "ana        run 8 stopped: 80 replayed, 1 failed",
+    ] {
         assert!(screen.contains(text), "{text}: {screen}");
     }
     runner.keys("down enter");

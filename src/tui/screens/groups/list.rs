@@ -11,7 +11,7 @@ use crate::tui::screen::Shared;
 use crate::tui::theme::Role;
 
 /// A column: its title, its width, and the order that it shows.
-type Column = (&'static str, u16, Option<GroupSort>);
+pub(super) type Column = (&'static str, u16, Option<GroupSort>);
 
 const OPEN: Column = ("OPEN", 9, Some(GroupSort::Open));
 const TYPE: Column = ("TYPE", 10, Some(GroupSort::Type));
@@ -23,10 +23,12 @@ const LAST: Column = ("LAST", 6, Some(GroupSort::Last));
 const SENT: Column = ("SENT", 6, None);
 const OBJECT: Column = ("OBJECT", 12, None);
 
-/// Returns the columns before the message, which takes the rest of the width.
-fn columns(width: u16) -> Vec<Column> {
+/// Returns the columns before the message, which takes the rest of the width. Groups of several objects may differ in nothing
+/// else, so the object is there as soon as there is any room.
+pub(super) fn columns(width: u16, has_objects: bool) -> Vec<Column> {
     match width {
         0..60 => vec![OPEN, TYPE],
+        60..88 if has_objects => vec![OPEN, TYPE, CODE, OBJECT],
         60..76 => vec![OPEN, TYPE, CODE],
         76..88 => vec![OPEN, TYPE, CODE, LAST],
         88..100 => vec![OPEN, TYPE, CODE, LAST, OBJECT],
@@ -36,9 +38,9 @@ fn columns(width: u16) -> Vec<Column> {
 }
 
 /// Draws the titles of the columns.
-pub(super) fn head(sort: GroupSort, descending: bool, area: Rect, p: &mut Painter<'_>) {
+pub(super) fn head(columns: &[Column], sort: GroupSort, descending: bool, area: Rect, p: &mut Painter<'_>) {
     let mut x = area.x + 1;
-    for (title, width, order) in columns(area.width) {
+    for &(title, width, order) in columns {
         let arrow = match (order == Some(sort), descending) {
             (false, _) => "",
             (true, true) => p.theme.symbol("▾", "v"),
@@ -61,11 +63,11 @@ fn is_number(title: &str) -> bool {
 }
 
 /// Draws a group.
-pub(super) fn row(shared: &Shared, group: &Group, area: Rect, p: &mut Painter<'_>) {
+pub(super) fn row(columns: &[Column], shared: &Shared, group: &Group, area: Rect, p: &mut Painter<'_>) {
     let ago = |at| age(shared.now.since(at));
     let (mut x, y) = (area.x + 1, area.y);
     let role = if group.open == 0 { Role::Faint } else { Role::Text };
-    for column in columns(area.width) {
+    for &column in columns {
         let (title, width, _) = column;
         let text = match column {
             OPEN => thousands(group.open.unsigned_abs()),

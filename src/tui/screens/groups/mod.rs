@@ -448,13 +448,15 @@ impl Screen for GroupList {
         if self.is_read && self.all.is_empty() {
             return self.empty(shared, area, p);
         }
-        list::head(self.sort, self.descending, parts.head, p);
+        let has_objects = self.all.iter().any(|group| group.object != self.all[0].object);
+        let columns = list::columns(parts.list.width, has_objects);
+        list::head(&columns, self.sort, self.descending, parts.head, p);
         if groups.is_empty() {
             self.empty(shared, parts.list, p);
         }
         let rows = groups.iter().enumerate().skip(self.scroll.top).zip(parts.list.top()..parts.list.bottom());
         for ((n, group), y) in rows {
-            list::row(shared, group, Rect { y, height: 1, ..parts.list }, p);
+            list::row(&columns, shared, group, Rect { y, height: 1, ..parts.list }, p);
             if n == self.scroll.at {
                 p.line(Rect { y, height: 1, ..parts.list }, Role::Cursor);
             }

@@ -364,14 +364,12 @@ impl Screen for RunScreen {
                     // What it came to in the end may not have been read yet.
                     self.read_causes(id, cx);
                 }
+                self.read_for_below(id, cx);
             }
             Reading::Causes(causes) => {
                 self.causes = Some(causes);
                 let area = self.parts(cx.shared, cx.area).lower;
                 self.scroll.keep_seen(self.rows(cx.shared).len(), frame::lines(area));
-                if let Some(id) = self.run_id(cx.shared) {
-                    self.read_for_below(id, cx);
-                }
             }
             Reading::Report(report) => self.report = Some(report),
             _ => {}

@@ -17,10 +17,7 @@ use crate::tui::typing;
 /// Draws the filter line, the titles and the rows.
 pub(super) fn draw(writes: &WriteList, shared: &Shared, parts: &Parts, p: &mut Painter<'_>) {
     filter(writes, shared, parts, p);
-    let mut columns = writes.columns(shared, parts.list.width);
-    if !writes.window.outcomes.is_empty() {
-        columns.insert(columns.len().min(1), WriteColumn::Outcome);
-    }
+    let columns = writes.columns(shared, parts.list.width);
     head(writes, &columns, parts.head, p);
     if writes.window.rows.is_empty() {
         return empty(writes, shared, parts.list, p);

@@ -12,8 +12,20 @@ const KEYS: [char; WriteColumn::CHOICES.len() + 1] =
     ['i', 's', 't', 'a', 'h', 'c', 'r', 'o', 'p', 'g', 'v', 'n', 'm', 'z', 'y', 'x', 'd'];
 
 impl WriteList {
-    /// Returns the columns for a list of that width.
+    /// Returns the columns for a list of that width, with the outcome where it is the list of a run.
     pub(super) fn columns(&self, shared: &Shared, width: u16) -> Vec<WriteColumn> {
+        let mut columns = self.own_columns(shared, width);
+        if !self.window.outcomes.is_empty() {
+            if width < 76 && shared.setup.columns.is_none() {
+                // The message would have no room left, and it says more than the state.
+                columns.retain(|column| *column != WriteColumn::State);
+            }
+            columns.insert(columns.len().min(1), WriteColumn::Outcome);
+        }
+        columns
+    }
+
+    fn own_columns(&self, shared: &Shared, width: u16) -> Vec<WriteColumn> {
         match &shared.setup.columns {
             Some(chosen) => that_fit(chosen, width),
             None => fitting(width, self.filter.is_of_one_group()),
@@ -45,7 +57,7 @@ impl WriteList {
 
     /// Returns the columns that were chosen, or else those that are shown.
     fn chosen(&self, cx: &Cx<'_>) -> Vec<WriteColumn> {
-        let shown = || self.columns(cx.shared, self.parts(cx.area).list.width);
+        let shown = || self.own_columns(cx.shared, self.parts(cx.area).list.width);
         cx.shared.setup.columns.clone().unwrap_or_else(shown)
     }
 }
