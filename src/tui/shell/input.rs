@@ -33,8 +33,9 @@ struct State {
 /// Keeps the input thread from reading for as long as this lives.
 pub(super) struct Pause(Arc<Turn>);
 
-/// The longest that one poll blocks, and so the longest that a pause has to wait.
-const LONGEST: Duration = Duration::from_millis(100);
+/// The longest that one poll blocks, and so the longest that a pause has to wait. crossterm waits for whole milliseconds, and
+/// tries again and again through what is left of the last one: so little that the wait itself takes longer than that.
+const LONGEST: Duration = Duration::from_micros(100_080);
 
 impl InputThread {
     /// Starts the thread. `asks` is true if the terminal is asked for its background.
