@@ -40,6 +40,12 @@ pub(super) fn time(node: &Node<'_>, name: &str) -> Result<Option<Timestamp>, Str
     Timestamp::parse(&shown).map(Some).ok_or_else(|| format!("{name}: {shown:?} is not a time (RFC 3339)"))
 }
 
+/// Reads a whole number that isn't negative.
+pub(super) fn count(node: &Node<'_>, name: &str) -> Result<Option<u64>, String> {
+    let Some(found) = node.get_present(name) else { return Ok(None) };
+    found.raw_text().parse().map(Some).map_err(|_| format!("{name}: must be a whole number"))
+}
+
 /// Reads a flag.
 pub(super) fn flag(node: &Node<'_>, name: &str) -> Result<Option<bool>, String> {
     match node.get_present(name).map(Node::raw_text) {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::binding::Binding;
 use super::input::{Input, InputError, Line, total_size};
 use super::rejects::{Rejects, unwrap};
-use super::shapes::read_line;
+use super::shapes::{Recognised, read_line};
 use crate::domain::body::BodyOrigin;
 use crate::domain::endpoint::{EndpointOrigin, is_upsert};
 use crate::domain::json;
@@ -41,6 +41,10 @@ pub struct Summary {
     pub repeated: u64,
     /// Lines that were rejected.
     pub rejected: u64,
+    /// Lines on writes that the API accepted, which are no failures.
+    pub accepted: u64,
+    /// Lines that are no JSON object, where those are to be left out.
+    pub other: u64,
     /// Of those ingested: failures whose endpoint had to be assumed, which are not sent.
     pub assumed: u64,
     /// Of those ingested: failures that their producer dates later than now.
@@ -226,7 +230,8 @@ impl Session<'_> {
             }
         }
         self.summary.rejected = self.rejects.kept();
-        self.summary.read = self.summary.inserted + self.summary.repeated + self.summary.rejected;
+        let Summary { inserted, repeated, rejected, accepted, other, .. } = self.summary;
+        self.summary.read = inserted + repeated + rejected + accepted + other;
     }
 
     fn take(&mut self, line: &Line) -> Result<(), IngestError> {
@@ -248,7 +253,11 @@ impl Session<'_> {
             return self.reject(line.number, &reason, raw);
         }
         match read_line(raw, &self.options.binding) {
-            Ok(captured) => {
+            Ok(Recognised::Accepted) => {
+                self.summary.accepted += 1;
+                Ok(())
+            }
+            Ok(Recognised::Failed(captured)) => {
                 self.summary.assumed += u64::from(captured.endpoint_origin == EndpointOrigin::Assumed);
                 let unmatched = captured.body_origin == BodyOrigin::Rebuilt
                     && is_upsert(captured.path.operation())
@@ -256,7 +265,7 @@ impl Session<'_> {
                 self.summary.unmatched += u64::from(unmatched);
                 self.batch_bytes += captured.body.len() + 1024;
                 self.summary.from_the_future += u64::from(captured.is_from_the_future());
-                self.batch.push(Incoming::new(captured).of_line(line.number, raw));
+                self.batch.push(Incoming::new(*captured).of_line(line.number, raw));
                 if self.batch.len() >= BATCH || self.batch_bytes >= BATCH_BYTES {
                     self.send_batch()?;
                 }

@@ -15,4 +15,4 @@ pub use binding::{Binding, DEFAULT_TARGET, TargetBinding, check_target_name};
 pub use ingest::{IngestOptions, Progress, Summary, ingest};
 pub use input::DEFAULT_MAX_LINE;
 pub(crate) use rejects::same_file;
-pub use shapes::read_line;
+pub use shapes::{Recognised, read_line};

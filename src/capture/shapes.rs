@@ -1,20 +1,23 @@
 //! The five shapes of a line, told apart by their fields: request, body, event, record (with or without a key).
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 
 use super::binding::{Binding, TargetBinding};
 use super::exported::exported;
-use super::fields::{filled, flag, id, status, text, time};
+use super::fields::{count, filled, flag, id, status, text, time};
 use super::headers::Headers;
-use crate::domain::answer::captured_is_definite;
-use crate::domain::api_error::ApiError;
+use crate::domain::acceptance::{Says, says};
+use crate::domain::api_error::{ApiError, summary_of};
 use crate::domain::body::BodyOrigin;
 use crate::domain::endpoint::{EndpointOrigin, EndpointPath};
 use crate::domain::failure::Failure;
-use crate::domain::failure_type::{FailureType, classify};
+use crate::domain::failure_type::FailureType;
 use crate::domain::json::{self, MAX_DEPTH, Node, Value};
 use crate::domain::key::{IdempotencyKey, KeyOrigin};
 use crate::domain::lane::lanes_of;
+use crate::domain::producer::Testimony;
 use crate::domain::secrets::Scrubber;
 use crate::domain::stable_key::{stable_key_of, uuid_of};
 use crate::domain::write::Captured;
@@ -34,12 +37,35 @@ enum Body {
     Missing,
 }
 
+/// What a line turns out to be.
+#[derive(Debug)]
+pub enum Recognised {
+    /// A failed write.
+    Failed(Box<Captured>),
+    /// A write that the API accepted: no failure.
+    Accepted,
+}
+
+impl Recognised {
+    /// Returns the write, if it failed.
+    pub fn failed(self) -> Option<Captured> {
+        match self {
+            Self::Failed(captured) => Some(*captured),
+            Self::Accepted => None,
+        }
+    }
+}
+
 /// Reads one line; the error says why it is rejected, for whoever has to repair it.
-pub fn read_line(line: &[u8], binding: &Binding) -> Result<Captured, String> {
+pub fn read_line(line: &[u8], binding: &Binding) -> Result<Recognised, String> {
     // A body may be nested as deep as a stable key allows, and lies a few levels down.
     let node = json::scan_within(line, MAX_DEPTH + 4).map_err(|e| format!("not JSON: {e}"))?;
     if !node.is_object() {
         return Err("the line must be a JSON object".to_owned());
+    }
+    if let Some(name) = text_of_a_log(&node) {
+        let hint = "bring what failed in it into one of the known shapes first";
+        return Err(format!("it is the line of a log, with the text `{name}`, and not a failed write: {hint}"));
     }
     let (target, bound) = binding.target_of(text(&node, "target")?.as_deref())?;
     let request = request(&node)?;
@@ -63,7 +89,17 @@ pub fn read_line(line: &[u8], binding: &Binding) -> Result<Captured, String> {
         Body::Missing => (Vec::new(), BodyOrigin::Missing),
     };
     let event = node.get_present("event");
-    let failure = scrubbed(failure(&node, event.is_some() && body_origin == BodyOrigin::Missing)?, &binding.scrubber);
+    let answered = Answered::read(&node)?;
+    if answered.is_accepted() {
+        return Ok(Recognised::Accepted);
+    }
+    let (tries, first_attempt_at) = (count(&node, "tries")?, time(&node, "first_attempt_at")?);
+    let failed_at = time(&node, "failed_at")?;
+    let failure = answered.failure(&node, event.is_some() && body_origin == BodyOrigin::Missing)?;
+    let (code, message) = (failure.code.as_deref(), failure.message.as_deref());
+    let told = Testimony { status: failure.status, code, message, tries, first_attempt_at, failed_at };
+    let is_definite = told.is_definite();
+    let failure = scrubbed(failure, &binding.scrubber);
     let exported = exported(&node, binding)?;
     let (key, key_origin, new_key) = keys(&node, &request.headers, &body, body_origin, exported.is_some())?;
     let edited = match &exported {
@@ -72,18 +108,18 @@ pub fn read_line(line: &[u8], binding: &Binding) -> Result<Captured, String> {
     };
     let scanned = json::scan(&body).ok();
     let record = scanned.as_ref().and_then(|b| b.get("record").or_else(|| b.get("records")?.items()?.first()));
-    Ok(Captured {
+    Ok(Recognised::Failed(Box::new(Captured {
         lanes: scanned.as_ref().map(|b| lanes_of(&target, path.object(), b)).unwrap_or_default(),
         record_fields: record.map(field_names).unwrap_or_default(),
         ambiguous: match flag(&node, "captured_ambiguous") {
             Ok(Some(true)) => true,
             // Only an export knows that someone has looked.
             Ok(Some(false)) if exported.is_some() => false,
-            _ => !captured_is_definite(failure.status, failure.code.as_deref()),
+            _ => !is_definite,
         },
         ambiguous_since: time(&node, "ambiguous_since")?,
-        first_attempt_at: time(&node, "first_attempt_at")?,
-        failed_at: time(&node, "failed_at")?,
+        first_attempt_at,
+        failed_at,
         captured_at: binding.now,
         source: filled(&node, "source")?
             .map(|s| binding.scrubber.text(&s).into_owned())
@@ -102,7 +138,16 @@ pub fn read_line(line: &[u8], binding: &Binding) -> Result<Captured, String> {
         edited,
         exported: exported.map(Box::new),
         failure,
-    })
+    })))
+}
+
+/// Returns the name of the field that holds the text of a log's line, if this is one: it has a level or a time, as logs do.
+/// An event that failed is an object.
+fn text_of_a_log(node: &Node<'_>) -> Option<&'static str> {
+    const MARKS: [&str; 8] = ["level", "severity", "log_level", "levelname", "timestamp", "@timestamp", "time", "ts"];
+    let is_marked = MARKS.iter().any(|name| node.get_present(name).is_some());
+    let is_text = |name: &&str| node.get_present(name).is_some_and(|found| matches!(found.value, Value::String(_)));
+    is_marked.then(|| ["event", "msg", "message"].into_iter().find(is_text)).flatten()
 }
 
 /// Reads the request of a line. One that fits several shapes is read as the first of: request, body, event, record.
@@ -117,7 +162,10 @@ fn request(node: &Node<'_>) -> Result<Request, String> {
     if let Some(body) = captured_body(node)? {
         return described(node, Body::Captured(body));
     }
-    if node.get_present("event").is_some() {
+    if let Some(event) = node.get_present("event") {
+        if !event.is_object() {
+            return Err("event: must be an object; a text is the line of a log, and not a failed write".to_owned());
+        }
         return described(node, Body::Missing);
     }
     match node.get_present("record") {
@@ -179,60 +227,94 @@ fn rebuild(record: Option<&Node<'_>>, match_key: Option<&str>) -> Result<Vec<u8>
     Ok(body)
 }
 
-fn failure(node: &Node<'_>, is_event: bool) -> Result<Failure, String> {
-    let response = node.get_present("response");
-    let response_body = response.and_then(|r| r.get_present("body"));
-    // As JSON, or as the text that it was.
-    let body_bytes = match response_body.map(|b| (&b.value, b.raw)) {
-        Some((Value::String(text), _)) => text.to_text().into_owned().into_bytes(),
-        Some((_, raw)) => raw.to_vec(),
-        None => Vec::new(),
-    };
-    let envelope = ApiError::from_body(&body_bytes).or_else(|| response.and_then(ApiError::from_envelope));
-    let error = node.get_present("error");
-    let from_error = error.and_then(ApiError::from_error).or(envelope);
-    let named = filled(node, "type")?;
-    let (named_type, named_code) = match named.as_deref().map(FailureType::parse) {
-        Some(Some(failure_type)) => (Some(failure_type), None),
-        _ => (None, named),
-    };
-    let status = match (status(node, "status")?, response) {
-        (Some(status), _) => Some(status),
-        (None, Some(response)) => status_of(response)?,
-        (None, None) => None,
-    };
-    let code = filled(node, "error_code")?.or(named_code).or_else(|| from_error.as_ref().map(|e| e.code.clone()));
-    let message = match (filled(node, "error_message")?, error.and_then(Node::text)) {
-        (Some(message), _) => Some(message),
-        (None, Some(text)) => Some(text.into_owned()),
-        (None, None) => from_error
-            .as_ref()
-            .map(|e| e.message.clone())
-            .or_else(|| (!body_bytes.is_empty()).then(|| crate::domain::api_error::summary_of(&body_bytes))),
-    };
-    let given = filled(node, "failure_type")?
-        .map(|name| {
-            let known = "transient, schema, bad_data, auth";
-            FailureType::parse(&name).ok_or_else(|| format!("failure_type: {name:?} is not one of {known}"))
+/// The answer that a line tells of, as far as there was one.
+struct Answered {
+    status: Option<u16>,
+    /// The body, as JSON or as the text that it was.
+    body: Vec<u8>,
+    headers: Headers,
+    error: Option<ApiError>,
+    /// The failure type that the line names.
+    given: Option<FailureType>,
+    code: Option<String>,
+    message: Option<String>,
+}
+
+impl Answered {
+    fn read(node: &Node<'_>) -> Result<Self, String> {
+        let response = node.get_present("response");
+        let body = match response.and_then(|r| r.get_present("body")).map(|b| (&b.value, b.raw)) {
+            Some((Value::String(text), _)) => text.to_text().into_owned().into_bytes(),
+            Some((_, raw)) => raw.to_vec(),
+            None => Vec::new(),
+        };
+        let envelope = ApiError::from_body(&body).or_else(|| response.and_then(ApiError::from_envelope));
+        let error = node.get_present("error");
+        let named = filled(node, "type")?;
+        let (named_type, named_code) = match named.as_deref().map(FailureType::parse) {
+            Some(Some(failure_type)) => (Some(failure_type), None),
+            _ => (None, named),
+        };
+        let given = filled(node, "failure_type")?
+            .map(|name| {
+                let known = "transient, schema, bad_data, auth";
+                FailureType::parse(&name).ok_or_else(|| format!("failure_type: {name:?} is not one of {known}"))
+            })
+            .transpose()?;
+        let status = match (status(node, "status")?, response) {
+            (Some(status), _) => Some(status),
+            (None, Some(response)) => status_of(response)?,
+            (None, None) => None,
+        };
+        Ok(Self {
+            status,
+            headers: Headers::read(response.and_then(|r| r.get_present("headers"))).unwrap_or_default(),
+            error: error.and_then(ApiError::from_error).or(envelope),
+            given: given.or(named_type),
+            code: filled(node, "error_code")?.or(named_code),
+            message: match filled(node, "error_message")? {
+                Some(message) => Some(message),
+                None => error.and_then(Node::text).map(Cow::into_owned).filter(|text| !text.is_empty()),
+            },
+            body,
         })
-        .transpose()?;
-    let unsaid = if is_event { FailureType::Schema } else { FailureType::BadData };
-    let failure_type = given.or(named_type).unwrap_or_else(|| match (status, &code) {
-        (None, None) => unsaid,
-        _ => classify(status, code.as_deref(), &body_bytes),
-    });
-    let headers = Headers::read(response.and_then(|r| r.get_present("headers"))).unwrap_or_default();
-    Ok(Failure {
-        failure_type,
-        status,
-        code,
-        message,
-        details: node
-            .get_present("error_details")
-            .map(|d| d.raw_text().to_owned())
-            .or_else(|| from_error.and_then(|e| e.details)),
-        correlation_id: id(node, "correlation_id")?.or_else(|| headers.get("x-correlation-id").map(str::to_owned)),
-    })
+    }
+
+    /// Returns true if the API has the write: a 2xx that neither its body nor the line contradicts.
+    fn is_accepted(&self) -> bool {
+        let is_success = self.status.is_some_and(|status| (200..=299).contains(&status));
+        let says_otherwise = self.given.is_some() || self.code.is_some() || self.message.is_some();
+        is_success
+            && !says_otherwise
+            && self.error.is_none()
+            && self.status.is_some_and(|status| says(status, &self.body) == Says::Nothing)
+    }
+
+    /// Returns the failure. An event without a word on its answer failed at the schema, as in the guide's webhook sample.
+    fn failure(self, node: &Node<'_>, is_event: bool) -> Result<Failure, String> {
+        let (envelope_code, envelope_message, details) = match self.error {
+            Some(error) => (Some(error.code), Some(error.message), error.details),
+            None => (None, None, None),
+        };
+        let code = self.code.or(envelope_code);
+        let summary = || (!self.body.is_empty()).then(|| summary_of(&self.body));
+        let message = self.message.or(envelope_message).or_else(summary);
+        let told = Testimony { status: self.status, code: code.as_deref(), ..Testimony::default() };
+        let failure_type = match self.given {
+            Some(given) => given,
+            None if is_event && told.status.is_none() && told.code.is_none() => FailureType::Schema,
+            None => told.failure_type(&self.body),
+        };
+        Ok(Failure {
+            failure_type,
+            status: self.status,
+            code,
+            message,
+            details: node.get_present("error_details").map(|d| d.raw_text().to_owned()).or(details),
+            correlation_id: id(node, "correlation_id")?
+                .or_else(|| self.headers.get("x-correlation-id").map(str::to_owned)),
+        })
+    }
 }
 
 /// Returns a failure without the secrets that its texts may repeat.

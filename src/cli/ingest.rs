@@ -128,16 +128,21 @@ fn tell(context: &Context, summary: &capture::Summary) -> std::io::Result<()> {
             "inserted": summary.inserted,
             "repeated": summary.repeated,
             "rejected": summary.rejected,
+            "accepted": summary.accepted,
+            "other": summary.other,
         });
         out.line(&line.to_string())?;
     } else if !context.global.quiet {
         let n = thousands;
+        let also = |count: u64, what: &str| if count > 0 { format!(", {} {what}", n(count)) } else { String::new() };
         out.line(&format!(
-            "read {}: {} inserted, {} repeated, {} rejected",
+            "read {}: {} inserted, {} repeated, {} rejected{}{}",
             n(summary.read),
             n(summary.inserted),
             n(summary.repeated),
-            n(summary.rejected)
+            n(summary.rejected),
+            also(summary.accepted, "accepted by the API"),
+            also(summary.other, "other lines")
         ))?;
     }
     out.flush()

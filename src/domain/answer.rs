@@ -2,7 +2,6 @@
 
 use super::acceptance::{Says, says};
 use super::api_error::{ApiError, summary_of};
-use super::outcome::AttemptOutcome;
 
 /// The part of an answer's body that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -72,29 +71,6 @@ fn in_words(status: u16, what: &str, body: &[u8]) -> String {
     if summary.is_empty() { format!("HTTP {status}: {what}") } else { format!("HTTP {status}: {what}: {summary}") }
 }
 
-/// Returns true if a *captured* failure is definite: the API surely did not apply the write. An error code counts as the
-/// envelope; without a status, only codes that always mean a refusal count.
-pub fn captured_is_definite(status: Option<u16>, code: Option<&str>) -> bool {
-    let code = code.unwrap_or("");
-    match status {
-        Some(408) => false,
-        Some(400..=499) => !code.is_empty(),
-        Some(_) => false,
-        None => {
-            code == "CDP_ETL.NOT_FOUND" || code.starts_with("CDP_ETL.VALIDATION.") || code.starts_with("CDP_ETL.AUTH.")
-        }
-    }
-}
-
-/// Returns the outcome of a *captured* failure as an attempt: refused where that is sure, else as far as its status tells.
-pub fn captured_outcome(status: Option<u16>, code: Option<&str>) -> AttemptOutcome {
-    match status {
-        _ if captured_is_definite(status, code) => AttemptOutcome::Refused,
-        Some(_) => AttemptOutcome::Unclear,
-        None => AttemptOutcome::NoAnswer,
-    }
-}
-
 /// Returns true if an answer with this status judged the write's data, so that its type, code and group follow it. A 401 or 503
 /// on the way says nothing about the data.
 pub fn judges_data(status: u16) -> bool {
@@ -132,24 +108,5 @@ mod tests {
         let partial = judge(200, br#"{"errors":[{"index":3}]}"#, Whole);
         assert!(matches!(partial, Verdict::Partial { rejected: Some(rejected), .. } if rejected == [3]));
         assert!(matches!(judge(302, b"{}", Whole), Verdict::Unclear(_)));
-    }
-
-    #[test]
-    fn captured_failures_without_a_status_are_definite_by_code_only() {
-        assert!(captured_is_definite(Some(422), Some("C")));
-        assert!(captured_is_definite(Some(429), Some("C")));
-        assert!(captured_is_definite(None, Some("CDP_ETL.VALIDATION.REQUEST_SCHEMA")));
-        assert!(captured_is_definite(None, Some("CDP_ETL.NOT_FOUND")));
-        for (status, code) in [
-            (Some(408), Some("C")),
-            (Some(422), None),
-            (Some(500), Some("C")),
-            (Some(200), Some("C")),
-            (None, Some("CDP_ETL.INTERNAL.X")),
-            (None, Some("CDP_ETL.NOT_FOUND.X")),
-            (None, None),
-        ] {
-            assert!(!captured_is_definite(status, code), "{status:?} {code:?}");
-        }
     }
 }

@@ -34,6 +34,7 @@ pub mod notice;
 pub mod outcome;
 pub mod parking;
 pub mod plan;
+pub mod producer;
 pub mod reason;
 pub mod record;
 pub mod report;

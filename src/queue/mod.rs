@@ -20,7 +20,7 @@ pub use self::find::Find;
 pub use self::plan::{PlanRequest, ReplayPlan, RunSummary};
 pub use self::target::Target;
 pub use self::write::{Rejected, TakenIn, Write};
-use crate::capture::{Binding, DEFAULT_TARGET, TargetBinding, read_line};
+use crate::capture::{Binding, DEFAULT_TARGET, Recognised, TargetBinding, read_line};
 use crate::config::current_operator;
 use crate::domain::run::Operator;
 use crate::domain::secrets::Scrubber;
@@ -125,7 +125,8 @@ impl Queue {
         let (mut taken, mut batch) = (TakenIn::default(), Vec::new());
         for (index, line) in lines.into_iter().enumerate() {
             match read_line(line.as_ref(), &binding) {
-                Ok(captured) => batch.push(Incoming::new(captured)),
+                Ok(Recognised::Failed(captured)) => batch.push(Incoming::new(*captured)),
+                Ok(Recognised::Accepted) => taken.accepted += 1,
                 Err(reason) => taken.rejected.push(Rejected { line: index + 1, reason }),
             }
             if batch.len() == BATCH {

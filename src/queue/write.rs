@@ -86,6 +86,8 @@ pub struct TakenIn {
     pub inserted: u64,
     /// Number of failures that were known already.
     pub repeated: u64,
+    /// Number of lines on writes that the API accepted, which are no failures.
+    pub accepted: u64,
     /// Lines that could not be ingested.
     pub rejected: Vec<Rejected>,
 }

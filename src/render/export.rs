@@ -6,13 +6,13 @@ use serde_json::{Map, Value, json};
 
 use super::json::{body_fields, line, raw};
 use super::words;
-use crate::domain::answer::captured_is_definite;
 use crate::domain::attempt::Attempt;
 use crate::domain::escape::json_line;
 use crate::domain::evidence::CapturedFailure;
 use crate::domain::failure::Failure;
 use crate::domain::key::{IdempotencyKey, KeyOrigin};
 use crate::domain::outcome::AttemptOutcome;
+use crate::domain::producer::Testimony;
 use crate::domain::state::{Place, State};
 use crate::domain::time::Timestamp;
 use crate::domain::transfer::Parent;
@@ -70,8 +70,16 @@ pub fn export(view: &WriteView, beside: &Beside) -> String {
     put("first_attempt_at", json!(write.first_attempt_at));
     let since = write.standing.ambiguous_since.into_iter().chain(beside.in_flight_since).min();
     put("ambiguous_since", json!(since));
-    // The status and the code don't show what an operator, or another answer, has said since.
-    if write.captured_ambiguous == captured_is_definite(write.failure.status, write.failure.code.as_deref()) {
+    // What the line tells doesn't show what an operator, or another answer, has said since.
+    let told = Testimony {
+        status: write.failure.status,
+        code: write.failure.code.as_deref(),
+        message: write.failure.message.as_deref(),
+        tries: None,
+        first_attempt_at: write.first_attempt_at,
+        failed_at: write.failed_at,
+    };
+    if write.captured_ambiguous == told.is_definite() {
         put("captured_ambiguous", json!(write.captured_ambiguous));
     }
     put("edited_at", json!(write.edited_at));

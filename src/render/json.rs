@@ -10,7 +10,6 @@ use serde_json::{Map, Value, json};
 
 use super::words;
 use crate::domain::action::LogEntry;
-use crate::domain::answer::captured_outcome;
 use crate::domain::attempt::Attempt;
 use crate::domain::batch::Child;
 use crate::domain::escape::json_line;
@@ -21,6 +20,7 @@ use crate::domain::json;
 use crate::domain::key::{IdempotencyKey, KeyWindows};
 use crate::domain::outcome::{AttemptOutcome, Outcome, Tally};
 use crate::domain::parking::Parked;
+use crate::domain::producer;
 use crate::domain::reason::Data;
 use crate::domain::rules::settle::SettleRefusal;
 use crate::domain::run::{Run, Wish};
@@ -380,7 +380,7 @@ fn zero<'a>(write: &'a FailedWrite, captured: &'a CapturedFailure) -> Option<Att
         error_code: failure.code.as_deref(),
         error_message: failure.message.as_deref().map(Cow::Borrowed),
         correlation_id: failure.correlation_id.as_deref(),
-        outcome: Some(captured_outcome(failure.status, failure.code.as_deref()).name()),
+        outcome: Some(producer::outcome(failure.status, failure.code.as_deref(), write.captured_ambiguous).name()),
         cached: false,
         latency_ms: None,
         revision: 0,

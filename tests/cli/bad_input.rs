@@ -97,7 +97,10 @@ fn hostile_lines_are_rejected_with_a_reason() {
     }
     snapshot("hostile_lines", &text);
     let (read, rejected) = (lines.len() + 1, lines.len());
-    assert_eq!(ran.lines()[0], serde_json::json!({"read": read, "inserted": 1, "repeated": 0, "rejected": rejected}));
+    assert_eq!(
+        ran.lines()[0],
+        serde_json::json!({"read": read, "inserted": 1, "repeated": 0, "rejected": rejected, "accepted": 0, "other": 0})
+    );
     assert_eq!(ran.code, 3);
     assert!(lines.len() >= 50);
 }

@@ -185,7 +185,10 @@ fn the_same_again_is_the_same_write() {
         at("2026-01-03T00:00:00Z", "").replace(r#"{"b":1,"a":2}"#, r#"{ "a":2, "b":1}"#),
     ];
     let ran = ingest(&world, &[], &lines.join("\n"));
-    assert_eq!(ran.lines()[0], json!({"read": 5, "inserted": 1, "repeated": 4, "rejected": 0}));
+    assert_eq!(
+        ran.lines()[0],
+        json!({"read": 5, "inserted": 1, "repeated": 4, "rejected": 0, "accepted": 0, "other": 0})
+    );
     let write = &world.writes()[0];
     assert_eq!((&write["occurrences"], &write["failed_at"]), (&json!(3), &json!("2026-01-01T00:00:00.000Z")));
     assert_eq!(ingest(&world, &[], &lines.join("\n")).lines()[0]["repeated"], 5);
@@ -278,7 +281,10 @@ fn rejects_are_kept_once_with_reason_and_can_be_mended() {
     // Mended, and ingested from the file that rejects go to: what remains takes its place.
     std::fs::write(&path, text.replace("../admin", "records/orders/append2")).unwrap();
     let ran = world.run(&["ingest", "--json", path.to_str().unwrap()]);
-    assert_eq!(ran.lines()[0], json!({"read": 4, "inserted": 1, "repeated": 0, "rejected": 3}));
+    assert_eq!(
+        ran.lines()[0],
+        json!({"read": 4, "inserted": 1, "repeated": 0, "rejected": 3, "accepted": 0, "other": 0})
+    );
     assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 3);
     assert_eq!(mode(&path), 0o600);
 }
@@ -352,7 +358,10 @@ fn exports_are_taken_back_as_the_same_writes() {
     assert_eq!(world.ingest(&lines).code, 0);
     let exported = world.ok(&["export", "state:any", "-q"]);
     let again = world.run_with(&["ingest", "--json"], exported.as_bytes());
-    assert_eq!(again.lines()[0], json!({"read": 5, "inserted": 0, "repeated": 5, "rejected": 0}));
+    assert_eq!(
+        again.lines()[0],
+        json!({"read": 5, "inserted": 0, "repeated": 5, "rejected": 0, "accepted": 0, "other": 0})
+    );
     let other = World::new();
     assert_eq!(other.run_with(&["ingest"], exported.as_bytes()).code, 0);
     for (a, b) in world.writes().iter().zip(other.writes()) {
@@ -369,5 +378,123 @@ fn exports_are_taken_back_as_the_same_writes() {
         ] {
             assert_eq!(a[field], b[field], "{field} of {a}");
         }
+    }
+}
+
+/// Ingests one failed append, with these fields beside it.
+fn failed(fields: &Value) -> Value {
+    let mut line =
+        json!({"path": "records/orders/append", "body": {"record": {"n": 1}}, "failed_at": "2026-01-01T00:10:00Z"});
+    line.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    one(&[], &line)
+}
+
+#[test]
+fn without_an_answer_a_failure_is_transient_and_may_have_been_applied() {
+    for fields in [
+        json!({}),
+        json!({"status": null}),
+        json!({"status": 0, "error_message": "Read timed out. (read timeout=10)"}),
+        json!({"response": null, "error_code": "ReadTimeout"}),
+        json!({"error_code": "ConnectionError", "error_message": "('Connection aborted.', RemoteDisconnected('x'))"}),
+        json!({"error_code": "ECONNRESET"}),
+        json!({"error_code": "ConnectTimeout", "tries": 3}),
+        json!({"error_code": "ECONNREFUSED", "first_attempt_at": "2026-01-01T00:09:00Z"}),
+    ] {
+        let write = failed(&fields);
+        assert_eq!(write["failure_type"], "transient", "{fields}");
+        assert_ne!(write["ambiguous_since"], Value::Null, "{fields}");
+    }
+    for fields in [
+        json!({"error_code": "ECONNREFUSED"}),
+        json!({"error_code": "ConnectTimeout", "tries": 1, "first_attempt_at": "2026-01-01T00:09:00Z"}),
+        json!({"error_code": "Error", "error_message": "getaddrinfo ENOTFOUND api.example.org", "status": 0}),
+    ] {
+        let write = failed(&fields);
+        assert_eq!(
+            (&write["failure_type"], &write["ambiguous_since"]),
+            (&json!("transient"), &Value::Null),
+            "{fields}"
+        );
+    }
+    let known = failed(&json!({"error_code": "CDP_ETL.VALIDATION.REQUEST_SCHEMA"}));
+    assert_eq!((&known["failure_type"], &known["ambiguous_since"]), (&json!("schema"), &Value::Null));
+    let world = World::new();
+    let wrong = json!({"path": "a/b", "body": {}, "tries": "twice"});
+    assert_eq!(ingest(&world, &[], &wrong.to_string()).code, 3);
+    assert!(world.rejects()[0]["reason"].as_str().unwrap().starts_with("tries: "), "{:?}", world.rejects());
+}
+
+#[test]
+fn a_refusal_after_an_earlier_try_is_definite_only_where_the_cache_would_have_answered() {
+    let first = "2026-01-01T00:08:00.000Z";
+    for (status, definite) in
+        [(400, true), (401, false), (403, false), (404, true), (409, false), (413, true), (422, true), (429, false)]
+    {
+        let write = failed(&json!({"status": status, "error_code": "CDP_ETL.X", "first_attempt_at": first}));
+        let want = if definite { Value::Null } else { json!(first) };
+        assert_eq!(write["ambiguous_since"], want, "{status}");
+        let only = failed(&json!({"status": status, "error_code": "CDP_ETL.X", "first_attempt_at": first, "tries": 1}));
+        assert_eq!(only["ambiguous_since"], Value::Null, "{status}");
+    }
+}
+
+#[test]
+fn the_line_of_a_log_is_no_failure() {
+    let world = World::new();
+    let lines = [
+        json!({"event": "write accepted", "level": "info", "timestamp": "2026-01-01T00:00:00Z", "status": 200}),
+        json!({"msg": "request failed", "level": 50, "time": 1_767_225_600_000_i64, "body": {"record": {}}, "status": 422}),
+        json!({"message": "GET /health", "@timestamp": "2026-01-01T00:00:00Z"}),
+        json!({"event": "order.created", "error": "Field not found: tier"}),
+    ];
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let ran = ingest(&world, &[], &text);
+    assert_eq!(ran.code, 3);
+    let reasons: Vec<Value> = world.rejects().into_iter().map(|reject| reject["reason"].clone()).collect();
+    assert_eq!(reasons.len(), 4);
+    assert!(reasons.iter().all(|reason| reason.as_str().unwrap().contains("line of a log")), "{reasons:?}");
+    assert_eq!(world.writes().len(), 0);
+}
+
+#[test]
+fn an_accepted_write_is_counted_and_is_no_failure() {
+    let world = World::new();
+    let request = json!({"method": "POST", "path": "records/orders/append", "body": {"record": {"n": 1}}});
+    let shape_5 = |status: u16, body: Value| json!({"request": request, "response": {"status": status, "body": body}});
+    let with = |field: &str, value: Value| {
+        let mut line = shape_5(200, json!({"success": true}));
+        line[field] = value;
+        line
+    };
+    let accepted =
+        [shape_5(201, json!({"success": true, "data": {}})), shape_5(204, Value::Null), with("error", Value::Null)];
+    let failed = [
+        shape_5(200, json!({"success": false})),
+        shape_5(202, json!("<html>login</html>")),
+        shape_5(302, json!({})),
+        with("error", json!("it was not written")),
+        with("error_code", json!("CDP_ETL.X")),
+        with("failure_type", json!("schema")),
+    ];
+    let lines: Vec<String> = accepted
+        .iter()
+        .chain(&failed)
+        .enumerate()
+        .map(|(n, line)| {
+            let mut line = line.clone();
+            line["idempotency_key"] = json!(format!("k{n}"));
+            line.to_string()
+        })
+        .collect();
+    let ran = ingest(&world, &[], &lines.join("\n"));
+    let summary: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(ran.code, 0, "{ran:?}");
+    for (field, want) in [("read", 9), ("inserted", 6), ("repeated", 0), ("rejected", 0), ("accepted", 3), ("other", 0)]
+    {
+        assert_eq!(summary[field], want, "{field}: {summary}");
+    }
+    for write in world.writes() {
+        assert_ne!(write["ambiguous_since"], Value::Null, "a 2xx that is contradicted may have been applied: {write}");
     }
 }

@@ -56,7 +56,10 @@ fn what_requests_sent_is_sent_again_byte_for_byte() {
     let count: u64 = count.parse().unwrap();
     let ingested =
         world.run(&["ingest", "--json", "--endpoint", "records/profiles/upsert", "--match-key", "email", "dlq.ndjson"]);
-    assert_eq!(ingested.lines()[0], json!({"read": count, "inserted": count, "repeated": 0, "rejected": 0}));
+    assert_eq!(
+        ingested.lines()[0],
+        json!({"read": count, "inserted": count, "repeated": 0, "rejected": 0, "accepted": 0, "other": 0})
+    );
     world.api().world().add_field("profiles", "plan");
     let ran = world.run(&["replay", "--type", "schema", "--json"]);
     assert_eq!((ran.code, &ran.summary()["replayed"]), (0, &json!(count)), "{}", ran.err);

@@ -38,7 +38,10 @@ fn the_export_of_a_part_is_the_same_part() {
     world.ok(&["split", "1"]);
     let exported = world.ok(&["export", "parent:1", "-q"]);
     let taken = world.run_with(&["ingest", "--json"], exported.as_bytes());
-    assert_eq!(taken.lines()[0], json!({"read": 3, "inserted": 0, "repeated": 3, "rejected": 0}));
+    assert_eq!(
+        taken.lines()[0],
+        json!({"read": 3, "inserted": 0, "repeated": 3, "rejected": 0, "accepted": 0, "other": 0})
+    );
     assert!(world.writes().iter().all(|w| w["ambiguous_since"].is_null()), "{:?}", world.writes());
 }
 

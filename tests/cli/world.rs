@@ -133,6 +133,12 @@ impl World {
         history
     }
 
+    /// Returns the rejects beside the database.
+    pub fn rejects(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.path("dlq.db-rejects.ndjson")).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
     /// Returns all writes, whatever their state, by ID.
     pub fn writes(&self) -> Vec<Value> {
         self.json(&["list", "--json", "state:any", "--sort", "id"])

@@ -62,8 +62,9 @@ impl World {
             scrubber: Scrubber::default(),
             now: Timestamp::now(),
         };
-        let captured =
-            lines.iter().map(|line| Incoming::new(read_line(line.to_string().as_bytes(), &binding).unwrap()));
+        let captured = lines
+            .iter()
+            .map(|line| Incoming::new(read_line(line.to_string().as_bytes(), &binding).unwrap().failed().unwrap()));
         let taken = self.open().intake().take(captured.collect()).wait().unwrap();
         assert_eq!(taken.inserted, lines.len() as u64);
     }

@@ -93,7 +93,7 @@ pub(super) fn prepared(line: &Value) -> Incoming {
         // Far off any clock: the store has to set its own time.
         now: Timestamp::now().plus(Duration::from_hours(5)),
     };
-    Incoming::new(read_line(line.to_string().as_bytes(), &binding).unwrap())
+    Incoming::new(read_line(line.to_string().as_bytes(), &binding).unwrap().failed().unwrap())
 }
 
 pub(super) fn windows() -> Windows {

@@ -115,8 +115,8 @@ impl Service {
     async fn publish(&self, client: &mut Client) {
         let binding = super::binding();
         let lines = client.take_failures();
-        let captured = lines.iter().filter_map(|line| read_line(line.as_bytes(), &binding).ok());
-        let batch: Vec<Incoming> = captured.map(Incoming::new).collect();
+        let failed = lines.iter().filter_map(|line| read_line(line.as_bytes(), &binding).ok()?.failed());
+        let batch: Vec<Incoming> = failed.map(Incoming::new).collect();
         if !batch.is_empty() {
             // If the file is gone, so is the screen that shows it.
             let _ = Arc::clone(&self.store).intake().take(batch).await;

@@ -1,0 +1,254 @@
+//! What a producer's line says of tries that dlq didn't make: their failure type, and whether the API surely applied none of
+//! them. Without an answer, only an exception says what became of a try.
+
+use super::failure_type::{FailureType, classify};
+use super::outcome::AttemptOutcome;
+use super::time::Timestamp;
+
+/// A captured failure, as far as its producer tells.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Testimony<'a> {
+    /// The status of the answer; `None` if there was none.
+    pub status: Option<u16>,
+    /// The error code, or the name of the exception.
+    pub code: Option<&'a str>,
+    /// The error message, or the text of the exception.
+    pub message: Option<&'a str>,
+    /// Number of times that the producer sent it, if it says so.
+    pub tries: Option<u64>,
+    /// The time of the first try.
+    pub first_attempt_at: Option<Timestamp>,
+    /// The time of the failure.
+    pub failed_at: Option<Timestamp>,
+}
+
+impl Testimony<'_> {
+    /// Returns true if the API surely did not apply the write, in this try or an earlier one.
+    ///
+    /// An error code stands for the envelope. Had an earlier try been applied, the API's cache would have answered a later one
+    /// that is refused for its content; a 401, 403, 409 or 429 says nothing of earlier tries.
+    pub fn is_definite(&self) -> bool {
+        let code = self.code.unwrap_or("");
+        match self.status {
+            Some(400 | 404 | 413 | 422) => !code.is_empty(),
+            Some(408) => false,
+            Some(400..=499) => !code.is_empty() && self.is_only_try(),
+            Some(_) => false,
+            None if code == "CDP_ETL.NOT_FOUND" || code.starts_with("CDP_ETL.VALIDATION.") => true,
+            None if code.starts_with("CDP_ETL.AUTH.") => self.is_only_try(),
+            None => self.is_only_try() && self.was_never_sent(),
+        }
+    }
+
+    /// Returns the failure type by the guide's classification. Without an answer it is transient, unless the code is one that
+    /// the API is known to give. `body` is the answer's.
+    pub fn failure_type(&self, body: &[u8]) -> FailureType {
+        match (self.status, self.code) {
+            (None, code) if !code.is_some_and(is_of_the_api) => FailureType::Transient,
+            (status, code) => classify(status, code, body),
+        }
+    }
+
+    fn is_only_try(&self) -> bool {
+        match (self.tries, self.first_attempt_at, self.failed_at) {
+            (Some(tries), ..) => tries <= 1,
+            (None, Some(first), Some(failed)) => first >= failed,
+            (None, ..) => true,
+        }
+    }
+
+    /// Returns true if an exception says that nothing left, and none says that something did.
+    fn was_never_sent(&self) -> bool {
+        // Beside a code that is no exception, the message may be the API's own, on something behind it.
+        let message = self.message.filter(|_| self.code.is_none_or(is_exception));
+        let texts = || [self.code, message].into_iter().flatten();
+        // A client that tries again by itself tells of its last try only.
+        let may_have_retried = texts().any(|text| contains(text, "max retries exceeded")) && self.tries.is_none();
+        let never = texts().any(|text| NEVER_SENT.iter().any(|word| has_word(text, word)));
+        let maybe = texts().any(|text| MAYBE_SENT.iter().any(|word| contains(text, word)));
+        never && !maybe && !may_have_retried
+    }
+}
+
+/// Returns the outcome of a captured failure as an attempt, by what it was judged to be when it came in.
+pub fn outcome(status: Option<u16>, code: Option<&str>, is_ambiguous: bool) -> AttemptOutcome {
+    match (status, is_ambiguous) {
+        (Some(_), false) => AttemptOutcome::Refused,
+        (Some(_), true) => AttemptOutcome::Unclear,
+        (None, false) if code.is_some_and(is_of_the_api) => AttemptOutcome::Refused,
+        (None, false) => AttemptOutcome::NotSent,
+        (None, true) => AttemptOutcome::NoAnswer,
+    }
+}
+
+/// Returns true if the API itself gives this code, so that there was an answer although its status is missing.
+fn is_of_the_api(code: &str) -> bool {
+    code.starts_with("CDP_ETL.") || code.ends_with(".REQUEST_SCHEMA") || code.ends_with(".REQUEST_INVALID")
+}
+
+/// What exceptions are called, or say, when no connection was made: Python (requests, urllib3, httpx, aiohttp, the standard
+/// library), Node (the system's errors, undici), Java, Go, .NET, curl.
+const NEVER_SENT: [&str; 28] = [
+    "ECONNREFUSED",
+    "ConnectionRefused",
+    "ConnectTimeout",
+    "ConnectError",
+    "ConnectionTimeoutError",
+    "ClientConnectorError",
+    "ClientConnectorDNSError",
+    "NewConnectionError",
+    "NameResolutionError",
+    "gaierror",
+    "getaddrinfo",
+    "ENOTFOUND",
+    "EAI_AGAIN",
+    "EAI_NONAME",
+    "UND_ERR_CONNECT_TIMEOUT",
+    "ERR_NAME_NOT_RESOLVED",
+    "ERR_CONNECTION_REFUSED",
+    "UnknownHostException",
+    "java.net.ConnectException",
+    "NoRouteToHostException",
+    "HttpConnectTimeoutException",
+    "dial tcp",
+    "NameResolutionFailure",
+    "ConnectFailure",
+    "CURLE_COULDNT_CONNECT",
+    "CURLE_COULDNT_RESOLVE_HOST",
+    "curl: (6)",
+    "curl: (7)",
+];
+
+/// What exceptions are called, or say, when something may have left.
+const MAYBE_SENT: [&str; 18] = [
+    "ReadTimeout",
+    "read timed out",
+    "WriteTimeout",
+    "ECONNRESET",
+    "ConnectionReset",
+    "EPIPE",
+    "BrokenPipe",
+    "ESOCKETTIMEDOUT",
+    "socket hang up",
+    "RemoteDisconnected",
+    "RemoteProtocolError",
+    "ServerDisconnected",
+    "IncompleteRead",
+    "ChunkedEncodingError",
+    "UND_ERR_HEADERS_TIMEOUT",
+    "UND_ERR_BODY_TIMEOUT",
+    "UND_ERR_SOCKET",
+    "Client.Timeout exceeded while awaiting headers",
+];
+
+/// Returns true if a text without a code reads like an exception rather than like an API's message.
+fn is_exception(text: &str) -> bool {
+    let ends = ["Error", "Exception", "Timeout"];
+    let first = text.split([':', '(', ' ']).next().unwrap_or_default();
+    ends.iter().any(|end| first.ends_with(end))
+        || NEVER_SENT.iter().chain(&MAYBE_SENT).any(|word| contains(text, word))
+        || contains(text, "timed out")
+}
+
+/// Returns true if a text has a word, or one that begins like it: `ConnectError` is no `DisconnectError`.
+fn has_word(text: &str, word: &str) -> bool {
+    let (text, word) = (text.to_ascii_lowercase(), word.to_ascii_lowercase());
+    text.match_indices(&word).any(|(at, _)| !text[..at].ends_with(|c: char| c.is_ascii_alphanumeric()))
+}
+
+fn contains(text: &str, word: &str) -> bool {
+    text.to_ascii_lowercase().contains(&word.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use FailureType::{Auth, BadData, Schema, Transient};
+
+    fn told<'a>(status: Option<u16>, code: &'a str, message: &'a str) -> Testimony<'a> {
+        let some = |text: &'a str| (!text.is_empty()).then_some(text);
+        Testimony { status, code: some(code), message: some(message), ..Testimony::default() }
+    }
+
+    /// The same, after an earlier try.
+    fn again(told: Testimony<'_>) -> Testimony<'_> {
+        let at = |seconds: i64| Some(Timestamp::from_millis(seconds * 1000));
+        Testimony { first_attempt_at: at(1), failed_at: at(2), ..told }
+    }
+
+    #[test]
+    fn without_an_answer_it_is_transient_unless_the_api_is_known_to_say_so() {
+        for (code, want) in [
+            ("CDP_ETL.VALIDATION.REQUEST_SCHEMA", Schema),
+            ("CDP_ETL.VALIDATION.REQUEST_INVALID", BadData),
+            ("CDP_ETL.NOT_FOUND", BadData),
+            ("CDP_ETL.AUTH.TOKEN_EXPIRED", Auth),
+            ("CDP_ETL.INTERNAL.UNHANDLED_EXCEPTION", Transient),
+            ("ReadTimeout", Transient),
+            ("ConnectionError", Transient),
+            ("ECONNRESET", Transient),
+            ("requests.exceptions.SSLError", Transient),
+            ("anything else", Transient),
+        ] {
+            assert_eq!(told(None, code, "").failure_type(b""), want, "{code}");
+        }
+        assert_eq!(told(None, "", "the record was refused").failure_type(b""), Transient);
+        assert_eq!(told(Some(401), "ReadTimeout", "").failure_type(b""), Auth, "an answer decides");
+    }
+
+    #[test]
+    fn a_first_try_that_was_never_sent_is_definite() {
+        for (code, message) in [
+            ("ECONNREFUSED", ""),
+            ("ConnectTimeout", "timed out"),
+            ("", "httpx.ConnectError: [Errno 111] Connection refused"),
+            ("ConnectionError", "NewConnectionError('<HTTPSConnection>: [Errno 111] Connection refused')"),
+            ("NameResolutionError", "Failed to resolve 'api'"),
+            ("Error", "getaddrinfo ENOTFOUND api.example.org"),
+            ("", "Post \"https://api\": dial tcp 10.0.0.1:443: connect: connection refused"),
+            ("java.net.UnknownHostException", "api.example.org"),
+        ] {
+            assert!(told(None, code, message).is_definite(), "{code} {message}");
+            for later in [Testimony { tries: Some(2), ..told(None, code, message) }, again(told(None, code, message))] {
+                assert!(!later.is_definite(), "an earlier try may have been sent: {later:?}");
+            }
+            let only = Testimony { tries: Some(1), ..again(told(None, code, message)) };
+            assert!(only.is_definite(), "the number of tries decides");
+        }
+        for (code, message) in [
+            ("ReadTimeout", ""),
+            ("ConnectionError", "('Connection aborted.', RemoteDisconnected('Remote end closed connection'))"),
+            ("ECONNRESET", "connect ECONNREFUSED 127.0.0.1:443"),
+            ("", "Max retries exceeded with url: /v1 (Caused by NewConnectionError('[Errno 111] Connection refused'))"),
+            ("", ""),
+            ("anything", "else"),
+            ("DB_DOWN", "connect ECONNREFUSED 10.0.0.5:5432"),
+            ("DisconnectError", ""),
+            ("", "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"),
+        ] {
+            assert!(!told(None, code, message).is_definite(), "{code} {message}");
+        }
+        let once = "Max retries exceeded (Caused by NewConnectionError('[Errno 111] Connection refused'))";
+        assert!(Testimony { tries: Some(1), ..told(None, "", once) }.is_definite());
+    }
+
+    #[test]
+    fn an_answer_is_definite_for_earlier_tries_only_where_the_cache_would_have_spoken() {
+        let later = |status, code| again(told(status, code, ""));
+        for status in 100..=599 {
+            let first = told(Some(status), "C", "");
+            assert_eq!(first.is_definite(), (400..=499).contains(&status) && status != 408, "{status}");
+            let want = matches!(status, 400 | 404 | 413 | 422);
+            assert_eq!(later(Some(status), "C").is_definite(), want, "{status} after an earlier try");
+            assert!(!told(Some(status), "", "no code").is_definite(), "{status} without a code");
+        }
+        for code in ["CDP_ETL.VALIDATION.REQUEST_SCHEMA", "CDP_ETL.NOT_FOUND"] {
+            assert!(told(None, code, "").is_definite() && later(None, code).is_definite(), "{code}");
+        }
+        let auth = "CDP_ETL.AUTH.FORBIDDEN";
+        assert!(told(None, auth, "").is_definite() && !later(None, auth).is_definite());
+        for code in ["CDP_ETL.INTERNAL.X", "CDP_ETL.NOT_FOUND.X"] {
+            assert!(!told(None, code, "").is_definite(), "{code}");
+        }
+    }
+}
