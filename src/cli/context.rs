@@ -18,8 +18,8 @@ use crate::domain::secrets::Scrubber;
 use crate::domain::target::{TargetSettings, TokenSource};
 use crate::query;
 use crate::render::style::Palette;
-use crate::replay::{ExitCode, base_url};
-use crate::store::{self, OpenOptions, Store, Upgrading};
+use crate::replay::{ExitCode, LaunchError, base_url};
+use crate::store::{self, OpenOptions, Store, StoreError, Upgrading};
 
 /// A wrong command line: exit 2.
 #[derive(Debug, thiserror::Error)]
@@ -297,5 +297,9 @@ pub(super) fn exit_code(error: &anyhow::Error) -> ExitCode {
         error.downcast_ref(),
         Some(TokenError::NotSet(_) | TokenError::Empty(_) | TokenError::NotMeant { .. })
     );
-    if no_token || error.downcast_ref::<Usage>().is_some() { ExitCode::Usage } else { ExitCode::Error }
+    match error.downcast_ref() {
+        Some(LaunchError::Store(StoreError::RunInTheWay { .. })) => ExitCode::Held,
+        _ if no_token || error.downcast_ref::<Usage>().is_some() => ExitCode::Usage,
+        _ => ExitCode::Error,
+    }
 }

@@ -10,11 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
-
 use self::client::{Client, Sent};
 use super::args::Demo;
 use super::context::{Context, Usage, wait_for};
+use super::driving::{Signals, drive};
 use super::look::group_table;
 use super::telling::Telling;
 use super::ui;
@@ -255,18 +254,18 @@ impl Story<'_> {
         let names: Vec<&str> = types.iter().map(|failure_type| failure_type.name()).collect();
         let selection = Selection::of_words(&format!("type:{}", names.join(",")));
         let terms = RunTerms { reason: Some("the demo".to_owned()), ..RunTerms::new(selection, filter) };
-        let stop = CancellationToken::new();
+        let signals = Signals::heed()?;
         let telling = Telling {
             store: Arc::clone(&self.store),
             json: false,
             verbose: false,
             quiet: true,
             total: prepared.plan.send.len() as u64,
-            stop: stop.clone(),
+            stop: signals.stop.clone(),
         };
         let (operator, token) = (self.context.operator.clone(), Some(Settings::default().token));
         let launch = Launch { prepared, terms, operator, token };
-        let (report, _) = super::driving::drive(Arc::clone(&self.store), launch, telling, &stop)?;
+        let (report, _) = drive(Arc::clone(&self.store), launch, telling, &signals, true)?;
         Ok(report)
     }
 }

@@ -29,17 +29,19 @@ enum News {
 /// Time that a run may take to end in an orderly way after something in it panicked.
 const ORDERLY: Duration = Duration::from_secs(5);
 
-/// Runs a plan to its end and reports its progress; Ctrl-C stops it.
+/// Runs a plan to its end and reports its progress; Ctrl-C stops it. `is_last` is false if other runs follow, which Ctrl-C
+/// keeps from beginning.
 pub(super) fn drive(
     store: Arc<dyn Store>,
     launch: Launch,
     telling: Telling,
-    stop: &CancellationToken,
+    signals: &Signals,
+    is_last: bool,
 ) -> anyhow::Result<(RunReport, Told)> {
+    let stop = &signals.stop;
     let (news, heard) = channel();
     // Before there is a runtime with threads that could panic.
     tell_of_panics(news.clone());
-    let signals = Signals::heed(stop.clone())?;
     let (events, receiver) = tokio::sync::mpsc::unbounded_channel();
     let teller = std::thread::spawn(move || telling.run(receiver));
     // The store has a thread of its own; what is left is for requests.
@@ -81,7 +83,9 @@ pub(super) fn drive(
         Err(_) => Err(StoreError::Gone.into()),
     };
     let _ = std::panic::take_hook();
-    signals.run_is_over(result.as_ref().map_or(ExitCode::Error, RunReport::exit_code));
+    if is_last || stop.is_cancelled() {
+        signals.run_is_over(result.as_ref().map_or(ExitCode::Error, RunReport::exit_code));
+    }
     // The last sender of events is gone with the run: the teller ends.
     runtime.shutdown_background();
     let told = teller.join().unwrap_or_default();
@@ -120,7 +124,9 @@ fn tell_of_panics(news: Sender<News>) {
 }
 
 /// Signals, heard by a thread of their own: the runtime may be busy, dead or gone.
-struct Signals {
+pub(super) struct Signals {
+    /// Cancelled by the first signal, or by whoever can't go on.
+    pub(super) stop: CancellationToken,
     abort: CancellationToken,
     heard: Arc<AtomicBool>,
     over: Arc<OnceLock<ExitCode>>,
@@ -129,9 +135,11 @@ struct Signals {
 impl Signals {
     /// Listens for signals: the first asks the run to stop, the second not to wait for answers.
     /// Once the run is over, any signal ends the process.
-    fn heed(stop: CancellationToken) -> std::io::Result<Self> {
-        let signals = Self { abort: CancellationToken::new(), heard: Arc::default(), over: Arc::default() };
-        let (abort, heard, over) = (signals.abort.clone(), Arc::clone(&signals.heard), Arc::clone(&signals.over));
+    pub(super) fn heed() -> std::io::Result<Self> {
+        let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
+        let signals = Self { stop, abort, heard: Arc::default(), over: Arc::default() };
+        let (stop, abort) = (signals.stop.clone(), signals.abort.clone());
+        let (heard, over) = (Arc::clone(&signals.heard), Arc::clone(&signals.over));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::spawn(move || {
             runtime.block_on(async move {

@@ -20,14 +20,10 @@ mod ui;
 mod upgrade;
 mod values;
 
-use std::io::IsTerminal as _;
-
 use clap::{CommandFactory as _, Parser as _};
 
 use self::args::{Cli, Command};
 use self::context::{Context, exit_code};
-use self::output::note;
-use crate::domain::escape::terminal;
 use crate::replay::ExitCode;
 
 /// Runs the command line and returns the process's exit code.
@@ -45,15 +41,7 @@ pub fn main() -> std::process::ExitCode {
         Ok(code) => code,
         Err(error) if is_closed_pipe(&error) => ExitCode::Ok,
         Err(error) => {
-            let red = match color {
-                args::Color::Always => true,
-                args::Color::Never => false,
-                args::Color::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
-            };
-            let label = crate::render::style::Palette(red).bad("error:");
-            let text = format!("{error:#}");
-            let lines: Vec<_> = text.lines().map(terminal).collect();
-            note(&format!("{label} {}", lines.join("\n")));
+            output::tell_error(&error, color);
             exit_code(&error)
         }
     };

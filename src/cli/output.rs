@@ -4,6 +4,8 @@ use std::fs::OpenOptions;
 use std::io::{self, BufRead as _, BufWriter, IsTerminal as _, Stdout, Write};
 use std::time::Duration;
 
+use super::args::Color;
+use crate::domain::escape::terminal;
 use crate::replay::ExitCode;
 
 /// Buffered standard output. Once its reader is gone, the rest is dropped and the command goes on:
@@ -102,4 +104,17 @@ pub(super) fn is_yes(answer: &str) -> bool {
 /// under the database.
 fn explained(error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("stdout can't be written: {error} (what the command changed is kept)"))
+}
+
+/// Prints why a command, or a part of it, failed.
+pub(super) fn tell_error(error: &anyhow::Error, color: Color) {
+    let red = match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+    };
+    let label = crate::render::style::Palette(red).bad("error:");
+    let text = format!("{error:#}");
+    let lines: Vec<_> = text.lines().map(terminal).collect();
+    note(&format!("{label} {}", lines.join("\n")));
 }

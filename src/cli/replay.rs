@@ -2,19 +2,17 @@
 
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
-
 use super::args::Replay as Args;
-use super::context::{Context, Usage, wait_for, way_out};
-use super::driving::drive;
+use super::context::{Context, Usage, exit_code, wait_for, way_out};
+use super::driving::{Signals, drive};
 use super::look::refuse_damaged;
-use super::output::{Out, ask, is_yes, note, question, read_answer, terminal_is_there};
+use super::output::{Out, ask, is_yes, note, question, read_answer, tell_error, terminal_is_there};
 use super::telling::{Telling, Told};
 use super::values::{IdArg, read_ids};
 use crate::config::read_token;
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::escape::terminal;
-use crate::domain::filter::{Filter, NumberField, Range, Test};
+use crate::domain::filter::{Filter, NumberField, Range, Test, TextField, TextMatch};
 use crate::domain::hazard::Hazard;
 use crate::domain::ids::RunId;
 use crate::domain::key::KeyWindows;
@@ -28,7 +26,7 @@ use crate::domain::time::Timestamp;
 use crate::render::count::{outcomes, thousands, writes};
 use crate::render::json::{self, ReplayLine};
 use crate::render::{windows, words};
-use crate::replay::{ExitCode, Launch, MaybeCached, PaceSettings, RunReport, RunTerms, SendOptions, prepare};
+use crate::replay::{ExitCode, Launch, MaybeCached, PaceSettings, Prepared, RunReport, RunTerms, SendOptions, prepare};
 use crate::store::{PlanData, RestOfRun, Store};
 
 /// The selected writes, before the plan is made.
@@ -47,17 +45,86 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     }
     let ids = ids(&args.id)?;
     let store = context.change()?;
-    let now = store.clock().wait()?.wall;
-    let Selected { data, filter, selection } = match args.continues {
+    let selected = match args.continues {
         Some(run) => rest_of(context, &*store, RunId(run), args.limit)?,
         None => select(context, &*store, args, &ids)?,
     };
-    let target = context.config.target(&the_target(context, &data)?);
+    match selected.data.targets.as_slice() {
+        [] | [_] => replay(context, args, &store, selected, &mut None, true),
+        several if args.continues.is_some() => {
+            let names = several.join(", ");
+            Err(Usage(format!("the writes are for several targets ({names}): choose one with --target")).into())
+        }
+        _ => each_target(context, args, &store, &selected),
+    }
+}
+
+/// Replays the writes of each target in a run of its own. Nothing is sent unless all of them can be.
+fn each_target(
+    context: &Context,
+    args: &Args,
+    store: &Arc<dyn Store>,
+    selected: &Selected,
+) -> anyhow::Result<ExitCode> {
+    let targets = &selected.data.targets;
+    let to_confirm = targets.iter().find(|name| context.config.target(name).confirm);
+    if let Some(name) = to_confirm.filter(|_| !args.dry_run) {
+        let hint = format!(
+            "the writes are for several targets, and {name} has to be confirmed by name: choose one with --target"
+        );
+        return Err(Usage(hint).into());
+    }
+    if !args.dry_run {
+        for name in targets {
+            let prepared = prepared(context, args, &**store, of_target(context, args, &**store, selected, name)?.data)?;
+            base_url(context, &prepared)?;
+            if !prepared.plan.send.is_empty() {
+                read_token(&prepared.options.target, context.target_name())?;
+            }
+        }
+    }
+    let (mut worst, mut signals) = (ExitCode::Ok, None);
+    for (n, name) in targets.iter().enumerate() {
+        let is_last = n + 1 == targets.len();
+        let result = of_target(context, args, &**store, selected, name)
+            .and_then(|of_one| replay(context, args, store, of_one, &mut signals, is_last));
+        let code = result.unwrap_or_else(|error| {
+            tell_error(&error, context.global.color);
+            exit_code(&error)
+        });
+        worst = worst.or_worse(code);
+        if signals.as_ref().is_some_and(|signals: &Signals| signals.stop.is_cancelled()) {
+            break;
+        }
+    }
+    Ok(worst)
+}
+
+/// Returns those of the selected writes that are for one target.
+fn of_target(
+    context: &Context,
+    args: &Args,
+    store: &dyn Store,
+    selected: &Selected,
+    name: &str,
+) -> anyhow::Result<Selected> {
+    let mut filter = selected.filter.clone().and(Test::Text(TextField::Target, vec![TextMatch::Is(name.to_owned())]));
+    if args.limit.is_some() {
+        let ids = selected.data.candidates.iter().map(|write| Range { min: Some(write.id.0), max: Some(write.id.0) });
+        filter = filter.and(Test::Number(NumberField::Id, ids.collect()));
+    }
+    let data = store.plan_data(&filter, None, context.config.windows()).wait()?;
+    let selection = Selection { target: Some(name.to_owned()), ..selected.selection.clone() };
+    Ok(Selected { data, filter, selection })
+}
+
+fn prepared(context: &Context, args: &Args, store: &dyn Store, data: PlanData) -> anyhow::Result<Prepared> {
+    let name = data.targets.first().map_or_else(|| context.target_name(), String::as_str);
+    let target = context.config.target(name);
     let mut allowed = args.allow.clone();
     if args.allow_duplicates {
         allowed.extend([Hazard::KeyExpired, Hazard::KeyNotSent]);
     }
-    let empty = data.candidates.is_empty();
     let sending = SendOptions {
         base_url: context.given_base_url(&target)?,
         target,
@@ -65,10 +132,38 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         allowed,
         new_key: args.new_key,
     };
-    let prepared = wait_for(prepare(&*store, data, sending))??;
+    Ok(wait_for(prepare(store, data, sending))??)
+}
+
+/// Returns where a plan sends to, or says how to name it.
+fn base_url<'a>(context: &Context, prepared: &'a Prepared) -> anyhow::Result<&'a BaseUrl> {
+    let name = &prepared.options.target.name;
+    prepared.base_url.as_ref().ok_or_else(|| {
+        let hint = if name == context.target_name() {
+            format!("target {name} has no base URL yet: give --base-url URL (or EXPERITURE_BASE_URL)")
+        } else {
+            format!("target {name} has no base URL yet: {}", way_out(name))
+        };
+        Usage(hint).into()
+    })
+}
+
+/// Replays the writes of one target.
+fn replay(
+    context: &Context,
+    args: &Args,
+    store: &Arc<dyn Store>,
+    selected: Selected,
+    signals: &mut Option<Signals>,
+    is_last: bool,
+) -> anyhow::Result<ExitCode> {
+    let Selected { data, filter, selection } = selected;
+    let now = store.clock().wait()?.wall;
+    let empty = data.candidates.is_empty();
+    let prepared = prepared(context, args, &**store, data)?;
     let (page, count, damaged) = (prepared.page(now), prepared.count() as u64, prepared.damaged.clone());
     if args.dry_run {
-        let code = dry_run(context, &*store, &page, &prepared.plan, args)?;
+        let code = dry_run(context, &**store, &page, &prepared.plan, args)?;
         return refuse_damaged(&damaged).map(|()| code);
     }
     if empty {
@@ -76,14 +171,7 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         return refuse_damaged(&damaged).map(|()| code);
     }
     let target = &prepared.options.target;
-    let Some(base_url) = &prepared.base_url else {
-        let hint = if target.name == context.target_name() {
-            format!("target {} has no base URL yet: give --base-url URL (or EXPERITURE_BASE_URL)", target.name)
-        } else {
-            format!("target {0} has no base URL yet: {1}", target.name, way_out(&target.name))
-        };
-        return Err(Usage(hint).into());
-    };
+    let base_url = base_url(context, &prepared)?;
     if !context.global.json && !context.global.quiet {
         ask(&page);
     }
@@ -91,7 +179,7 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         note(&format!("write {id} is not sent: {why}"));
     }
     if prepared.plan.send.is_empty() {
-        let code = only_refused(context, &*store, &prepared.plan)?;
+        let code = only_refused(context, &**store, &prepared.plan)?;
         return refuse_damaged(&damaged).map(|()| code);
     }
     let token = read_token(target, context.target_name())?;
@@ -108,7 +196,12 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         selection,
         filter,
     };
-    let code = send(context, &store, Launch { prepared, terms, operator: context.operator.clone(), token })?;
+    let signals = match signals {
+        Some(signals) => signals,
+        None => signals.insert(Signals::heed()?),
+    };
+    let launch = Launch { prepared, terms, operator: context.operator.clone(), token };
+    let code = send(context, store, launch, signals, is_last)?;
     refuse_damaged(&damaged).map(|()| code)
 }
 
@@ -167,18 +260,6 @@ fn filter(context: &Context, store: &dyn Store, args: &Args, ids: &[i64]) -> any
         filter = filter.and(Test::Number(NumberField::Id, ids));
     }
     Ok(filter)
-}
-
-/// Returns the target of all selected writes: a run has only one.
-fn the_target(context: &Context, data: &PlanData) -> anyhow::Result<String> {
-    match data.targets.as_slice() {
-        [] => Ok(context.target_name().to_owned()),
-        [one] => Ok(one.clone()),
-        several => {
-            let names = several.join(", ");
-            Err(Usage(format!("the writes are for several targets ({names}): choose one with --target")).into())
-        }
-    }
 }
 
 /// Asks for confirmation on a terminal. A target with `confirm` is confirmed by typing its name, or
@@ -287,18 +368,23 @@ fn only_refused(context: &Context, store: &dyn Store, plan: &Plan) -> anyhow::Re
     Ok(ExitCode::Refused)
 }
 
-fn send(context: &Context, store: &Arc<dyn Store>, launch: Launch) -> anyhow::Result<ExitCode> {
-    let stop = CancellationToken::new();
+fn send(
+    context: &Context,
+    store: &Arc<dyn Store>,
+    launch: Launch,
+    signals: &Signals,
+    is_last: bool,
+) -> anyhow::Result<ExitCode> {
     let telling = Telling {
         store: Arc::clone(store),
         json: context.global.json,
         verbose: context.global.verbose,
         quiet: context.global.quiet,
         total: launch.prepared.plan.send.len() as u64,
-        stop: stop.clone(),
+        stop: signals.stop.clone(),
     };
     let target = launch.prepared.options.target.name.clone();
-    let (ended, told) = drive(Arc::clone(store), launch, telling, &stop)?;
+    let (ended, told) = drive(Arc::clone(store), launch, telling, signals, is_last)?;
     let now = store.clock().wait()?.wall;
     let windows = store.key_windows(context.config.windows(), Some(&target)).wait().unwrap_or_default();
     report(context, &ended, told, &windows, now)

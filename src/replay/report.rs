@@ -24,6 +24,20 @@ pub enum ExitCode {
     Empty = 5,
     /// Some writes were refused, and nothing else went wrong.
     Refused = 6,
+    /// Another run holds the target.
+    Held = 7,
+}
+
+impl ExitCode {
+    /// The order in which one code stands for several runs: the first of them that any run ended with.
+    const WORST_FIRST: [Self; 8] =
+        [Self::Usage, Self::Held, Self::Error, Self::Stopped, Self::SomeFailed, Self::Refused, Self::Empty, Self::Ok];
+
+    /// Returns the code of two runs together.
+    #[must_use]
+    pub fn or_worse(self, other: Self) -> Self {
+        Self::WORST_FIRST.into_iter().find(|code| *code == self || *code == other).unwrap_or(self)
+    }
 }
 
 /// Writes whose refusal may have come from the API's cache.

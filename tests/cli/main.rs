@@ -17,6 +17,7 @@ mod promises;
 mod readme;
 mod real_input;
 mod reports;
+mod several_targets;
 mod soak;
 mod stable_keys;
 mod terminal;

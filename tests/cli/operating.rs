@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use dlq::sandbox::{Faults, Settings};
 use serde_json::{Value, json};
 
-use crate::world::{Ran, World, millis, order, profile, time};
+use crate::world::{Ran, World, millis, order, profile, time, wait_until};
 
 fn replay(world: &World, args: &[&str]) -> Ran {
     world.run(&[&["replay", "--json", "--yes"], args].concat())
@@ -39,14 +39,6 @@ fn end(world: &World, mut child: Running) -> Ran {
     let code = child.0.wait().unwrap().code().unwrap_or(-1);
     let read = |name| std::fs::read_to_string(world.path(name)).unwrap();
     Ran { code, out: read("out"), err: read("err") }
-}
-
-fn wait_until(mut done: impl FnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(20);
-    while !done() {
-        assert!(Instant::now() < until, "it did not happen in 20 s");
-        std::thread::park_timeout(Duration::from_millis(5));
-    }
 }
 
 fn seen(world: &World) -> usize {
@@ -363,7 +355,7 @@ fn promise_4_a_stopped_process_keeps_its_claims_and_goes_on_when_it_wakes() {
     // Others see that it lives, and leave its write and its lane alone.
     assert_eq!(world.json(&["runs", "--json"])[0]["state"], "running");
     let refused = replay(&world, &["object:orders"]);
-    assert!(refused.code == 1 && refused.err.contains("join in with --alongside"), "{refused:?}");
+    assert!(refused.code == 7 && refused.err.contains("join in with --alongside"), "{refused:?}");
     let beside = replay(&world, &["--all", "--alongside"]);
     assert_eq!((beside.code, &beside.summary()["replayed"]), (6, &json!(2)), "{beside:?}");
     assert_eq!(beside.summary()["refused"], 5, "the rest of the lane waits behind a write that is in flight elsewhere");

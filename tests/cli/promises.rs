@@ -10,7 +10,7 @@ use std::time::Duration;
 use dlq::sandbox::{Faults, Settings};
 use serde_json::{Value, json};
 
-use crate::world::{Ran, World, order, profile};
+use crate::world::{Ran, World, order, profile, wait_until};
 
 fn replay(world: &World, args: &[&str]) -> Ran {
     world.run(&[&["replay", "--json", "--yes"], args].concat())
@@ -76,7 +76,7 @@ fn promise_4_a_second_run_on_the_same_target_is_refused() {
         world.command(&["replay", "id:1", "--yes"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     wait_until(|| !world.api().world().ledger.seen.is_empty());
     let second = replay(&world, &["id:2"]);
-    assert_eq!(second.code, 1);
+    assert_eq!(second.code, 7);
     assert!(second.err.contains("run 1 (by tester on"), "{}", second.err);
     assert!(second.err.contains(&format!("process {}", first.id())), "{}", second.err);
     assert_eq!(world.json(&["runs", "--json"])[0]["state"], "running");
@@ -521,15 +521,6 @@ fn send_signal(pid: u32, name: &str) {
 
 fn wait_for_line(world: &World, text: &str) {
     wait_until(|| std::fs::read_to_string(world.path("stderr")).is_ok_and(|t| t.contains(text)));
-}
-
-/// Waits for something that another process does; fails after half a minute.
-fn wait_until(mut done: impl FnMut() -> bool) {
-    let began = std::time::Instant::now();
-    while !done() {
-        assert!(began.elapsed() < Duration::from_secs(30), "it never happened");
-        std::thread::park_timeout(Duration::from_millis(2));
-    }
 }
 
 #[test]

@@ -221,3 +221,12 @@ pub fn is_hostile(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
+
+/// Waits for something that another process does; fails after half a minute.
+pub fn wait_until(mut done: impl FnMut() -> bool) {
+    let began = std::time::Instant::now();
+    while !done() {
+        assert!(began.elapsed().as_secs() < 30, "it did not happen in 30 s");
+        std::thread::park_timeout(std::time::Duration::from_millis(2));
+    }
+}
