@@ -82,6 +82,11 @@ impl Tally {
         self.0[outcome as usize]
     }
 
+    /// Returns the number of writes that were not accepted.
+    pub fn left(&self) -> u64 {
+        self.planned() - self.get(Outcome::Accepted)
+    }
+
     /// Returns the number of all writes.
     pub fn planned(&self) -> u64 {
         self.0.iter().sum()

@@ -49,6 +49,8 @@ pub struct NotThrough {
     pub group: Option<GroupId>,
     /// The cause of their group: the code and the message without its values.
     pub cause: Option<String>,
+    /// What was said to them last in the run, if that judged no data, and so is not what their group is about.
+    pub said: Option<LastSaid>,
     /// Number of them with the same refusal as before, perhaps from the API's cache.
     pub maybe_cached: i64,
     /// The hazard that refused them.
@@ -59,6 +61,19 @@ pub struct NotThrough {
     pub example: WriteId,
     /// The correlation ID of the example's last request in the run.
     pub correlation_id: Option<String>,
+}
+
+/// What the API, or the network, said last to writes of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastSaid {
+    /// The HTTP status of one of the answers; `None` if there was none.
+    pub status: Option<u16>,
+    /// Its error code.
+    pub code: Option<String>,
+    /// Its message, or the network's.
+    pub message: Option<String>,
+    /// Number of different statuses and codes among them, at least 1.
+    pub kinds: u64,
 }
 
 /// The group of writes that failed for one cause.
@@ -81,6 +96,8 @@ pub struct RunCause {
     pub reason: Option<Reason>,
     /// The group that failed and unknown ones are in now; `None` for others, and if they were purged.
     pub group: Option<CauseGroup>,
+    /// What was said to them last in the run, if that judged no data, and so is not what their group is about.
+    pub said: Option<LastSaid>,
     /// Number of writes.
     pub count: u64,
     /// Number of different reasons among them, at least 1: held writes have one for each write that held them.

@@ -201,6 +201,8 @@ pub struct WriteView {
     pub hazards: Vec<Hazard>,
     /// Its current body, if it was asked for.
     pub body: Option<Bytes>,
+    /// The end of its key window, if that keeps it from being sent again: that of an open append that may have been applied.
+    pub window_ends: Option<Timestamp>,
     /// Number of its lanes: those of its records, if it is a batch.
     pub lanes: u64,
     /// What its record is called by its body, if that was asked for and no lane names it.

@@ -11,6 +11,9 @@ use crate::domain::outcome::Outcome;
 use crate::domain::state::State;
 use crate::domain::time::{parse_length, parse_span};
 
+/// The most conditions of a query; SQLite itself would give up at some hundreds.
+const MOST_TERMS: usize = 200;
+
 /// Parses a query. `is_record_field` tells which bare names (`email:`) are fields of a record in the data.
 pub fn parse(query: &str, is_record_field: &dyn Fn(&str) -> bool) -> Result<Filter, QueryError> {
     let mut parser = Parser { query, at: 0, is_record_field };
@@ -20,7 +23,12 @@ pub fn parse(query: &str, is_record_field: &dyn Fn(&str) -> bool) -> Result<Filt
         if parser.at == query.len() {
             return Ok(filter);
         }
+        let start = parser.at;
         filter.terms.push(parser.term()?);
+        if filter.terms.len() > MOST_TERMS {
+            let message = format!("a query has at most {MOST_TERMS} conditions");
+            return Err(parser.error(start, parser.at - start, message));
+        }
     }
 }
 

@@ -15,6 +15,16 @@ use crate::domain::time::human_length;
 /// The most groups that are listed: as many as a tired person reads.
 const MOST_GROUPS: usize = 20;
 
+/// Formats the report for a screen: as Markdown looks, without the backslashes that it needs.
+pub fn text(report: &Report) -> String {
+    let (markdown, mut text) = (markdown(report), String::new());
+    let mut chars = markdown.chars();
+    while let Some(c) = chars.next() {
+        text.extend(if c == '\\' { chars.next() } else { Some(c) });
+    }
+    text
+}
+
 /// Formats the report as Markdown.
 pub fn markdown(report: &Report) -> String {
     let title = match report.about {
@@ -103,7 +113,8 @@ fn run_text(run: &Run, rest: &[NotThrough]) -> String {
         let group = part.group.map_or_else(|| "purged since".to_owned(), |group| format!("now in group {group}"));
         let hazard = part.hazard.as_deref().map(|h| format!(" ({h})")).unwrap_or_default();
         let cid = part.correlation_id.as_deref().map(|c| format!(", correlation ID {c}")).unwrap_or_default();
-        let cause = part.cause.as_deref().map(|c| format!(" ({c})")).unwrap_or_default();
+        let cause = part.said.as_ref().map(words::last_said).or_else(|| part.cause.clone());
+        let cause = cause.map(|cause| format!(" ({cause})")).unwrap_or_default();
         let again =
             if part.maybe_cached > 0 { format!(", {} of them maybe-cached", part.maybe_cached) } else { String::new() };
         let example = part.example;
@@ -152,7 +163,7 @@ pub fn json(report: &Report) -> String {
                 .map(|part| {
                     json!({
                         "outcome": part.outcome.name(), "group": part.group, "hazard": part.hazard, "count": part.count,
-                        "cause": part.cause, "maybe_cached": part.maybe_cached,
+                        "cause": part.said.as_ref().map(words::last_said).or_else(|| part.cause.clone()), "maybe_cached": part.maybe_cached,
                         "example_id": part.example, "correlation_id": part.correlation_id,
                     })
                 })

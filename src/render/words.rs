@@ -10,7 +10,7 @@ use crate::domain::notice::Notice;
 use crate::domain::outcome::{AttemptOutcome, Outcome};
 use crate::domain::parking::Parked;
 use crate::domain::reason::{GivenUp, Reason, SkipReason};
-use crate::domain::report::RunCause;
+use crate::domain::report::{LastSaid, RunCause};
 use crate::domain::rules::settle::SettleRefusal;
 use crate::domain::stop::{Blame, Stop, Stops};
 use crate::domain::time::human_length;
@@ -69,6 +69,10 @@ pub fn reason(reason: &Reason, last: Option<&AttemptEnd>) -> String {
 /// Returns what writes of a run that ended alike have in common.
 pub fn run_cause(cause: &RunCause) -> String {
     match (&cause.reason, &cause.group) {
+        (Some(Reason::Attempt(_)), Some(group)) if cause.said.is_some() => {
+            let said = cause.said.as_ref().map(last_said).unwrap_or_default();
+            format!("{said} (group {})", group.id)
+        }
         (Some(Reason::Attempt(_)) | None, Some(group)) => {
             // The first segments of a code are alike for a whole API.
             let code = group.code.as_deref().and_then(|code| code.rsplit('.').next());
@@ -86,6 +90,17 @@ pub fn run_cause(cause: &RunCause) -> String {
             Outcome::Unsent => "not sent before the run ended".to_owned(),
             other => other.name().to_owned(),
         },
+    }
+}
+
+/// Describes what was said last to writes of a run.
+pub fn last_said(said: &LastSaid) -> String {
+    let text = answer(said.status, said.code.as_deref(), said.message.as_deref(), false);
+    let text = if text.is_empty() { "no answer".to_owned() } else { text };
+    match said.kinds.saturating_sub(1) {
+        0 => text,
+        1 => format!("{text}, and another answer"),
+        others => format!("{text}, and {} other answers", thousands(others)),
     }
 }
 

@@ -35,6 +35,8 @@ pub enum WriteColumn {
     Sent,
     /// The first hazard.
     Hazard,
+    /// The time left in its key window.
+    Window,
     /// The idempotency key.
     Key,
     /// The correlation ID.
@@ -43,12 +45,12 @@ pub enum WriteColumn {
 
 use WriteColumn::{
     Age, Code, Correlation, Hazard, Id, Key, Object, Outcome, Path, Record, Seen, Sent, Source, State, Status, Target,
-    Type,
+    Type, Window,
 };
 
 impl WriteColumn {
     /// The columns to choose from.
-    pub const CHOICES: [Self; 16] = [
+    pub const CHOICES: [Self; 17] = [
         Id,
         State,
         Type,
@@ -63,6 +65,7 @@ impl WriteColumn {
         Seen,
         Sent,
         Hazard,
+        Window,
         Key,
         Correlation,
     ];
@@ -85,6 +88,7 @@ impl WriteColumn {
             Seen => "seen",
             Sent => "sent",
             Hazard => "hazard",
+            Window => "window",
             Key => "key",
             Correlation => "correlation",
         }
@@ -113,6 +117,7 @@ impl WriteColumn {
             Seen => "how often it was captured",
             Sent => "how often dlq sent it",
             Hazard => "first hazard",
+            Window => "time left in its key window",
             Key => "idempotency key",
             Correlation => "correlation ID",
         }
@@ -136,6 +141,7 @@ impl WriteColumn {
             Seen => "SEEN",
             Sent => "SENT",
             Hazard => "HAZARD",
+            Window => "WINDOW",
             Key => "KEY",
             Correlation => "CORRELATION ID",
         }
@@ -149,9 +155,11 @@ impl WriteColumn {
             Outcome | State | Type => 10,
             Age | Status => 6,
             Seen | Sent => 5,
+            Window => 8,
             Code => 17,
             Object | Target | Source => 12,
             Record if roomy => 32,
+            Record if list < 76 => 18,
             Record => 22,
             Path => 26,
             Hazard if roomy => 24,
@@ -186,10 +194,12 @@ pub fn fitting(width: u16, is_of_one_group: bool) -> Vec<WriteColumn> {
     match width {
         56..76 if is_of_one_group => vec![Id, State, Age, Record],
         76..100 if is_of_one_group => vec![Id, State, Age, Status, Record],
+        100..140 if is_of_one_group => vec![Id, State, Age, Status, Record, Sent],
         0..56 => vec![Id, Type],
-        56..76 => vec![Id, State, Type, Age],
-        76..100 => vec![Id, State, Type, Age, Status],
-        100..140 => vec![Id, State, Type, Age, Status, Record, Sent, Hazard],
+        56..76 => vec![Id, Type, Age, Record],
+        76..100 => vec![Id, State, Type, Age, Record],
+        100..120 => vec![Id, State, Type, Age, Status, Record],
+        120..140 => vec![Id, State, Type, Age, Status, Record, Sent, Hazard],
         _ => vec![Id, State, Type, Age, Status, Object, Record, Seen, Sent, Hazard, Key],
     }
 }

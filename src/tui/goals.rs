@@ -5,10 +5,12 @@ use super::aim::Aim;
 pub use super::msg::Pair;
 use super::msg::{Chosen, Edited};
 use crate::domain::filter::Filter;
+use crate::domain::hazard::Hazard;
 use crate::domain::ids::{RunId, WriteId};
+use crate::domain::key::KeyWindows;
 use crate::domain::selection::Selection;
 use crate::domain::state::State;
-use crate::store::Order;
+use crate::store::{Order, Sort};
 
 /// A list at the bottom of the stack of screens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +102,18 @@ impl Query {
     /// Creates the query for the open writes that a text finds.
     pub fn of(text: impl Into<String>) -> Self {
         Self { text: text.into(), states: States::Open, order: None }
+    }
+
+    /// Creates the query for the writes whose key window is still open, as the header counts them, the first to end on top; for
+    /// those that it is over for, if there are no others.
+    pub fn of_windows(windows: &KeyWindows) -> Self {
+        let (unknown, expired) = (Hazard::OutcomeUnknown, Hazard::KeyExpired);
+        let text = if windows.first_ends.is_none() && windows.ended > 0 {
+            format!("hazard:{expired}")
+        } else {
+            format!("hazard:{unknown} -hazard:{expired} -operation:upsert,upsert-batch")
+        };
+        Self { order: Some(Order { sort: Sort::Time, descending: false }), ..Self::of(text) }
     }
 }
 

@@ -42,9 +42,13 @@ pub fn tip(scene: &Scene, story: &Story, shared: &Shared) -> Tip {
             ),
             format!("{fix} fixes the schema"),
         ),
-        Scene::Plan { is_dry: true } => (
+        Scene::Plan { is_dry: true, .. } => (
             format!("A dry run: what would be sent, write by write. {back} goes back."),
             format!("nothing is sent; {back} goes back"),
+        ),
+        Scene::Plan { is_one: true, .. } => (
+            format!("Nothing else will be sent: {send} sends this one write. {back} goes back."),
+            format!("{send} sends this one"),
         ),
         Scene::Plan { .. } if story.is_fixed => (
             format!("Nothing else will be sent. {send} sends it: one first, the rest if that is accepted."),

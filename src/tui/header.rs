@@ -110,7 +110,8 @@ fn counts(shared: &Shared, area: Rect, y: u16, p: &mut Painter<'_>) {
     let mut x = area.x;
     let mut end = area.right();
     let parked = shared.overview.parkings.iter().filter(|parking| parking.holds(shared.now)).count();
-    if parked > 0 {
+    // A narrow terminal has better use for the room; the list of groups says it, too.
+    if parked > 0 && area.width >= 100 {
         let text = format!("{parked} parked");
         p.right(x, y, area.width, &text, Role::Faint);
         end = end.saturating_sub(u16::try_from(text.len()).unwrap_or(0) + 2);

@@ -199,6 +199,20 @@ impl RunProgress {
         &mut self.seconds[last]
     }
 
+    /// Returns the last seconds up to now, those included in which nothing has ended yet.
+    pub fn seconds_until(&self, now: Timestamp) -> VecDeque<Second> {
+        let mut seconds = self.seconds.clone();
+        let at = now.millis() / 1000;
+        if let Some(last) = seconds.back().map(|last| last.at) {
+            let first = (last + 1).max(at - MOST_SECONDS as i64);
+            seconds.extend((first..=at).map(|at| Second { at, ..Second::default() }));
+        }
+        while seconds.len() > MOST_SECONDS {
+            seconds.pop_front();
+        }
+        seconds
+    }
+
     /// Ends with the engine's report.
     pub fn end(&mut self, report: Box<RunReport>, now: Timestamp) {
         self.ended = Some(now);

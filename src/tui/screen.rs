@@ -326,6 +326,8 @@ pub enum Scene {
     Plan {
         /// True if it is only shown.
         is_dry: bool,
+        /// True if it sends a single write.
+        is_one: bool,
     },
     /// A run under way.
     RunUnderWay,

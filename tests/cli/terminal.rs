@@ -382,17 +382,17 @@ fn columns_are_remembered_for_their_file() {
     terminal.until("MESSAGE");
     terminal.press("V");
     terminal.until("Columns before the message");
-    terminal.press("p");
-    terminal.until("[x] path at the API");
+    terminal.press("n");
+    terminal.until("[x] how often it was captured");
     terminal.press("\x1b");
-    terminal.until("PATH");
+    terminal.until("SEEN");
     terminal.press("q");
     assert_eq!(terminal.end(), 0);
     let mut again = Terminal::start(home.path(), &arguments, &[]);
     again.until("record.total");
     again.press("\t");
-    again.until("PATH");
+    again.until("SEEN");
     again.press("q");
     assert_eq!(again.end(), 0);
-    assert!(std::fs::read_to_string(home.path().join("dlq/views.json")).unwrap().contains("\"path\""));
+    assert!(std::fs::read_to_string(home.path().join("dlq/views.json")).unwrap().contains("\"seen\""));
 }

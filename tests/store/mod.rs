@@ -69,6 +69,7 @@ suite! { sqlite:
     }
     outcomes {
         the_writes_of_a_run_are_told_by_cause
+        what_was_said_in_a_run_is_its_cause_where_it_judged_no_data
     }
     pages {
         every_order_lists_every_write_once_while_more_come_in

@@ -77,3 +77,24 @@ pub(super) fn the_writes_of_a_run_are_told_by_cause(world: &World) {
         ]
     );
 }
+
+pub(super) fn what_was_said_in_a_run_is_its_cause_where_it_judged_no_data(world: &World) {
+    world.ingest(&(1..=4).map(|n| order(n, HOUR)).collect::<Vec<_>>());
+    let lease = world.begin(&[1, 2, 3, 4], false).unwrap();
+    let refused = world.claim(&lease, 1);
+    world.record(refused, answered(AttemptOutcome::Refused, Some(422), "record.total: too large"));
+    for (id, status) in [(2, 503), (3, 502), (4, 503)] {
+        let unclear = world.claim(&lease, id);
+        world.record(unclear, answered(AttemptOutcome::Unclear, Some(status), "overloaded"));
+    }
+    world.store.end_run(lease.run(), RunState::Finished, Stops::default(), 0).wait().unwrap();
+    let causes = world.store.causes(lease.run()).wait().unwrap();
+    let told: Vec<String> = causes.iter().map(crate::render::words::run_cause).collect();
+    let captured = world.view(2).write.group;
+    let want = [
+        format!("HTTP 503 OTHER: overloaded, and another answer (group {captured})"),
+        format!("OTHER: record.total: too large (group {})", world.view(1).write.group),
+    ];
+    assert_eq!(told, want, "not what the writes came in with");
+    assert_eq!(causes.iter().map(|cause| cause.count).collect::<Vec<_>>(), [3, 1]);
+}

@@ -352,11 +352,10 @@ fn view(
     } else {
         None
     };
-    let hazards = if write.standing.state().is_open() {
-        hazards(&write.facts(), looking.windows.of(&write.target), looking.clock)
-    } else {
-        Vec::new()
-    };
+    let (facts, length) = (write.facts(), looking.windows.of(&write.target));
+    let is_open = write.standing.state().is_open();
+    let hazards = if is_open { hazards(&facts, length, looking.clock) } else { Vec::new() };
+    let window_ends = facts.ambiguous_since.filter(|_| is_open && !facts.upsert).map(|since| since.plus(length));
     let lanes = lanes::count_of(connection, &write)?;
-    Ok(WriteView { write, hazards, body: body.map(Bytes::from), lanes, name })
+    Ok(WriteView { write, hazards, body: body.map(Bytes::from), window_ends, lanes, name })
 }

@@ -6,12 +6,11 @@ mod own_run;
 use std::time::Duration;
 
 use crate::domain::action::Settling;
-use crate::domain::hazard::Hazard;
 use crate::domain::ids::WriteId;
 use crate::domain::time::Timestamp;
 use crate::render::count::outcomes;
 use crate::repair::{Outcome, check};
-use crate::store::{Order, Settled, Sort};
+use crate::store::Settled;
 use crate::tui::actions::{ACTIONS, Action, Needs, Zone};
 use crate::tui::deeds;
 use crate::tui::dialogs::{Ask, Command, CommandPalette, Dialog};
@@ -225,9 +224,7 @@ impl App {
             Action::PreviousScreen => self.out.steps.push(Go::To(self.stack.base().step(false))),
             Action::Log => self.out.steps.push(Go::Over(Next::Shift)),
             Action::Windows => {
-                let order = Some(Order { sort: Sort::Time, descending: false });
-                let text = format!("hazard:{}", Hazard::OutcomeUnknown);
-                self.out.steps.push(Go::ToWrites(Query { order, ..Query::of(text) }));
+                self.out.steps.push(Go::ToWrites(Query::of_windows(&self.shared.overview.windows)));
             }
             Action::Saved => self.saved_filters(),
             Action::Undo => {

@@ -309,7 +309,8 @@ impl Screen for PlanScreen {
     }
 
     fn scene(&self, _shared: &Shared) -> Scene {
-        Scene::Plan { is_dry: self.order.purpose == Purpose::DryRun }
+        let is_one = self.prepared.as_ref().is_some_and(|prepared| prepared.count() == 1);
+        Scene::Plan { is_dry: self.order.purpose == Purpose::DryRun, is_one }
     }
 
     fn draw(&self, shared: &Shared, area: Rect, p: &mut Painter<'_>) {

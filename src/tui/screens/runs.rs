@@ -6,7 +6,8 @@ use crossterm::event::{KeyCode, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Rect;
 use tui_input::Input;
 
-use crate::domain::outcome::{Outcome, Tally};
+use crate::domain::ids::RunId;
+use crate::domain::outcome::Outcome;
 use crate::domain::run::{Run, RunState};
 use crate::domain::time::human_length;
 use crate::render::count::thousands;
@@ -15,8 +16,9 @@ use crate::tui::frame;
 use crate::tui::goals::{Go, Next};
 use crate::tui::keymap::Chord;
 use crate::tui::msg::{Question, Reading, ScreenId, Ticket};
-use crate::tui::paint::{Painter, age};
+use crate::tui::paint::Painter;
 use crate::tui::screen::{Cx, RunShown, Screen, Shared};
+use crate::tui::screens::run::RunScreen;
 use crate::tui::scroll::{Scroll, ScrollStep};
 use crate::tui::theme::Role;
 use crate::tui::typing;
@@ -32,7 +34,12 @@ pub struct RunList {
     is_typing: bool,
     /// True once the runs have been read.
     is_read: bool,
+    /// The page of the run under the cursor, where there is room for it below the list.
+    page: Option<(RunId, RunScreen)>,
 }
+
+/// The least height in which that page is shown.
+const TALL: u16 = 30;
 
 impl RunList {
     /// Creates the list; nothing has been read yet.
@@ -44,6 +51,7 @@ impl RunList {
             input: Input::default(),
             is_typing: false,
             is_read: false,
+            page: None,
         }
     }
 
@@ -68,9 +76,9 @@ impl RunList {
             cx.shared.now.since(ended) < RECENT
         };
         let is_unfinished =
-            |run: &&Run| matches!(run.state, RunState::Died | RunState::Stopped) && has_left(&run.tally);
+            |run: &&Run| matches!(run.state, RunState::Died | RunState::Stopped) && run.tally.left() > 0;
         let Some(run) = self.all.iter().take_while(is_recent).find(is_unfinished) else { return };
-        let left = run.tally.planned() - run.tally.get(Outcome::Accepted);
+        let left = run.tally.left();
         let ago = human_length(cx.shared.now.since(run.ended_at.unwrap_or(run.started_at)));
         let (runs, goes_on) = (cx.shared.key(Action::PreviousScreen), cx.shared.key(Action::Continue));
         let how = if run.state == RunState::Died { "died" } else { "was stopped" };
@@ -82,10 +90,26 @@ impl RunList {
         cx.say(Role::Warn, text);
     }
 
-    fn list(area: Rect) -> (Rect, Rect) {
+    /// Returns the areas of the titles, of the rows, and of the page below them, which is empty where there is no room.
+    fn areas(&self, area: Rect) -> (Rect, Rect, Rect) {
         let mut rest = area;
+        let page = if area.height < TALL || self.shown().next().is_none() {
+            Rect::default()
+        } else {
+            let list = u16::try_from(self.shown().count() + 3).unwrap_or(u16::MAX).min(area.height * 2 / 5);
+            frame::take_bottom(&mut rest, area.height - list)
+        };
         let head = frame::take(&mut rest, 1);
-        (head, rest)
+        (head, rest, page)
+    }
+
+    /// Shows the page of the run under the cursor, if there is room for it.
+    fn show_page(&mut self, cx: &mut Cx<'_>) {
+        let area = below_title(self.areas(cx.area).2);
+        let Some(id) = self.current().map(|run| run.id).filter(|_| area.height > 0) else { return };
+        if self.page.as_ref().is_none_or(|(shown, _)| *shown != id) {
+            self.page = Some((id, RunScreen::open(self.id, RunShown::Other(id), &mut cx.within(area))));
+        }
     }
 }
 
@@ -114,7 +138,7 @@ impl Screen for RunList {
         self.is_typing
     }
 
-    fn key(&mut self, chord: Chord, _cx: &mut Cx<'_>) {
+    fn key(&mut self, chord: Chord, cx: &mut Cx<'_>) {
         match chord.code() {
             KeyCode::Enter => self.is_typing = false,
             KeyCode::Esc => {
@@ -125,6 +149,7 @@ impl Screen for RunList {
                 if let Some(request) = typing::edit(chord) {
                     self.input.handle(request);
                     self.scroll = Scroll::default();
+                    self.show_page(cx);
                 }
             }
         }
@@ -148,15 +173,25 @@ impl Screen for RunList {
     }
 
     fn scroll(&mut self, step: ScrollStep, cx: &mut Cx<'_>) {
-        self.scroll.go(step, self.shown().count(), frame::lines(Self::list(cx.area).1));
+        self.scroll.go(step, self.shown().count(), frame::lines(self.areas(cx.area).1));
+        self.show_page(cx);
     }
 
     fn refresh(&mut self, cx: &mut Cx<'_>) {
         cx.ask(self.id, Question::Runs);
+        let area = below_title(self.areas(cx.area).2);
+        if let Some((_, page)) = self.page.as_mut().filter(|_| area.height > 0) {
+            page.refresh(&mut cx.within(area));
+        }
     }
 
-    fn hear(&mut self, _ticket: Ticket, answer: Reading, cx: &mut Cx<'_>) {
-        if let Reading::Runs(runs) = answer {
+    fn hear(&mut self, ticket: Ticket, answer: Reading, cx: &mut Cx<'_>) {
+        if !matches!(answer, Reading::Runs(_)) {
+            let area = below_title(self.areas(cx.area).2);
+            if let Some((_, page)) = &mut self.page {
+                page.hear(ticket, answer, &mut cx.within(area));
+            }
+        } else if let Reading::Runs(runs) = answer {
             let at = self.current().map(|run| run.id);
             self.all = runs;
             if !std::mem::replace(&mut self.is_read, true) {
@@ -170,11 +205,15 @@ impl Screen for RunList {
     }
 
     fn resize(&mut self, cx: &mut Cx<'_>) {
-        self.scroll.keep_seen(self.shown().count(), frame::lines(Self::list(cx.area).1));
+        self.scroll.keep_seen(self.shown().count(), frame::lines(self.areas(cx.area).1));
+        self.show_page(cx);
     }
 
     fn mouse(&mut self, event: MouseEvent, cx: &mut Cx<'_>) {
-        let (_, list) = Self::list(cx.area);
+        let (_, list, page) = self.areas(cx.area);
+        if event.kind == MouseEventKind::Down(MouseButton::Left) && page.contains((event.column, event.row).into()) {
+            return self.act(Action::Open, cx);
+        }
         if event.kind != MouseEventKind::Down(MouseButton::Left) || event.row < list.y || event.row >= list.bottom() {
             return;
         }
@@ -183,12 +222,13 @@ impl Screen for RunList {
             self.act(Action::Open, cx);
         } else if row < self.shown().count() {
             self.scroll.at = row;
+            self.show_page(cx);
         }
     }
 
     fn has(&self, needs: Needs, _world: &Shared) -> bool {
         match needs {
-            Needs::RunOver => self.current().is_some_and(|run| run.state != RunState::Running && has_left(&run.tally)),
+            Needs::RunOver => self.current().is_some_and(|run| run.state != RunState::Running && run.tally.left() > 0),
             _ => false,
         }
     }
@@ -198,7 +238,7 @@ impl Screen for RunList {
     }
 
     fn draw(&self, shared: &Shared, area: Rect, p: &mut Painter<'_>) {
-        let (head, list) = Self::list(area);
+        let (head, list, below) = self.areas(area);
         let columns = columns(list.width);
         let mut x = list.x + 1;
         for &(title, width) in columns {
@@ -217,10 +257,14 @@ impl Screen for RunList {
         let rows = self.shown().enumerate().skip(self.scroll.top);
         for ((n, run), y) in rows.zip(list.top()..list.bottom()) {
             let area = Rect { y, height: 1, ..list };
-            row(shared, run, columns, area, p);
+            row(run, columns, area, p);
             if n == self.scroll.at {
                 p.line(area, Role::Cursor);
             }
+        }
+        if let Some((id, page)) = self.page.as_ref().filter(|_| below.height > 0) {
+            p.rule(Rect { height: 1, ..below }, &format!("run {id}"));
+            page.draw(shared, below_title(below), p);
         }
         if self.is_typing || !self.input.value().is_empty() {
             let y = list.bottom().saturating_sub(1);
@@ -236,6 +280,11 @@ impl Screen for RunList {
     }
 }
 
+/// Returns the area below the title of a page.
+fn below_title(area: Rect) -> Rect {
+    Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area }
+}
+
 /// Time after its end in which an unfinished run is spoken of.
 const RECENT: Duration = Duration::from_hours(24);
 
@@ -244,7 +293,7 @@ type Column = (&'static str, u16);
 
 const RUN: Column = ("RUN", 6);
 const STATE: Column = ("STATE", 10);
-const AGO: Column = ("BEGAN", 8);
+const DAY: Column = ("BEGAN", 12);
 const AT: Column = ("BEGAN", 20);
 const TOOK: Column = ("TOOK", 10);
 const REPLAYED: Column = ("REPLAYED", 10);
@@ -258,7 +307,8 @@ const TO: Column = ("TO", 12);
 /// Returns the columns before what was sent and why, which takes the rest of the width.
 fn columns(width: u16) -> &'static [Column] {
     match width {
-        0..100 => &[RUN, STATE, AGO, REPLAYED, FAILED],
+        0..70 => &[RUN, STATE, REPLAYED, FAILED],
+        70..100 => &[RUN, STATE, DAY, REPLAYED, FAILED, NOT_SENT, BY],
         100..140 => &[RUN, STATE, AT, TOOK, REPLAYED, FAILED, UNKNOWN, NOT_SENT, BY],
         _ => &[RUN, STATE, AT, TOOK, REPLAYED, FAILED, UNKNOWN, HELD, NOT_SENT, BY, TO],
     }
@@ -268,16 +318,11 @@ fn is_number(title: &str) -> bool {
     matches!(title, "RUN" | "REPLAYED" | "FAILED" | "UNKNOWN" | "HELD" | "NOT SENT")
 }
 
-/// Returns true if any planned write was not accepted.
-pub(super) fn has_left(tally: &Tally) -> bool {
-    tally.planned() > tally.get(Outcome::Accepted)
-}
-
-fn row(shared: &Shared, run: &Run, columns: &[Column], area: Rect, p: &mut Painter<'_>) {
+fn row(run: &Run, columns: &[Column], area: Rect, p: &mut Painter<'_>) {
     let (mut x, y) = (area.x + 1, area.y);
     let count = |outcome| run.tally.get(outcome);
     let bad = |n: u64| if n > 0 { Role::Bad } else { Role::Faint };
-    let is_narrow = columns.len() < 6;
+    let is_narrow = columns.len() < 9;
     for &column in columns {
         let (title, width) = column;
         let (text, role) = match column {
@@ -291,7 +336,7 @@ fn row(shared: &Shared, run: &Run, columns: &[Column], area: Rect, p: &mut Paint
                 };
                 (run.state.name().to_owned(), role)
             }
-            AGO => (age(shared.now.since(run.started_at)), Role::Text),
+            DAY => (run.started_at.to_human().get(5..16).unwrap_or_default().to_owned(), Role::Text),
             AT => (run.started_at.to_human(), Role::Text),
             TOOK => {
                 (run.ended_at.map_or_else(|| "-".to_owned(), |end| human_length(end.since(run.started_at))), Role::Text)

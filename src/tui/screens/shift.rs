@@ -24,6 +24,8 @@ use crate::tui::theme::Role;
 
 /// The periods to choose from, in hours.
 const PERIODS: [u64; 6] = [1, 8, 24, 3 * 24, 7 * 24, 30 * 24];
+/// The least height in which the report is shown below the log.
+const LEAST_REPORT: u16 = 12;
 /// Index of the period at the start: a shift.
 const SHIFT: usize = 1;
 
@@ -94,7 +96,9 @@ impl Shift {
     }
 
     fn report_lines(&self, width: u16) -> Vec<Pieces> {
-        let Some(text) = self.markdown() else { return vec![vec![(Role::Faint, "reading ...".to_owned())]] };
+        let Some(text) = self.report.as_deref().map(report::text) else {
+            return vec![vec![(Role::Faint, "reading ...".to_owned())]];
+        };
         let lines = text.lines().flat_map(|line| wrap(line, width.into()));
         lines.map(|line| vec![(if line.starts_with('#') { Role::Title } else { Role::Text }, line)]).collect()
     }
@@ -134,6 +138,15 @@ impl Shift {
             }
         }
         p.more(entries.len(), self.scroll.top, area);
+        // A tall terminal has room for both.
+        let mut rest = area;
+        frame::take(&mut rest, u16::try_from(entries.len() + 1).unwrap_or(u16::MAX));
+        if self.report.is_some() && rest.height >= LEAST_REPORT {
+            p.rule(frame::take(&mut rest, 1), "Report");
+            for (line, y) in self.report_lines(rest.width).iter().zip(rest.top()..rest.bottom()) {
+                p.pieces(rest.x, y, rest.width, line.iter().map(|(role, text)| (*role, text.as_str())));
+            }
+        }
     }
 }
 

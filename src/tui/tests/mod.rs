@@ -1,6 +1,7 @@
 //! Tests of the whole application, without a terminal: keys and answers in, screens and effects out.
 
 mod journeys;
+mod lists;
 mod screens;
 mod triage;
 pub mod values;

@@ -74,6 +74,18 @@ fn running(size: (u16, u16), theme: Theme) -> Runner {
     runner
 }
 
+/// Returns the list of runs, with the page of one where there is room for it.
+fn runs(size: (u16, u16), theme: Theme) -> Runner {
+    let mut runs = Runner::new(size, theme);
+    runs.keys("tab tab");
+    runs.give_runs(vec![values::run(8, RunState::Stopped), values::run(7, RunState::Finished)]);
+    if size.1 >= 40 {
+        runs.give_run(values::run(8, RunState::Stopped));
+        runs.give_causes(values::causes());
+    }
+    runs
+}
+
 /// Returns all screens, each with its name.
 fn screens(size: (u16, u16), theme: Theme) -> Vec<(&'static str, Runner)> {
     let mut all = Vec::new();
@@ -139,10 +151,7 @@ fn screens(size: (u16, u16), theme: Theme) -> Vec<(&'static str, Runner)> {
     confirm.keys("enter");
     all.push(("confirm", confirm));
     all.push(("run in progress", running(size, theme)));
-    let mut runs = Runner::new(size, theme);
-    runs.keys("tab tab");
-    runs.give_runs(vec![values::run(8, RunState::Stopped), values::run(7, RunState::Finished)]);
-    all.push(("runs", runs));
+    all.push(("runs", runs(size, theme)));
     let mut stopped = Runner::new(size, theme);
     stopped.keys("tab tab");
     stopped.give_runs(vec![values::run(8, RunState::Stopped)]);
@@ -333,8 +342,9 @@ fn the_guide_of_the_demo_fits_every_terminal() {
         Scene::Groups { on_schema: false },
         Scene::Writes,
         Scene::Write,
-        Scene::Plan { is_dry: true },
-        Scene::Plan { is_dry: false },
+        Scene::Plan { is_dry: true, is_one: false },
+        Scene::Plan { is_dry: false, is_one: true },
+        Scene::Plan { is_dry: false, is_one: false },
         Scene::RunUnderWay,
         Scene::CanaryFailed,
         Scene::RunOver { outcomes: "16 replayed".to_owned() },

@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use super::{DARK, Runner, values};
-use crate::domain::ids::{GroupId, WriteId};
-use crate::domain::parking::{Park, Parked};
+use crate::domain::ids::WriteId;
 use crate::tui::actions::Zone;
-use crate::tui::columns::WriteColumn;
 use crate::tui::msg::{Chosen, Closed, Deed, Effect, Msg, Question, Reading, Ready, Rows, TerminalRequest};
 
 const SIZE: (u16, u16) = (80, 24);
@@ -236,7 +234,7 @@ fn the_pane_says_what_is_at_stake_in_the_group_under_the_cursor() {
     let facts = GroupFacts { id, hazards, looked_at: 94, windows };
     runner.hear(Msg::Answer(ticket, Reading::GroupFacts(Box::new(facts))));
     let screen = runner.screen();
-    for text in ["Its first key window ends in 9 min (write 5).", "2 key windows have ended.", "2 of 94: key-expired"] {
+    for text in ["Its first key window ends in 9 min", "2 key windows have ended.", "2 of 94: key-expired"] {
         assert!(screen.contains(text), "{text}: {screen}");
     }
     runner.keys("j");
@@ -254,18 +252,30 @@ fn a_key_window_that_ends_soon_is_an_alarm_with_a_key() {
     assert_eq!(runner.app.rest(), Duration::from_secs(1), "it counts");
     runner.keys("W");
     let screen = runner.screen();
-    assert!(screen.contains("/ hazard:outcome-unknown") && screen.contains("oldest first"), "{screen}");
+    assert!(screen.contains("/ hazard:outcome-unknown -ha") && screen.contains("oldest first"), "{screen}");
+    let mut soon = values::write_view(5);
+    soon.window_ends = Some(runner.now.plus(Duration::from_mins(12)));
+    runner.give_page(vec![soon], false);
+    let screen = runner.screen();
+    assert!(screen.contains("WINDOW") && screen.contains("12min"), "the time that counts: {screen}");
+    let mut late = Runner::new(SIZE, DARK);
+    let mut overview = values::overview();
+    (overview.windows.first_ends, overview.windows.ended) = (None, 3);
+    late.hear(Msg::Changed);
+    late.give_overview(overview);
+    late.keys("W");
+    assert!(late.screen().contains("/ hazard:key-expired"), "{}", late.screen());
 }
 
 #[test]
-fn one_goes_from_write_to_write_on_the_same_tab() {
+fn one_goes_from_write_to_write_the_cause_first() {
     let mut runner = Runner::on_writes((120, 40), DARK, 9);
     runner.keys("enter");
     runner.give_detail();
     runner.keys("tab J");
     runner.give_detail();
     let screen = runner.screen();
-    assert!(screen.contains("│ Write 8 ") && screen.contains("[Request]"), "{screen}");
+    assert!(screen.contains("│ Write 8 ") && screen.contains("[Cause]"), "{screen}");
     runner.keys("K K");
     runner.give_detail();
     assert!(runner.screen().contains("│ Write 9 "), "{}", runner.screen());
@@ -394,85 +404,4 @@ fn a_run_that_died_is_spoken_of_at_the_start() {
     assert!(runner.screen().contains("No run is like that."), "{}", runner.screen());
     runner.keys("esc c");
     assert_eq!(runner.place(), Zone::Plan);
-}
-
-#[test]
-fn a_group_is_noted_and_parked_and_found_again() {
-    let mut runner = Runner::new(SIZE, DARK);
-    runner.keys("i");
-    runner.types("the web team adds it on monday");
-    runner.keys("enter");
-    let note = Some("the web team adds it on monday".to_owned());
-    assert!(matches!(runner.changes().next(), Some(Deed::Note(GroupId(2), noted)) if *noted == note));
-    runner.keys("P");
-    assert!(runner.screen().contains("until more of its writes fail"), "{}", runner.screen());
-    runner.keys("t");
-    runner.types("tomorrow");
-    runner.keys("enter");
-    assert!(runner.screen().contains("neither a length nor a time"), "{}", runner.screen());
-    runner.keys("ctrl-u");
-    runner.types("2d");
-    runner.keys("enter");
-    let asked: Vec<_> = runner.changes().collect();
-    assert!(matches!(asked.first(), Some(Deed::Park(GroupId(2), Park::For(_)))), "{asked:?}");
-    let mut groups = values::groups();
-    groups[0].note = note;
-    groups[0].parked = Some(Parked::AtCount(groups[0].count));
-    runner.give_groups(groups.clone());
-    let screen = runner.screen();
-    assert!(screen.contains("3 of 4, 1 parked") && !screen.contains("loyalty_tier"), "{screen}");
-    let words = runner.app.current().aim(&runner.app.shared).unwrap().words;
-    assert!(words.contains("of group 1 "), "the cursor goes to what is left: {words}");
-    runner.keys("s");
-    let screen = runner.screen();
-    assert!(screen.contains("[parked]") && screen.contains("Note: the web team adds it on monday"), "{screen}");
-    assert!(screen.contains("It is parked until it has more than 392 writes."), "{screen}");
-    runner.keys("P");
-    assert!(runner.screen().contains("b  not any longer"), "{}", runner.screen());
-    runner.keys("b");
-    assert!(matches!(runner.changes().next(), Some(Deed::Park(GroupId(2), Park::Not))));
-    runner.keys("s");
-    assert!(runner.screen().contains("[with parked]"), "{}", runner.screen());
-    groups[0].count += 7;
-    runner.give_groups(groups);
-    runner.keys("x");
-    let screen = runner.screen();
-    assert!(screen.contains("4 of 4") && screen.contains("It has grown by 7 since it was parked."), "{screen}");
-}
-
-#[test]
-fn columns_are_chosen_and_remembered() {
-    let mut runner = Runner::on_writes(SIZE, DARK, 9);
-    assert!(runner.screen().contains("ID▾ STATE     TYPE      AGE   HTTP  MESSAGE"), "{}", runner.screen());
-    runner.keys("V");
-    let screen = runner.screen();
-    assert!(screen.contains("[x] state") && screen.contains("[ ] idempotency key"), "{screen}");
-    runner.keys("s t y");
-    let screen = runner.screen();
-    assert!(screen.contains("[ ] state") && screen.contains("[x] idempotency key"), "it stays open: {screen}");
-    runner.keys("esc");
-    assert!(runner.screen().contains("ID▾ AGE   HTTP  KEY                 MESSAGE"), "{}", runner.screen());
-    let asked: Vec<_> = runner.changes().collect();
-    let chosen = [WriteColumn::Id, WriteColumn::Age, WriteColumn::Status, WriteColumn::Key];
-    assert!(matches!(asked.first(), Some(Deed::RememberColumns(Some(columns))) if *columns == chosen), "{asked:?}");
-    runner.keys("V end enter");
-    assert!(runner.screen().contains("ID▾ STATE     TYPE"), "{}", runner.screen());
-    assert!(matches!(runner.changes().next(), Some(Deed::RememberColumns(None))));
-}
-
-#[test]
-fn a_span_of_the_histogram_narrows_the_list() {
-    let mut runner = Runner::on_writes(SIZE, DARK, 9);
-    runner.keys("T");
-    let screen = runner.screen();
-    assert!(screen.contains("When did they fail?") && screen.contains("158"), "{screen}");
-    runner.keys("enter");
-    let screen = runner.screen();
-    let day = runner.app.shared.overview.span.unwrap().start(23).to_hour();
-    assert!(screen.contains(&format!("/ failed:{day}")), "{day}: {screen}");
-    runner.keys("T space j enter");
-    assert!(runner.screen().matches("failed:").count() == 1 && runner.screen().contains(".."), "{}", runner.screen());
-    runner.keys("shift-tab T enter");
-    assert_eq!(runner.place(), Zone::Writes);
-    assert!(runner.screen().contains("Groups] Writes  Runs  › Writes"), "{}", runner.screen());
 }

@@ -85,7 +85,14 @@ pub fn write_view(id: i64) -> WriteView {
         settled_at: None,
     };
     let hazards = if failure_type == FailureType::Transient { vec![Hazard::OutcomeUnknown] } else { Vec::new() };
-    WriteView { write, hazards, body: Some(BODY.to_vec().into()), lanes: 0, name: None }
+    WriteView {
+        write,
+        hazards,
+        body: Some(BODY.to_vec().into()),
+        window_ends: None,
+        lanes: 0,
+        name: Some(format!("person-{id}@example.org")),
+    }
 }
 
 pub const CODE_SCHEMA: &str = "CDP_ETL.VALIDATION.REQUEST_SCHEMA";
@@ -307,6 +314,7 @@ pub fn causes() -> Vec<RunCause> {
     let cause = |outcome, reason, group: Option<(i64, &str)>, count, reasons, example| RunCause {
         outcome,
         reason,
+        said: None,
         group: group.map(|(id, message)| CauseGroup {
             id: GroupId(id),
             code: Some("CDP_ETL.VALIDATION.REQUEST_INVALID".to_owned()),

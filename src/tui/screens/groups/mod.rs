@@ -120,7 +120,7 @@ impl GroupList {
         let filter = frame::take(&mut rest, 1);
         let mut divider = Rect::default();
         let pane = if area.width >= WIDE {
-            let list = rest.width - rest.width * 2 / 5;
+            let list = rest.width - if area.width < 160 { rest.width / 3 } else { rest.width * 2 / 5 };
             divider = Rect { x: rest.x + list, width: 1, ..rest };
             let pane = Rect { x: rest.x + list + 1, width: rest.width - list - 1, ..rest };
             rest.width = list;
@@ -135,16 +135,11 @@ impl GroupList {
         Parts { filter, head, list: rest, divider, pane, preview }
     }
 
-    /// Takes in the groups; the cursor stays on its group, and the groups in their order while they are sorted by what
-    /// changes.
+    /// Takes in the groups; the cursor stays on its group.
     fn take(&mut self, groups: Vec<Group>, cx: &mut Cx<'_>) {
         let at = self.current(cx.shared).map(|group| group.id);
-        let before: Vec<_> = self.all.iter().map(|group| group.id).collect();
         self.all = groups;
         self.put_in_order();
-        if self.is_read && self.sort == GroupSort::Open {
-            self.all.sort_by_key(|group| before.iter().position(|id| *id == group.id).unwrap_or(before.len()));
-        }
         self.is_read = true;
         if let Some(found) = at.and_then(|id| self.shown(cx.shared).position(|group| group.id == id)) {
             self.scroll.at = found;
@@ -301,7 +296,10 @@ impl Screen for GroupList {
 
     fn key(&mut self, chord: Chord, cx: &mut Cx<'_>) {
         match chord.code() {
-            KeyCode::Enter => self.is_typing = false,
+            KeyCode::Enter => match &self.filter {
+                Ok(_) => self.is_typing = false,
+                Err(why) => cx.say(Role::Warn, why.clone()),
+            },
             KeyCode::Esc => {
                 self.is_typing = false;
                 let before = std::mem::take(&mut self.before);

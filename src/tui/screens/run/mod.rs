@@ -6,7 +6,6 @@ mod summary;
 use ratatui::layout::Rect;
 
 use super::plan::{ask_rate, parse_rate, step};
-use super::runs::has_left;
 use crate::domain::ids::RunId;
 use crate::domain::outcome::Outcome;
 use crate::domain::reason::Reason;
@@ -217,7 +216,7 @@ impl RunScreen {
             };
             wrap(text, width.into()).into_iter().map(move |line| vec![(role, line)]).collect::<Vec<_>>()
         };
-        report::markdown(report).lines().flat_map(line).collect()
+        report::text(report).lines().flat_map(line).collect()
     }
 
     fn draw_causes(&self, shared: &Shared, area: Rect, p: &mut Painter<'_>) {
@@ -401,7 +400,7 @@ impl Screen for RunScreen {
         let run = self.progress(shared);
         match needs {
             Needs::RunUnderWay | Needs::Pace => run.is_some_and(RunProgress::is_under_way),
-            Needs::RunOver => run.is_some_and(|run| !run.is_under_way() && run.id.is_some() && has_left(&run.tally)),
+            Needs::RunOver => run.is_some_and(|run| !run.is_under_way() && run.id.is_some() && run.tally.left() > 0),
             _ => false,
         }
     }

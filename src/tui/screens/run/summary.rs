@@ -31,7 +31,7 @@ pub(super) fn lines(run: &RunProgress, shared: &Shared, width: u16, height: u16)
     }
     lines.push(bar(run, shared.setup.theme, width));
     if run.is_under_way() && !is_low {
-        lines.extend(chart(run, shared.setup.theme, width));
+        lines.extend(chart(run, shared, width));
     }
     lines.push(tally(run));
     if let Some((role, text)) = ending(shared, run) {
@@ -120,15 +120,17 @@ fn pace_in_words(run: &RunProgress) -> String {
 }
 
 /// Returns the rate and the latency of the last seconds as small charts.
-fn chart(run: &RunProgress, theme: Theme, width: u16) -> Option<Pieces> {
-    let last = run.seconds.back().filter(|_| run.seconds.len() > 2)?;
+fn chart(run: &RunProgress, shared: &Shared, width: u16) -> Option<Pieces> {
+    let theme = shared.setup.theme;
+    let seconds = run.seconds_until(shared.now);
+    let last = seconds.back().filter(|_| seconds.len() > 2)?;
     let room = usize::from(width / 2).saturating_sub(18).clamp(5, 60);
     let latency = |second: &Second| second.latency.checked_div(second.answered);
-    let rates = bars(&run.seconds, room, theme, |second| Some(second.writes));
-    let latencies = bars(&run.seconds, room, theme, latency);
+    let rates = bars(&seconds, room, theme, |second| Some(second.writes));
+    let latencies = bars(&seconds, room, theme, latency);
     // The second that is not over yet would look like a drop.
-    let before = run.seconds.iter().rev().nth(1).unwrap_or(last);
-    let recent = run.seconds.iter().rev().find_map(latency).map(|ms| format!(" {ms} ms")).unwrap_or_default();
+    let before = seconds.iter().rev().nth(1).unwrap_or(last);
+    let recent = seconds.iter().rev().find_map(latency).map(|ms| format!(" {ms} ms")).unwrap_or_default();
     Some(vec![
         (Role::Faint, "rate ".to_owned()),
         (Role::Text, rates),

@@ -136,6 +136,11 @@ impl WritePage {
         self.refresh(cx);
     }
 
+    /// Goes to the tab of the cause.
+    pub fn show_cause(&mut self) {
+        self.tab = Tab::Cause;
+    }
+
     /// Returns the detail of the write to show, once it is read.
     fn read(&self) -> Option<&Detail> {
         self.shown.as_deref().filter(|detail| Some(detail.view.write.id) == self.id)

@@ -3,8 +3,11 @@
 use ratatui::layout::Rect;
 
 use super::{Parts, WriteList};
+use crate::domain::hazard::Hazard;
+use crate::domain::reason::Reason;
 use crate::domain::write::WriteView;
 use crate::render::count::thousands;
+use crate::render::words;
 use crate::store::Sort;
 use crate::tui::actions::Action;
 use crate::tui::chips;
@@ -13,6 +16,9 @@ use crate::tui::paint::{Painter, age, wrap};
 use crate::tui::screen::Shared;
 use crate::tui::theme::{Role, Theme, outcome_name};
 use crate::tui::typing;
+
+/// The least room, in columns, in which a message says anything.
+const LEAST_MESSAGE: u16 = 8;
 
 /// Draws the filter line, the titles and the rows.
 pub(super) fn draw(writes: &WriteList, shared: &Shared, parts: &Parts, p: &mut Painter<'_>) {
@@ -108,7 +114,24 @@ fn head(writes: &WriteList, columns: &[WriteColumn], area: Rect, p: &mut Painter
         cell(column, Rect { x, width: width - 1, ..area }, &format!("{}{arrow}", column.title()), role, p);
         x += width;
     }
-    p.text(x, area.y, area.right().saturating_sub(x), "MESSAGE", Role::Faint);
+    let room = area.right().saturating_sub(x);
+    if room >= LEAST_MESSAGE {
+        p.text(x, area.y, room, "MESSAGE", Role::Faint);
+    }
+}
+
+/// Returns what a row says: why a write was not sent in the run that the list is about, else its error.
+fn message(writes: &WriteList, view: &WriteView) -> String {
+    let failure = &view.write.failure;
+    let own = || failure.message.as_deref().or(failure.code.as_deref()).unwrap_or("no message").to_owned();
+    match writes.window.outcomes.get(&view.write.id) {
+        Some((_, Some(Reason::Hazard(Hazard::LaneBlocked)))) => match view.write.blocked_by {
+            Some(blocker) => format!("{}: write {blocker} goes first", Hazard::LaneBlocked),
+            None => Hazard::LaneBlocked.to_string(),
+        },
+        Some((_, Some(Reason::Attempt(_)) | None)) | None => own(),
+        Some((_, Some(why))) => words::reason(why, None),
+    }
 }
 
 fn cell(column: WriteColumn, area: Rect, text: &str, role: Role, p: &mut Painter<'_>) {
@@ -159,6 +182,7 @@ fn row(
             WriteColumn::Source => (write.source.clone().unwrap_or_else(|| "-".to_owned()), text_role),
             WriteColumn::Seen => (write.occurrences.to_string(), text_role),
             WriteColumn::Sent => (write.attempts.to_string(), text_role),
+            WriteColumn::Window => window(view, shared),
             WriteColumn::Hazard => hazard(view, shared.setup.theme),
             WriteColumn::Key => (write.key.to_string(), text_role),
             WriteColumn::Correlation => (failure.correlation_id.clone().unwrap_or_else(|| "-".to_owned()), text_role),
@@ -167,8 +191,10 @@ fn row(
         cell(column, Rect { x, y, width: width - 1, height: 1 }, &text, role, p);
         x += width;
     }
-    let message = failure.message.as_deref().or(failure.code.as_deref()).unwrap_or("no message");
-    p.text(x, y, area.right().saturating_sub(x), message, text_role);
+    let room = area.right().saturating_sub(x);
+    if room >= LEAST_MESSAGE {
+        p.text(x, y, room, &message(writes, view), text_role);
+    }
 }
 
 /// Returns what a record is called: the value that it is matched by, else what its body says, or the number of records of
@@ -180,6 +206,15 @@ fn record_name(view: &WriteView) -> String {
     }
     let value = lane.split_once(':').map_or(lane.as_str(), |(_, value)| value);
     value.trim_matches('"').to_owned()
+}
+
+/// Returns the time left in the key window.
+fn window(view: &WriteView, shared: &Shared) -> (String, Role) {
+    match view.window_ends {
+        None => ("-".to_owned(), Role::Faint),
+        Some(ends) if ends <= shared.now => ("ended".to_owned(), Role::Bad),
+        Some(ends) => (age(ends.since(shared.now)), Role::Warn),
+    }
 }
 
 /// Returns the first hazard, with the number of others.

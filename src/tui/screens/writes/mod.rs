@@ -201,10 +201,11 @@ impl WriteList {
         }
     }
 
-    /// Opens the next write of the list, on the same tab; the one before for -1.
+    /// Opens the next write of the list, the cause first; the one before for -1.
     fn step(&mut self, by: isize, cx: &mut Cx<'_>) {
         self.set_in_write(false);
         self.scroll(ScrollStep::Lines(by), cx);
+        self.beside.show_cause();
         self.open_write(cx);
     }
 

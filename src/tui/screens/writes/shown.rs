@@ -9,16 +9,21 @@ use crate::tui::theme::Role;
 
 /// The keys of the columns in their menu, and of the way back to those that fit.
 const KEYS: [char; WriteColumn::CHOICES.len() + 1] =
-    ['i', 's', 't', 'a', 'h', 'c', 'r', 'o', 'p', 'g', 'v', 'n', 'm', 'z', 'y', 'x', 'd'];
+    ['i', 's', 't', 'a', 'h', 'c', 'r', 'o', 'p', 'g', 'v', 'n', 'm', 'z', 'w', 'y', 'x', 'd'];
 
 impl WriteList {
     /// Returns the columns for a list of that width, with the outcome where it is the list of a run.
     pub(super) fn columns(&self, shared: &Shared, width: u16) -> Vec<WriteColumn> {
         let mut columns = self.own_columns(shared, width);
         if !self.window.outcomes.is_empty() {
-            if width < 76 && shared.setup.columns.is_none() {
-                // The message would have no room left, and it says more than the state.
-                columns.retain(|column| *column != WriteColumn::State);
+            // The message says why, and needs the room more than state and type do.
+            let is_out = |column: &WriteColumn| match column {
+                WriteColumn::State | WriteColumn::Type => width < 100,
+                WriteColumn::Age => width < 76,
+                _ => false,
+            };
+            if shared.setup.columns.is_none() {
+                columns.retain(|column| !is_out(column));
             }
             columns.insert(columns.len().min(1), WriteColumn::Outcome);
         }
@@ -26,10 +31,18 @@ impl WriteList {
     }
 
     fn own_columns(&self, shared: &Shared, width: u16) -> Vec<WriteColumn> {
-        match &shared.setup.columns {
-            Some(chosen) => that_fit(chosen, width),
-            None => fitting(width, self.filter.is_of_one_group()),
+        if let Some(chosen) = &shared.setup.columns {
+            return that_fit(chosen, width);
         }
+        let mut columns = fitting(width, self.filter.is_of_one_group());
+        let rows = &self.window.rows;
+        if !rows.is_empty() && rows.iter().all(|view| view.window_ends.is_some()) {
+            // In a list of writes that are about to lose their windows, that is the time which counts.
+            for column in columns.iter_mut().filter(|column| **column == WriteColumn::Age) {
+                *column = WriteColumn::Window;
+            }
+        }
+        columns
     }
 
     /// Opens the menu of columns.
