@@ -134,11 +134,11 @@ fn closed(app: &App, why: &Closed, area: Rect, p: &mut Painter<'_>) {
         Closed::Replaced => {
             lines.push((Role::Bad, "The file was deleted or replaced while dlq had it open.".to_owned()));
             lines.push((Role::Text, app.shared.setup.path.clone()));
-            let text = "What is there now is another file. Nothing that was done since is reported as done, and a \
+            let text = "What may be there now is another file. Nothing that was done since is reported as done, and a \
                         replay of this process sends nothing more.";
             lines.push((Role::Text, text.to_owned()));
             let quit = app.shared.key(Action::Quit);
-            lines.push((Role::Text, format!("{quit} quits; start dlq again to open what is there now.")));
+            lines.push((Role::Text, format!("{quit} quits; start dlq again to open what is there then.")));
             return p.paragraph(area, &lines);
         }
         Closed::Unusable(why) => {

@@ -120,7 +120,7 @@ fn about_groups(on_schema: bool, story: &Story, shared: &Shared) -> (String, Str
             format!(
                 "The schema group grows while you watch. {open} shows its writes; {fix} fixes the cause, then {replay} replays them all."
             ),
-            format!("{open} shows them, {fix} fixes the cause"),
+            format!("{fix} fixes it, {replay} replays them all"),
         ),
         false => (
             format!(
