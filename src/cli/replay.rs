@@ -9,7 +9,7 @@ use super::look::refuse_damaged;
 use super::output::{Out, ask, is_yes, note, question, read_answer, tell_error, terminal_is_there};
 use super::telling::{Telling, Told};
 use super::values::{IdArg, read_ids};
-use crate::config::read_token;
+use crate::config::{missing_token, read_token};
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::escape::terminal;
 use crate::domain::filter::{Filter, NumberField, Range, Test, TextField, TextMatch};
@@ -78,8 +78,9 @@ fn each_target(
         for name in targets {
             let prepared = prepared(context, args, &**store, of_target(context, args, &**store, selected, name)?.data)?;
             base_url(context, &prepared)?;
-            if !prepared.plan.send.is_empty() {
-                read_token(&prepared.options.target, context.target_name())?;
+            let missing = missing_token(&prepared.options.target, context.target_name());
+            if let Some(why) = missing.filter(|_| !prepared.plan.send.is_empty()) {
+                return Err(why.into());
             }
         }
     }

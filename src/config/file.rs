@@ -1,6 +1,6 @@
 //! The TOML file. Every setting has a default; an unknown name is an error.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::domain::batch::BatchRule;
 use crate::domain::endpoint::{BaseUrl, EndpointPath};
 use crate::domain::key::DEFAULT_WINDOW;
 use crate::domain::secrets::is_secret;
-use crate::domain::target::{BatchRules, TargetSettings, TokenSource, Windows};
+use crate::domain::target::{AuthHeader, BatchRules, TargetSettings, TokenSource, Windows};
 use crate::domain::time::parse_length;
 
 /// The config, as read from its file.
@@ -79,8 +79,12 @@ struct Target {
     base_url: Option<String>,
     token_env: Option<String>,
     token_file: Option<PathBuf>,
+    token_command: Option<Vec<String>>,
     #[serde(default)]
     no_token: bool,
+    auth: Option<Auth>,
+    #[serde(default)]
+    static_headers: BTreeMap<String, String>,
     window: Option<String>,
     endpoint: Option<String>,
     match_key: Option<String>,
@@ -94,6 +98,13 @@ struct Target {
     #[serde(default)]
     proxy: bool,
     batch: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Auth {
+    header: Option<String>,
+    scheme: Option<String>,
 }
 
 impl Config {
@@ -152,13 +163,28 @@ impl Config {
 
 fn settings(name: &str, target: Target) -> Result<TargetSettings, String> {
     let defaults = TargetSettings::new(name);
-    let token = match (target.no_token, target.token_env, target.token_file) {
-        (false, None, None) => defaults.token,
-        (false, Some(variable), None) => TokenSource::Env(variable),
-        (false, None, Some(file)) => TokenSource::File(file),
-        (true, None, None) => TokenSource::None,
-        _ => return Err("token: give one of token_env, token_file and no_token".to_owned()),
-    };
+    let command = target.token_command.map(token_command).transpose()?;
+    let mut named = [
+        target.token_env.map(TokenSource::Env),
+        target.token_file.map(TokenSource::File),
+        command.map(TokenSource::Command),
+        target.no_token.then_some(TokenSource::None),
+    ]
+    .into_iter()
+    .flatten();
+    let token = named.next().unwrap_or(defaults.token);
+    if named.next().is_some() {
+        return Err("token: give one of token_env, token_file, token_command and no_token".to_owned());
+    }
+    let auth = auth(target.auth)?;
+    let headers = target.headers.iter().map(|name| header(name)).collect::<Result<Vec<_>, _>>()?;
+    let static_headers: Vec<(String, String)> =
+        target.static_headers.iter().map(|(name, value)| static_header(name, value)).collect::<Result<_, _>>()?;
+    let all = headers.iter().chain(static_headers.iter().map(|(name, _)| name)).chain([&auth.header]);
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = all.into_iter().find(|name| !seen.insert(name.as_str())) {
+        return Err(format!("headers: {twice} is named twice among headers, static_headers and auth.header"));
+    }
     let base_url = target.base_url.map(|url| BaseUrl::parse(&url)).transpose().map_err(|e| format!("base_url: {e}"))?;
     if let Some(endpoint) = &target.endpoint {
         EndpointPath::parse(endpoint, base_url.as_ref()).map_err(|e| format!("endpoint: {e}"))?;
@@ -171,7 +197,9 @@ fn settings(name: &str, target: Target) -> Result<TargetSettings, String> {
         window: one("window", target.window, defaults.window)?,
         endpoint: target.endpoint,
         match_key: target.match_key,
-        headers: target.headers.iter().map(|name| header(name)).collect::<Result<_, _>>()?,
+        headers,
+        auth,
+        static_headers,
         confirm: target.confirm,
         timeout: one("timeout", target.timeout, defaults.timeout)?,
         connect_timeout: one("connect_timeout", target.connect_timeout, defaults.connect_timeout)?,
@@ -200,18 +228,54 @@ const NOT_SENT_AGAIN: [&str; 14] = [
     "accept-encoding",
 ];
 
-/// Checks the name of a captured header that is to be sent again.
-fn header(text: &str) -> Result<String, String> {
+/// Checks a command that prints a token.
+fn token_command(command: Vec<String>) -> Result<Vec<String>, String> {
+    match command.first() {
+        Some(name) if !name.trim().is_empty() => Ok(command),
+        _ => Err("token_command: give the command and its arguments: [\"vault-token\", \"cdp\"]".to_owned()),
+    }
+}
+
+/// Checks the header that the token goes in.
+fn auth(auth: Option<Auth>) -> Result<AuthHeader, String> {
+    let defaults = AuthHeader::default();
+    let Some(auth) = auth else { return Ok(defaults) };
+    let header = match auth.header {
+        Some(text) => header_name(&text).map_err(|why| format!("auth.header: {why}"))?,
+        None => defaults.header,
+    };
+    let scheme = auth.scheme.unwrap_or(defaults.scheme);
+    if !scheme.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(format!("auth.scheme: {scheme:?} is no single word"));
+    }
+    Ok(AuthHeader { header, scheme })
+}
+
+/// Checks a header that every request has.
+fn static_header(text: &str, value: &str) -> Result<(String, String), String> {
+    let name = header_name(text).map_err(|why| format!("static_headers: {why}"))?;
+    if value.trim() != value || !value.bytes().all(|b| b == b'\t' || (b' '..=b'~').contains(&b)) {
+        return Err(format!("static_headers: the value of {name} can't stand in a header"));
+    }
+    Ok((name, value.to_owned()))
+}
+
+/// Returns the name of a header in lower case, unless it is none, or one of those that dlq sets itself.
+fn header_name(text: &str) -> Result<String, String> {
     let name = text.trim().to_ascii_lowercase();
     let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     if name.is_empty() || !name.bytes().all(is_token) {
-        return Err(format!("headers: {text:?} is not the name of a header"));
+        return Err(format!("{text:?} is not the name of a header"));
     }
     if NOT_SENT_AGAIN.contains(&name.as_str()) {
-        return Err(format!(
-            "headers: {name} is set by dlq itself or belongs to the connection: it can't be sent again"
-        ));
+        return Err(format!("{name} is set by dlq itself or belongs to the connection"));
     }
+    Ok(name)
+}
+
+/// Checks the name of a captured header that is to be sent again.
+fn header(text: &str) -> Result<String, String> {
+    let name = header_name(text).map_err(|why| format!("headers: {why}: it can't be sent again"))?;
     if is_secret(&name) {
         return Err(format!("headers: {name} is a secret: it is never kept, so it can't be sent again"));
     }
@@ -239,6 +303,17 @@ mod tests {
         .unwrap();
         let target = config.target("production");
         assert!(target.confirm && target.headers == ["x-tenant"]);
+        assert_eq!(target.auth, AuthHeader { header: "authorization".to_owned(), scheme: "Bearer".to_owned() });
+        let other = Config::parse(
+            "[targets.a]\ntoken_command = ['vault-token', 'cdp']\nauth = { header = 'X-Api-Key', scheme = '' }\nstatic_headers = { 'X-Region' = 'eu', 'x-team' = 'a b' }",
+        );
+        let other = other.unwrap().target("a");
+        assert_eq!(other.token, TokenSource::Command(vec!["vault-token".to_owned(), "cdp".to_owned()]));
+        assert_eq!((other.auth.header.as_str(), other.auth.scheme.as_str()), ("x-api-key", ""));
+        assert_eq!(
+            other.static_headers,
+            [("x-region".to_owned(), "eu".to_owned()), ("x-team".to_owned(), "a b".to_owned())]
+        );
         assert_eq!(config.windows().of("production"), Duration::from_hours(48));
         assert_eq!(config.windows().of("other"), Duration::from_hours(24));
         for (text, part) in [
@@ -255,6 +330,15 @@ mod tests {
             ("[targets.a]\nheaders = ['Connection']", "targets.a.headers"),
             ("[targets.a]\nheaders = ['X-Api-Key']", "is a secret"),
             ("[targets.a]\nheaders = ['x y']", "not the name of a header"),
+            ("[targets.a]\ntoken_env = 'A'\ntoken_command = ['b']", "targets.a.token"),
+            ("[targets.a]\ntoken_command = []", "targets.a.token_command"),
+            ("[targets.a]\nauth = { header = 'Host' }", "targets.a.auth.header: host"),
+            ("[targets.a]\nauth = { scheme = 'a b' }", "targets.a.auth.scheme"),
+            ("[targets.a]\nauth = { name = 'x' }", "name"),
+            ("[targets.a]\nstatic_headers = { 'Idempotency-Key' = 'x' }", "targets.a.static_headers: idempotency-key"),
+            ("[targets.a]\nstatic_headers = { 'x-a' = \"b\\nc\" }", "can't stand in a header"),
+            ("[targets.a]\nheaders = ['X-A']\nstatic_headers = { 'x-a' = 'b' }", "x-a is named twice"),
+            ("[targets.a]\nauth = { header = 'x-a' }\nstatic_headers = { 'X-A' = 'b' }", "x-a is named twice"),
             ("[targets.a]\nconnect_timeout = 'soon'", "targets.a.connect_timeout"),
         ] {
             let error = Config::parse(text).unwrap_err();

@@ -7,5 +7,5 @@ mod views;
 
 pub use file::Config;
 pub use operator::current_operator;
-pub use token::{TOKEN_VARIABLE, TokenError, open_to_others, read_token, token_source};
+pub use token::{TOKEN_VARIABLE, TokenError, missing_token, open_to_others, read_token, token_source};
 pub use views::Views;

@@ -18,8 +18,25 @@ pub enum TokenSource {
     Env(String),
     /// The first line of this file.
     File(std::path::PathBuf),
+    /// The first line that this command prints: its name and its arguments, no shell.
+    Command(Vec<String>),
     /// The target takes none.
     None,
+}
+
+/// The header that a token goes in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthHeader {
+    /// Its name, lower-case.
+    pub header: String,
+    /// The word before the token; empty for none.
+    pub scheme: String,
+}
+
+impl Default for AuthHeader {
+    fn default() -> Self {
+        Self { header: "authorization".to_owned(), scheme: "Bearer".to_owned() }
+    }
 }
 
 /// A target's settings in the config.
@@ -31,6 +48,10 @@ pub struct TargetSettings {
     pub base_url: Option<BaseUrl>,
     /// The source of its token.
     pub token: TokenSource,
+    /// The header that the token goes in.
+    pub auth: AuthHeader,
+    /// Headers that every request has, with lower-case names.
+    pub static_headers: Vec<(String, String)>,
     /// Time for which it remembers an idempotency key.
     pub window: Duration,
     /// The path for failures that name none.
@@ -65,6 +86,8 @@ impl TargetSettings {
             name: name.to_owned(),
             base_url: None,
             token: TokenSource::Unsaid,
+            auth: AuthHeader::default(),
+            static_headers: Vec::new(),
             window: DEFAULT_WINDOW,
             endpoint: None,
             match_key: None,

@@ -1,6 +1,6 @@
 //! The engine of a run: fills free slots from the schedule, handles what comes back, stops safely.
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
@@ -111,6 +111,7 @@ impl<T: Transport> Replay<T> {
             events: events.clone(),
             gate: Arc::new(Gate::new(options.pace, options.target.backoff)),
             urls: Mutex::default(),
+            scrubber: RwLock::new(Arc::new(options.scrubber.clone())),
         });
         let schedule = Schedule::new(&plan.send, options.canaries);
         let breakers = Breakers::new(options.max_failures);

@@ -12,7 +12,7 @@ use super::prepare::Prepared;
 use super::transport::Transport;
 use crate::domain::filter::Filter;
 use crate::domain::run::Operator;
-use crate::domain::secrets::Scrubber;
+use crate::domain::secrets::{Scrubber, is_secret};
 use crate::domain::selection::Selection;
 use crate::store::{By, Store, StoreError};
 
@@ -99,6 +99,9 @@ impl Launch {
         let target = sending.target;
         let base_url = base_url.ok_or_else(|| LaunchError::NoBaseUrl(target.name.clone()))?;
         store.bind_target(&target.name, &base_url, By::new(&operator)).await?;
+        // A header that every request has may be a credential, too.
+        let secrets = target.static_headers.iter().filter(|(name, _)| is_secret(name)).map(|(_, value)| value.clone());
+        let secrets: Vec<String> = secrets.collect();
         let options = RunOptions {
             base_url,
             allowed: sending.allowed,
@@ -113,7 +116,7 @@ impl Launch {
             selection: terms.selection,
             filter: terms.filter,
             last_id,
-            scrubber: Scrubber::new(token),
+            scrubber: Scrubber::new(token.into_iter().chain(secrets)),
             target,
         };
         Ok(Replay::begin(store, transport, options, plan, events, stop, abort).await?)

@@ -1,7 +1,7 @@
 //! One write, from its claim to its outcome: intent, request, verdict, retries.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,7 @@ use crate::domain::plan::PlannedWrite;
 use crate::domain::reason::{GivenUp, LastAttempt, Reason, SkipReason};
 use crate::domain::rules::claim::{Step, Terms};
 use crate::domain::rules::outcome::Then;
+use crate::domain::secrets::Scrubber;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 use crate::store::{Attempting, Intent, Lease, Sendable, Store, StoreError};
@@ -82,6 +83,8 @@ pub(super) struct Sender<T> {
     pub(super) gate: Arc<Gate>,
     /// URLs by endpoint path, for those used so far.
     pub(super) urls: Mutex<HashMap<String, Url>>,
+    /// Blanks secrets in all that is kept, the tokens of this run among them.
+    pub(super) scrubber: RwLock<Arc<Scrubber>>,
 }
 
 /// A committed intent.
@@ -150,14 +153,18 @@ impl<T: Transport> Sender<T> {
         let mut attempts = 0;
         loop {
             attempts += 1;
+            let asked_at = Instant::now();
             let mut attempted = self.request(&sendable, intended.asked_at).await;
-            attempted.scrub(&options.scrubber);
+            attempted.scrub(&self.scrubber());
             if attempted.repeats {
                 let id = attempted.end.correlation_id.clone().unwrap_or_default();
                 // If the lookup fails, the answer does not count as cached.
                 attempted.end.cached = !self.store.carried_by_others(id, planned.id).await.unwrap_or(true);
             }
-            let retry = attempts < options.max_attempts && attempted.is_retryable() && !self.stop.is_cancelled();
+            let may_retry = attempts < options.max_attempts && !self.stop.is_cancelled();
+            // Before the breaker falls: there may be a new token.
+            let renewed = may_retry && attempted.end.status == Some(401) && self.renew_token(asked_at).await;
+            let retry = may_retry && (attempted.is_retryable() || renewed);
             attempted.end.closes_target = slot.heard(attempted.signal, attempted.limits);
             if let Some(length) = attempted.end.closes_target {
                 self.tell_closed(length);
@@ -287,6 +294,18 @@ impl<T: Transport> Sender<T> {
         }
     }
 
+    fn scrubber(&self) -> Arc<Scrubber> {
+        Arc::clone(&self.scrubber.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Gets another token than the one that was refused in a request of that time. Returns false if there is none.
+    async fn renew_token(&self, sent_at: Instant) -> bool {
+        let Some(token) = self.transport.renew_token(sent_at).await else { return false };
+        let mut scrubber = self.scrubber.write().unwrap_or_else(PoisonError::into_inner);
+        *scrubber = Arc::new(scrubber.with(token));
+        true
+    }
+
     /// Waits; returns false if the run is stopped meanwhile.
     async fn wait(&self, length: Duration) -> bool {
         tokio::select! {
@@ -332,11 +351,11 @@ impl<T: Transport> Sender<T> {
         let known = &sendable.earlier;
         let Some(url) = self.url(&write.path) else {
             let why = format!("{} is not below {}", write.path, self.options.base_url);
-            return Attempted::read(Sent::Impossible(why), Duration::ZERO, known, &self.options.scrubber);
+            return Attempted::read(Sent::Impossible(why), Duration::ZERO, known, &self.scrubber());
         };
         if since_boot().saturating_sub(intended) > STALE_INTENT {
             let why = "this process slept between the intent and its request".to_owned();
-            return Attempted::read(Sent::Stale(why), Duration::ZERO, known, &self.options.scrubber);
+            return Attempted::read(Sent::Stale(why), Duration::ZERO, known, &self.scrubber());
         }
         let request = Outgoing {
             method: write.method.clone(),
@@ -347,6 +366,6 @@ impl<T: Transport> Sender<T> {
         };
         let began = Instant::now();
         let sent = self.transport.send(request).await;
-        Attempted::read(sent, began.elapsed(), known, &self.options.scrubber)
+        Attempted::read(sent, began.elapsed(), known, &self.scrubber())
     }
 }

@@ -1,5 +1,7 @@
 //! The way out: sends one request, and says when it certainly did not leave.
 
+use std::time::Instant;
+
 use crate::domain::answer::Extent;
 use crate::domain::evidence::{Headers, Lost};
 
@@ -62,4 +64,10 @@ pub enum Sent {
 pub trait Transport: Send + Sync + 'static {
     /// Sends one request.
     fn send(&self, request: Outgoing) -> impl Future<Output = Sent> + Send;
+
+    /// Gets another token after the API refused that of a request which was sent at this time. Returns the one that is sent
+    /// from now on; `None` if there is no other, so that trying again is of no use.
+    fn renew_token(&self, _sent_at: Instant) -> impl Future<Output = Option<String>> + Send {
+        std::future::ready(None)
+    }
 }

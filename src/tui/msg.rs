@@ -27,7 +27,7 @@ use crate::domain::report::{About, Report, RunCause};
 use crate::domain::revision::Revision;
 use crate::domain::run::Run;
 use crate::domain::selection::Selection;
-use crate::domain::target::KnownTarget;
+use crate::domain::target::{AuthHeader, KnownTarget};
 use crate::domain::write::WriteView;
 use crate::replay::{PaceSettings, Prepared, RunEvent, RunReport};
 use crate::store::{Count, Cursor, HistoryEntry, Order, Settled, SplitWhich, WishChange};
@@ -219,6 +219,10 @@ pub struct Detail {
     pub evidence: Option<Vec<u8>>,
     /// Time for which its target remembers an idempotency key.
     pub window: Duration,
+    /// The header that the target's token goes in; `None` if it takes no token.
+    pub auth: Option<AuthHeader>,
+    /// Headers that every request to the target has, those with secrets left out.
+    pub static_headers: Vec<(String, String)>,
     /// Its target's base URL, if known.
     pub base_url: Option<String>,
 }

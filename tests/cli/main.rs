@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod batches;
+mod credentials;
 mod damage;
 mod evidence;
 mod evil_answers;

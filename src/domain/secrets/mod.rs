@@ -68,6 +68,14 @@ impl std::fmt::Debug for Scrubber {
 }
 
 impl Scrubber {
+    /// Returns the same scrubber, which finds this value, too.
+    #[must_use]
+    pub fn with(&self, value: String) -> Self {
+        let mut known = self.known.clone();
+        known.extend(Self::new([value]).known);
+        Self { known }
+    }
+
     /// Creates a scrubber that also finds these values, wherever they occur: tokens of 12 characters or more.
     pub fn new(known: impl IntoIterator<Item = String>) -> Self {
         let mut all = Vec::new();

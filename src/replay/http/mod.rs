@@ -8,24 +8,26 @@ mod connect;
 mod tls;
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING, USER_AGENT};
+use hyper::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING, USER_AGENT};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response};
+use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
 use self::connect::Connector;
 use super::transport::{Answer, Outgoing, Sent, Transport};
+use crate::config::read_token;
 use crate::domain::answer::Extent;
 use crate::domain::evidence::{Lost, Phase};
 use crate::domain::json::{self, Value};
-use crate::domain::target::TargetSettings;
+use crate::domain::target::{TargetSettings, TokenSource};
 
 /// The most bytes of an answer's body that are read.
 const MOST_BODY: usize = 16 << 20;
@@ -37,8 +39,27 @@ const REPLAYED: [&str; 4] =
 /// Sends to one target over HTTP.
 pub struct HttpTransport {
     connector: Connector,
-    token: Option<HeaderValue>,
+    token: Option<Token>,
+    /// Headers that every request has.
+    static_headers: HeaderMap,
     timeout: Duration,
+}
+
+/// The token, and the way to another one.
+struct Token {
+    header: HeaderName,
+    current: RwLock<Current>,
+    /// The target's settings, if its token comes from a command.
+    renewable: Option<TargetSettings>,
+    /// Held while the command runs; true once it was run again.
+    renewed: Mutex<bool>,
+}
+
+struct Current {
+    value: HeaderValue,
+    text: String,
+    /// The time since which it is sent.
+    since: std::time::Instant,
 }
 
 /// The reason why no client can be made.
@@ -47,24 +68,81 @@ pub enum HttpError {
     /// The token can't be put into a header.
     #[error("the token has characters that can't go into a header")]
     Token,
+    /// A header of the settings can't be sent.
+    #[error("header {0} can't be sent")]
+    Header(String),
+}
+
+impl Token {
+    fn new(target: &TargetSettings, text: &str) -> Result<Self, HttpError> {
+        let header = &target.auth.header;
+        Ok(Self {
+            header: HeaderName::from_bytes(header.as_bytes()).map_err(|_| HttpError::Header(header.clone()))?,
+            current: RwLock::new(Current::new(target, text)?),
+            renewable: matches!(target.token, TokenSource::Command(_)).then(|| target.clone()),
+            renewed: Mutex::new(false),
+        })
+    }
+
+    fn value(&self) -> HeaderValue {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).value.clone()
+    }
+
+    /// Returns the token if it is newer than a request that was sent then.
+    fn newer_than(&self, sent_at: std::time::Instant) -> Option<String> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        (current.since > sent_at).then(|| current.text.clone())
+    }
+
+    /// Runs the command again, once, unless that was done since the request was sent.
+    async fn renew(&self, sent_at: std::time::Instant) -> Option<String> {
+        let target = self.renewable.clone()?;
+        let mut renewed = self.renewed.lock().await;
+        if let Some(newer) = self.newer_than(sent_at) {
+            return Some(newer);
+        }
+        if std::mem::replace(&mut *renewed, true) {
+            return None;
+        }
+        let (name, settings) = (target.name.clone(), target.clone());
+        let printed = tokio::task::spawn_blocking(move || read_token(&settings, &name)).await.ok()?.ok()??;
+        let is_same = self.current.read().unwrap_or_else(PoisonError::into_inner).text == printed;
+        let current = Current::new(&target, &printed).ok().filter(|_| !is_same)?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = current;
+        Some(printed)
+    }
+}
+
+impl Current {
+    fn new(target: &TargetSettings, text: &str) -> Result<Self, HttpError> {
+        let scheme = &target.auth.scheme;
+        let whole = if scheme.is_empty() { text.to_owned() } else { format!("{scheme} {text}") };
+        let mut value = HeaderValue::from_str(&whole).map_err(|_| HttpError::Token)?;
+        value.set_sensitive(true);
+        Ok(Self { value, text: text.to_owned(), since: std::time::Instant::now() })
+    }
 }
 
 impl HttpTransport {
     /// Creates a client for a target. The token goes nowhere else: redirects are not followed, and
     /// the environment's proxies are used only if the target's settings say so.
     pub fn new(target: &TargetSettings, token: Option<&str>) -> Result<Self, HttpError> {
-        let token = token
-            .map(|token| {
-                let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| HttpError::Token)?;
-                value.set_sensitive(true);
-                Ok(value)
-            })
-            .transpose()?;
-        Ok(Self { connector: Connector::new(target.proxy, target.connect_timeout), token, timeout: target.timeout })
+        let mut static_headers = HeaderMap::new();
+        for (name, value) in &target.static_headers {
+            let wrong = || HttpError::Header(name.clone());
+            let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
+            static_headers.insert(header, HeaderValue::from_str(value).map_err(|_| wrong())?);
+        }
+        Ok(Self {
+            connector: Connector::new(target.proxy, target.connect_timeout),
+            token: token.map(|token| Token::new(target, token)).transpose()?,
+            static_headers,
+            timeout: target.timeout,
+        })
     }
 
     fn headers(&self, request: &Outgoing) -> Result<HeaderMap, String> {
-        let mut headers = HeaderMap::new();
+        let mut headers = self.static_headers.clone();
         for (name, value) in &request.headers {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|e| format!("header {name}: {e}"))?;
             let value = HeaderValue::from_str(value).map_err(|e| format!("header {name}: {e}"))?;
@@ -74,7 +152,7 @@ impl HttpTransport {
         let key = HeaderValue::from_str(&request.key).map_err(|e| format!("idempotency key: {e}"))?;
         headers.insert(HeaderName::from_static("idempotency-key"), key);
         if let Some(token) = &self.token {
-            headers.insert(AUTHORIZATION, token.clone());
+            headers.insert(token.header.clone(), token.value());
         }
         let host = request.url.host_str().ok_or("the URL has no host")?;
         let host = request.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
@@ -100,6 +178,10 @@ impl HttpTransport {
 }
 
 impl Transport for HttpTransport {
+    async fn renew_token(&self, sent_at: std::time::Instant) -> Option<String> {
+        self.token.as_ref()?.renew(sent_at).await
+    }
+
     async fn send(&self, request: Outgoing) -> Sent {
         let url = request.url.clone();
         let (mut request, written) = match self.build(request) {

@@ -11,7 +11,7 @@ use super::Heard;
 use super::editor::EditJob;
 use super::effects::Outdoors;
 use crate::capture::export;
-use crate::config::read_token;
+use crate::config::{missing_token, read_token};
 use crate::domain::action::Settling;
 use crate::domain::filter::Filter;
 use crate::domain::ids::{RunId, WriteId};
@@ -56,7 +56,7 @@ impl Outdoors {
         };
         let no_token = match &self.settings.demo {
             Some(_) => None,
-            None => read_token(&options.target, self.meant()).err().map(|why| why.to_string()),
+            None => missing_token(&options.target, self.meant()).map(|why| why.to_string()),
         };
         let prepared = prepare(store, data, options).await.map_err(in_words)?;
         Ok(Ready { prepared, no_token })

@@ -11,7 +11,9 @@ use crate::domain::common::{Common, Specimen, common};
 use crate::domain::filter::{Filter, NumberField, Range, Test, TextField, TextMatch};
 use crate::domain::hazard::Hazard;
 use crate::domain::ids::{GroupId, WriteId};
+use crate::domain::secrets::is_secret;
 use crate::domain::state::State;
+use crate::domain::target::TokenSource;
 use crate::domain::write::WriteView;
 use crate::store::{Bodies, CountBy, HistoryEntry, LaneCache, Order, PageRequest, Sort, Store, StoreError};
 use crate::tui::msg::{Detail, GroupFacts, HeaderData, Msg, PagePart, Pair, Reading, Rows};
@@ -89,6 +91,7 @@ impl Outdoors {
         let is_edit = |entry: &HistoryEntry| matches!(entry, HistoryEntry::Action(did) if matches!(did.action, Action::Edit { .. } | Action::UndoEdit { .. }));
         let was_edited = view.write.revision > 0 || history.iter().any(is_edit);
         let target = store.targets().await?.into_iter().find(|target| target.id == view.write.target_id);
+        let settings = self.settings.config.target(&view.write.target);
         Ok(Some(Detail {
             attempts: attempts.collect(),
             neighbours: store.lane_mates(id).await?,
@@ -96,6 +99,8 @@ impl Outdoors {
             revisions: if was_edited { store.revisions(id).await? } else { Vec::new() },
             evidence: if view.body.is_none() { store.evidence(id).await? } else { None },
             window: windows.of(&view.write.target),
+            auth: (settings.token != TokenSource::None).then_some(settings.auth),
+            static_headers: settings.static_headers.into_iter().filter(|(name, _)| !is_secret(name)).collect(),
             base_url: target.and_then(|target| target.base_url).map(|base| base.to_string()),
             captured: store.captured(id).await?,
             history,

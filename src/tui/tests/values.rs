@@ -25,7 +25,7 @@ use crate::domain::revision::Revision;
 use crate::domain::run::{Operator, Run, RunState};
 use crate::domain::state::{Standing, State};
 use crate::domain::stop::{Blame, Stop, Stops};
-use crate::domain::target::{KnownTarget, TargetSettings};
+use crate::domain::target::{AuthHeader, KnownTarget, TargetSettings};
 use crate::domain::time::Timestamp;
 use crate::domain::write::{FailedWrite, WriteView};
 use crate::replay::{PaceSettings, Prepared, SendOptions};
@@ -147,6 +147,8 @@ pub fn detail(id: i64) -> Detail {
         revisions: vec![revision(0, BODY, None), revision(1, edited, Some("ana"))],
         evidence: None,
         window: Duration::from_hours(24),
+        auth: Some(AuthHeader::default()),
+        static_headers: vec![("x-region".to_owned(), "eu".to_owned())],
         base_url: Some("https://api.example.org/v1".to_owned()),
         view,
     }

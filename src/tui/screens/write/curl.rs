@@ -1,5 +1,6 @@
 //! A request as a shell command, without the token.
 
+use crate::domain::target::AuthHeader;
 use crate::tui::msg::Detail;
 
 /// Returns a `curl` command that reads the token from a shell variable.
@@ -9,13 +10,18 @@ pub fn line(detail: &Detail) -> String {
     let mut parts = vec![
         format!("curl -X {}", write.method),
         format!("\"{}/{}\"", for_double_quotes(base), for_double_quotes(write.path.as_str())),
-        "-H \"authorization: Bearer $EXPERITURE_API_KEY\"".to_owned(),
-        format!("-H {}", quoted(&format!("idempotency-key: {}", write.key))),
     ];
+    parts.extend(detail.auth.as_ref().map(|AuthHeader { header, scheme }| {
+        let scheme = if scheme.is_empty() { String::new() } else { format!("{scheme} ") };
+        format!("-H \"{header}: {}$EXPERITURE_API_KEY\"", for_double_quotes(&scheme))
+    }));
+    let header = |(name, value): &(String, String)| format!("-H {}", quoted(&format!("{name}: {value}")));
+    parts.extend(detail.static_headers.iter().map(header));
+    parts.push(format!("-H {}", quoted(&format!("idempotency-key: {}", write.key))));
     if !write.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
         parts.push("-H 'content-type: application/json'".to_owned());
     }
-    parts.extend(write.headers.iter().map(|(name, value)| format!("-H {}", quoted(&format!("{name}: {value}")))));
+    parts.extend(write.headers.iter().map(header));
     let body = detail.view.body.as_deref().unwrap_or_default();
     parts.push(format!("--data-raw {}", quoted(&String::from_utf8_lossy(body))));
     parts.join(" ")
