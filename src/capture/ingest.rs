@@ -12,6 +12,7 @@ use super::binding::Binding;
 use super::input::{Input, InputError, Line, total_size};
 use super::rejects::{Rejects, unwrap};
 use super::shapes::{Recognised, read_line};
+use super::wrapped::{Inside, Part, Unwrapper};
 use crate::domain::body::BodyOrigin;
 use crate::domain::endpoint::{EndpointOrigin, is_upsert};
 use crate::domain::json;
@@ -26,6 +27,8 @@ pub struct IngestOptions {
     pub rejects: PathBuf,
     /// The longest line, in bytes.
     pub max_line: usize,
+    /// True if lines that are no JSON objects are counted and left out, rather than rejected.
+    pub ignores_other: bool,
     /// The binding of every line.
     pub binding: Binding,
 }
@@ -131,6 +134,7 @@ pub fn ingest(
         intake: Arc::clone(store).intake(),
         options,
         rejects,
+        unwrapper: Unwrapper::default(),
         batch: Vec::new(),
         batch_bytes: 0,
         in_flight: VecDeque::new(),
@@ -178,6 +182,7 @@ struct Session<'a> {
     intake: Box<dyn Intake>,
     options: &'a IngestOptions,
     rejects: Rejects,
+    unwrapper: Unwrapper,
     batch: Vec<Incoming>,
     batch_bytes: usize,
     in_flight: VecDeque<Reply<Ingested>>,
@@ -238,11 +243,32 @@ impl Session<'_> {
         if line.bytes.iter().all(u8::is_ascii_whitespace) && line.len == line.bytes.len() as u64 {
             return Ok(());
         }
-        self.summary.read += 1;
-        self.oldest.get_or_insert_with(Instant::now);
         let inner = inside_reject(&line.bytes);
         let raw = inner.as_deref().unwrap_or(&line.bytes);
         let len = if inner.is_some() { raw.len() as u64 } else { line.len };
+        if len > raw.len() as u64 || self.unwrapper.kept() > self.options.max_line {
+            return self.take_whole(line.number, raw, len);
+        }
+        match self.unwrapper.unwrap(line.number, raw) {
+            Inside::Whole(number, text) => {
+                let len = if text.len() == raw.len() { len } else { text.len() as u64 };
+                self.take_whole(number, &text, len)
+            }
+            Inside::Part => Ok(()),
+        }
+    }
+
+    /// Takes in a line without what was wrapped around it; `len` is its length, if only its beginning was kept.
+    fn take_whole(&mut self, number: u64, raw: &[u8], len: u64) -> Result<(), IngestError> {
+        if raw.trim_ascii().is_empty() && len == raw.len() as u64 {
+            return Ok(());
+        }
+        self.summary.read += 1;
+        self.oldest.get_or_insert_with(Instant::now);
+        if self.options.ignores_other && is_other(raw) {
+            self.summary.other += 1;
+            return Ok(());
+        }
         if len > self.options.max_line as u64 {
             let cut = if len > raw.len() as u64 {
                 format!("; its first {} bytes are kept here", raw.len())
@@ -250,7 +276,7 @@ impl Session<'_> {
                 String::new()
             };
             let reason = format!("the line has {len} bytes, the limit is {} (--max-line){cut}", self.options.max_line);
-            return self.reject(line.number, &reason, raw);
+            return self.reject(number, &reason, raw);
         }
         match read_line(raw, &self.options.binding) {
             Ok(Recognised::Accepted) => {
@@ -265,13 +291,13 @@ impl Session<'_> {
                 self.summary.unmatched += u64::from(unmatched);
                 self.batch_bytes += captured.body.len() + 1024;
                 self.summary.from_the_future += u64::from(captured.is_from_the_future());
-                self.batch.push(Incoming::new(*captured).of_line(line.number, raw));
+                self.batch.push(Incoming::new(*captured).of_line(number, raw));
                 if self.batch.len() >= BATCH || self.batch_bytes >= BATCH_BYTES {
                     self.send_batch()?;
                 }
                 Ok(())
             }
-            Err(reason) => self.reject(line.number, &reason, raw),
+            Err(reason) => self.reject(number, &reason, raw),
         }
     }
 
@@ -323,10 +349,20 @@ impl Session<'_> {
 
     /// Commits the rest. `stopped`: not everything was read, so a rejects file that is being read must stay.
     fn finish(&mut self, stopped: bool) -> Result<(), IngestError> {
+        for Part { line, text } in self.unwrapper.unfinished() {
+            self.summary.read += 1;
+            self.reject(line, "it was split, and its last part is missing", &text)?;
+        }
         self.commit()?;
         let done = if stopped { self.rejects.keep() } else { self.rejects.finish() };
         done.map_err(|why| self.rejects_failed(why))
     }
+}
+
+/// Returns true for a line that is no JSON object. One that begins like an object and breaks off is not left out: it may be a
+/// failure that was cut.
+fn is_other(line: &[u8]) -> bool {
+    !line.trim_ascii_start().starts_with(b"{")
 }
 
 /// Returns the line inside a reject that is ingested again. It is looked for only where a line begins like one: a failure

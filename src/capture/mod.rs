@@ -10,6 +10,7 @@ mod ingest;
 mod input;
 mod rejects;
 mod shapes;
+mod wrapped;
 
 pub use binding::{Binding, DEFAULT_TARGET, TargetBinding, check_target_name};
 pub use ingest::{IngestOptions, Progress, Summary, ingest};

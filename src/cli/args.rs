@@ -141,6 +141,9 @@ pub(super) struct Ingest {
     /// The longest line, in bytes (k and m work too)
     #[arg(long, value_name = "SIZE", default_value = "16m", value_parser = size)]
     pub(super) max_line: usize,
+    /// Count lines that are no JSON objects, and leave them out, rather than reject them
+    #[arg(long)]
+    pub(super) ignore_other: bool,
 }
 
 /// Words and `field:value` pairs; all must hold.

@@ -126,6 +126,7 @@ impl Story<'_> {
             inputs: vec![file],
             rejects: directory.join("rejects.ndjson"),
             max_line: crate::capture::DEFAULT_MAX_LINE,
+            ignores_other: false,
             binding: binding(),
         };
         let done = ingest(&self.store, &options, &Arc::new(AtomicBool::new(false)), &mut |_| {})?;

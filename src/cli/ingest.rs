@@ -49,6 +49,7 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
         inputs: args.files,
         rejects,
         max_line: args.max_line,
+        ignores_other: args.ignore_other,
         binding: Binding {
             target: context.global.target.clone(),
             targets: context.bindings(&*store)?,

@@ -498,3 +498,43 @@ fn an_accepted_write_is_counted_and_is_no_failure() {
         assert_ne!(write["ambiguous_since"], Value::Null, "a 2xx that is contradicted may have been applied: {write}");
     }
 }
+
+#[test]
+fn lines_of_collectors_are_unwrapped_and_the_parts_of_a_split_one_joined() {
+    let world = World::new();
+    let failure = |n: usize| order(n).to_string();
+    let quoted = |text: String| serde_json::to_string(&text).unwrap();
+    let (first, rest) = (failure(3)[..40].to_owned(), failure(3)[40..].to_owned());
+    let lines = [
+        format!(r#"{{"log":{},"stream":"stdout","time":"2026-01-31T09:00:00Z"}}"#, quoted(failure(1) + "\n")),
+        format!("2026-01-31T09:00:00.5Z stderr F {}", failure(2)),
+        format!("2026-01-31T09:00:00.5Z stdout P {first}"),
+        "2026-01-31T09:00:00.5Z stderr F listening on port 8080".to_owned(),
+        format!("2026-01-31T09:00:00.6Z stdout F {rest}"),
+        format!(r#"{{"__REALTIME_TIMESTAMP":"1769850000000000","MESSAGE":{},"PRIORITY":"3"}}"#, quoted(failure(4))),
+        format!(r#"{{"level":"error","failure":{}}}"#, failure(5)),
+        r#"{"log":"\n","stream":"stdout","time":"2026-01-31T09:00:00Z"}"#.to_owned(),
+        "plain text".to_owned(),
+        "[1, 2]".to_owned(),
+        r#"{"path":"a/b","body":{"cut"#.to_owned(),
+        format!("2026-01-31T09:00:00.7Z stdout P {}", &failure(6)[..30]),
+    ];
+    let ran = ingest(&world, &["--ignore-other"], &lines.join("\n"));
+    assert_eq!(ran.code, 3, "{ran:?}");
+    let summary = &ran.lines()[0];
+    for (field, want) in [("read", 10), ("inserted", 5), ("rejected", 2), ("other", 3), ("accepted", 0)] {
+        assert_eq!(summary[field], want, "{field}: {summary}");
+    }
+    let keys: Vec<Value> = world.writes().into_iter().map(|write| write["idempotency_key"].clone()).collect();
+    assert_eq!(keys, ["key-1", "key-2", "key-3", "key-4", "key-5"]);
+    let body = |n: usize| order(n)["body"].to_string();
+    for (n, write) in world.writes().iter().enumerate() {
+        assert_eq!(write["body_sha256"], crate::world::sha256(body(n + 1).as_bytes()), "the bytes that were captured");
+    }
+    let rejects = world.rejects();
+    assert_eq!((&rejects[0]["line"], &rejects[1]["line"]), (&json!(11), &json!(12)));
+    assert!(rejects[1]["reason"].as_str().unwrap().contains("its last part is missing"), "{rejects:?}");
+    assert_eq!(rejects[1]["raw"], failure(6)[..30]);
+    let strict = World::new();
+    assert_eq!(ingest(&strict, &[], "plain text\n").lines()[0]["rejected"], 1);
+}

@@ -1,0 +1,248 @@
+//! Lines inside the lines of whoever collects them: Docker's JSON logs, the CRI format of Kubernetes, journald's JSON export,
+//! and `{"failure": …}`. They are told apart by their form, and the parts of a line that was split are joined.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use memchr::memmem;
+
+use crate::domain::json::{self, Node, Number, Value};
+
+/// Wrappers inside wrappers that are taken off, at most.
+const MOST_WRAPPERS: usize = 4;
+
+/// Names of the fields by which a failure is known: a line that has one of them is no wrapper.
+const OF_A_FAILURE: [&str; 5] = ["request", "body", "body_base64", "event", "record"];
+
+/// Takes wrappers off, line by line, and keeps the parts of lines that are not whole yet.
+#[derive(Debug, Default)]
+pub(super) struct Unwrapper {
+    /// The parts so far of a line of each stream.
+    parts: HashMap<String, Part>,
+}
+
+/// The beginning of a line whose end has not come yet.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    /// The number of the line that it began with.
+    pub(super) line: u64,
+    /// What there is of it.
+    pub(super) text: Vec<u8>,
+}
+
+/// What is inside a line.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Inside<'a> {
+    /// A whole line, and the number of the line that it began with.
+    Whole(u64, Cow<'a, [u8]>),
+    /// A part of a line whose end is still to come.
+    Part,
+}
+
+/// A line as its collector wrote it: what it holds, and whether more of the same line follows.
+struct Wrapped {
+    stream: String,
+    text: Vec<u8>,
+    is_part: bool,
+}
+
+impl Unwrapper {
+    /// Returns what is inside a line; the line itself if nothing is wrapped around it.
+    pub(super) fn unwrap<'a>(&mut self, number: u64, line: &'a [u8]) -> Inside<'a> {
+        let (mut number, mut inside) = (number, Cow::Borrowed(line));
+        for _ in 0..MOST_WRAPPERS {
+            let Some(wrapped) = taken_off(&inside) else { break };
+            let Wrapped { stream, text, is_part } = wrapped;
+            if is_part {
+                let part = self.parts.entry(stream).or_default();
+                if part.text.is_empty() {
+                    part.line = number;
+                }
+                part.text.extend(text);
+                return Inside::Part;
+            }
+            inside = Cow::Owned(match self.parts.remove(&stream) {
+                Some(mut part) => {
+                    part.text.extend(text);
+                    number = part.line;
+                    part.text
+                }
+                None => text,
+            });
+        }
+        Inside::Whole(number, inside)
+    }
+
+    /// Returns the number of bytes that are kept for lines that are not whole yet.
+    pub(super) fn kept(&self) -> usize {
+        self.parts.values().map(|part| part.text.len()).sum()
+    }
+
+    /// Returns the lines whose end never came, in their order.
+    pub(super) fn unfinished(&mut self) -> Vec<Part> {
+        let mut parts: Vec<Part> = self.parts.drain().map(|(_, part)| part).collect();
+        parts.sort_by_key(|part| part.line);
+        parts
+    }
+}
+
+fn taken_off(line: &[u8]) -> Option<Wrapped> {
+    let line = line.trim_ascii();
+    if !line.starts_with(b"{") {
+        return cri(line);
+    }
+    // Most lines are failures as they are, and a scan costs as much as taking them in does.
+    let is_likely =
+        ["\"log\"", "\"MESSAGE\"", "\"failure\""].iter().any(|name| memmem::find(line, name.as_bytes()).is_some());
+    let node = json::scan(line).ok().filter(|_| is_likely)?;
+    if OF_A_FAILURE.iter().any(|name| node.get_present(name).is_some()) {
+        return None;
+    }
+    docker(&node).or_else(|| journald(&node)).or_else(|| failure(&node))
+}
+
+/// Reads a line of Docker's `json-file` log: `{"log": "…\n", "stream": "stdout", "time": "…"}`. A line that was split ends
+/// without a line break in all of its parts but the last.
+fn docker(node: &Node<'_>) -> Option<Wrapped> {
+    let text = node.get_present("log")?.text()?.into_owned();
+    let is_collected = ["stream", "time", "attrs"].iter().any(|name| node.get_present(name).is_some());
+    let whole = text.trim_end_matches(['\r', '\n']);
+    let is_whole = whole.len() < text.len() || !is_collected || json::scan(whole.as_bytes()).is_ok();
+    let stream = node.get_present("stream").and_then(Node::text).unwrap_or_default();
+    Some(Wrapped { stream: format!("docker {stream}"), text: whole.as_bytes().to_vec(), is_part: !is_whole })
+}
+
+/// Reads an entry of journald's JSON export. Its message is a text, or a list of bytes where it isn't printable.
+fn journald(node: &Node<'_>) -> Option<Wrapped> {
+    let message = node.get_present("MESSAGE")?;
+    node.get_present("__REALTIME_TIMESTAMP").or_else(|| node.get_present("__CURSOR"))?;
+    let text = match &message.value {
+        Value::String(text) => text.to_text().into_owned().into_bytes(),
+        Value::Array(bytes) => bytes.iter().map(byte).collect::<Option<Vec<u8>>>()?,
+        _ => return None,
+    };
+    Some(Wrapped { stream: "journald".to_owned(), text, is_part: false })
+}
+
+fn byte(node: &Node<'_>) -> Option<u8> {
+    match &node.value {
+        Value::Number(Number::Int(digits)) => digits.parse().ok(),
+        _ => None,
+    }
+}
+
+/// Reads `{"failure": {…}}`, with whatever stands beside it.
+fn failure(node: &Node<'_>) -> Option<Wrapped> {
+    let failure = node.get_present("failure").filter(|failure| failure.is_object())?;
+    Some(Wrapped { stream: "failure".to_owned(), text: failure.raw.to_vec(), is_part: false })
+}
+
+/// Reads a line as the runtimes of Kubernetes write it: `2026-01-31T09:00:00.1Z stdout F …`, where the tag `P` says that the
+/// line goes on in the next one of its stream.
+fn cri(line: &[u8]) -> Option<Wrapped> {
+    let mut words = line.splitn(4, |byte| *byte == b' ');
+    let (time, stream, tags) = (words.next()?, words.next()?, words.next()?);
+    let text = words.next().unwrap_or_default();
+    let is_time = time.len() >= 20 && time[..4].iter().all(u8::is_ascii_digit) && time[4] == b'-' && time[10] == b'T';
+    let stream = match stream {
+        b"stdout" => "cri stdout",
+        b"stderr" => "cri stderr",
+        _ => return None,
+    };
+    let is_part = match tags.split(|byte| *byte == b':').next()? {
+        b"F" => false,
+        b"P" => true,
+        _ => return None,
+    };
+    is_time.then(|| Wrapped { stream: stream.to_owned(), text: text.to_vec(), is_part })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FAILURE: &str = r#"{"record":{"a":1},"error":"x \"log\""}"#;
+
+    fn inside(unwrapper: &mut Unwrapper, number: u64, line: &str) -> Option<(u64, String)> {
+        match unwrapper.unwrap(number, line.as_bytes()) {
+            Inside::Whole(number, text) => Some((number, String::from_utf8_lossy(&text).into_owned())),
+            Inside::Part => None,
+        }
+    }
+
+    fn quoted(text: &str) -> String {
+        serde_json::to_string(text).unwrap()
+    }
+
+    #[test]
+    fn wrappers_are_told_by_their_form_and_taken_off() {
+        let bytes: Vec<String> = FAILURE.bytes().map(|byte| byte.to_string()).collect();
+        let docker =
+            format!(r#"{{"log":{},"stream":"stderr","time":"2026-01-31T09:00:00Z"}}"#, quoted(&format!("{FAILURE}\n")));
+        for line in [
+            FAILURE.to_owned(),
+            docker.clone(),
+            format!(r#"{{"log":{}}}"#, quoted(FAILURE)),
+            format!("2026-01-31T09:00:00.123456789Z stdout F {FAILURE}"),
+            format!("2026-01-31T09:00:00.1+01:00 stderr F:x {FAILURE}"),
+            format!(r#"{{"__REALTIME_TIMESTAMP":"1","MESSAGE":{},"_PID":"7"}}"#, quoted(FAILURE)),
+            format!(r#"{{"__CURSOR":"s=1","MESSAGE":[{}]}}"#, bytes.join(",")),
+            format!(r#"{{"level":"error","failure": {FAILURE} ,"n":1}}"#),
+            // One in the other.
+            format!("2026-01-31T09:00:00.1Z stdout F {}", docker.trim()),
+        ] {
+            let found = inside(&mut Unwrapper::default(), 7, &line);
+            assert_eq!(found, Some((7, FAILURE.to_owned())), "{line}");
+        }
+        for line in [
+            r#"{"record":{"a":1},"log":"y","stream":"x"}"#,
+            r#"{"body":{"failure":{"a":1}},"path":"a/b"}"#,
+            r#"{"MESSAGE":"no journal"}"#,
+            r#"{"failure":"a text"}"#,
+            "2026-01-31 09:00:00 stdout F text",
+            "2026-01-31T09:00:00.1Z stdlog F text",
+            "{\"log\":",
+            "",
+        ] {
+            assert_eq!(inside(&mut Unwrapper::default(), 1, line), Some((1, line.to_owned())), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_parts_of_a_split_line_are_joined_by_stream() {
+        let mut all = Unwrapper::default();
+        let (first, rest) = FAILURE.split_at(10);
+        assert_eq!(inside(&mut all, 1, &format!("2026-01-31T09:00:00.1Z stdout P {first}")), None);
+        let other = inside(&mut all, 2, "2026-01-31T09:00:00.1Z stderr F {\"of\":\"another\"}");
+        assert_eq!(other, Some((2, "{\"of\":\"another\"}".to_owned())));
+        assert_eq!(inside(&mut all, 3, "2026-01-31T09:00:00.1Z stdout P "), None);
+        let whole = inside(&mut all, 4, &format!("2026-01-31T09:00:00.1Z stdout F {rest}"));
+        assert_eq!(whole, Some((1, FAILURE.to_owned())), "under the number of its first part");
+
+        let docker = |text: &str| format!(r#"{{"log":{},"stream":"stdout","time":"t"}}"#, quoted(text));
+        assert_eq!(inside(&mut all, 5, &docker(first)), None);
+        assert_eq!(inside(&mut all, 6, &docker(&format!("{rest}\n"))), Some((5, FAILURE.to_owned())));
+        assert_eq!(inside(&mut all, 7, &docker("never ended")), None);
+        assert_eq!(all.kept(), "never ended".len());
+        let left = all.unfinished();
+        assert_eq!((left[0].line, left[0].text.as_slice()), (7, &b"never ended"[..]));
+        assert_eq!(all.kept(), 0);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_is_lost_whatever_comes(lines in proptest::collection::vec("(2026-01-31T09:00:00[.]1Z stdout [FP] )?[a-z{}\":]{0,12}", 0..12)) {
+            let mut all = Unwrapper::default();
+            let mut got = String::new();
+            for line in &lines {
+                if let Some((_, text)) = inside(&mut all, 1, line) {
+                    got.push_str(&text);
+                }
+            }
+            got.extend(all.unfinished().into_iter().map(|part| String::from_utf8_lossy(&part.text).into_owned()));
+            let text = |line: &String| line.trim_start_matches("2026-01-31T09:00:00.1Z stdout ").len();
+            let least: usize = lines.iter().map(text).sum::<usize>().saturating_sub(2 * lines.len());
+            proptest::prop_assert!(got.len() >= least, "{lines:?}: {got}");
+        }
+    }
+}
