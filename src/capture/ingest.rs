@@ -48,6 +48,8 @@ pub struct Summary {
     pub accepted: u64,
     /// Lines that are no JSON object, where those are to be left out.
     pub other: u64,
+    /// Of the rejected lines: those that the rejects file could not take.
+    pub unkept: u64,
     /// Of those ingested: failures whose endpoint had to be assumed, which are not sent.
     pub assumed: u64,
     /// Of those ingested: failures that their producer dates later than now.
@@ -78,13 +80,18 @@ pub enum IngestError {
     /// An input can't be read to its end.
     #[error("{0}; what was read before is kept, run it again to go on")]
     Read(InputError),
-    /// The rejects file can't be written.
-    #[error("rejects file {path}: {why}{}; no reject was dropped, run it again to go on", full(path, why))]
+    /// The rejects file can't be written. All other lines are in.
+    #[error(
+        "rejects file {path}: {why}{}; {unkept} rejected lines were not kept, all others are in: run it again with a --rejects FILE that can be written",
+        full(path, why)
+    )]
     Rejects {
         /// The file.
         path: PathBuf,
         /// The system's error.
         why: std::io::Error,
+        /// Number of rejected lines that are in no file.
+        unkept: u64,
     },
     /// The store failed.
     #[error(transparent)]
@@ -121,8 +128,11 @@ pub fn ingest(
     let position = Arc::new(AtomicU64::new(0));
     let total = total_size(&options.inputs);
     let scrubber = options.binding.scrubber.clone();
-    let rejects = Rejects::new(&options.rejects, &options.inputs, scrubber)
-        .map_err(|why| IngestError::Rejects { path: options.rejects.clone(), why })?;
+    let rejects = Rejects::new(&options.rejects, &options.inputs, scrubber).map_err(|why| IngestError::Rejects {
+        path: options.rejects.clone(),
+        why,
+        unkept: 0,
+    })?;
     // All inputs are opened first, so that a wrong name is reported before anything is done.
     let inputs = options
         .inputs
@@ -135,6 +145,7 @@ pub fn ingest(
         options,
         rejects,
         unwrapper: Unwrapper::default(),
+        broken: None,
         batch: Vec::new(),
         batch_bytes: 0,
         in_flight: VecDeque::new(),
@@ -147,7 +158,8 @@ pub fn ingest(
         session.finish(stop.load(Ordering::Relaxed) || read.is_err())?;
         read
     });
-    if done.is_err() {
+    // Without its rejects file, an ingest goes on to its end all the same.
+    if done.as_ref().is_err_and(|error| !matches!(error, IngestError::Rejects { .. })) {
         session.count_what_is_kept();
     }
     tell(session.summary);
@@ -183,6 +195,8 @@ struct Session<'a> {
     options: &'a IngestOptions,
     rejects: Rejects,
     unwrapper: Unwrapper,
+    /// The reason why rejects can't be kept any more. The other lines go on.
+    broken: Option<std::io::Error>,
     batch: Vec<Incoming>,
     batch_bytes: usize,
     in_flight: VecDeque<Reply<Ingested>>,
@@ -276,7 +290,8 @@ impl Session<'_> {
                 String::new()
             };
             let reason = format!("the line has {len} bytes, the limit is {} (--max-line){cut}", self.options.max_line);
-            return self.reject(number, &reason, raw);
+            self.reject(number, &reason, raw);
+            return Ok(());
         }
         match read_line(raw, &self.options.binding) {
             Ok(Recognised::Accepted) => {
@@ -297,17 +312,27 @@ impl Session<'_> {
                 }
                 Ok(())
             }
-            Err(reason) => self.reject(number, &reason, raw),
+            Err(reason) => {
+                self.reject(number, &reason, raw);
+                Ok(())
+            }
         }
     }
 
-    fn reject(&mut self, line: u64, reason: &str, raw: &[u8]) -> Result<(), IngestError> {
+    fn reject(&mut self, line: u64, reason: &str, raw: &[u8]) {
         self.summary.rejected += 1;
-        self.rejects.add(line, reason, raw).map_err(|why| self.rejects_failed(why))
+        if self.broken.is_none() {
+            self.broken = self.rejects.add(line, reason, raw).err();
+        }
+        if self.broken.is_some() {
+            self.summary.unkept = self.summary.rejected.saturating_sub(self.rejects.kept());
+        }
     }
 
-    fn rejects_failed(&self, why: std::io::Error) -> IngestError {
-        IngestError::Rejects { path: self.options.rejects.clone(), why }
+    fn flush_rejects(&mut self) {
+        if self.broken.is_none() {
+            self.broken = self.rejects.flush().err();
+        }
     }
 
     /// Sends waiting lines to the store, and waits until they are committed.
@@ -317,7 +342,8 @@ impl Session<'_> {
             self.settle_oldest()?;
         }
         // Lines that the store refused.
-        self.rejects.flush().map_err(|why| self.rejects_failed(why))
+        self.flush_rejects();
+        Ok(())
     }
 
     fn send_batch(&mut self) -> Result<(), IngestError> {
@@ -327,7 +353,7 @@ impl Session<'_> {
         if !batch.is_empty() {
             self.in_flight.push_back(self.intake.take(batch));
         }
-        self.rejects.flush().map_err(|why| self.rejects_failed(why))?;
+        self.flush_rejects();
         while self.in_flight.len() > IN_FLIGHT {
             self.settle_oldest()?;
         }
@@ -341,7 +367,7 @@ impl Session<'_> {
             self.summary.repeated += done.repeated;
             self.summary.open_here += done.open_here.len() as u64;
             for RefusedLine { line, why, raw } in done.refused {
-                self.reject(line, &why, &raw)?;
+                self.reject(line, &why, &raw);
             }
         }
         Ok(())
@@ -351,11 +377,16 @@ impl Session<'_> {
     fn finish(&mut self, stopped: bool) -> Result<(), IngestError> {
         for Part { line, text } in self.unwrapper.unfinished() {
             self.summary.read += 1;
-            self.reject(line, "it was split, and its last part is missing", &text)?;
+            self.reject(line, "it was split, and its last part is missing", &text);
         }
         self.commit()?;
-        let done = if stopped { self.rejects.keep() } else { self.rejects.finish() };
-        done.map_err(|why| self.rejects_failed(why))
+        let done = match self.broken.take() {
+            Some(why) => Err(why),
+            None if stopped => self.rejects.keep(),
+            None => self.rejects.finish(),
+        };
+        let unkept = self.summary.rejected.saturating_sub(self.rejects.kept());
+        done.map_err(|why| IngestError::Rejects { path: self.options.rejects.clone(), why, unkept })
     }
 }
 

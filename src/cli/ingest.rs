@@ -14,7 +14,7 @@ use crate::domain::endpoint::{ASSUMED_PATH, EndpointPath};
 use crate::domain::time::Timestamp;
 use crate::render::count::thousands;
 use crate::replay::ExitCode;
-use crate::store::{By, beside};
+use crate::store::{By, Store, beside};
 
 pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
     for file in args.files.iter().filter(|file| *file != "-") {
@@ -71,8 +71,15 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
         bar.set_message(format!("{} lines, {} rejected", progress.summary.read, progress.summary.rejected));
     };
     let mut last = capture::Summary::default();
+    let mut is_told = false;
     let result = capture::ingest(&store, &options, &stop, &mut |progress| {
         last = progress.summary;
+        if last.unkept > 0 && !std::mem::replace(&mut is_told, true) {
+            note(&format!(
+                "{} can't be written: rejected lines are not kept, the others go on",
+                options.rejects.display()
+            ));
+        }
         watch(progress);
     });
     bar.finish_and_clear();
@@ -90,12 +97,7 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
             return Err(error.into());
         }
     };
-    // Targets that these lines were the first to name, and whose URL the config knows.
-    for target in store.targets().wait()?.into_iter().filter(|t| t.base_url.is_none()) {
-        if let Some(base) = context.config.target(&target.name).base_url {
-            store.bind_target(&target.name, &base, By::new(&context.operator)).wait()?;
-        }
-    }
+    bind_new_targets(context, &*store)?;
     tell(context, &summary)?;
     if stop.load(Ordering::Relaxed) {
         anyhow::bail!("interrupted; what was read is kept, run it again to go on");
@@ -118,6 +120,16 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SomeFailed);
     }
     Ok(ExitCode::Ok)
+}
+
+/// Binds the targets that lines were the first to name to the URL that the config has for them.
+fn bind_new_targets(context: &Context, store: &dyn Store) -> anyhow::Result<()> {
+    for target in store.targets().wait()?.into_iter().filter(|t| t.base_url.is_none()) {
+        if let Some(base) = context.config.target(&target.name).base_url {
+            store.bind_target(&target.name, &base, By::new(&context.operator)).wait()?;
+        }
+    }
+    Ok(())
 }
 
 /// Prints the numbers.

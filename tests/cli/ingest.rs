@@ -538,3 +538,21 @@ fn lines_of_collectors_are_unwrapped_and_the_parts_of_a_split_one_joined() {
     let strict = World::new();
     assert_eq!(ingest(&strict, &[], "plain text\n").lines()[0]["rejected"], 1);
 }
+
+#[test]
+fn without_its_rejects_file_an_ingest_keeps_the_good_lines_and_says_so_at_the_end() {
+    let world = World::new();
+    let lines = format!("no json\n{}\n[]\n{}\n", order(1), order(2));
+    for file in ["/nowhere/rejects.ndjson", "/dev/full"] {
+        let ran = ingest(&world, &["--rejects", file], &lines);
+        assert_eq!(ran.code, 1, "{ran:?}");
+        let summary = &ran.lines()[0];
+        assert_eq!((&summary["read"], &summary["rejected"]), (&json!(4), &json!(2)), "{ran:?}");
+        for part in [file, "2 rejected lines were not kept, all others are in"] {
+            assert!(ran.err.contains(part), "{part}: {}", ran.err);
+        }
+        assert_eq!(world.writes().len(), 2);
+    }
+    assert_eq!(ingest(&world, &[], &lines).code, 3);
+    assert_eq!(world.rejects().len(), 2, "where they can be kept they are");
+}
