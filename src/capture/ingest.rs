@@ -12,6 +12,7 @@ use super::binding::Binding;
 use super::input::{Input, InputError, Line, total_size};
 use super::rejects::{Rejects, unwrap};
 use super::shapes::{Recognised, read_line};
+use super::survey::Survey;
 use super::wrapped::{Inside, Part, Unwrapper};
 use crate::domain::body::BodyOrigin;
 use crate::domain::endpoint::{EndpointOrigin, is_upsert};
@@ -125,45 +126,26 @@ pub fn ingest(
     stop: &Arc<AtomicBool>,
     watch: &mut dyn FnMut(Progress),
 ) -> Result<Summary, IngestError> {
-    let position = Arc::new(AtomicU64::new(0));
-    let total = total_size(&options.inputs);
     let scrubber = options.binding.scrubber.clone();
     let rejects = Rejects::new(&options.rejects, &options.inputs, scrubber).map_err(|why| IngestError::Rejects {
         path: options.rejects.clone(),
         why,
         unkept: 0,
     })?;
-    // All inputs are opened first, so that a wrong name is reported before anything is done.
-    let inputs = options
-        .inputs
-        .iter()
-        .map(|path| Input::open(path, rejects.limit_of(path), &position))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(IngestError::Open)?;
-    let mut session = Session {
-        intake: Arc::clone(store).intake(),
-        options,
-        rejects,
-        unwrapper: Unwrapper::default(),
-        broken: None,
-        batch: Vec::new(),
-        batch_bytes: 0,
-        in_flight: VecDeque::new(),
-        summary: Summary::default(),
-        oldest: None,
-    };
-    let bunches = read_ahead(inputs, Arc::clone(stop));
-    let mut tell = |summary| watch(Progress { bytes: position.load(Ordering::Relaxed), total, summary });
-    let done = session.take_all(&bunches, stop, &mut tell).and_then(|read| {
-        session.finish(stop.load(Ordering::Relaxed) || read.is_err())?;
-        read
-    });
-    // Without its rejects file, an ingest goes on to its end all the same.
-    if done.as_ref().is_err_and(|error| !matches!(error, IngestError::Rejects { .. })) {
-        session.count_what_is_kept();
-    }
-    tell(session.summary);
-    done.map(|()| session.summary)
+    let session = Session::new(Arc::clone(store).intake(), options, Some(rejects));
+    session.run(stop, watch).map(|session| session.summary)
+}
+
+/// Reads the inputs as [`ingest`] would, and says what would come of it: nothing is taken in, and rejects are kept nowhere.
+/// `intake` tells new failures from known ones.
+pub fn rehearse(
+    intake: Box<dyn Intake>,
+    options: &IngestOptions,
+    stop: &Arc<AtomicBool>,
+    watch: &mut dyn FnMut(Progress),
+) -> Result<(Summary, Survey), IngestError> {
+    let session = Session::new(intake, options, None);
+    session.run(stop, watch).map(|session| (session.summary, session.survey))
 }
 
 /// Reads in a thread of its own, which ends with its inputs, or after the current line once `stop` is set.
@@ -193,7 +175,10 @@ fn read_ahead(inputs: Vec<Input>, stop: Arc<AtomicBool>) -> Receiver<Bunch> {
 struct Session<'a> {
     intake: Box<dyn Intake>,
     options: &'a IngestOptions,
-    rejects: Rejects,
+    /// The rejects file; `None` in a rehearsal.
+    rejects: Option<Rejects>,
+    /// What comes in, in a rehearsal.
+    survey: Survey,
     unwrapper: Unwrapper,
     /// The reason why rejects can't be kept any more. The other lines go on.
     broken: Option<std::io::Error>,
@@ -208,7 +193,49 @@ struct Session<'a> {
 /// Lines that were read together, or the reason why no more can be read.
 type Bunch = Result<Vec<Line>, InputError>;
 
-impl Session<'_> {
+impl<'a> Session<'a> {
+    fn new(intake: Box<dyn Intake>, options: &'a IngestOptions, rejects: Option<Rejects>) -> Self {
+        Self {
+            intake,
+            options,
+            rejects,
+            survey: Survey::default(),
+            unwrapper: Unwrapper::default(),
+            broken: None,
+            batch: Vec::new(),
+            batch_bytes: 0,
+            in_flight: VecDeque::new(),
+            summary: Summary::default(),
+            oldest: None,
+        }
+    }
+
+    /// Reads all inputs, and returns itself once everything is committed.
+    fn run(mut self, stop: &Arc<AtomicBool>, watch: &mut dyn FnMut(Progress)) -> Result<Self, IngestError> {
+        let position = Arc::new(AtomicU64::new(0));
+        let inputs = &self.options.inputs;
+        let total = total_size(inputs);
+        let limit = |path| self.rejects.as_ref().and_then(|rejects| rejects.limit_of(path));
+        // All inputs are opened first, so that a wrong name is reported before anything is done.
+        let inputs = inputs
+            .iter()
+            .map(|path| Input::open(path, limit(path), &position))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(IngestError::Open)?;
+        let bunches = read_ahead(inputs, Arc::clone(stop));
+        let mut tell = |summary| watch(Progress { bytes: position.load(Ordering::Relaxed), total, summary });
+        let done = self.take_all(&bunches, stop, &mut tell).and_then(|read| {
+            self.finish(stop.load(Ordering::Relaxed) || read.is_err())?;
+            read
+        });
+        // Without its rejects file, an ingest goes on to its end all the same.
+        if done.as_ref().is_err_and(|error| !matches!(error, IngestError::Rejects { .. })) {
+            self.count_what_is_kept();
+        }
+        tell(self.summary);
+        done.map(|()| self)
+    }
+
     /// Ingests all that is read. The inner error is that of an input that broke off: lines before it are kept.
     fn take_all(
         &mut self,
@@ -248,7 +275,7 @@ impl Session<'_> {
                 self.summary.repeated += done.repeated;
             }
         }
-        self.summary.rejected = self.rejects.kept();
+        self.summary.rejected = self.kept_rejects();
         let Summary { inserted, repeated, rejected, accepted, other, .. } = self.summary;
         self.summary.read = inserted + repeated + rejected + accepted + other;
     }
@@ -306,6 +333,9 @@ impl Session<'_> {
                 self.summary.unmatched += u64::from(unmatched);
                 self.batch_bytes += captured.body.len() + 1024;
                 self.summary.from_the_future += u64::from(captured.is_from_the_future());
+                if self.rejects.is_none() {
+                    self.survey.add(&captured);
+                }
                 self.batch.push(Incoming::new(*captured).of_line(number, raw));
                 if self.batch.len() >= BATCH || self.batch_bytes >= BATCH_BYTES {
                     self.send_batch()?;
@@ -321,18 +351,23 @@ impl Session<'_> {
 
     fn reject(&mut self, line: u64, reason: &str, raw: &[u8]) {
         self.summary.rejected += 1;
+        let Some(rejects) = &mut self.rejects else { return self.survey.reject(line, reason) };
         if self.broken.is_none() {
-            self.broken = self.rejects.add(line, reason, raw).err();
+            self.broken = rejects.add(line, reason, raw).err();
         }
         if self.broken.is_some() {
-            self.summary.unkept = self.summary.rejected.saturating_sub(self.rejects.kept());
+            self.summary.unkept = self.summary.rejected.saturating_sub(rejects.kept());
         }
     }
 
     fn flush_rejects(&mut self) {
-        if self.broken.is_none() {
-            self.broken = self.rejects.flush().err();
+        if let Some(rejects) = self.rejects.as_mut().filter(|_| self.broken.is_none()) {
+            self.broken = rejects.flush().err();
         }
+    }
+
+    fn kept_rejects(&self) -> u64 {
+        self.rejects.as_ref().map_or(self.summary.rejected, Rejects::kept)
     }
 
     /// Sends waiting lines to the store, and waits until they are committed.
@@ -380,12 +415,13 @@ impl Session<'_> {
             self.reject(line, "it was split, and its last part is missing", &text);
         }
         self.commit()?;
-        let done = match self.broken.take() {
-            Some(why) => Err(why),
-            None if stopped => self.rejects.keep(),
-            None => self.rejects.finish(),
+        let done = match (self.broken.take(), &mut self.rejects) {
+            (Some(why), _) => Err(why),
+            (None, Some(rejects)) if stopped => rejects.keep(),
+            (None, Some(rejects)) => rejects.finish(),
+            (None, None) => Ok(()),
         };
-        let unkept = self.summary.rejected.saturating_sub(self.rejects.kept());
+        let unkept = self.summary.rejected.saturating_sub(self.kept_rejects());
         done.map_err(|why| IngestError::Rejects { path: self.options.rejects.clone(), why, unkept })
     }
 }

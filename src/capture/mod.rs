@@ -10,10 +10,12 @@ mod ingest;
 mod input;
 mod rejects;
 mod shapes;
+mod survey;
 mod wrapped;
 
 pub use binding::{Binding, DEFAULT_TARGET, TargetBinding, check_target_name};
-pub use ingest::{IngestOptions, Progress, Summary, ingest};
+pub use ingest::{IngestOptions, Progress, Summary, ingest, rehearse};
 pub use input::DEFAULT_MAX_LINE;
 pub(crate) use rejects::same_file;
 pub use shapes::{Recognised, read_line};
+pub use survey::Survey;

@@ -144,6 +144,9 @@ pub(super) struct Ingest {
     /// Count lines that are no JSON objects, and leave them out, rather than reject them
     #[arg(long)]
     pub(super) ignore_other: bool,
+    /// Take nothing in: show what would come of it, by type, endpoint, key and group, and the first rejects
+    #[arg(long)]
+    pub(super) dry_run: bool,
 }
 
 /// Words and `field:value` pairs; all must hold.

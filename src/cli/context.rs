@@ -209,9 +209,10 @@ impl Context {
     }
 
     /// Returns the targets that incoming lines are bound to, by name.
-    pub(super) fn bindings(&self, store: &dyn Store) -> anyhow::Result<BTreeMap<String, TargetBinding>> {
+    pub(super) fn bindings(&self, store: Option<&dyn Store>) -> anyhow::Result<BTreeMap<String, TargetBinding>> {
         let mut bindings = BTreeMap::new();
-        for known in store.targets().wait()? {
+        let known = store.map_or(Ok(Vec::new()), |store| store.targets().wait())?;
+        for known in known {
             let settings = self.config.target(&known.name);
             let base_url = settings.base_url.clone().or(known.base_url);
             bindings.insert(known.name, TargetBinding { settings, base_url });

@@ -1,6 +1,7 @@
 //! `dlq ingest`: takes failures in, with a progress bar on a terminal.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,12 +10,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::args::Ingest;
 use super::context::{Context, Usage};
 use super::output::{Out, end_soon, note};
+use super::rehearsal;
 use crate::capture::{self, Binding, IngestOptions, Progress, same_file};
 use crate::domain::endpoint::{ASSUMED_PATH, EndpointPath};
 use crate::domain::time::Timestamp;
 use crate::render::count::thousands;
 use crate::replay::ExitCode;
-use crate::store::{By, Store, beside};
+use crate::store::{self, By, Store, beside};
 
 pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
     for file in args.files.iter().filter(|file| *file != "-") {
@@ -34,10 +36,12 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
         Some(text) => Some(EndpointPath::parse(text, asked).map_err(|e| Usage(format!("--endpoint {text}: {e}")))?),
         None => None,
     };
+    if args.dry_run {
+        return rehearse(context, args, endpoint);
+    }
     let store = context.create()?;
-    let now = Timestamp::now();
     let beside_it = |suffix| store.file().map(|file| beside(file, suffix));
-    let rejects = args.rejects.or_else(|| beside_it("-rejects.ndjson"));
+    let rejects = args.rejects.clone().or_else(|| beside_it("-rejects.ndjson"));
     let rejects = rejects.ok_or_else(|| Usage("say where rejects go: --rejects FILE".to_owned()))?;
     if ["", "-wal", "-shm"].into_iter().filter_map(beside_it).any(|own| same_file(&rejects, &own)) {
         return Err(Usage("--rejects names the database itself".to_owned()).into());
@@ -45,22 +49,7 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
     if let Some(base) = asked {
         store.bind_target(context.target_name(), base, By::new(&context.operator)).wait()?;
     }
-    let options = IngestOptions {
-        inputs: args.files,
-        rejects,
-        max_line: args.max_line,
-        ignores_other: args.ignore_other,
-        binding: Binding {
-            target: context.global.target.clone(),
-            targets: context.bindings(&*store)?,
-            endpoint,
-            match_key: args.match_key,
-            source: args.source,
-            exports: Some(context.operator.clone()),
-            scrubber: context.scrubber(),
-            now,
-        },
-    };
+    let options = options(context, args, Some(&*store), endpoint, rejects)?;
     let stop = stop_on_signal()?;
     let bar = progress_bar(context);
     let watch = |progress: Progress| {
@@ -120,6 +109,42 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SomeFailed);
     }
     Ok(ExitCode::Ok)
+}
+
+fn options(
+    context: &Context,
+    args: Ingest,
+    store: Option<&dyn Store>,
+    endpoint: Option<EndpointPath>,
+    rejects: PathBuf,
+) -> anyhow::Result<IngestOptions> {
+    Ok(IngestOptions {
+        inputs: args.files,
+        rejects,
+        max_line: args.max_line,
+        ignores_other: args.ignore_other,
+        binding: Binding {
+            target: context.global.target.clone(),
+            targets: context.bindings(store)?,
+            endpoint,
+            match_key: args.match_key,
+            source: args.source,
+            exports: Some(context.operator.clone()),
+            scrubber: context.scrubber(),
+            now: Timestamp::now(),
+        },
+    })
+}
+
+/// Says what an ingest would bring. No file is made or changed.
+fn rehearse(context: &Context, args: Ingest, endpoint: Option<EndpointPath>) -> anyhow::Result<ExitCode> {
+    let store = if context.db()?.exists() { Some(context.look()?) } else { None };
+    let options = options(context, args, store.as_deref(), endpoint, PathBuf::new())?;
+    let intake = store.map_or_else(store::rehearsal_without_a_file, |store| store.rehearsal());
+    let stop = stop_on_signal()?;
+    let (summary, survey) = capture::rehearse(intake, &options, &stop, &mut |_| {})?;
+    rehearsal::tell(context, &summary, &survey)?;
+    Ok(if summary.rejected > 0 { ExitCode::SomeFailed } else { ExitCode::Ok })
 }
 
 /// Binds the targets that lines were the first to name to the URL that the config has for them.

@@ -10,6 +10,7 @@ mod driving;
 mod ingest;
 mod look;
 mod output;
+mod rehearsal;
 mod replay;
 mod report;
 mod runs;

@@ -366,6 +366,9 @@ pub trait Reports {
 pub trait Ingest {
     /// Begins an intake: a session that caches its lookups.
     fn intake(self: Arc<Self>) -> Box<dyn Intake>;
+
+    /// Begins an intake that takes nothing in, and only counts what is new and what is known.
+    fn rehearsal(self: Arc<Self>) -> Box<dyn Intake>;
 }
 
 /// An intake in progress.

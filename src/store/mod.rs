@@ -33,7 +33,7 @@ pub use listing::{Bodies, Cursor, HistoryEntry, Order, Page, PageRequest, Sort};
 pub use opening::{OpenOptions, Upgraded, Upgrading};
 pub use reply::Reply;
 pub use running::{Attempting, CutOff, Intent, NewRun, PlanData, RestOfRun, Sendable, WishChange};
-pub use sqlite::{open, surroundings, upgrade};
+pub use sqlite::{open, rehearsal_without_a_file, surroundings, upgrade};
 
 pub use crate::domain::action::By;
 

@@ -556,3 +556,42 @@ fn without_its_rejects_file_an_ingest_keeps_the_good_lines_and_says_so_at_the_en
     assert_eq!(ingest(&world, &[], &lines).code, 3);
     assert_eq!(world.rejects().len(), 2, "where they can be kept they are");
 }
+
+#[test]
+fn a_dry_run_says_what_would_come_of_it_and_takes_nothing_in() {
+    let world = World::new();
+    let accepted =
+        json!({"request": {"path": "a/b", "body": {}}, "response": {"status": 200, "body": {"success": true}}});
+    let mut late = order(3);
+    late["status"] = 503.into();
+    late["error_message"] = "the service is overloaded".into();
+    let lines = format!("{}\n{}\n{}\n{late}\nno json\nno json\n{accepted}\ntext\n", order(1), order(2), order(2));
+    let dry = ingest(&world, &["--dry-run"], &lines);
+    assert_eq!(dry.code, 3, "{dry:?}");
+    assert!(!world.db().exists() && world.rejects().is_empty(), "no file is made");
+    let told = &dry.lines()[0];
+    let counts =
+        ["read", "inserted", "repeated", "rejected", "accepted", "other"].map(|name| told[name].as_u64().unwrap());
+    assert_eq!((counts, &told["intake"]), ([8, 3, 1, 3, 1, 0], &Value::Null), "{told}");
+    assert_eq!(told["types"], json!({"transient": 1, "schema": 3}));
+    assert_eq!(told["key_origins"], json!({"given": 4}));
+    let endpoint = json!({"target": "default", "method": "POST", "path": "records/orders/append", "endpoint_origin": "given", "count": 4});
+    assert_eq!(told["endpoints"], json!([endpoint]));
+    assert_eq!(told["groups"].as_array().unwrap().len(), 2);
+    let rejects = told["rejects"].as_array().unwrap();
+    assert_eq!((&rejects[0]["line"], &rejects[0]["count"]), (&json!(5), &json!(3)), "{rejects:?}");
+
+    // What a real ingest then does is what was said.
+    let real = &ingest(&world, &[], &lines).lines()[0];
+    for name in ["read", "inserted", "repeated", "rejected", "accepted", "other"] {
+        assert_eq!(real[name], told[name], "{name}");
+    }
+    let before = (world.writes(), world.rejects());
+    let again = &ingest(&world, &["--dry-run"], &format!("{lines}{}\n", order(4))).lines()[0];
+    assert_eq!((&again["inserted"], &again["repeated"]), (&json!(1), &json!(4)));
+    assert_eq!((world.writes(), world.rejects()), before);
+    let text = world.run_with(&["ingest", "--dry-run"], lines.as_bytes()).out;
+    for part in ["Nothing was taken in", "0 would be new, 4 repeated, 3 rejected", "By group", "first in line 5"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}

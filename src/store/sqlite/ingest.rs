@@ -3,22 +3,23 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::apply::Applying;
 use super::error::{JobResult, row_error};
 use super::groups::{GroupKey, ensure_group};
+use super::known::{SameKey, is_purged, same_key};
+use super::rehearsal::Rehearsal;
 use super::rows::headers_text;
 use super::seals::{self, Stands};
 use super::transfer::{Beside, beside, place_in_batch, restore, waiting_parts};
 use super::{SqliteStore, targets, times};
 use crate::domain::body::BodyOrigin;
-use crate::domain::identity::{Sha, key_range};
 use crate::domain::ids::{GroupId, TargetId, WriteId};
 use crate::domain::lane;
 use crate::domain::rules::{Change, repeat as rules};
 use crate::domain::seal::{Sealed, standing_seal};
-use crate::domain::state::{Place, Resolution, Standing, State};
+use crate::domain::state::{Place, Resolution, Standing};
 use crate::domain::transfer::{BatchIsHere, settles_elsewhere};
 use crate::domain::write::Captured;
 use crate::store::{Incoming, Ingested, Intake, RefusedLine, Reply, face};
@@ -38,6 +39,10 @@ const KNOWN_FIELDS: usize = 2_000;
 impl face::Ingest for SqliteStore {
     fn intake(self: Arc<Self>) -> Box<dyn Intake> {
         Box::new(FileIntake { store: self, known: Arc::default() })
+    }
+
+    fn rehearsal(self: Arc<Self>) -> Box<dyn Intake> {
+        Box::new(Rehearsal::new(Some(self)))
     }
 }
 
@@ -109,39 +114,13 @@ pub(super) fn take_in(connection: &Connection, prepared: &Incoming, known: &mut 
         known.targets.insert(captured.target.clone(), id);
         id
     };
-    let mut shares_key = Vec::new();
-    {
-        let mut statement = connection.prepare_cached(
-            "SELECT id, identity_hash, target_id, coalesce(parent_key, key), method, path, content_hash, state FROM writes
-             WHERE identity_hash BETWEEN ? AND ?",
-        )?;
-        let range = key_range(captured.key.as_str());
-        let mut rows = statement.query([range.start(), range.end()])?;
-        while let Some(row) = rows.next()? {
-            let same_key =
-                row.get::<_, TargetId>(2)? == target && row.get_ref(3)?.as_str() == Ok(captured.key.as_str());
-            if !same_key {
-                continue;
-            }
-            let id: WriteId = row.get(0)?;
-            if row.get::<_, i64>(1)? == prepared.index_hash
-                && row.get_ref(4)?.as_str() == Ok(&captured.method)
-                && row.get_ref(5)?.as_str() == Ok(captured.path.as_str())
-                && row.get::<_, Sha>(6)? == prepared.content
-            {
-                repeat(connection, id, captured)?;
-                let here = row.get::<_, State>(7)?;
-                let settles = settles_elsewhere(here, captured.exported.as_deref());
-                return Ok(if settles { Taken::OpenHere(id) } else { Taken::Repeated });
-            }
-            shares_key.push(id);
-        }
+    let SameKey { same, others: shares_key } = same_key(connection, prepared, target)?;
+    if let Some((id, here)) = same {
+        repeat(connection, id, captured)?;
+        let settles = settles_elsewhere(here, captured.exported.as_deref());
+        return Ok(if settles { Taken::OpenHere(id) } else { Taken::Repeated });
     }
-    let purged = connection
-        .prepare_cached("SELECT 1 FROM tombstones WHERE identity = ?")?
-        .query_row([prepared.tombstone], |_| Ok(()))
-        .optional()?;
-    if purged.is_some() {
+    if is_purged(connection, prepared)? {
         return Ok(Taken::Repeated);
     }
     let parts = waiting_parts(connection, prepared.tombstone)?;
