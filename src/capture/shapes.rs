@@ -101,7 +101,8 @@ pub fn read_line(line: &[u8], binding: &Binding) -> Result<Recognised, String> {
     let is_definite = told.is_definite();
     let failure = scrubbed(failure, &binding.scrubber);
     let exported = exported(&node, binding)?;
-    let (key, key_origin, new_key) = keys(&node, &request.headers, &body, body_origin, exported.is_some())?;
+    let whole = format!("{} {path}", request.method);
+    let (key, key_origin, new_key) = keys(&node, &request.headers, &body, body_origin, &whole, exported.is_some())?;
     let edited = match &exported {
         Some(_) => bytes(&node, "edited_body")?.zip(Some(time(&node, "edited_at")?.unwrap_or(binding.now))),
         None => None,
@@ -156,7 +157,8 @@ fn request(node: &Node<'_>) -> Result<Request, String> {
         if !request.is_object() {
             return Err("request: must be an object".to_owned());
         }
-        let body = captured_body(request).map_err(|e| format!("request.{e}"))?.ok_or("request: has no body")?;
+        let body = captured_body(request).map_err(|e| format!("request.{e}"))?;
+        let body = body.or_else(|| is_delete(request).then(Vec::new)).ok_or("request: has no body")?;
         return described(request, Body::Captured(body)).map_err(|e| format!("request.{e}"));
     }
     if let Some(body) = captured_body(node)? {
@@ -171,8 +173,16 @@ fn request(node: &Node<'_>) -> Result<Request, String> {
     match node.get_present("record") {
         Some(record) if record.is_object() => described(node, Body::Record),
         Some(_) => Err("record: must be an object".to_owned()),
+        // A DELETE says all there is to say by its path.
+        None if is_delete(node) && (node.get_present("path").is_some() || node.get_present("url").is_some()) => {
+            described(node, Body::Captured(Vec::new()))
+        }
         None => Err("none of the known shapes: it has no request, body, body_base64, event or record".to_owned()),
     }
+}
+
+fn is_delete(node: &Node<'_>) -> bool {
+    node.get_present("method").and_then(Node::text).is_some_and(|method| method.eq_ignore_ascii_case("DELETE"))
 }
 
 fn described(node: &Node<'_>, body: Body) -> Result<Request, String> {
@@ -343,6 +353,7 @@ fn keys(
     headers: &Headers,
     body: &[u8],
     body_origin: BodyOrigin,
+    whole: &str,
     exported: bool,
 ) -> Result<(IdempotencyKey, KeyOrigin, Option<IdempotencyKey>), String> {
     let request = node.get_present("request");
@@ -370,18 +381,22 @@ fn keys(
     } else if let Some(event_id) = event.map_or(Ok(None), |e| id(e, "id").map_err(|e| format!("event.{e}")))? {
         (event_id, KeyOrigin::EventId)
     } else {
-        (derived_key(node, body, body_origin)?, KeyOrigin::Derived)
+        (derived_key(node, body, body_origin, whole)?, KeyOrigin::Derived)
     };
     Ok((checked(&text)?, origin, None))
 }
 
 /// Returns the stable key of the record, of the event, or of the whole body. A body that is not JSON has none in Python; the
-/// same digest over its bytes stands in.
-fn derived_key(node: &Node<'_>, body: &[u8], body_origin: BodyOrigin) -> Result<String, String> {
+/// same digest over its bytes stands in; for a request without a body over method and path (`whole`), since all of those would
+/// have the same key otherwise.
+fn derived_key(node: &Node<'_>, body: &[u8], body_origin: BodyOrigin, whole: &str) -> Result<String, String> {
     let no_key = |e: json::PythonError| format!("no key was given, and none can be derived: {e}");
     if body_origin != BodyOrigin::Captured {
         let content = node.get_present("record").or(node.get_present("event")).unwrap_or(node);
         return stable_key_of(content).map_err(no_key);
+    }
+    if body.is_empty() {
+        return Ok(uuid_of(whole.as_bytes()));
     }
     match json::scan(body) {
         Ok(scanned) => {

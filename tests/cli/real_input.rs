@@ -83,3 +83,80 @@ fn what_requests_sent_is_sent_again_byte_for_byte() {
     assert_eq!((again.code, &again.summary()["planned"]), (0, &json!(0)));
     assert_eq!(world.api().world().ledger.seen.len(), requests, "the second replay sends nothing");
 }
+
+#[test]
+fn bodies_of_any_kind_are_sent_as_the_bytes_they_were() {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}/v1", listener.local_addr().unwrap());
+    let requests = std::thread::spawn(move || {
+        let mut seen = Vec::new();
+        while seen.len() < 5 {
+            let (mut stream, _) = listener.accept().unwrap();
+            let (mut text, mut buffer) = (Vec::new(), [0; 4096]);
+            // Each connection is closed after one answer, so each has one request.
+            loop {
+                let n = stream.read(&mut buffer).unwrap();
+                text.extend_from_slice(&buffer[..n]);
+                let whole = String::from_utf8_lossy(&text).into_owned();
+                let Some((head, body)) = whole.split_once("\r\n\r\n") else { continue };
+                let length = head.to_ascii_lowercase();
+                let length =
+                    length.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next()?.parse().ok());
+                if body.len() >= length.unwrap_or(0) {
+                    seen.push((head.to_owned(), body.to_owned()));
+                    break;
+                }
+            }
+            let answer = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 16\r\n\r\n{\"success\":true}";
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+        seen
+    });
+    let mut world = World::new();
+    world.env = vec![("EXPERITURE_BASE_URL".to_owned(), base), ("EXPERITURE_API_KEY".to_owned(), "t".to_owned())];
+    let form = "a=1&b=%20x&c=\u{e9}";
+    world.ingest(&[
+        json!({"method": "POST", "path": "forms?draft=1", "body": form, "status": 503, "failed_at": crate::world::now(),
+               "idempotency_key": "k1", "headers": {"Content-Type": "application/x-www-form-urlencoded"}}),
+        json!({"method": "PUT", "path": "xml/7", "body": "<a>1</a>\n", "status": 503, "idempotency_key": "k2",
+               "failed_at": crate::world::now()}),
+        json!({"method": "DELETE", "path": "records/9", "status": 503, "failed_at": crate::world::now(), "idempotency_key": "k3"}),
+        json!({"request": {"method": "delete", "path": "records/10", "idempotency_key": "k4"}, "response": {"status": 503},
+               "failed_at": crate::world::now()}),
+        json!({"method": "PATCH", "path": "records/11", "body": [1, 2], "status": 503, "failed_at": crate::world::now(),
+               "idempotency_key": "k5"}),
+    ]);
+    let ran = world.run(&["replay", "--all", "--yes", "--no-canary", "--concurrency", "1"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let mut seen = requests.join().unwrap();
+    seen.sort_by_key(|(head, _)| head.split("idempotency-key: ").nth(1).map(|rest| rest[..2].to_owned()));
+    let first: Vec<&str> = seen.iter().map(|(head, _)| head.split(" HTTP").next().unwrap()).collect();
+    assert_eq!(
+        first,
+        [
+            "POST /v1/forms?draft=1",
+            "PUT /v1/xml/7",
+            "DELETE /v1/records/9",
+            "DELETE /v1/records/10",
+            "PATCH /v1/records/11"
+        ]
+    );
+    let bodies: Vec<&str> = seen.iter().map(|(_, body)| body.as_str()).collect();
+    assert_eq!(bodies, [form, "<a>1</a>\n", "", "", "[1,2]"]);
+    let types: Vec<Option<&str>> = seen
+        .iter()
+        .map(|(head, _)| head.split("content-type: ").nth(1).and_then(|rest| rest.split("\r\n").next()))
+        .collect();
+    assert_eq!(types, [Some("application/x-www-form-urlencoded"), None, None, None, Some("application/json")]);
+
+    let other = World::new();
+    other.ingest(&[1, 2].map(|n| json!({"method": "DELETE", "path": format!("records/{n}"), "status": 503})));
+    let keys: Vec<_> = other.writes().into_iter().map(|write| write["idempotency_key"].clone()).collect();
+    assert_ne!(keys[0], keys[1], "requests without a body have keys of their own");
+    let secrets = ["api_key=x", "token=x", "a=1&access_token=x", "sig=x"]
+        .map(|query| json!({"path": format!("a/b?{query}"), "body": {}, "status": 503}).to_string());
+    let ran = other.run_with(&["ingest", "--json"], secrets.join("\n").as_bytes());
+    assert_eq!(ran.lines()[0]["rejected"], 4, "{ran:?}");
+    assert!(other.rejects().iter().all(|reject| reject["reason"].as_str().unwrap().contains("contains a secret")));
+}

@@ -148,7 +148,10 @@ impl HttpTransport {
             let value = HeaderValue::from_str(value).map_err(|e| format!("header {name}: {e}"))?;
             headers.append(name, value);
         }
-        headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+        // What was captured without a type is JSON where it looks like it, and else has none.
+        if request.body.trim_ascii_start().starts_with(b"{") || request.body.trim_ascii_start().starts_with(b"[") {
+            headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+        }
         let key = HeaderValue::from_str(&request.key).map_err(|e| format!("idempotency key: {e}"))?;
         headers.insert(HeaderName::from_static("idempotency-key"), key);
         if let Some(token) = &self.token {

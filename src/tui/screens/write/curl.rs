@@ -18,12 +18,15 @@ pub fn line(detail: &Detail) -> String {
     let header = |(name, value): &(String, String)| format!("-H {}", quoted(&format!("{name}: {value}")));
     parts.extend(detail.static_headers.iter().map(header));
     parts.push(format!("-H {}", quoted(&format!("idempotency-key: {}", write.key))));
-    if !write.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+    let body = detail.view.body.as_deref().unwrap_or_default();
+    let is_json = body.trim_ascii_start().starts_with(b"{") || body.trim_ascii_start().starts_with(b"[");
+    if is_json && !write.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
         parts.push("-H 'content-type: application/json'".to_owned());
     }
     parts.extend(write.headers.iter().map(header));
-    let body = detail.view.body.as_deref().unwrap_or_default();
-    parts.push(format!("--data-raw {}", quoted(&String::from_utf8_lossy(body))));
+    if !body.is_empty() {
+        parts.push(format!("--data-raw {}", quoted(&String::from_utf8_lossy(body))));
+    }
     parts.join(" ")
 }
 
