@@ -11,6 +11,9 @@ use crate::domain::json::{self, Node, Number, Value};
 /// Wrappers inside wrappers that are taken off, at most.
 const MOST_WRAPPERS: usize = 4;
 
+/// Streams of which the beginning of a line is kept, at most: there are two of each collector.
+const MOST_STREAMS: usize = 16;
+
 /// Names of the fields by which a failure is known: a line that has one of them is no wrapper.
 const OF_A_FAILURE: [&str; 5] = ["request", "body", "body_base64", "event", "record"];
 
@@ -53,7 +56,7 @@ impl Unwrapper {
         for _ in 0..MOST_WRAPPERS {
             let Some(wrapped) = taken_off(&inside) else { break };
             let Wrapped { stream, text, is_part } = wrapped;
-            if is_part {
+            if is_part && (self.parts.len() < MOST_STREAMS || self.parts.contains_key(&stream)) {
                 let part = self.parts.entry(stream).or_default();
                 if part.text.is_empty() {
                     part.line = number;

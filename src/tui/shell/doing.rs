@@ -74,7 +74,12 @@ impl Outdoors {
         let prepared = Prepared::clone(&start.prepared);
         let token = match &self.settings.demo {
             Some(demo) => Some(demo.token.clone()),
-            None => read_token(&prepared.options.target, self.meant()).map_err(|e| e.to_string())?,
+            None => {
+                // A command that prints it may take its time.
+                let (target, meant) = (prepared.options.target.clone(), self.meant().to_owned());
+                let read = tokio::task::spawn_blocking(move || read_token(&target, &meant)).await;
+                read.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?
+            }
         };
         let terms = RunTerms {
             canaries: start.canaries,
