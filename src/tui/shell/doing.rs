@@ -72,14 +72,13 @@ impl Outdoors {
     async fn send(self: &Arc<Self>, start: Start) -> Result<RunReport, String> {
         let store = self.store().ok_or("the file is not open")?;
         let prepared = Prepared::clone(&start.prepared);
-        let token = match &self.settings.demo {
-            Some(demo) => Some(demo.token.clone()),
-            None => {
-                // A command that prints it may take its time.
-                let (target, meant) = (prepared.options.target.clone(), self.meant().to_owned());
-                let read = tokio::task::spawn_blocking(move || read_token(&target, &meant)).await;
-                read.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?
-            }
+        let token = if let Some(demo) = &self.settings.demo {
+            Some(demo.token.clone())
+        } else {
+            // A command that prints it may take its time.
+            let (target, meant) = (prepared.options.target.clone(), self.meant().to_owned());
+            let read = tokio::task::spawn_blocking(move || read_token(&target, &meant)).await;
+            read.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?
         };
         let terms = RunTerms {
             canaries: start.canaries,
