@@ -29,11 +29,11 @@ pub(super) struct Unwrapper {
 pub(super) struct Part {
     /// The number of the line that it began with.
     pub(super) line: u64,
-    /// What there is of it.
+    /// The bytes so far.
     pub(super) text: Vec<u8>,
 }
 
-/// What is inside a line.
+/// The content of a line once its wrappers are off.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Inside<'a> {
     /// A whole line, and the number of the line that it began with.
@@ -97,7 +97,10 @@ fn taken_off(line: &[u8]) -> Option<Wrapped> {
     // Most lines are failures as they are, and a scan costs as much as taking them in does.
     let is_likely =
         ["\"log\"", "\"MESSAGE\"", "\"failure\""].iter().any(|name| memmem::find(line, name.as_bytes()).is_some());
-    let node = json::scan(line).ok().filter(|_| is_likely)?;
+    if !is_likely {
+        return None;
+    }
+    let node = json::scan(line).ok()?;
     if OF_A_FAILURE.iter().any(|name| node.get_present(name).is_some()) {
         return None;
     }
