@@ -19,7 +19,7 @@ pub enum WriteColumn {
     Status,
     /// The last segment of the error code.
     Code,
-    /// What the record is called.
+    /// The name of the record.
     Record,
     /// The object.
     Object,
@@ -70,28 +70,33 @@ impl WriteColumn {
         Correlation,
     ];
 
+    /// Returns its name, its title and a few words about it.
+    fn words(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Id => ("id", "ID", "ID"),
+            Outcome => ("outcome", "OUTCOME", "outcome in the run"),
+            State => ("state", "STATE", "state"),
+            Type => ("type", "TYPE", "failure type"),
+            Age => ("age", "AGE", "time since its first attempt"),
+            Status => ("status", "HTTP", "HTTP status"),
+            Code => ("code", "CODE", "error code"),
+            Record => ("record", "RECORD", "what its record is called"),
+            Object => ("object", "OBJECT", "object"),
+            Path => ("path", "PATH", "path at the API"),
+            Target => ("target", "TARGET", "target"),
+            Source => ("source", "SOURCE", "service that published it"),
+            Seen => ("seen", "SEEN", "how often it was captured"),
+            Sent => ("sent", "SENT", "how often dlq sent it"),
+            Hazard => ("hazard", "HAZARD", "first hazard"),
+            Window => ("window", "WINDOW", "time left in its key window"),
+            Key => ("key", "KEY", "idempotency key"),
+            Correlation => ("correlation", "CORRELATION ID", "correlation ID"),
+        }
+    }
+
     /// Returns its name where choices are remembered.
     pub fn name(self) -> &'static str {
-        match self {
-            Id => "id",
-            Outcome => "outcome",
-            State => "state",
-            Type => "type",
-            Age => "age",
-            Status => "status",
-            Code => "code",
-            Record => "record",
-            Object => "object",
-            Path => "path",
-            Target => "target",
-            Source => "source",
-            Seen => "seen",
-            Sent => "sent",
-            Hazard => "hazard",
-            Window => "window",
-            Key => "key",
-            Correlation => "correlation",
-        }
+        self.words().0
     }
 
     /// Returns the column of that name.
@@ -101,50 +106,12 @@ impl WriteColumn {
 
     /// Returns what it shows, in a few words.
     pub fn about(self) -> &'static str {
-        match self {
-            Id => "ID",
-            Outcome => "outcome in the run",
-            State => "state",
-            Type => "failure type",
-            Age => "time since its first attempt",
-            Status => "HTTP status",
-            Code => "error code",
-            Record => "what its record is called",
-            Object => "object",
-            Path => "path at the API",
-            Target => "target",
-            Source => "service that published it",
-            Seen => "how often it was captured",
-            Sent => "how often dlq sent it",
-            Hazard => "first hazard",
-            Window => "time left in its key window",
-            Key => "idempotency key",
-            Correlation => "correlation ID",
-        }
+        self.words().2
     }
 
     /// Returns its title.
     pub fn title(self) -> &'static str {
-        match self {
-            Id => "ID",
-            Outcome => "OUTCOME",
-            State => "STATE",
-            Type => "TYPE",
-            Age => "AGE",
-            Status => "HTTP",
-            Code => "CODE",
-            Record => "RECORD",
-            Object => "OBJECT",
-            Path => "PATH",
-            Target => "TARGET",
-            Source => "SOURCE",
-            Seen => "SEEN",
-            Sent => "SENT",
-            Hazard => "HAZARD",
-            Window => "WINDOW",
-            Key => "KEY",
-            Correlation => "CORRELATION ID",
-        }
+        self.words().1
     }
 
     /// Returns its width in a list of that width, with the space after it.
