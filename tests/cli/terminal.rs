@@ -34,6 +34,11 @@ struct Terminal {
 }
 
 impl Terminal {
+    /// Starts dlq on the world's file.
+    fn open(home: &Path, world: &World, environment: &[(&str, &str)]) -> Self {
+        Self::start(home, &["--db", world.db().to_str().unwrap()], environment)
+    }
+
     fn start(home: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let (rows, cols) = (24u16, 80u16);
         let pty = native_pty_system().openpty(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).unwrap();
@@ -179,8 +184,7 @@ fn the_demo_from_the_failure_to_the_replay_and_back_to_the_shell() {
 fn a_file_that_is_not_there_yet_and_then_fills() {
     let world = World::new();
     let home = tempfile::tempdir().unwrap();
-    let db = world.db();
-    let mut terminal = Terminal::start(home.path(), &["--db", db.to_str().unwrap()], &[]);
+    let mut terminal = Terminal::open(home.path(), &world, &[]);
     terminal.until("No failures have come in yet.");
     world.ingest(&[order(1), order(2)]);
     terminal.until("record.total");
@@ -202,8 +206,7 @@ fn an_edit_in_the_editor_becomes_a_revision_and_is_undone() {
     world.ingest(&[order(1)]);
     let editor = world.file("editor.sh", "#!/bin/sh\nsed -i 's/19.9/21.5/' \"$1\"\n");
     let editor = format!("sh {}", editor.display());
-    let db = world.db();
-    let mut terminal = Terminal::start(home.path(), &["--db", db.to_str().unwrap()], &[("EDITOR", &editor)]);
+    let mut terminal = Terminal::open(home.path(), &world, &[("EDITOR", &editor)]);
     terminal.until("record.total");
     terminal.press("\r");
     terminal.until("422   ord_1");
@@ -254,8 +257,7 @@ fn resizing_and_too_small_a_terminal() {
     let world = World::new();
     world.ingest(&[order(1)]);
     let home = tempfile::tempdir().unwrap();
-    let db = world.db();
-    let mut terminal = Terminal::start(home.path(), &["--db", db.to_str().unwrap()], &[("NO_COLOR", "1")]);
+    let mut terminal = Terminal::open(home.path(), &world, &[("NO_COLOR", "1")]);
     terminal.until("record.total");
     assert!(!terminal.raw().contains("\u{1b}[38;"), "no colour was asked for");
     let resize = |terminal: &Terminal, rows: u16, cols: u16| {
@@ -318,7 +320,7 @@ fn a_file_that_is_replaced_underneath_is_noticed_and_nothing_is_reported_as_done
     world.ingest(&[order(1)]);
     let home = tempfile::tempdir().unwrap();
     let db = world.db();
-    let mut terminal = Terminal::start(home.path(), &["--db", db.to_str().unwrap()], &[]);
+    let mut terminal = Terminal::open(home.path(), &world, &[]);
     terminal.until("record.total");
     terminal.press("d");
     terminal.until("Give up on");
@@ -337,8 +339,7 @@ fn a_group_is_noted_and_parked_for_everyone_until_it_grows() {
     let world = World::new();
     world.ingest(&[order(1)]);
     let home = tempfile::tempdir().unwrap();
-    let db = world.db();
-    let mut terminal = Terminal::start(home.path(), &["--db", db.to_str().unwrap()], &[]);
+    let mut terminal = Terminal::open(home.path(), &world, &[]);
     terminal.until("record.total");
     terminal.press("i");
     terminal.until("Note on group 1");
