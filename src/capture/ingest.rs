@@ -177,7 +177,7 @@ struct Session<'a> {
     options: &'a IngestOptions,
     /// The rejects file; `None` in a rehearsal.
     rejects: Option<Rejects>,
-    /// What comes in, in a rehearsal.
+    /// The counts of a rehearsal.
     survey: Survey,
     unwrapper: Unwrapper,
     /// The reason why rejects can't be kept any more. The other lines go on.

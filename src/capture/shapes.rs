@@ -37,7 +37,7 @@ enum Body {
     Missing,
 }
 
-/// What a line turns out to be.
+/// A recognised line: a failed write, or one that the API accepted.
 #[derive(Debug)]
 pub enum Recognised {
     /// A failed write.

@@ -1,4 +1,4 @@
-//! What an ingest would bring, counted without taking anything in.
+//! The survey of an ingest: its failures and rejects counted, with nothing taken in.
 
 use std::collections::BTreeMap;
 

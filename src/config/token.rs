@@ -55,7 +55,7 @@ pub enum TokenError {
     Command {
         /// Its name.
         command: String,
-        /// What went wrong.
+        /// The error.
         why: String,
     },
 }

@@ -1,4 +1,4 @@
-//! What someone chose for the views of a file, remembered beside the config.
+//! Choices made for the views of a file, remembered beside the config.
 
 use std::fs;
 use std::io;

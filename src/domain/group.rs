@@ -33,7 +33,7 @@ pub struct Group {
     pub last_replayed: Option<Timestamp>,
     /// One of its writes, an open one if there is any.
     pub example_id: Option<WriteId>,
-    /// What someone noted for whoever looks next.
+    /// The note that someone left for whoever looks next.
     pub note: Option<String>,
     /// The end of its parking, which may have come; `None` if nobody has parked it.
     pub parked: Option<Parked>,

@@ -1,5 +1,5 @@
-//! What a producer's line says of tries that dlq didn't make: their failure type, and whether the API surely applied none of
-//! them. Without an answer, only an exception says what became of a try.
+//! Attempts that dlq didn't make, as a producer's line reports them: their failure type, and whether the API surely applied
+//! none of them. Without an answer, only an exception says what became of one.
 
 use super::failure_type::{FailureType, classify};
 use super::outcome::AttemptOutcome;
@@ -86,8 +86,8 @@ fn is_of_the_api(code: &str) -> bool {
     code.starts_with("CDP_ETL.") || code.ends_with(".REQUEST_SCHEMA") || code.ends_with(".REQUEST_INVALID")
 }
 
-/// What exceptions are called, or say, when no connection was made: Python (requests, urllib3, httpx, aiohttp, the standard
-/// library), Node (the system's errors, undici), Java, Go, .NET, curl.
+/// Names and texts of exceptions that mean that no connection was made: Python (requests, urllib3, httpx, aiohttp, the
+/// standard library), Node (the system's errors, undici), Java, Go, .NET, curl.
 const NEVER_SENT: [&str; 28] = [
     "ECONNREFUSED",
     "ConnectionRefused",
@@ -119,7 +119,7 @@ const NEVER_SENT: [&str; 28] = [
     "curl: (7)",
 ];
 
-/// What exceptions are called, or say, when something may have left.
+/// Names and texts of exceptions after which something may have left.
 const MAYBE_SENT: [&str; 18] = [
     "ReadTimeout",
     "read timed out",

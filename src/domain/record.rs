@@ -1,4 +1,4 @@
-//! What a record is called, for a list of writes that have no lane to name them.
+//! The name of a record, for a list of writes that have no lane to name them.
 
 use super::json::{Node, Value};
 

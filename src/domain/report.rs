@@ -49,7 +49,7 @@ pub struct NotThrough {
     pub group: Option<GroupId>,
     /// The cause of their group: the code and the message without its values.
     pub cause: Option<String>,
-    /// What was said to them last in the run, if that judged no data, and so is not what their group is about.
+    /// The last answer to them in the run, if that judged no data, and so is not what their group is about.
     pub said: Option<LastSaid>,
     /// Number of them with the same refusal as before, perhaps from the API's cache.
     pub maybe_cached: i64,
@@ -63,7 +63,7 @@ pub struct NotThrough {
     pub correlation_id: Option<String>,
 }
 
-/// What the API, or the network, said last to writes of a run.
+/// The last answer of the API, or of the network, to writes of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastSaid {
     /// The HTTP status of one of the answers; `None` if there was none.
@@ -96,7 +96,7 @@ pub struct RunCause {
     pub reason: Option<Reason>,
     /// The group that failed and unknown ones are in now; `None` for others, and if they were purged.
     pub group: Option<CauseGroup>,
-    /// What was said to them last in the run, if that judged no data, and so is not what their group is about.
+    /// The last answer to them in the run, if that judged no data, and so is not what their group is about.
     pub said: Option<LastSaid>,
     /// Number of writes.
     pub count: u64,

@@ -205,6 +205,6 @@ pub struct WriteView {
     pub window_ends: Option<Timestamp>,
     /// Number of its lanes: those of its records, if it is a batch.
     pub lanes: u64,
-    /// What its record is called by its body, if that was asked for and no lane names it.
+    /// The name of its record, read from its body, if that was asked for and no lane names it.
     pub name: Option<String>,
 }

@@ -172,7 +172,7 @@ pub trait Overview {
     fn body_values(&self, path: &[String], part: &str, limit: usize) -> Reply<Vec<String>>;
 }
 
-/// What operators say of groups, for whoever looks next.
+/// Operators' notes and parkings of groups, for whoever looks next.
 pub trait Triage {
     /// Notes something on a group, or takes its note away. Fails if there is no such group.
     fn note_group(&self, group: GroupId, note: Option<String>, by: By) -> Reply<()>;

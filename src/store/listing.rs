@@ -76,12 +76,12 @@ impl Cursor {
     }
 }
 
-/// What a page reads of the bodies of its writes.
+/// The parts of the bodies that a page of writes reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bodies {
     /// Nothing.
     None,
-    /// What their records are called, where no lane names them.
+    /// The names of their records, where no lane names them.
     Names,
     /// All of them.
     All,
@@ -100,7 +100,7 @@ pub struct PageRequest {
     pub backward: bool,
     /// Maximum number of writes.
     pub limit: usize,
-    /// What to read of their bodies.
+    /// The parts of their bodies to read.
     pub bodies: Bodies,
     /// The cache of lane facts, shared by all pages of a listing.
     pub lanes: LaneCache,

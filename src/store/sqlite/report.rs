@@ -71,7 +71,7 @@ impl face::Reports for SqliteStore {
     }
 }
 
-/// What was said last to each write `i` of run `?1` that failed or is unknown. An answer that judged the data moved its write
+/// The last answer to each write `i` of run `?1` that failed or is unknown. An answer that judged the data moved its write
 /// to the group of what it said, so it says no more than the group.
 const SAID: &str = "LEFT JOIN attempts a ON a.write_id = i.write_id AND i.outcome IN ('failed', 'unknown')
     AND a.n = (SELECT max(n) FROM attempts WHERE write_id = i.write_id AND run_id = ?1)

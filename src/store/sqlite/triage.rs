@@ -1,4 +1,4 @@
-//! What operators say of groups: notes and parkings.
+//! Operators' notes and parkings of groups.
 
 use rusqlite::{Connection, OptionalExtension};
 

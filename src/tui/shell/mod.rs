@@ -41,7 +41,7 @@ pub struct TuiSettings {
     pub base_url: Option<BaseUrl>,
     /// The application's setup.
     pub setup: Setup,
-    /// Where choices are remembered; `None` if they aren't.
+    /// The file that remembers choices; `None` if nothing does.
     pub views: Option<Views>,
     /// The demo's API, if this is the demo.
     pub demo: Option<Demo>,

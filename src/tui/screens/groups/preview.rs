@@ -1,4 +1,4 @@
-//! What a wide terminal shows below the groups: the writes of the one under the cursor, and one of them.
+//! The panes below the groups on a wide terminal: the writes of the one under the cursor, and one of them.
 
 use ratatui::layout::Rect;
 

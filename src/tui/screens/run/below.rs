@@ -1,4 +1,4 @@
-//! What a tall terminal shows below the causes of a run: the end of its log, or its report.
+//! The pane below the causes of a run on a tall terminal: the end of its log, or its report.
 
 use ratatui::layout::Rect;
 
