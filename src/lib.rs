@@ -8,6 +8,7 @@ pub(crate) mod capture;
 pub(crate) mod cli;
 pub(crate) mod config;
 pub(crate) mod domain;
+pub(crate) mod jq;
 pub(crate) mod query;
 pub(crate) mod queue;
 pub(crate) mod render;

@@ -11,15 +11,16 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("query", &["domain"]),
     ("render", &["domain"]),
-    ("config", &["domain"]),
+    ("jq", &["domain"]),
+    ("config", &["domain", "jq"]),
     ("store", &["domain"]),
     ("sandbox", &["domain"]),
-    ("capture", &["domain", "query", "store", "render", "config"]),
+    ("capture", &["domain", "jq", "query", "store", "render", "config"]),
     ("replay", &["domain", "query", "store", "render", "config"]),
-    ("repair", &["domain", "query", "store", "render", "config"]),
+    ("repair", &["domain", "jq", "query", "store", "render", "config"]),
     ("queue", &["domain", "query", "store", "render", "config", "capture", "replay"]),
     ("tui", &["domain", "query", "store", "render", "config", "capture", "replay", "repair"]),
-    ("cli", &["domain", "query", "store", "render", "config", "sandbox", "capture", "replay", "repair", "tui"]),
+    ("cli", &["domain", "jq", "query", "store", "render", "config", "sandbox", "capture", "replay", "repair", "tui"]),
 ];
 
 fn sources(directory: &Path) -> Vec<PathBuf> {

@@ -32,6 +32,8 @@ pub struct Binding {
     pub source: Option<String>,
     /// The operator who imports lines that an export wrote, which keep what they were. `None`: such lines are failures like others.
     pub exports: Option<Operator>,
+    /// True if a map gives the lines.
+    pub is_mapped: bool,
     /// Blanks secrets in all that is kept.
     pub scrubber: Scrubber,
     /// The time when the lines came in.

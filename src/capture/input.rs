@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
 
 /// Longest line that is read as a failure, in bytes, unless `--max-line` says otherwise.
 pub const DEFAULT_MAX_LINE: usize = 16 << 20;
@@ -162,6 +163,36 @@ impl Input {
         }
         Ok(Some(Line { number: self.number, bytes, len }))
     }
+}
+
+/// Lines that were read together, or the reason why no more can be read.
+pub(super) type Bunch = Result<Vec<Line>, InputError>;
+
+/// Bunches of lines on their way from the thread that reads.
+const BUNCHES: usize = 8;
+
+/// Reads in a thread of its own, which ends with its inputs, or after the current line once `stop` is set.
+pub(super) fn read_ahead(inputs: Vec<Input>, stop: Arc<AtomicBool>) -> Receiver<Bunch> {
+    let (sender, receiver) = sync_channel(BUNCHES);
+    std::thread::spawn(move || {
+        for mut input in inputs {
+            loop {
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                let bunch = match input.next_lines() {
+                    Ok(Some(lines)) => Ok(lines),
+                    Ok(None) => break,
+                    Err(error) => Err(error),
+                };
+                let broke = bunch.is_err();
+                if sender.send(bunch).is_err() || broke {
+                    return;
+                }
+            }
+        }
+    });
+    receiver
 }
 
 /// Reads the first bytes: as many as it takes to tell the format. A pipe may deliver them one by one, and after the first

@@ -31,7 +31,8 @@ struct Request {
 }
 
 enum Body {
-    Captured(Vec<u8>),
+    /// The bytes that were sent, or those that a map built in their place.
+    Bytes(Vec<u8>, BodyOrigin),
     /// The record's value, to be wrapped as the guide's client does.
     Record,
     Missing,
@@ -44,6 +45,12 @@ pub enum Recognised {
     Failed(Box<Captured>),
     /// A write that the API accepted: no failure.
     Accepted,
+}
+
+impl Body {
+    fn empty() -> Self {
+        Self::Bytes(Vec::new(), BodyOrigin::Captured)
+    }
 }
 
 impl Recognised {
@@ -64,11 +71,12 @@ pub fn read_line(line: &[u8], binding: &Binding) -> Result<Recognised, String> {
         return Err("the line must be a JSON object".to_owned());
     }
     if let Some(name) = text_of_a_log(&node) {
-        let hint = "bring what failed in it into one of the known shapes first";
+        let hint = "--map makes failures of such lines";
         return Err(format!("it is the line of a log, with the text `{name}`, and not a failed write: {hint}"));
     }
     let (target, bound) = binding.target_of(text(&node, "target")?.as_deref())?;
-    let request = request(&node)?;
+    let request = request(&node, binding.is_mapped)?;
+    let is_whole = matches!(request.body, Body::Bytes(..));
     let (path, endpoint_origin) = match &request.path {
         Some(path) if binding.scrubber.is_in_path(path) => {
             let hint = "send secrets in headers, which are never kept";
@@ -81,7 +89,7 @@ pub fn read_line(line: &[u8], binding: &Binding) -> Result<Recognised, String> {
         None => binding.endpoint_for(&bound)?,
     };
     let (body, body_origin) = match request.body {
-        Body::Captured(bytes) => (bytes, BodyOrigin::Captured),
+        Body::Bytes(bytes, origin) => (bytes, origin),
         Body::Record => {
             let match_key = binding.match_key_for(&bound, endpoint_origin);
             (rebuild(node.get("record"), match_key)?, BodyOrigin::Rebuilt)
@@ -102,7 +110,8 @@ pub fn read_line(line: &[u8], binding: &Binding) -> Result<Recognised, String> {
     let failure = scrubbed(failure, &binding.scrubber);
     let exported = exported(&node, binding)?;
     let whole = format!("{} {path}", request.method);
-    let (key, key_origin, new_key) = keys(&node, &request.headers, &body, body_origin, &whole, exported.is_some())?;
+    let (key, key_origin, new_key) =
+        keys(&node, &request.headers, is_whole.then_some(&body), &whole, exported.is_some())?;
     let edited = match &exported {
         Some(_) => bytes(&node, "edited_body")?.zip(Some(time(&node, "edited_at")?.unwrap_or(binding.now))),
         None => None,
@@ -152,17 +161,17 @@ fn text_of_a_log(node: &Node<'_>) -> Option<&'static str> {
 }
 
 /// Reads the request of a line. One that fits several shapes is read as the first of: request, body, event, record.
-fn request(node: &Node<'_>) -> Result<Request, String> {
+fn request(node: &Node<'_>, is_mapped: bool) -> Result<Request, String> {
     if let Some(request) = node.get_present("request") {
         if !request.is_object() {
             return Err("request: must be an object".to_owned());
         }
-        let body = captured_body(request).map_err(|e| format!("request.{e}"))?;
-        let body = body.or_else(|| is_delete(request).then(Vec::new)).ok_or("request: has no body")?;
-        return described(request, Body::Captured(body)).map_err(|e| format!("request.{e}"));
+        let body = whole_body(request, is_mapped).map_err(|e| format!("request.{e}"))?;
+        let body = body.or_else(|| is_delete(request).then(Body::empty)).ok_or("request: has no body")?;
+        return described(request, body).map_err(|e| format!("request.{e}"));
     }
-    if let Some(body) = captured_body(node)? {
-        return described(node, Body::Captured(body));
+    if let Some(body) = whole_body(node, is_mapped)? {
+        return described(node, body);
     }
     if let Some(event) = node.get_present("event") {
         if !event.is_object() {
@@ -175,7 +184,7 @@ fn request(node: &Node<'_>) -> Result<Request, String> {
         Some(_) => Err("record: must be an object".to_owned()),
         // A DELETE says all there is to say by its path.
         None if is_delete(node) && (node.get_present("path").is_some() || node.get_present("url").is_some()) => {
-            described(node, Body::Captured(Vec::new()))
+            described(node, Body::empty())
         }
         None => Err("none of the known shapes: it has no request, body, body_base64, event or record".to_owned()),
     }
@@ -200,8 +209,11 @@ fn described(node: &Node<'_>, body: Body) -> Result<Request, String> {
     Ok(Request { method, path, headers: Headers::read(node.get_present("headers"))?, body })
 }
 
-fn captured_body(node: &Node<'_>) -> Result<Option<Vec<u8>>, String> {
-    bytes(node, "body")
+/// Reads the body of a request. What a map built, rather than passed on as a text, was not sent like that.
+fn whole_body(node: &Node<'_>, is_mapped: bool) -> Result<Option<Body>, String> {
+    let is_built = is_mapped && node.get_present("body").is_some_and(|body| !matches!(body.value, Value::String(_)));
+    let origin = if is_built { BodyOrigin::Rebuilt } else { BodyOrigin::Captured };
+    Ok(bytes(node, "body")?.map(|bytes| Body::Bytes(bytes, origin)))
 }
 
 /// Returns the exact bytes of a field's JSON value as it stood in the line; a string counts as its decoded text. Or those
@@ -347,12 +359,11 @@ fn status_of(response: &Node<'_>) -> Result<Option<u16>, String> {
 }
 
 /// Returns the captured key and its origin: as given, else the captured header, else the event's own ID, else the guide's
-/// stable key. With it, the key that is sent instead, if an export says so.
+/// stable key. With it, the key that is sent instead, if an export says so. `body` is that of the line, if it has one.
 fn keys(
     node: &Node<'_>,
     headers: &Headers,
-    body: &[u8],
-    body_origin: BodyOrigin,
+    body: Option<&Vec<u8>>,
     whole: &str,
     exported: bool,
 ) -> Result<(IdempotencyKey, KeyOrigin, Option<IdempotencyKey>), String> {
@@ -381,7 +392,7 @@ fn keys(
     } else if let Some(event_id) = event.map_or(Ok(None), |e| id(e, "id").map_err(|e| format!("event.{e}")))? {
         (event_id, KeyOrigin::EventId)
     } else {
-        (derived_key(node, body, body_origin, whole)?, KeyOrigin::Derived)
+        (derived_key(node, body, whole)?, KeyOrigin::Derived)
     };
     Ok((checked(&text)?, origin, None))
 }
@@ -389,12 +400,12 @@ fn keys(
 /// Returns the stable key of the record, of the event, or of the whole body. A body that is not JSON has none in Python; the
 /// same digest over its bytes stands in; for a request without a body over method and path (`whole`), since all of those would
 /// have the same key otherwise.
-fn derived_key(node: &Node<'_>, body: &[u8], body_origin: BodyOrigin, whole: &str) -> Result<String, String> {
+fn derived_key(node: &Node<'_>, body: Option<&Vec<u8>>, whole: &str) -> Result<String, String> {
     let no_key = |e: json::PythonError| format!("no key was given, and none can be derived: {e}");
-    if body_origin != BodyOrigin::Captured {
+    let Some(body) = body else {
         let content = node.get_present("record").or(node.get_present("event")).unwrap_or(node);
         return stable_key_of(content).map_err(no_key);
-    }
+    };
     if body.is_empty() {
         return Ok(uuid_of(whole.as_bytes()));
     }

@@ -31,6 +31,15 @@ pub(super) struct Part {
     pub(super) line: u64,
     /// The bytes so far.
     pub(super) text: Vec<u8>,
+    /// True if a character was lost between two parts.
+    is_cut: bool,
+}
+
+impl Part {
+    fn add(&mut self, text: &[u8]) {
+        self.is_cut |= !self.text.is_empty() && (self.text.ends_with(HALF) || text.starts_with(HALF));
+        self.text.extend(text);
+    }
 }
 
 /// The content of a line once its wrappers are off.
@@ -40,7 +49,15 @@ pub(super) enum Inside<'a> {
     Whole(u64, Cow<'a, [u8]>),
     /// A part of a line whose end is still to come.
     Part,
+    /// A line that its collector did not keep whole: the number of the line, its bytes, and what became of it.
+    Broken(u64, Cow<'a, [u8]>, &'static str),
 }
+
+/// Stands for the half of a character that Docker cut in two where it split a line.
+const HALF: &[u8] = "\u{fffd}".as_bytes();
+
+const CUT_CHARACTER: &str = "its collector split it inside a character, which is lost";
+const LEFT_OUT: &str = "journald left out its message, which is long: export it with `journalctl -o json --all`";
 
 /// A line as its collector wrote it: what it holds, and whether more of the same line follows.
 struct Wrapped {
@@ -53,6 +70,9 @@ impl Unwrapper {
     /// Returns what is inside a line; the line itself if nothing is wrapped around it.
     pub(super) fn unwrap<'a>(&mut self, number: u64, line: &'a [u8]) -> Inside<'a> {
         let (mut number, mut inside) = (number, Cow::Borrowed(line));
+        if is_left_out(line) {
+            return Inside::Broken(number, inside, LEFT_OUT);
+        }
         for _ in 0..MOST_WRAPPERS {
             let Some(wrapped) = taken_off(&inside) else { break };
             let Wrapped { stream, text, is_part } = wrapped;
@@ -61,12 +81,15 @@ impl Unwrapper {
                 if part.text.is_empty() {
                     part.line = number;
                 }
-                part.text.extend(text);
+                part.add(&text);
                 return Inside::Part;
             }
             inside = Cow::Owned(match self.parts.remove(&stream) {
                 Some(mut part) => {
-                    part.text.extend(text);
+                    part.add(&text);
+                    if part.is_cut {
+                        return Inside::Broken(part.line, Cow::Owned(part.text), CUT_CHARACTER);
+                    }
                     number = part.line;
                     part.text
                 }
@@ -122,12 +145,25 @@ fn docker(node: &Node<'_>) -> Option<Wrapped> {
 fn journald(node: &Node<'_>) -> Option<Wrapped> {
     let message = node.get_present("MESSAGE")?;
     node.get_present("__REALTIME_TIMESTAMP").or_else(|| node.get_present("__CURSOR"))?;
+    // A line that is longer than journald takes: all but its last part are marked.
+    let is_part = node.get_present("_LINE_BREAK").and_then(Node::text).is_some_and(|how| how == "line-max");
+    let stream = node.get_present("_STREAM_ID").and_then(Node::text).unwrap_or_default();
     let text = match &message.value {
         Value::String(text) => text.to_text().into_owned().into_bytes(),
         Value::Array(bytes) => bytes.iter().map(byte).collect::<Option<Vec<u8>>>()?,
         _ => return None,
     };
-    Some(Wrapped { stream: "journald".to_owned(), text, is_part: false })
+    Some(Wrapped { stream: format!("journald {stream}"), text, is_part })
+}
+
+/// Returns true for an entry of journald whose message is `null`, as `journalctl` writes a long one unless it is asked for all.
+fn is_left_out(line: &[u8]) -> bool {
+    if memmem::find(line, b"\"MESSAGE\"").is_none() {
+        return false;
+    }
+    let Ok(node) = json::scan(line) else { return false };
+    let is_journald = node.get_present("__REALTIME_TIMESTAMP").or_else(|| node.get_present("__CURSOR")).is_some();
+    is_journald && node.get("MESSAGE").is_some() && node.get_present("MESSAGE").is_none()
 }
 
 fn byte(node: &Node<'_>) -> Option<u8> {
@@ -173,6 +209,7 @@ mod tests {
         match unwrapper.unwrap(number, line.as_bytes()) {
             Inside::Whole(number, text) => Some((number, String::from_utf8_lossy(&text).into_owned())),
             Inside::Part => None,
+            Inside::Broken(number, _, why) => Some((number, why.to_owned())),
         }
     }
 
@@ -228,6 +265,15 @@ mod tests {
         let docker = |text: &str| format!(r#"{{"log":{},"stream":"stdout","time":"t"}}"#, quoted(text));
         assert_eq!(inside(&mut all, 5, &docker(first)), None);
         assert_eq!(inside(&mut all, 6, &docker(&format!("{rest}\n"))), Some((5, FAILURE.to_owned())));
+        let journald =
+            |text: &str, more: &str| format!(r#"{{"__CURSOR":"s","_STREAM_ID":"a","MESSAGE":{}{more}}}"#, quoted(text));
+        assert_eq!(inside(&mut all, 8, &journald(first, r#","_LINE_BREAK":"line-max""#)), None);
+        assert_eq!(inside(&mut all, 9, &journald(rest, "")), Some((8, FAILURE.to_owned())));
+        assert_eq!(inside(&mut all, 10, &docker("{\"name\":\"Zo\u{fffd}")), None);
+        let cut = inside(&mut all, 11, &docker("\u{fffd}\"}\n"));
+        assert_eq!(cut, Some((10, CUT_CHARACTER.to_owned())), "a body that was never sent is none");
+        let left_out = inside(&mut all, 12, r#"{"__CURSOR":"s","MESSAGE":null}"#);
+        assert_eq!(left_out, Some((12, LEFT_OUT.to_owned())));
         assert_eq!(inside(&mut all, 7, &docker("never ended")), None);
         assert_eq!(all.kept(), "never ended".len());
         let left = all.unfinished();

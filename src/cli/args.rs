@@ -1,14 +1,17 @@
 //! The command line: every command, option and default.
 
+mod ingest;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::TypedValueParser as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(super) use self::ingest::{Ingest, RunFilter};
 use super::values::{
-    IdArg, at_least_one, base_url, failure_type, filled, hazard, id, length, query_word, rate, rate_or_none, size,
-    sort, target_name,
+    IdArg, at_least_one, base_url, failure_type, filled, hazard, id, length, query_word, rate, rate_or_none, sort,
+    target_name,
 };
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::failure_type::FailureType;
@@ -119,34 +122,9 @@ pub(super) enum Command {
     Key,
     /// Watch the whole story against a simulated API, on a throw-away file
     Demo(Demo),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Ingest {
-    /// Files to read; `-` is stdin
-    #[arg(value_name = "FILE", default_value = "-")]
-    pub(super) files: Vec<PathBuf>,
-    /// The endpoint for failures that name none, relative to the base URL
-    #[arg(long, value_name = "PATH")]
-    pub(super) endpoint: Option<String>,
-    /// The `matchKey` for bodies that are rebuilt from their record
-    #[arg(long, value_name = "FIELD")]
-    pub(super) match_key: Option<String>,
-    /// The source for failures that name none
-    #[arg(long, value_name = "NAME")]
-    pub(super) source: Option<String>,
-    /// Where to keep lines that can't be taken in [default: beside the database]
-    #[arg(long, value_name = "FILE")]
-    pub(super) rejects: Option<PathBuf>,
-    /// The longest line, in bytes (k and m work too)
-    #[arg(long, value_name = "SIZE", default_value = "16m", value_parser = size)]
-    pub(super) max_line: usize,
-    /// Count lines that are no JSON objects, and leave them out, rather than reject them
-    #[arg(long)]
-    pub(super) ignore_other: bool,
-    /// Take nothing in: show what would come of it, by type, endpoint, key and group, and the first rejects
-    #[arg(long)]
-    pub(super) dry_run: bool,
+    /// Run a filter on lines: the child process of `--map`
+    #[command(hide = true)]
+    RunFilter(RunFilter),
 }
 
 /// Words and `field:value` pairs; all must hold.

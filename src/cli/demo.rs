@@ -129,7 +129,7 @@ impl Story<'_> {
             ignores_other: false,
             binding: binding(),
         };
-        let done = ingest(&self.store, &options, &Arc::new(AtomicBool::new(false)), &mut |_| {})?;
+        let done = ingest(&self.store, &options, None, &Arc::new(AtomicBool::new(false)), &mut |_| {})?;
         say!(
             "   read {}: {} inserted, {} repeated, {} rejected",
             done.read,
@@ -280,6 +280,7 @@ fn binding() -> Binding {
         match_key: None,
         source: Some("demo".to_owned()),
         exports: None,
+        is_mapped: false,
         scrubber: Scrubber::default(),
         now: Timestamp::now(),
     }

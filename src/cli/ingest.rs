@@ -10,8 +10,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::args::Ingest;
 use super::context::{Context, Usage};
 use super::output::{Out, end_soon, note};
-use super::rehearsal;
-use crate::capture::{self, Binding, IngestOptions, Progress, same_file};
+use super::{mapping, rehearsal};
+use crate::capture::{self, Binding, IngestOptions, Map, Progress, same_file};
 use crate::domain::endpoint::{ASSUMED_PATH, EndpointPath};
 use crate::domain::time::Timestamp;
 use crate::render::count::thousands;
@@ -36,8 +36,9 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
         Some(text) => Some(EndpointPath::parse(text, asked).map_err(|e| Usage(format!("--endpoint {text}: {e}")))?),
         None => None,
     };
+    let map = mapping::map(context, &args)?;
     if args.dry_run {
-        return rehearse(context, args, endpoint);
+        return rehearse(context, args, map, endpoint);
     }
     let store = context.create()?;
     let beside_it = |suffix| store.file().map(|file| beside(file, suffix));
@@ -49,7 +50,7 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
     if let Some(base) = asked {
         store.bind_target(context.target_name(), base, By::new(&context.operator)).wait()?;
     }
-    let options = options(context, args, Some(&*store), endpoint, rejects)?;
+    let options = options(context, args, map.is_some(), Some(&*store), endpoint, rejects)?;
     let stop = stop_on_signal()?;
     let bar = progress_bar(context);
     let watch = |progress: Progress| {
@@ -61,7 +62,7 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
     };
     let mut last = capture::Summary::default();
     let mut is_told = false;
-    let result = capture::ingest(&store, &options, &stop, &mut |progress| {
+    let result = capture::ingest(&store, &options, map, &stop, &mut |progress| {
         last = progress.summary;
         if last.unkept > 0 && !std::mem::replace(&mut is_told, true) {
             note(&format!(
@@ -114,6 +115,7 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
 fn options(
     context: &Context,
     args: Ingest,
+    is_mapped: bool,
     store: Option<&dyn Store>,
     endpoint: Option<EndpointPath>,
     rejects: PathBuf,
@@ -129,7 +131,8 @@ fn options(
             endpoint,
             match_key: args.match_key,
             source: args.source,
-            exports: Some(context.operator.clone()),
+            exports: (!is_mapped).then(|| context.operator.clone()),
+            is_mapped,
             scrubber: context.scrubber(),
             now: Timestamp::now(),
         },
@@ -137,12 +140,17 @@ fn options(
 }
 
 /// Says what an ingest would bring. No file is made or changed.
-fn rehearse(context: &Context, args: Ingest, endpoint: Option<EndpointPath>) -> anyhow::Result<ExitCode> {
+fn rehearse(
+    context: &Context,
+    args: Ingest,
+    map: Option<Map>,
+    endpoint: Option<EndpointPath>,
+) -> anyhow::Result<ExitCode> {
     let store = if context.db()?.exists() { Some(context.look()?) } else { None };
-    let options = options(context, args, store.as_deref(), endpoint, PathBuf::new())?;
+    let options = options(context, args, map.is_some(), store.as_deref(), endpoint, PathBuf::new())?;
     let intake = store.map_or_else(store::rehearsal_without_a_file, |store| store.rehearsal());
     let stop = stop_on_signal()?;
-    let (summary, survey) = capture::rehearse(intake, &options, &stop, &mut |_| {})?;
+    let (summary, survey) = capture::rehearse(intake, &options, map, &stop, &mut |_| {})?;
     rehearsal::tell(context, &summary, &survey)?;
     Ok(if summary.rejected > 0 { ExitCode::SomeFailed } else { ExitCode::Ok })
 }

@@ -9,6 +9,7 @@ mod doctor;
 mod driving;
 mod ingest;
 mod look;
+mod mapping;
 mod output;
 mod rehearsal;
 mod replay;
@@ -21,10 +22,13 @@ mod ui;
 mod upgrade;
 mod values;
 
+use std::time::Duration;
+
 use clap::{CommandFactory as _, Parser as _};
 
 use self::args::{Cli, Command};
 use self::context::{Context, exit_code};
+use crate::jq::{self, Limits};
 use crate::replay::ExitCode;
 
 /// Runs the command line and returns the process's exit code.
@@ -37,6 +41,9 @@ pub fn main() -> std::process::ExitCode {
             return std::process::ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
+    if let Some(Command::RunFilter(filter)) = cli.command {
+        return jq::serve(Limits { time: Duration::from_millis(filter.time_ms), memory: filter.memory });
+    }
     let color = cli.global.color;
     let code = match dispatch(cli) {
         Ok(code) => code,
@@ -84,6 +91,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Doctor(args) => doctor::run(&context, &args),
         Command::Key => care::key(&context),
         Command::Demo(args) => demo::run(&context, &args),
+        // It has neither a config nor a file.
+        Command::RunFilter(_) => Ok(ExitCode::Error),
     }
 }
 

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::maps::{FileMap, Filters, NamedMap, limits, named_map};
 use crate::domain::batch::BatchRule;
 use crate::domain::endpoint::{BaseUrl, EndpointPath};
 use crate::domain::key::DEFAULT_WINDOW;
 use crate::domain::secrets::is_secret;
 use crate::domain::target::{AuthHeader, BatchRules, TargetSettings, TokenSource, Windows};
 use crate::domain::time::parse_length;
+use crate::jq::Limits;
 
 /// The config, as read from its file.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +25,9 @@ pub struct Config {
     /// The look and the keys of the terminal UI.
     pub ui: UiSettings,
     targets: BTreeMap<String, TargetSettings>,
+    maps: BTreeMap<String, NamedMap>,
+    /// The limits of the child that runs maps, a line.
+    pub filters: Limits,
 }
 
 /// The terminal UI's part of the config.
@@ -71,6 +76,9 @@ struct File {
     ui: UiSettings,
     #[serde(default)]
     targets: BTreeMap<String, Target>,
+    #[serde(default)]
+    maps: BTreeMap<String, FileMap>,
+    filters: Option<Filters>,
 }
 
 #[derive(Deserialize)]
@@ -112,7 +120,14 @@ impl Config {
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text =
             std::fs::read_to_string(path).map_err(|why| ConfigError::Unreadable { path: path.to_owned(), why })?;
-        Self::parse(&text).map_err(|why| ConfigError::Wrong { path: path.to_owned(), why })
+        let mut config = Self::parse(&text).map_err(|why| ConfigError::Wrong { path: path.to_owned(), why })?;
+        // A file of the config lies beside it.
+        for map in config.maps.values_mut() {
+            if let (NamedMap::File(file), Some(folder)) = (map, path.parent()) {
+                *file = folder.join(&*file);
+            }
+        }
+        Ok(config)
     }
 
     /// Parses the text of a config; an error names the place and the cause.
@@ -123,7 +138,13 @@ impl Config {
             busy_timeout: file.busy_timeout.as_deref().map(|t| length("busy_timeout", t)).transpose()?,
             ui: file.ui,
             targets: BTreeMap::new(),
+            maps: BTreeMap::new(),
+            filters: file.filters.map_or(Ok(Limits::default()), limits)?,
         };
+        for (name, map) in file.maps {
+            let map = named_map(map).map_err(|why| format!("maps.{name}: {why}"))?;
+            config.maps.insert(name, map);
+        }
         for (name, target) in file.targets {
             let settings = settings(&name, target).map_err(|why| format!("targets.{name}.{why}"))?;
             config.targets.insert(name, settings);
@@ -134,6 +155,16 @@ impl Config {
     /// Returns a target's settings; one that isn't mentioned gets the defaults.
     pub fn target(&self, name: &str) -> TargetSettings {
         self.targets.get(name).cloned().unwrap_or_else(|| TargetSettings::new(name))
+    }
+
+    /// Returns a map of the config.
+    pub fn map(&self, name: &str) -> Option<&NamedMap> {
+        self.maps.get(name)
+    }
+
+    /// Returns the names of the config's maps.
+    pub fn map_names(&self) -> impl Iterator<Item = &str> {
+        self.maps.keys().map(String::as_str)
     }
 
     /// Returns the targets that are mentioned.

@@ -297,6 +297,7 @@ impl Queue {
             match_key: None,
             source: None,
             exports: Some(self.operator.clone()),
+            is_mapped: false,
             scrubber: Scrubber::default(),
             now: Timestamp::now(),
         }

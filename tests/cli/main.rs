@@ -12,6 +12,7 @@ mod faults;
 mod ingest;
 mod kills;
 mod look;
+mod maps;
 mod nothing_lost;
 mod operating;
 mod promises;

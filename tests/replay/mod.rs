@@ -59,6 +59,7 @@ impl World {
             match_key: None,
             source: None,
             exports: None,
+            is_mapped: false,
             scrubber: Scrubber::default(),
             now: Timestamp::now(),
         };

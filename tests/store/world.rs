@@ -89,6 +89,7 @@ pub(super) fn prepared(line: &Value) -> Incoming {
         match_key: None,
         source: None,
         exports: None,
+        is_mapped: false,
         scrubber: crate::domain::secrets::Scrubber::default(),
         // Far off any clock: the store has to set its own time.
         now: Timestamp::now().plus(Duration::from_hours(5)),

@@ -1,0 +1,363 @@
+//! One ingest under way: what is waiting to be committed, and what has been counted.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use super::input::{Bunch, Input, Line, read_ahead, total_size};
+use super::map::Map;
+use super::rejects::{Rejects, unwrap};
+use super::shapes::{Recognised, read_line};
+use super::survey::Survey;
+use super::terms::{IngestError, IngestOptions, Progress, Summary};
+use super::wrapped::{Inside, Part, Unwrapper};
+use crate::domain::body::BodyOrigin;
+use crate::domain::endpoint::{EndpointOrigin, is_upsert};
+use crate::domain::json;
+use crate::store::{Incoming, Ingested, Intake, RefusedLine, Reply};
+
+/// A batch is committed at this many writes, or at this many bytes of bodies.
+const BATCH: usize = 2000;
+const BATCH_BYTES: usize = 4 << 20;
+/// Batches on their way to the writer.
+const IN_FLIGHT: usize = 2;
+
+/// Lines that were read are committed after this time, even while more may come.
+const COMMIT_AFTER: Duration = Duration::from_millis(500);
+/// The interval at which a stop is looked for while nothing comes.
+const LOOK: Duration = Duration::from_millis(50);
+
+pub(super) struct Session<'a> {
+    intake: Box<dyn Intake>,
+    options: &'a IngestOptions,
+    /// The rejects file; `None` in a rehearsal.
+    rejects: Option<Rejects>,
+    /// The counts of a rehearsal.
+    pub(super) survey: Survey,
+    unwrapper: Unwrapper,
+    /// The filter that makes failures of the lines.
+    map: Option<Map>,
+    /// The reason why rejects can't be kept any more. The other lines go on.
+    broken: Option<std::io::Error>,
+    batch: Vec<Incoming>,
+    batch_bytes: usize,
+    in_flight: VecDeque<Reply<Ingested>>,
+    pub(super) summary: Summary,
+    /// The time since which something waits to be committed.
+    oldest: Option<Instant>,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(
+        intake: Box<dyn Intake>,
+        options: &'a IngestOptions,
+        map: Option<Map>,
+        rejects: Option<Rejects>,
+    ) -> Self {
+        Self {
+            intake,
+            options,
+            rejects,
+            survey: Survey::default(),
+            unwrapper: Unwrapper::default(),
+            map,
+            broken: None,
+            batch: Vec::new(),
+            batch_bytes: 0,
+            in_flight: VecDeque::new(),
+            summary: Summary::default(),
+            oldest: None,
+        }
+    }
+
+    /// Reads all inputs, and returns itself once everything is committed.
+    pub(super) fn run(mut self, stop: &Arc<AtomicBool>, watch: &mut dyn FnMut(Progress)) -> Result<Self, IngestError> {
+        let position = Arc::new(AtomicU64::new(0));
+        let inputs = &self.options.inputs;
+        let total = total_size(inputs);
+        let limit = |path| self.rejects.as_ref().and_then(|rejects| rejects.limit_of(path));
+        // All inputs are opened first, so that a wrong name is reported before anything is done.
+        let inputs = inputs
+            .iter()
+            .map(|path| Input::open(path, limit(path), &position))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(IngestError::Open)?;
+        let bunches = read_ahead(inputs, Arc::clone(stop));
+        let mut tell = |summary| watch(Progress { bytes: position.load(Ordering::Relaxed), total, summary });
+        let done = self.take_all(&bunches, stop, &mut tell).and_then(|read| {
+            self.finish(stop.load(Ordering::Relaxed) || read.is_err())?;
+            read
+        });
+        // Without its rejects file, an ingest goes on to its end all the same.
+        if done.as_ref().is_err_and(|error| !matches!(error, IngestError::Rejects { .. })) {
+            self.count_what_is_kept();
+        }
+        tell(self.summary);
+        done.map(|()| self)
+    }
+
+    /// Ingests all that is read. The inner error is that of an input that broke off: lines before it are kept.
+    fn take_all(
+        &mut self,
+        bunches: &Receiver<Bunch>,
+        stop: &AtomicBool,
+        tell: &mut dyn FnMut(Summary),
+    ) -> Result<Result<(), IngestError>, IngestError> {
+        loop {
+            let patience = self.oldest.map_or(LOOK, |oldest| COMMIT_AFTER.saturating_sub(oldest.elapsed()).min(LOOK));
+            match bunches.recv_timeout(patience) {
+                Ok(Ok(lines)) => {
+                    self.take(&lines)?;
+                    tell(self.summary);
+                }
+                Ok(Err(error)) => return Ok(Err(IngestError::Read(error))),
+                Err(RecvTimeoutError::Disconnected) => return Ok(Ok(())),
+                // The thread that reads may be waiting for a line that never comes.
+                Err(RecvTimeoutError::Timeout) if stop.load(Ordering::Relaxed) => {
+                    for lines in bunches.try_iter().flatten() {
+                        self.take(&lines)?;
+                    }
+                    return Ok(Ok(()));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if self.oldest.is_some_and(|oldest| oldest.elapsed() >= COMMIT_AFTER) {
+                self.commit()?;
+            }
+        }
+    }
+
+    /// Counts what was committed before an error, and no more.
+    fn count_what_is_kept(&mut self) {
+        while let Some(reply) = self.in_flight.pop_front() {
+            if let Ok(done) = reply.wait() {
+                self.summary.inserted += done.inserted;
+                self.summary.repeated += done.repeated;
+            }
+        }
+        self.summary.rejected = self.kept_rejects();
+        let Summary { inserted, repeated, rejected, accepted, other, .. } = self.summary;
+        self.summary.read = inserted + repeated + rejected + accepted + other;
+    }
+
+    /// Takes in lines that were read together.
+    fn take(&mut self, lines: &[Line]) -> Result<(), IngestError> {
+        let whole = lines.iter().filter_map(|line| self.whole(line)).collect::<Vec<_>>();
+        let mapped = match &mut self.map {
+            None => return whole.iter().try_for_each(|line| self.take_in(line.number, &line.text, &line.text)),
+            Some(map) => map.apply(whole.iter().map(|line| &*line.text))?,
+        };
+        for (line, given) in whole.iter().zip(mapped) {
+            match given {
+                Ok(values) if values.is_empty() => {
+                    self.read();
+                    self.summary.other += 1;
+                }
+                Ok(values) => values.iter().try_for_each(|value| self.take_in(line.number, value, &line.text))?,
+                Err(reason) => {
+                    self.read();
+                    self.reject(line.number, &reason, &line.text);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns a line without what was wrapped around it, if it is one to look into: not blank, not too long, not one of
+    /// those to be left out.
+    fn whole<'l>(&mut self, line: &'l Line) -> Option<WholeLine<'l>> {
+        if line.bytes.iter().all(u8::is_ascii_whitespace) && line.len == line.bytes.len() as u64 {
+            return None;
+        }
+        let (raw, len) = match inside_reject(&line.bytes) {
+            Some(inner) => {
+                let len = inner.len() as u64;
+                (Cow::Owned(inner), len)
+            }
+            None => (Cow::Borrowed(line.bytes.as_slice()), line.len),
+        };
+        if len > raw.len() as u64 || self.unwrapper.kept() > self.options.max_line {
+            return self.looked_at(line.number, raw, len);
+        }
+        let (number, text) = match self.unwrapper.unwrap(line.number, &raw) {
+            Inside::Part => return None,
+            Inside::Broken(number, text, why) => {
+                let text = text.into_owned();
+                self.read();
+                self.reject(number, why, &text);
+                return None;
+            }
+            Inside::Whole(number, Cow::Borrowed(text)) if text.len() == raw.len() => (number, None),
+            Inside::Whole(number, text) => (number, Some(text.into_owned())),
+        };
+        match text {
+            None => self.looked_at(number, raw, len),
+            Some(text) => {
+                let len = text.len() as u64;
+                self.looked_at(number, Cow::Owned(text), len)
+            }
+        }
+    }
+
+    /// Counts a line that is not to be looked into; `len` is its length, if only its beginning was kept.
+    fn looked_at<'l>(&mut self, number: u64, text: Cow<'l, [u8]>, len: u64) -> Option<WholeLine<'l>> {
+        if text.trim_ascii().is_empty() && len == text.len() as u64 {
+            return None;
+        }
+        if self.options.ignores_other && is_other(&text) {
+            self.read();
+            self.summary.other += 1;
+            return None;
+        }
+        if len > self.options.max_line as u64 {
+            let cut = if len > text.len() as u64 {
+                format!("; its first {} bytes are kept here", text.len())
+            } else {
+                String::new()
+            };
+            let reason = format!("the line has {len} bytes, the limit is {} (--max-line){cut}", self.options.max_line);
+            self.read();
+            self.reject(number, &reason, &text);
+            return None;
+        }
+        Some(WholeLine { number, text })
+    }
+
+    /// Counts a line. It waits to be committed from now on.
+    fn read(&mut self) {
+        self.summary.read += 1;
+        self.oldest.get_or_insert_with(Instant::now);
+    }
+
+    /// Takes in a failure that was read from the line `raw`.
+    fn take_in(&mut self, number: u64, failure: &[u8], raw: &[u8]) -> Result<(), IngestError> {
+        self.read();
+        match read_line(failure, &self.options.binding) {
+            Ok(Recognised::Accepted) => {
+                self.summary.accepted += 1;
+                Ok(())
+            }
+            Ok(Recognised::Failed(captured)) => {
+                self.summary.assumed += u64::from(captured.endpoint_origin == EndpointOrigin::Assumed);
+                let unmatched = captured.body_origin == BodyOrigin::Rebuilt
+                    && is_upsert(captured.path.operation())
+                    && captured.lanes.is_empty();
+                self.summary.unmatched += u64::from(unmatched);
+                self.batch_bytes += captured.body.len() + 1024;
+                self.summary.from_the_future += u64::from(captured.is_from_the_future());
+                if self.rejects.is_none() {
+                    self.survey.add(&captured);
+                }
+                self.batch.push(Incoming::new(*captured).of_line(number, raw));
+                if self.batch.len() >= BATCH || self.batch_bytes >= BATCH_BYTES {
+                    self.send_batch()?;
+                }
+                Ok(())
+            }
+            Err(reason) => {
+                self.reject(number, &reason, raw);
+                Ok(())
+            }
+        }
+    }
+
+    fn reject(&mut self, line: u64, reason: &str, raw: &[u8]) {
+        self.summary.rejected += 1;
+        let Some(rejects) = &mut self.rejects else { return self.survey.reject(line, reason) };
+        if self.broken.is_none() {
+            self.broken = rejects.add(line, reason, raw).err();
+        }
+        if self.broken.is_some() {
+            self.summary.unkept = self.summary.rejected.saturating_sub(rejects.kept());
+        }
+    }
+
+    fn flush_rejects(&mut self) {
+        if let Some(rejects) = self.rejects.as_mut().filter(|_| self.broken.is_none()) {
+            self.broken = rejects.flush().err();
+        }
+    }
+
+    fn kept_rejects(&self) -> u64 {
+        self.rejects.as_ref().map_or(self.summary.rejected, Rejects::kept)
+    }
+
+    /// Sends waiting lines to the store, and waits until they are committed.
+    fn commit(&mut self) -> Result<(), IngestError> {
+        self.send_batch()?;
+        while !self.in_flight.is_empty() {
+            self.settle_oldest()?;
+        }
+        // Lines that the store refused.
+        self.flush_rejects();
+        Ok(())
+    }
+
+    fn send_batch(&mut self) -> Result<(), IngestError> {
+        self.batch_bytes = 0;
+        self.oldest = None;
+        let batch = std::mem::take(&mut self.batch);
+        if !batch.is_empty() {
+            self.in_flight.push_back(self.intake.take(batch));
+        }
+        self.flush_rejects();
+        while self.in_flight.len() > IN_FLIGHT {
+            self.settle_oldest()?;
+        }
+        Ok(())
+    }
+
+    fn settle_oldest(&mut self) -> Result<(), IngestError> {
+        if let Some(reply) = self.in_flight.pop_front() {
+            let done = reply.wait()?;
+            self.summary.inserted += done.inserted;
+            self.summary.repeated += done.repeated;
+            self.summary.open_here += done.open_here.len() as u64;
+            for RefusedLine { line, why, raw } in done.refused {
+                self.reject(line, &why, &raw);
+            }
+        }
+        Ok(())
+    }
+
+    /// Commits the rest. `stopped`: not everything was read, so a rejects file that is being read must stay.
+    fn finish(&mut self, stopped: bool) -> Result<(), IngestError> {
+        for Part { line, text, .. } in self.unwrapper.unfinished() {
+            self.summary.read += 1;
+            self.reject(line, "it was split, and its last part is missing", &text);
+        }
+        self.commit()?;
+        let done = match (self.broken.take(), &mut self.rejects) {
+            (Some(why), _) => Err(why),
+            (None, Some(rejects)) if stopped => rejects.keep(),
+            (None, Some(rejects)) => rejects.finish(),
+            (None, None) => Ok(()),
+        };
+        let unkept = self.summary.rejected.saturating_sub(self.kept_rejects());
+        done.map_err(|why| IngestError::Rejects { path: self.options.rejects.clone(), why, unkept })
+    }
+}
+
+/// A line without what was wrapped around it.
+struct WholeLine<'l> {
+    number: u64,
+    text: Cow<'l, [u8]>,
+}
+
+/// Returns true for a line that is no JSON object. One that begins like an object and breaks off is not left out: it may be a
+/// failure that was cut.
+fn is_other(line: &[u8]) -> bool {
+    !line.trim_ascii_start().starts_with(b"{")
+}
+
+/// Returns the line inside a reject that is ingested again. It is looked for only where a line begins like one: a failure
+/// would be scanned twice otherwise.
+fn inside_reject(line: &[u8]) -> Option<Vec<u8>> {
+    if !line.trim_ascii_start().starts_with(b"{\"line\"") {
+        return None;
+    }
+    json::scan(line).ok().as_ref().and_then(unwrap)
+}

@@ -1,0 +1,97 @@
+//! The terms of an ingest: what it reads and how, what it counts, and how it may end.
+
+use std::path::{Path, PathBuf};
+
+use super::binding::Binding;
+use super::input::InputError;
+use crate::jq::FilterError;
+use crate::store::{StoreError, room_in_words};
+
+/// The inputs of an ingest, and how to read them.
+#[derive(Debug)]
+pub struct IngestOptions {
+    /// The files; `-` is stdin.
+    pub inputs: Vec<PathBuf>,
+    /// The path of the rejects file.
+    pub rejects: PathBuf,
+    /// The longest line, in bytes.
+    pub max_line: usize,
+    /// True if lines that are no JSON objects are counted and left out, rather than rejected.
+    pub ignores_other: bool,
+    /// The binding of every line.
+    pub binding: Binding,
+}
+
+/// The result of an ingest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// Lines that were not blank.
+    pub read: u64,
+    /// New writes.
+    pub inserted: u64,
+    /// Writes that were already known.
+    pub repeated: u64,
+    /// Lines that were rejected.
+    pub rejected: u64,
+    /// Lines on writes that the API accepted, which are no failures.
+    pub accepted: u64,
+    /// Lines that are no JSON object, where those are to be left out.
+    pub other: u64,
+    /// Of the rejected lines: those that the rejects file could not take.
+    pub unkept: u64,
+    /// Of those ingested: failures whose endpoint had to be assumed, which are not sent.
+    pub assumed: u64,
+    /// Of those ingested: failures that their producer dates later than now.
+    pub from_the_future: u64,
+    /// Lines of an export that call a write settled which is open here.
+    pub open_here: u64,
+    /// Of those ingested: upserts whose body was rebuilt without a match key.
+    pub unmatched: u64,
+}
+
+/// The progress of an ingest.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    /// Bytes taken from the inputs, before decompression.
+    pub bytes: u64,
+    /// The inputs' size in bytes, if it is known.
+    pub total: Option<u64>,
+    /// The result so far.
+    pub summary: Summary,
+}
+
+/// The reason why an ingest stopped early. Committed lines stay; running it again continues from there.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// An input can't be opened; nothing was read.
+    #[error("{0}")]
+    Open(InputError),
+    /// An input can't be read to its end.
+    #[error("{0}; what was read before is kept, run it again to go on")]
+    Read(InputError),
+    /// The rejects file can't be written. All other lines are in.
+    #[error(
+        "rejects file {path}: {why}{}; {unkept} rejected lines were not kept, all others are in: run it again with a --rejects FILE that can be written",
+        full(path, why)
+    )]
+    Rejects {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        why: std::io::Error,
+        /// Number of rejected lines that are in no file.
+        unkept: u64,
+    },
+    /// The map can't be run any more.
+    #[error("--map can't go on; what was read before is kept, run it again to go on")]
+    Map(#[from] FilterError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Describes the full disk, if that is the cause.
+fn full(path: &Path, why: &std::io::Error) -> String {
+    let full = why.kind() == std::io::ErrorKind::StorageFull && path.is_file();
+    if full { format!(": the disk is full{}", room_in_words(path)) } else { String::new() }
+}
