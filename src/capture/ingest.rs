@@ -26,7 +26,7 @@ pub fn ingest(
         why,
         unkept: 0,
     })?;
-    let session = Session::new(Arc::clone(store).intake(), options, map, Some(rejects));
+    let session = Session::new(Arc::clone(store).intake(&options.operator), options, map, Some(rejects));
     session.run(stop, watch).map(|session| session.summary)
 }
 

@@ -95,6 +95,8 @@ impl<'a> Session<'a> {
         if done.as_ref().is_err_and(|error| !matches!(error, IngestError::Rejects { .. })) {
             self.count_what_is_kept();
         }
+        // If the store has failed, that has been said, and the number is all that is missing.
+        self.summary.intake = self.intake.end().wait().unwrap_or_default();
         tell(self.summary);
         done.map(|()| self)
     }
@@ -316,6 +318,9 @@ impl<'a> Session<'a> {
             self.summary.inserted += done.inserted;
             self.summary.repeated += done.repeated;
             self.summary.open_here += done.open_here.len() as u64;
+            self.summary.elsewhere += done.elsewhere;
+            let earliest = [self.summary.elsewhere_in, done.elsewhere_in].into_iter().flatten().min();
+            self.summary.elsewhere_in = earliest;
             for RefusedLine { line, why, raw } in done.refused {
                 self.reject(line, &why, &raw);
             }

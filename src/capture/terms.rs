@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::binding::Binding;
 use super::input::InputError;
+use crate::domain::ids::IntakeId;
+use crate::domain::run::Operator;
 use crate::jq::FilterError;
 use crate::store::{StoreError, room_in_words};
 
@@ -20,11 +22,15 @@ pub struct IngestOptions {
     pub ignores_other: bool,
     /// The binding of every line.
     pub binding: Binding,
+    /// The operator who ingests.
+    pub operator: Operator,
 }
 
 /// The result of an ingest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Summary {
+    /// The intake's number; `None` if nothing was to be taken in.
+    pub intake: Option<IntakeId>,
     /// Lines that were not blank.
     pub read: u64,
     /// New writes.
@@ -45,6 +51,10 @@ pub struct Summary {
     pub from_the_future: u64,
     /// Lines of an export that call a write settled which is open here.
     pub open_here: u64,
+    /// Of those ingested: new writes whose key a write of an earlier intake has, with another path or body.
+    pub elsewhere: u64,
+    /// The earliest of those intakes.
+    pub elsewhere_in: Option<IntakeId>,
     /// Of those ingested: upserts whose body was rebuilt without a match key.
     pub unmatched: u64,
 }

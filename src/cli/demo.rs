@@ -123,6 +123,7 @@ impl Story<'_> {
         let base: BaseUrl = BaseUrl::parse(&self.sandbox.base_url())?;
         self.store.bind_target(DEFAULT_TARGET, &base, By::new(&self.context.operator)).wait()?;
         let options = IngestOptions {
+            operator: self.context.operator.clone(),
             inputs: vec![file],
             rejects: directory.join("rejects.ndjson"),
             max_line: crate::capture::DEFAULT_MAX_LINE,

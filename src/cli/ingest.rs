@@ -10,15 +10,19 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::args::Ingest;
 use super::context::{Context, Usage};
 use super::output::{Out, end_soon, note};
-use super::{mapping, rehearsal};
+use super::{mapping, rehearsal, undoing};
 use crate::capture::{self, Binding, IngestOptions, Map, Progress, same_file};
 use crate::domain::endpoint::{ASSUMED_PATH, EndpointPath};
+use crate::domain::ids::IntakeId;
 use crate::domain::time::Timestamp;
 use crate::render::count::thousands;
 use crate::replay::ExitCode;
 use crate::store::{self, By, Store, beside};
 
 pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
+    if let Some(intake) = args.undo {
+        return undoing::run(context, IntakeId(intake), args.reason.as_deref());
+    }
     for file in args.files.iter().filter(|file| *file != "-") {
         // A wrong name is reported before anything is created or bound.
         let opened = std::fs::File::open(file).and_then(|file| file.metadata());
@@ -121,6 +125,7 @@ fn options(
     rejects: PathBuf,
 ) -> anyhow::Result<IngestOptions> {
     Ok(IngestOptions {
+        operator: context.operator.clone(),
         inputs: args.files,
         rejects,
         max_line: args.max_line,
@@ -170,6 +175,7 @@ fn tell(context: &Context, summary: &capture::Summary) -> std::io::Result<()> {
     let mut out = Out::new();
     if context.global.json {
         let line = serde_json::json!({
+            "intake": summary.intake,
             "read": summary.read,
             "inserted": summary.inserted,
             "repeated": summary.repeated,
@@ -182,7 +188,8 @@ fn tell(context: &Context, summary: &capture::Summary) -> std::io::Result<()> {
         let n = thousands;
         let also = |count: u64, what: &str| if count > 0 { format!(", {} {what}", n(count)) } else { String::new() };
         out.line(&format!(
-            "read {}: {} inserted, {} repeated, {} rejected{}{}",
+            "{}read {}: {} inserted, {} repeated, {} rejected{}{}",
+            summary.intake.map(|intake| format!("intake {intake}: ")).unwrap_or_default(),
             n(summary.read),
             n(summary.inserted),
             n(summary.repeated),
@@ -202,6 +209,13 @@ fn tell_what_to_look_at(summary: &capture::Summary) {
             lines(summary.assumed)
         ));
     }
+    if let Some((earlier, intake)) = summary.elsewhere_in.zip(summary.intake) {
+        note(&format!(
+            "{} the key of a write that came in with intake {earlier}, under another endpoint or with another body; if that was \
+             a mistake: dlq ingest --undo {intake}",
+            have(summary.elsewhere)
+        ));
+    }
     if summary.from_the_future > 0 {
         note(&format!(
             "{} dated later than now (a zone left out?): their key windows are counted from now",
@@ -214,6 +228,10 @@ fn tell_what_to_look_at(summary: &capture::Summary) {
             lines(summary.unmatched)
         ));
     }
+}
+
+fn have(n: u64) -> String {
+    format!("{} {}", lines(n), if n == 1 { "has" } else { "have" })
 }
 
 fn are(n: u64) -> String {

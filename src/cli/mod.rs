@@ -19,6 +19,7 @@ mod settle;
 mod split;
 mod telling;
 mod ui;
+mod undoing;
 mod upgrade;
 mod values;
 

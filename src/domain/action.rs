@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::ids::{GroupId, RunId, WriteId};
+use super::ids::{GroupId, IntakeId, RunId, WriteId};
 use super::parking::Parked;
 use super::reason::Data;
 use super::run::{Operator, Wanted};
@@ -110,6 +110,15 @@ pub enum Action {
         /// Its last attempt in that file, as JSON text.
         last_attempt: Option<String>,
     },
+    /// Took an intake back.
+    TakeBack {
+        /// The intake.
+        intake: IntakeId,
+        /// Number of writes removed.
+        removed: u64,
+        /// Number of writes left, because something had happened to them.
+        kept: u64,
+    },
     /// Deleted settled writes for good.
     Purge {
         /// Number of writes deleted.
@@ -190,6 +199,7 @@ impl Action {
             Self::Steer { wanted: None, .. } => "runs pace",
             Self::NewKey { .. } => "new-key",
             Self::Import { .. } => "ingest",
+            Self::TakeBack { .. } => "ingest --undo",
             Self::Purge { .. } => "purge",
             Self::ResetClock { .. } => "reset-clock",
             Self::Worded { name, .. } => name,
@@ -219,6 +229,7 @@ impl Action {
             }
             Self::NewKey { from, to } => json!({ "from": from, "to": to }),
             Self::Import { state, last_attempt } => json!({ "state": state.name(), "last_attempt": last_attempt }),
+            Self::TakeBack { intake, removed, kept } => json!({ "intake": intake, "removed": removed, "kept": kept }),
             Self::Purge { writes, before } => json!({ "writes": writes, "before": before }),
             Self::ResetClock { from, to } => json!({ "from": from, "to": to }),
             Self::Worded { .. } => json!({}),
@@ -274,6 +285,9 @@ impl Action {
             "runs pace" => return steer(None),
             "new-key" => Self::NewKey { from: text("from")?, to: text("to")? },
             "ingest" => Self::Import { state: state("state")?, last_attempt: text("last_attempt") },
+            "ingest --undo" => {
+                Self::TakeBack { intake: IntakeId(number("intake")?), removed: count("removed")?, kept: count("kept")? }
+            }
             "purge" => Self::Purge { writes: count("writes")?, before: time("before")? },
             "reset-clock" => Self::ResetClock { from: time("from")?, to: time("to")? },
             _ => return None,
@@ -341,6 +355,7 @@ mod tests {
             Action::Park { group: GroupId(4), parked: None },
             Action::NewKey { from: "a".to_owned(), to: "b".to_owned() },
             Action::Import { state: State::Replayed, last_attempt: Some("{}".to_owned()) },
+            Action::TakeBack { intake: IntakeId(4), removed: 7, kept: 1 },
             Action::Purge { writes: 7, before: at },
             Action::ResetClock { from: at, to: Timestamp::EPOCH },
         ]);

@@ -95,6 +95,8 @@ pub enum NumberField {
     Attempts,
     /// The batch that it was split from.
     Parent,
+    /// The intake that it came in with.
+    Intake,
 }
 
 /// Texts of a write.

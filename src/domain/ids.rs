@@ -27,6 +27,10 @@ id!(
     GroupId
 );
 id!(
+    /// An intake's number.
+    IntakeId
+);
+id!(
     /// A target's ID inside one file.
     TargetId
 );

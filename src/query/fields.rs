@@ -16,7 +16,7 @@ pub(super) enum Kind {
 }
 
 /// The names of all fields, with an example of each. `body.…` and the names of record fields are valid, too.
-pub const FIELDS: [(&str, &str); 23] = [
+pub const FIELDS: [(&str, &str); 24] = [
     ("type", "type:schema"),
     ("state", "state:pending,unknown"),
     ("code", "code:REQUEST_SCHEMA"),
@@ -40,6 +40,7 @@ pub const FIELDS: [(&str, &str); 23] = [
     ("occurrences", "occurrences:>1"),
     ("attempts", "attempts:>0"),
     ("parent", "parent:12"),
+    ("intake", "intake:3"),
 ];
 
 pub(super) fn kind(name: &str) -> Option<Kind> {
@@ -57,6 +58,7 @@ pub(super) fn kind(name: &str) -> Option<Kind> {
         "occurrences" => Kind::Number(NumberField::Occurrences),
         "attempts" => Kind::Number(NumberField::Attempts),
         "parent" => Kind::Number(NumberField::Parent),
+        "intake" => Kind::Number(NumberField::Intake),
         "code" => Kind::Text(TextField::Code),
         "message" => Kind::Text(TextField::Message),
         "object" => Kind::Text(TextField::Object),

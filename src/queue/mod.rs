@@ -120,7 +120,7 @@ impl Queue {
     /// # Ok(()) }
     /// ```
     pub async fn ingest<L: AsRef<[u8]>>(&self, lines: impl IntoIterator<Item = L>) -> Result<TakenIn, Error> {
-        let intake = Arc::clone(&self.store).intake();
+        let intake = Arc::clone(&self.store).intake(&self.operator);
         let binding = self.binding();
         let (mut taken, mut batch) = (TakenIn::default(), Vec::new());
         for (index, line) in lines.into_iter().enumerate() {

@@ -272,6 +272,10 @@ pub fn action(action: &Action) -> String {
             let last = last_attempt.as_ref().map(|attempt| format!("; last attempt {attempt}")).unwrap_or_default();
             format!("came in from an export as {state}{last}")
         }
+        Action::TakeBack { intake, removed, kept } => {
+            let kept = if *kept > 0 { format!(", {kept} kept") } else { String::new() };
+            format!("intake {intake}: {} removed{kept}", writes(*removed))
+        }
         Action::Purge { writes: count, before } => {
             format!("{} settled before {} UTC", writes(*count), before.to_human())
         }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::domain::batch::SplitError;
-use crate::domain::ids::{GroupId, RunId, WriteId};
+use crate::domain::ids::{GroupId, IntakeId, RunId, WriteId};
 use crate::domain::rules::edit::EditRefusal;
 use crate::domain::rules::split::UnsplitRefusal;
 use crate::domain::state::NotAllowed;
@@ -209,6 +209,9 @@ pub enum StoreError {
     /// No run has that ID.
     #[error("there is no run {0}; `dlq runs` lists them")]
     NoSuchRun(RunId),
+    /// There is no such intake.
+    #[error("there is no intake {0}")]
+    NoSuchIntake(IntakeId),
     /// No group has that ID.
     #[error("there is no group {0}; `dlq groups` lists them")]
     NoSuchGroup(GroupId),

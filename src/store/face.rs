@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use super::{
     Attempting, By, Changes, Copied, Count, CountBy, CutOff, Finding, Happened, HistoryEntry, Incoming, Ingested,
-    Intent, Lease, NewRun, Page, PageRequest, PlanData, Purged, Reply, RestOfRun, Settled, SplitWhich, WishChange,
+    Intent, Lease, NewRun, Page, PageRequest, PlanData, Purged, Reply, RestOfRun, Settled, SplitWhich, TakenBack,
+    WishChange,
 };
 use crate::domain::action::{Action, Settling};
 use crate::domain::arrivals::{Arrivals, Span};
@@ -22,7 +23,7 @@ use crate::domain::evidence::CapturedFailure;
 use crate::domain::filter::{Filter, TextField};
 use crate::domain::group::Group;
 use crate::domain::identity::Sha;
-use crate::domain::ids::{GroupId, RunId, TargetId, WriteId};
+use crate::domain::ids::{GroupId, IntakeId, RunId, TargetId, WriteId};
 use crate::domain::key::KeyWindows;
 use crate::domain::lane::Neighbour;
 use crate::domain::outcome::Outcome;
@@ -32,7 +33,7 @@ use crate::domain::report::{About, RunCause};
 use crate::domain::revision::Revision;
 use crate::domain::rules::claim::{Step, Terms};
 use crate::domain::rules::outcome::{Recorded, Then};
-use crate::domain::run::{Run, RunState, Wish};
+use crate::domain::run::{Operator, Run, RunState, Wish};
 use crate::domain::state::State;
 use crate::domain::stop::Stops;
 use crate::domain::target::{BatchRules, KnownTarget, Windows};
@@ -49,6 +50,7 @@ pub trait Store:
     + Edits
     + Groups
     + Ingest
+    + Intakes
     + Intents
     + Log
     + Outcomes
@@ -364,8 +366,8 @@ pub trait Reports {
 
 /// Ingesting failures.
 pub trait Ingest {
-    /// Begins an intake: a session that caches its lookups.
-    fn intake(self: Arc<Self>) -> Box<dyn Intake>;
+    /// Begins an intake: a session that caches its lookups. It gets its number with the first that it takes in.
+    fn intake(self: Arc<Self>, by: &Operator) -> Box<dyn Intake>;
 
     /// Begins an intake that takes nothing in, and only counts what is new and what is known.
     fn rehearsal(self: Arc<Self>) -> Box<dyn Intake>;
@@ -376,4 +378,20 @@ pub trait Intake: Send + Sync {
     /// Takes in a batch, all or nothing: new failures become writes, known ones are counted.
     /// Several batches may be queued at once.
     fn take(&self, batch: Vec<Incoming>) -> Reply<Ingested>;
+
+    /// Ends the intake, and returns its number; `None` if it takes nothing in.
+    fn end(&self) -> Reply<Option<IntakeId>>;
+}
+
+/// Taking intakes back.
+pub trait Intakes {
+    /// Runs one step of taking an intake back: permanently removes some of its writes, those to which nothing has happened
+    /// since. No tombstones stay. `after` is where the previous step ended.
+    fn take_back(&self, intake: IntakeId, after: Option<WriteId>) -> Reply<TakenBack>;
+
+    /// Does the same for what the intake changed of writes that were there before it.
+    fn take_back_changes(&self, intake: IntakeId, after: Option<WriteId>) -> Reply<TakenBack>;
+
+    /// Ends taking an intake back: its successes and its places in files are gone, and the log says who did it.
+    fn end_take_back(&self, intake: IntakeId, groups: Vec<GroupId>, removed: u64, kept: u64, by: By) -> Reply<()>;
 }

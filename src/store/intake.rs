@@ -2,7 +2,7 @@
 
 use crate::domain::fingerprint::fingerprint;
 use crate::domain::identity::Sha;
-use crate::domain::ids::WriteId;
+use crate::domain::ids::{GroupId, IntakeId, WriteId};
 use crate::domain::time::Timestamp;
 use crate::domain::write::Captured;
 
@@ -63,6 +63,23 @@ pub struct Ingested {
     pub open_here: Vec<WriteId>,
     /// Lines of an export that can't be taken in.
     pub refused: Vec<RefusedLine>,
+    /// Number of new writes whose key a write of an earlier intake has, with another path or body.
+    pub elsewhere: u64,
+    /// The earliest of those intakes.
+    pub elsewhere_in: Option<IntakeId>,
+}
+
+/// A step of taking an intake back.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TakenBack {
+    /// Number of writes removed.
+    pub removed: u64,
+    /// Number of writes left as they are, because something has happened to them since.
+    pub kept: u64,
+    /// The groups that they are in.
+    pub groups: Vec<GroupId>,
+    /// The last write that was looked at, to continue after; `None` at the end.
+    pub after: Option<WriteId>,
 }
 
 /// A line of an export that can't be taken in.

@@ -99,7 +99,7 @@ fn hostile_lines_are_rejected_with_a_reason() {
     let (read, rejected) = (lines.len() + 1, lines.len());
     assert_eq!(
         ran.lines()[0],
-        serde_json::json!({"read": read, "inserted": 1, "repeated": 0, "rejected": rejected, "accepted": 0, "other": 0})
+        serde_json::json!({"intake": 1, "read": read, "inserted": 1, "repeated": 0, "rejected": rejected, "accepted": 0, "other": 0})
     );
     assert_eq!(ran.code, 3);
     assert!(lines.len() >= 50);

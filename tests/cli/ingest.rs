@@ -187,7 +187,7 @@ fn the_same_again_is_the_same_write() {
     let ran = ingest(&world, &[], &lines.join("\n"));
     assert_eq!(
         ran.lines()[0],
-        json!({"read": 5, "inserted": 1, "repeated": 4, "rejected": 0, "accepted": 0, "other": 0})
+        json!({"intake": 1, "read": 5, "inserted": 1, "repeated": 4, "rejected": 0, "accepted": 0, "other": 0})
     );
     let write = &world.writes()[0];
     assert_eq!((&write["occurrences"], &write["failed_at"]), (&json!(3), &json!("2026-01-01T00:00:00.000Z")));
@@ -283,7 +283,7 @@ fn rejects_are_kept_once_with_reason_and_can_be_mended() {
     let ran = world.run(&["ingest", "--json", path.to_str().unwrap()]);
     assert_eq!(
         ran.lines()[0],
-        json!({"read": 4, "inserted": 1, "repeated": 0, "rejected": 3, "accepted": 0, "other": 0})
+        json!({"intake": 3, "read": 4, "inserted": 1, "repeated": 0, "rejected": 3, "accepted": 0, "other": 0})
     );
     assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 3);
     assert_eq!(mode(&path), 0o600);
@@ -360,7 +360,7 @@ fn exports_are_taken_back_as_the_same_writes() {
     let again = world.run_with(&["ingest", "--json"], exported.as_bytes());
     assert_eq!(
         again.lines()[0],
-        json!({"read": 5, "inserted": 0, "repeated": 5, "rejected": 0, "accepted": 0, "other": 0})
+        json!({"intake": 2, "read": 5, "inserted": 0, "repeated": 5, "rejected": 0, "accepted": 0, "other": 0})
     );
     let other = World::new();
     assert_eq!(other.run_with(&["ingest"], exported.as_bytes()).code, 0);

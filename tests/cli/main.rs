@@ -10,6 +10,7 @@ mod evidence;
 mod evil_answers;
 mod faults;
 mod ingest;
+mod intakes;
 mod kills;
 mod look;
 mod maps;

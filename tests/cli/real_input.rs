@@ -58,7 +58,7 @@ fn what_requests_sent_is_sent_again_byte_for_byte() {
         world.run(&["ingest", "--json", "--endpoint", "records/profiles/upsert", "--match-key", "email", "dlq.ndjson"]);
     assert_eq!(
         ingested.lines()[0],
-        json!({"read": count, "inserted": count, "repeated": 0, "rejected": 0, "accepted": 0, "other": 0})
+        json!({"intake": 1, "read": count, "inserted": count, "repeated": 0, "rejected": 0, "accepted": 0, "other": 0})
     );
     world.api().world().add_field("profiles", "plan");
     let ran = world.run(&["replay", "--type", "schema", "--json"]);

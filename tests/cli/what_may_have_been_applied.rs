@@ -40,7 +40,7 @@ fn the_export_of_a_part_is_the_same_part() {
     let taken = world.run_with(&["ingest", "--json"], exported.as_bytes());
     assert_eq!(
         taken.lines()[0],
-        json!({"read": 3, "inserted": 0, "repeated": 3, "rejected": 0, "accepted": 0, "other": 0})
+        json!({"intake": 2, "read": 3, "inserted": 0, "repeated": 3, "rejected": 0, "accepted": 0, "other": 0})
     );
     assert!(world.writes().iter().all(|w| w["ambiguous_since"].is_null()), "{:?}", world.writes());
 }

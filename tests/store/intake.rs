@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::world::{World, order, prepared, with};
+use super::world::{World, operator, order, prepared, with};
 use crate::domain::filter::Filter;
+use crate::domain::ids::IntakeId;
+use crate::store::StoreError;
 
 const HOUR: Duration = Duration::from_hours(1);
 
 pub(super) fn a_batch_is_taken_in_whole_or_not_at_all(world: &World) {
-    let intake = Arc::clone(&world.store).intake();
+    let intake = Arc::clone(&world.store).intake(&operator());
     let batches = (0..20u64).map(|batch| (0..50).map(|n| prepared(&order(batch * 50 + n, HOUR))).collect());
     // All are queued at once; another reader only ever sees multiples of a batch.
     let replies: Vec<_> = batches.map(|batch| intake.take(batch)).collect();
@@ -38,4 +40,26 @@ pub(super) fn a_repeat_is_counted_and_not_added(world: &World) {
     assert_eq!(world.ingest(&[other]).inserted, 1);
     assert_eq!(world.view(1).write.occurrences, 2);
     assert!(world.view(1).write.key_reused && world.view(3).write.key_reused && !world.view(2).write.key_reused);
+}
+
+pub(super) fn an_intake_is_taken_back_as_far_as_nothing_has_happened_since(world: &World) {
+    let by = operator();
+    let first = Arc::clone(&world.store).intake(&by);
+    first.take(vec![prepared(&order(1, HOUR)), prepared(&order(2, HOUR))]).wait().unwrap();
+    let number = first.end().wait().unwrap().unwrap();
+    let second = Arc::clone(&world.store).intake(&by);
+    let again = second.take(vec![prepared(&order(2, HOUR)), prepared(&order(3, HOUR))]).wait().unwrap();
+    assert_eq!((again.inserted, again.repeated), (1, 1));
+    let later = second.end().wait().unwrap().unwrap();
+    assert!(later > number);
+    let kept = world.store.take_back(number, None).wait().unwrap();
+    assert_eq!((kept.removed, kept.kept), (1, 1), "write 2 came in again");
+    let gone = world.store.take_back(later, None).wait().unwrap();
+    assert_eq!((gone.removed, gone.kept), (1, 0));
+    assert_eq!(world.store.take_back_changes(later, None).wait().unwrap().kept, 0);
+    assert_eq!(world.store.take_back(number, None).wait().unwrap().removed, 1, "nobody else speaks for it now");
+    assert_eq!(world.store.count(&Filter::default()).wait().unwrap(), 0);
+    let unknown = world.store.take_back(IntakeId(later.0 + 1), None).wait().unwrap_err();
+    assert!(matches!(unknown, StoreError::NoSuchIntake(_)), "{unknown}");
+    assert_eq!(world.ingest(&[order(1, HOUR)]).inserted, 1, "no tombstone stays");
 }

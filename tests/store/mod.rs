@@ -87,6 +87,7 @@ suite! { sqlite:
         what_no_attempt_said_last_is_found_too
     }
     intake {
+        an_intake_is_taken_back_as_far_as_nothing_has_happened_since
         a_batch_is_taken_in_whole_or_not_at_all
         times_are_the_stores_own
         a_repeat_is_counted_and_not_added

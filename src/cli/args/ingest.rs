@@ -38,6 +38,12 @@ pub(in crate::cli) struct Ingest {
     /// Count lines that are no JSON objects, and leave them out, rather than reject them
     #[arg(long)]
     pub(in crate::cli) ignore_other: bool,
+    /// Take an intake back, by its number: remove what came in with it, as far as nothing has happened to it since
+    #[arg(long, value_name = "INTAKE", conflicts_with_all = ["files", "dry_run", "mapping", "endpoint", "match_key", "source"])]
+    pub(in crate::cli) undo: Option<i64>,
+    /// Why it is taken back, for the record
+    #[arg(long, value_name = "TEXT", requires = "undo")]
+    pub(in crate::cli) reason: Option<String>,
     /// Take nothing in: show what would come of it, by type, endpoint, key and group, and the first rejects
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,

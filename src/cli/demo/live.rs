@@ -11,6 +11,7 @@ use crate::cli::context::Context;
 use crate::cli::ui;
 use crate::config::Config;
 use crate::domain::endpoint::BaseUrl;
+use crate::domain::run::Operator;
 use crate::replay::ExitCode;
 use crate::sandbox::{Sandbox, Settings};
 use crate::store::{self, By, Incoming, OpenOptions, Store};
@@ -28,7 +29,8 @@ pub(super) fn run(context: &Context) -> anyhow::Result<ExitCode> {
     let store = store::open(&path, OpenOptions { create: true, ..OpenOptions::default() })?;
     store.bind_target(DEFAULT_TARGET, &base_url, By::new(&context.operator)).wait()?;
     let stop = Arc::new(AtomicBool::new(false));
-    let service = Service { sandbox: Arc::clone(&sandbox), store, stop: Arc::clone(&stop) };
+    let operator = context.operator.clone();
+    let service = Service { sandbox: Arc::clone(&sandbox), store, operator, stop: Arc::clone(&stop) };
     let traffic = runtime.spawn(service.go_on());
     let (fixed, asked) = (Arc::clone(&sandbox), Arc::clone(&sandbox));
     let mut config = Config::default();
@@ -74,6 +76,7 @@ fn verdict(sandbox: &Sandbox) -> String {
 struct Service {
     sandbox: Arc<Sandbox>,
     store: Arc<dyn Store>,
+    operator: Operator,
     stop: Arc<AtomicBool>,
 }
 
@@ -119,7 +122,7 @@ impl Service {
         let batch: Vec<Incoming> = failed.map(Incoming::new).collect();
         if !batch.is_empty() {
             // If the file is gone, so is the screen that shows it.
-            let _ = Arc::clone(&self.store).intake().take(batch).await;
+            let _ = Arc::clone(&self.store).intake(&self.operator).take(batch).await;
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod recovery;
 pub mod repeat;
 pub mod settle;
 pub mod split;
+pub mod take_back;
 
 #[cfg(test)]
 mod model;

@@ -13,11 +13,12 @@ use super::rehearsal::Rehearsal;
 use super::rows::headers_text;
 use super::seals::{self, Stands};
 use super::transfer::{Beside, beside, place_in_batch, restore, waiting_parts};
-use super::{SqliteStore, targets, times};
+use super::{SqliteStore, intakes, targets, times};
 use crate::domain::body::BodyOrigin;
-use crate::domain::ids::{GroupId, TargetId, WriteId};
+use crate::domain::ids::{GroupId, IntakeId, TargetId, WriteId};
 use crate::domain::lane;
 use crate::domain::rules::{Change, repeat as rules};
+use crate::domain::run::Operator;
 use crate::domain::seal::{Sealed, standing_seal};
 use crate::domain::state::{Place, Resolution, Standing};
 use crate::domain::transfer::{BatchIsHere, settles_elsewhere};
@@ -30,6 +31,8 @@ pub(super) struct Known {
     targets: HashMap<String, TargetId>,
     groups: HashMap<GroupKey, GroupId>,
     fields: HashSet<String>,
+    /// The intake, once something was taken in.
+    intake: Option<IntakeId>,
 }
 
 /// Limits of the cache: a flood of distinct messages or field names must not fill the memory.
@@ -37,8 +40,8 @@ const KNOWN_GROUPS: usize = 10_000;
 const KNOWN_FIELDS: usize = 2_000;
 
 impl face::Ingest for SqliteStore {
-    fn intake(self: Arc<Self>) -> Box<dyn Intake> {
-        Box::new(FileIntake { store: self, known: Arc::default() })
+    fn intake(self: Arc<Self>, by: &Operator) -> Box<dyn Intake> {
+        Box::new(FileIntake { store: self, by: by.clone(), known: Arc::default(), number: Arc::default() })
     }
 
     fn rehearsal(self: Arc<Self>) -> Box<dyn Intake> {
@@ -48,28 +51,57 @@ impl face::Ingest for SqliteStore {
 
 struct FileIntake {
     store: Arc<SqliteStore>,
+    by: Operator,
     known: Arc<Mutex<Known>>,
+    /// Its number, once it is committed.
+    number: Arc<Mutex<Option<IntakeId>>>,
+}
+
+impl FileIntake {
+    /// Runs a job of the intake, which gets its number and its lookups.
+    fn job<T, F>(&self, mut work: F) -> Reply<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection, &mut Known, IntakeId) -> JobResult<T> + Send + 'static,
+    {
+        let (known, after, by) = (Arc::clone(&self.known), Arc::clone(&self.known), self.by.clone());
+        let number = Arc::clone(&self.number);
+        let job = move |connection: &Connection| {
+            let known = &mut *known.lock().unwrap_or_else(PoisonError::into_inner);
+            let intake = match known.intake {
+                Some(intake) => intake,
+                None => *known.intake.insert(intakes::begin(connection, &by)?),
+            };
+            work(connection, known, intake)
+        };
+        // After a rollback, rows that the batch created and cached no longer exist.
+        let settle = move |committed: bool| {
+            let known = &mut *after.lock().unwrap_or_else(PoisonError::into_inner);
+            let number = &mut *number.lock().unwrap_or_else(PoisonError::into_inner);
+            if committed {
+                *number = known.intake;
+            } else {
+                *known = Known { intake: *number, ..Known::default() };
+            }
+        };
+        self.store.write_alone_then(job, settle)
+    }
 }
 
 impl Intake for FileIntake {
     fn take(&self, mut batch: Vec<Incoming>) -> Reply<Ingested> {
-        let (known, after) = (Arc::clone(&self.known), Arc::clone(&self.known));
-        let take = move |connection: &Connection| {
-            let known = &mut *known.lock().unwrap_or_else(PoisonError::into_inner);
+        self.job(move |connection, known, _| {
             let now = times::now();
             for prepared in &mut batch {
                 prepared.captured_at(now);
             }
             times::tick(connection, now)?;
             take_all(connection, &batch, known)
-        };
-        // After a rollback, rows that the batch created and cached no longer exist.
-        let forget = move |committed: bool| {
-            if !committed {
-                *after.lock().unwrap_or_else(PoisonError::into_inner) = Known::default();
-            }
-        };
-        self.store.write_alone_then(take, forget)
+        })
+    }
+
+    fn end(&self) -> Reply<Option<IntakeId>> {
+        self.job(|connection, _, intake| intakes::end(connection, intake).map(|()| Some(intake)))
     }
 }
 
@@ -77,7 +109,13 @@ fn take_all(connection: &Connection, batch: &[Incoming], known: &mut Known) -> J
     let mut done = Ingested::default();
     for prepared in batch {
         match take_in(connection, prepared, known)? {
-            Taken::Inserted(_) => done.inserted += 1,
+            Taken::Inserted { elsewhere, .. } => {
+                done.inserted += 1;
+                if elsewhere.is_some() {
+                    done.elsewhere += 1;
+                    done.elsewhere_in = [done.elsewhere_in, elsewhere].into_iter().flatten().min();
+                }
+            }
             Taken::Repeated => done.repeated += 1,
             Taken::OpenHere(id) => {
                 done.repeated += 1;
@@ -95,7 +133,11 @@ fn take_all(connection: &Connection, batch: &[Incoming], known: &mut Known) -> J
 /// The result of taking in one failure.
 pub(super) enum Taken {
     /// It is a new write.
-    Inserted(WriteId),
+    Inserted {
+        id: WriteId,
+        /// An earlier intake with a write that has its key.
+        elsewhere: Option<IntakeId>,
+    },
     /// It was known already, or repeats a purged write.
     Repeated,
     /// It was known already and is open here, although an export says it is settled.
@@ -116,7 +158,7 @@ pub(super) fn take_in(connection: &Connection, prepared: &Incoming, known: &mut 
     };
     let SameKey { same, others: shares_key } = same_key(connection, prepared, target)?;
     if let Some((id, here)) = same {
-        repeat(connection, id, captured)?;
+        repeat(connection, known.intake, id, captured)?;
         let settles = settles_elsewhere(here, captured.exported.as_deref());
         return Ok(if settles { Taken::OpenHere(id) } else { Taken::Repeated });
     }
@@ -131,7 +173,7 @@ pub(super) fn take_in(connection: &Connection, prepared: &Incoming, known: &mut 
     if !parts.is_empty() && !was_split {
         // The batch lives on in its parts, which came in before it.
         if captured.window_start().is_some() {
-            parts.iter().try_for_each(|part| doubt(connection, *part, captured))?;
+            parts.iter().try_for_each(|part| doubt(connection, known.intake, *part, captured))?;
         }
         return Ok(Taken::Repeated);
     }
@@ -142,11 +184,14 @@ pub(super) fn take_in(connection: &Connection, prepared: &Incoming, known: &mut 
             Err(why) => return Ok(Taken::Refused(why)),
         },
     };
-    for id in &shares_key {
-        connection.prepare_cached("UPDATE writes SET key_reused = 1 WHERE id = ?")?.execute([id])?;
+    for &id in &shares_key {
+        intakes::changing(connection, known.intake, id, false, || {
+            Ok(connection.prepare_cached("UPDATE writes SET key_reused = 1 WHERE id = ?")?.execute([id])?)
+        })?;
     }
+    let elsewhere = came_in_with(connection, &shares_key, known.intake)?;
     let group = group(connection, target, prepared, known)?;
-    let id = insert(connection, prepared, target, group, !shares_key.is_empty())?;
+    let id = insert(connection, prepared, target, group, !shares_key.is_empty(), known.intake)?;
     for name in &captured.record_fields {
         if known.fields.len() < KNOWN_FIELDS && known.fields.insert(name.clone()) {
             connection.prepare_cached("INSERT OR IGNORE INTO record_fields (name) VALUES (?)")?.execute([name])?;
@@ -162,28 +207,42 @@ pub(super) fn take_in(connection: &Connection, prepared: &Incoming, known: &mut 
     for part in parts {
         place_in_batch(connection, part, id, id)?;
     }
-    Ok(Taken::Inserted(id))
+    Ok(Taken::Inserted { id, elsewhere })
+}
+
+/// Returns the earliest intake, other than this one, that these writes came in with.
+fn came_in_with(connection: &Connection, ids: &[WriteId], but: Option<IntakeId>) -> JobResult<Option<IntakeId>> {
+    let mut found = None;
+    for id in ids {
+        let intake: Option<IntakeId> = connection
+            .prepare_cached("SELECT intake_id FROM writes WHERE id = ?")?
+            .query_row([id], |row| row.get(0))?;
+        found = [found, intake.filter(|intake| Some(*intake) != but)].into_iter().flatten().min();
+    }
+    Ok(found)
 }
 
 /// Records a repeat of a known failure.
-fn repeat(connection: &Connection, id: WriteId, captured: &Captured) -> JobResult<()> {
+fn repeat(connection: &Connection, intake: Option<IntakeId>, id: WriteId, captured: &Captured) -> JobResult<()> {
     if let Some(known) = known_write(connection, id)? {
-        apply(connection, id, captured, &rules::repeat(&known, &again(captured)))?;
+        let changes = rules::repeat(&known, &again(captured));
+        intakes::changing(connection, intake, id, true, || apply(connection, id, captured, &changes))?;
     }
-    in_parts(connection, id, captured)
+    in_parts(connection, intake, id, captured)
 }
 
 /// Records on one part of a batch, and on that part's own parts, that a repeat of the batch may
 /// have been applied.
-fn doubt(connection: &Connection, id: WriteId, captured: &Captured) -> JobResult<()> {
+fn doubt(connection: &Connection, intake: Option<IntakeId>, id: WriteId, captured: &Captured) -> JobResult<()> {
     if let Some(known) = known_write(connection, id)? {
-        apply(connection, id, captured, rules::doubt(&known, &again(captured)).as_slice())?;
+        let changes = rules::doubt(&known, &again(captured));
+        intakes::changing(connection, intake, id, true, || apply(connection, id, captured, changes.as_slice()))?;
     }
-    in_parts(connection, id, captured)
+    in_parts(connection, intake, id, captured)
 }
 
 /// Passes a repeat of a batch that may have been applied on to its parts, in which it lives on.
-fn in_parts(connection: &Connection, id: WriteId, captured: &Captured) -> JobResult<()> {
+fn in_parts(connection: &Connection, intake: Option<IntakeId>, id: WriteId, captured: &Captured) -> JobResult<()> {
     if captured.window_start().is_none() {
         return Ok(());
     }
@@ -191,7 +250,7 @@ fn in_parts(connection: &Connection, id: WriteId, captured: &Captured) -> JobRes
         .prepare_cached("SELECT id FROM writes WHERE parent_id = ?")?
         .query_map([id], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
-    parts.into_iter().try_for_each(|part| doubt(connection, part, captured))
+    parts.into_iter().try_for_each(|part| doubt(connection, intake, part, captured))
 }
 
 fn apply(connection: &Connection, id: WriteId, captured: &Captured, changes: &[Change]) -> JobResult<()> {
@@ -260,6 +319,7 @@ fn insert(
     target: TargetId,
     group: GroupId,
     key_reused: bool,
+    intake: Option<IntakeId>,
 ) -> JobResult<WriteId> {
     let captured = &prepared.captured;
     let failure = &captured.failure;
@@ -270,9 +330,10 @@ fn insert(
             "INSERT INTO writes (target_id, group_id, state, ambiguous_since, captured_ambiguous, order_at,
                first_attempt_at, failed_at, last_failed_at, captured_at, failure_type, status, error_code,
                error_message, error_details, correlation_id, method, path, endpoint_origin, object, operation, headers,
-               key, key_origin, key_reused, identity_hash, content_hash, body_sha256, body_len, body_origin, lane, source)
+               key, key_origin, key_reused, identity_hash, content_hash, body_sha256, body_len, body_origin, lane, source,
+               intake_id)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-               ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31)",
+               ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32)",
         )?
         .execute(params![
             target,
@@ -306,6 +367,7 @@ fn insert(
             captured.body_origin,
             lane,
             captured.source,
+            intake,
         ])?;
     let id = WriteId(connection.last_insert_rowid());
     let hashes: Vec<i64> = captured.lanes.iter().map(|lane| lane.hash).collect();

@@ -13,13 +13,14 @@ use crate::store::{OpenOptions, Result, StoreError, Upgrading};
 /// The marker of dlq's files: the letters `dlq`, followed by a 1.
 const APPLICATION_ID: i64 = 0x646c_7101;
 
-const MIGRATIONS: [(&str, &str); 6] = [
+const MIGRATIONS: [(&str, &str); 7] = [
     ("0001_initial", include_str!("../../../migrations/0001_initial.sql")),
     ("0002_operating", include_str!("../../../migrations/0002_operating.sql")),
     ("0003_arrivals_edits", include_str!("../../../migrations/0003_arrivals_edits.sql")),
     ("0004_evidence_of_truth", include_str!("../../../migrations/0004_evidence_of_truth.sql")),
     ("0005_evidence", include_str!("../../../migrations/0005_evidence.sql")),
     ("0006_group_notes", include_str!("../../../migrations/0006_group_notes.sql")),
+    ("0007_intakes", include_str!("../../../migrations/0007_intakes.sql")),
 ];
 
 /// The schema version that this program knows.

@@ -17,6 +17,7 @@ mod error;
 mod functions;
 mod groups;
 mod ingest;
+mod intakes;
 mod intents;
 mod known;
 mod lanes;

@@ -9,6 +9,7 @@ use super::SqliteStore;
 use super::error::JobResult;
 use super::known::{is_purged, same_key};
 use super::transfer::waiting_parts;
+use crate::domain::ids::IntakeId;
 use crate::store::{Incoming, Ingested, Intake, Reply};
 
 /// The failures that came in so far, and the file that may know others.
@@ -50,6 +51,12 @@ impl Intake for Rehearsal {
         // Only a lookup in a file can fail.
         let counted: JobResult<Ingested> = count(None);
         let _ = answer.send(Ok(counted.unwrap_or_default()));
+        reply
+    }
+
+    fn end(&self) -> Reply<Option<IntakeId>> {
+        let (answer, reply) = Reply::channel();
+        let _ = answer.send(Ok(None));
         reply
     }
 }

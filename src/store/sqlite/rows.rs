@@ -10,7 +10,7 @@ use crate::domain::evidence::Phase;
 use crate::domain::failure::Failure;
 use crate::domain::failure_type::FailureType;
 use crate::domain::identity::Sha;
-use crate::domain::ids::{GroupId, RunId, TargetId, WriteId};
+use crate::domain::ids::{GroupId, IntakeId, RunId, TargetId, WriteId};
 use crate::domain::key::{IdempotencyKey, KeyOrigin};
 use crate::domain::lane::Turn;
 use crate::domain::outcome::{AttemptOutcome, Outcome};
@@ -66,7 +66,7 @@ macro_rules! by_number {
     )* };
 }
 
-by_number!(WriteId, RunId, GroupId, TargetId);
+by_number!(WriteId, RunId, GroupId, IntakeId, TargetId);
 
 impl ToSql for Timestamp {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

@@ -66,7 +66,7 @@ impl face::Split for SqliteStore {
             let (mut children, mut known, at) = (Vec::new(), Known::default(), times::now());
             for part in &parts {
                 let prepared = Incoming::new(captured(&parent, part, of, reason_of(which, part, another)));
-                let Taken::Inserted(child) = take_in(connection, &prepared, &mut known)? else {
+                let Taken::Inserted { id: child, .. } = take_in(connection, &prepared, &mut known)? else {
                     return Err(StoreError::PartKnown(id, part.first).into());
                 };
                 let reused: bool = connection

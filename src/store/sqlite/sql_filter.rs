@@ -145,6 +145,7 @@ impl Where {
             NumberField::Occurrences => "w.occurrences BETWEEN ? AND ?",
             NumberField::Attempts => "w.attempts BETWEEN ? AND ?",
             NumberField::Parent => "w.parent_id BETWEEN ? AND ?",
+            NumberField::Intake => "w.intake_id BETWEEN ? AND ?",
         };
         self.compare(sql, ends);
     }

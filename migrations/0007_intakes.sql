@@ -1,0 +1,61 @@
+-- Intakes: what came in together, so that it can be found and taken back; what producers got accepted themselves; how far files
+-- were read that grow.
+
+CREATE TABLE intakes (
+  id        INTEGER PRIMARY KEY AUTOINCREMENT,
+  operator  TEXT NOT NULL,
+  uid       INTEGER NOT NULL,
+  host      TEXT NOT NULL,
+  began_at  INTEGER NOT NULL,
+  ended_at  INTEGER,                   -- NULL: under way, or its process died
+  undone_at INTEGER                    -- when it was taken back
+) STRICT;
+
+ALTER TABLE writes ADD COLUMN intake_id INTEGER;   -- the intake that it came in with; NULL: an older version's, or a part of a batch
+CREATE INDEX writes_by_intake ON writes (intake_id) WHERE intake_id IS NOT NULL;
+
+-- What an intake changed of writes that were there: a JSON array of the columns before and after.
+CREATE TABLE intake_changes (
+  intake_id INTEGER NOT NULL REFERENCES intakes (id),
+  write_id  INTEGER NOT NULL REFERENCES writes (id) ON DELETE CASCADE,
+  before    TEXT NOT NULL CHECK (json_valid(before)),
+  after     TEXT NOT NULL CHECK (json_valid(after)),
+  is_repeat INTEGER NOT NULL,          -- the intake brought that write, too, or settled it
+  PRIMARY KEY (intake_id, write_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX intake_changes_by_write ON intake_changes (write_id);
+
+-- Writes that the API accepted from their producers, for the order of their lanes.
+CREATE TABLE successes (
+  id        INTEGER PRIMARY KEY,
+  intake_id INTEGER NOT NULL REFERENCES intakes (id),
+  identity  BLOB NOT NULL UNIQUE CHECK (length(identity) = 16),
+  at        INTEGER NOT NULL,          -- when the API accepted it
+  key       TEXT NOT NULL,
+  write_id  INTEGER                    -- the write that it settled; may have been purged since
+) STRICT;
+
+CREATE INDEX successes_by_intake ON successes (intake_id);
+
+CREATE TABLE success_lanes (
+  hash       INTEGER NOT NULL,
+  at         INTEGER NOT NULL,
+  success_id INTEGER NOT NULL REFERENCES successes (id) ON DELETE CASCADE,
+  PRIMARY KEY (hash, at, success_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX success_lanes_by_success ON success_lanes (success_id);
+
+-- How far a file that grows was read, at the end of each intake that followed it. The row of the newest intake counts.
+CREATE TABLE followed (
+  path      TEXT NOT NULL,             -- absolute
+  intake_id INTEGER NOT NULL REFERENCES intakes (id),
+  dev       INTEGER NOT NULL,
+  ino       INTEGER NOT NULL,
+  offset    INTEGER NOT NULL,          -- bytes from the start of the file
+  lines     INTEGER NOT NULL,          -- lines before that
+  head      BLOB NOT NULL CHECK (length(head) = 32),   -- SHA-256 of its beginning: at most 4 KiB, and not more than `offset`
+  tail      BLOB NOT NULL CHECK (length(tail) = 32),   -- the same of the bytes before `offset`
+  PRIMARY KEY (path, intake_id)
+) STRICT, WITHOUT ROWID;
