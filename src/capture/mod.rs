@@ -1,6 +1,7 @@
 //! Capture: lines of NDJSON, in any of the five shapes, become writes or rejects, and nothing is lost. Its export writes
 //! them out again.
 
+mod accepted;
 mod binding;
 pub mod export;
 mod exported;
@@ -25,4 +26,4 @@ pub use maps::{built_in_map, built_in_maps};
 pub(crate) use rejects::same_file;
 pub use shapes::{Recognised, read_line};
 pub use survey::Survey;
-pub use terms::{IngestOptions, Progress, Summary};
+pub use terms::{IngestOptions, LineKind, Progress, Summary};

@@ -7,17 +7,19 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use super::accepted::read_success;
 use super::input::{Bunch, Input, Line, read_ahead, total_size};
 use super::map::Map;
 use super::rejects::{Rejects, unwrap};
 use super::shapes::{Recognised, read_line};
 use super::survey::Survey;
-use super::terms::{IngestError, IngestOptions, Progress, Summary};
+use super::terms::{IngestError, IngestOptions, LineKind, Progress, Summary};
 use super::wrapped::{Inside, Part, Unwrapper};
 use crate::domain::body::BodyOrigin;
 use crate::domain::endpoint::{EndpointOrigin, is_upsert};
 use crate::domain::json;
-use crate::store::{Incoming, Ingested, Intake, RefusedLine, Reply};
+use crate::domain::success::Success;
+use crate::store::{Accepted, Incoming, Ingested, Intake, RefusedLine, Reply};
 
 /// A batch is committed at this many writes, or at this many bytes of bodies.
 const BATCH: usize = 2000;
@@ -44,7 +46,8 @@ pub(super) struct Session<'a> {
     broken: Option<std::io::Error>,
     batch: Vec<Incoming>,
     batch_bytes: usize,
-    in_flight: VecDeque<Reply<Ingested>>,
+    successes: Vec<Success>,
+    in_flight: VecDeque<InFlight>,
     pub(super) summary: Summary,
     /// The time since which something waits to be committed.
     oldest: Option<Instant>,
@@ -67,6 +70,7 @@ impl<'a> Session<'a> {
             broken: None,
             batch: Vec::new(),
             batch_bytes: 0,
+            successes: Vec::new(),
             in_flight: VecDeque::new(),
             summary: Summary::default(),
             oldest: None,
@@ -134,15 +138,14 @@ impl<'a> Session<'a> {
 
     /// Counts what was committed before an error, and no more.
     fn count_what_is_kept(&mut self) {
-        while let Some(reply) = self.in_flight.pop_front() {
-            if let Ok(done) = reply.wait() {
-                self.summary.inserted += done.inserted;
-                self.summary.repeated += done.repeated;
+        while let Some(batch) = self.in_flight.pop_front() {
+            match batch {
+                InFlight::Failures(reply) => drop(reply.wait().map(|done| self.summary.add(&done))),
+                InFlight::Successes(reply) => drop(reply.wait().map(|done| self.summary.add_accepted(done))),
             }
         }
         self.summary.rejected = self.kept_rejects();
-        let Summary { inserted, repeated, rejected, accepted, other, .. } = self.summary;
-        self.summary.read = inserted + repeated + rejected + accepted + other;
+        self.summary.read = self.summary.total();
     }
 
     /// Takes in lines that were read together.
@@ -237,6 +240,9 @@ impl<'a> Session<'a> {
     /// Takes in a failure that was read from the line `raw`.
     fn take_in(&mut self, number: u64, failure: &[u8], raw: &[u8]) -> Result<(), IngestError> {
         self.read();
+        if self.options.kind == LineKind::Accepted {
+            return self.take_success(number, failure, raw);
+        }
         match read_line(failure, &self.options.binding) {
             Ok(Recognised::Accepted) => {
                 self.summary.accepted += 1;
@@ -264,6 +270,21 @@ impl<'a> Session<'a> {
                 Ok(())
             }
         }
+    }
+
+    /// Takes in a success that was read from the line `raw`.
+    fn take_success(&mut self, number: u64, success: &[u8], raw: &[u8]) -> Result<(), IngestError> {
+        match read_success(success, &self.options.binding) {
+            Ok(Some(success)) => {
+                self.successes.push(success);
+                if self.successes.len() >= BATCH {
+                    self.send_batch()?;
+                }
+            }
+            Ok(None) => self.summary.other += 1,
+            Err(reason) => self.reject(number, &reason, raw),
+        }
+        Ok(())
     }
 
     fn reject(&mut self, line: u64, reason: &str, raw: &[u8]) {
@@ -303,7 +324,11 @@ impl<'a> Session<'a> {
         self.oldest = None;
         let batch = std::mem::take(&mut self.batch);
         if !batch.is_empty() {
-            self.in_flight.push_back(self.intake.take(batch));
+            self.in_flight.push_back(InFlight::Failures(self.intake.take(batch)));
+        }
+        let successes = std::mem::take(&mut self.successes);
+        if !successes.is_empty() {
+            self.in_flight.push_back(InFlight::Successes(self.intake.take_accepted(successes)));
         }
         self.flush_rejects();
         while self.in_flight.len() > IN_FLIGHT {
@@ -313,17 +338,16 @@ impl<'a> Session<'a> {
     }
 
     fn settle_oldest(&mut self) -> Result<(), IngestError> {
-        if let Some(reply) = self.in_flight.pop_front() {
-            let done = reply.wait()?;
-            self.summary.inserted += done.inserted;
-            self.summary.repeated += done.repeated;
-            self.summary.open_here += done.open_here.len() as u64;
-            self.summary.elsewhere += done.elsewhere;
-            let earliest = [self.summary.elsewhere_in, done.elsewhere_in].into_iter().flatten().min();
-            self.summary.elsewhere_in = earliest;
-            for RefusedLine { line, why, raw } in done.refused {
-                self.reject(line, &why, &raw);
+        match self.in_flight.pop_front() {
+            Some(InFlight::Failures(reply)) => {
+                let done = reply.wait()?;
+                self.summary.add(&done);
+                for RefusedLine { line, why, raw } in done.refused {
+                    self.reject(line, &why, &raw);
+                }
             }
+            Some(InFlight::Successes(reply)) => self.summary.add_accepted(reply.wait()?),
+            None => {}
         }
         Ok(())
     }
@@ -344,6 +368,12 @@ impl<'a> Session<'a> {
         let unkept = self.summary.rejected.saturating_sub(self.kept_rejects());
         done.map_err(|why| IngestError::Rejects { path: self.options.rejects.clone(), why, unkept })
     }
+}
+
+/// A batch on its way into the store.
+enum InFlight {
+    Failures(Reply<Ingested>),
+    Successes(Reply<Accepted>),
 }
 
 /// A line without what was wrapped around it.

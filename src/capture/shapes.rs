@@ -70,9 +70,8 @@ pub fn read_line(line: &[u8], binding: &Binding) -> Result<Recognised, String> {
     if !node.is_object() {
         return Err("the line must be a JSON object".to_owned());
     }
-    if let Some(name) = text_of_a_log(&node) {
-        let hint = "--map makes failures of such lines";
-        return Err(format!("it is the line of a log, with the text `{name}`, and not a failed write: {hint}"));
+    if let Some(why) = log_line(&node) {
+        return Err(why);
     }
     let (target, bound) = binding.target_of(text(&node, "target")?.as_deref())?;
     let request = request(&node, binding.is_mapped)?;
@@ -151,13 +150,15 @@ pub fn read_line(line: &[u8], binding: &Binding) -> Result<Recognised, String> {
     })))
 }
 
-/// Returns the name of the field that holds the text of a log's line, if this is one: it has a level or a time, as logs do.
-/// An event that failed is an object.
-fn text_of_a_log(node: &Node<'_>) -> Option<&'static str> {
+/// Returns the reason why the line of a log is rejected, if this is one: it has a level or a time, as logs do, and a text. An
+/// event that failed is an object.
+pub(super) fn log_line(node: &Node<'_>) -> Option<String> {
     const MARKS: [&str; 8] = ["level", "severity", "log_level", "levelname", "timestamp", "@timestamp", "time", "ts"];
     let is_marked = MARKS.iter().any(|name| node.get_present(name).is_some());
     let is_text = |name: &&str| node.get_present(name).is_some_and(|found| matches!(found.value, Value::String(_)));
-    is_marked.then(|| ["event", "msg", "message"].into_iter().find(is_text)).flatten()
+    let name = is_marked.then(|| ["event", "msg", "message"].into_iter().find(is_text)).flatten()?;
+    let hint = "--map makes failures of such lines";
+    Some(format!("it is the line of a log, with the text `{name}`, and not a failed write: {hint}"))
 }
 
 /// Reads the request of a line. One that fits several shapes is read as the first of: request, body, event, record.
@@ -218,7 +219,7 @@ fn whole_body(node: &Node<'_>, is_mapped: bool) -> Result<Option<Body>, String> 
 
 /// Returns the exact bytes of a field's JSON value as it stood in the line; a string counts as its decoded text. Or those
 /// of `…_base64`.
-fn bytes(node: &Node<'_>, name: &str) -> Result<Option<Vec<u8>>, String> {
+pub(super) fn bytes(node: &Node<'_>, name: &str) -> Result<Option<Vec<u8>>, String> {
     let base64_name = format!("{name}_base64");
     if let Some(body) = node.get_present(name) {
         return match &body.value {
@@ -235,7 +236,7 @@ fn bytes(node: &Node<'_>, name: &str) -> Result<Option<Vec<u8>>, String> {
 }
 
 /// Returns the bytes that Python's `requests` sends for `json={"record": …, "matchKey": …}`.
-fn rebuild(record: Option<&Node<'_>>, match_key: Option<&str>) -> Result<Vec<u8>, String> {
+pub(super) fn rebuild(record: Option<&Node<'_>>, match_key: Option<&str>) -> Result<Vec<u8>, String> {
     let record = record.ok_or("record: is missing")?;
     let mut body = b"{\"record\": ".to_vec();
     body.extend(json::dumps(record).map_err(|e| format!("record: {e}"))?);
@@ -250,7 +251,7 @@ fn rebuild(record: Option<&Node<'_>>, match_key: Option<&str>) -> Result<Vec<u8>
 }
 
 /// The answer that a line tells of, as far as there was one.
-struct Answered {
+pub(super) struct Answered {
     status: Option<u16>,
     /// The body, as JSON or as the text that it was.
     body: Vec<u8>,
@@ -263,7 +264,7 @@ struct Answered {
 }
 
 impl Answered {
-    fn read(node: &Node<'_>) -> Result<Self, String> {
+    pub(super) fn read(node: &Node<'_>) -> Result<Self, String> {
         let response = node.get_present("response");
         let body = match response.and_then(|r| r.get_present("body")).map(|b| (&b.value, b.raw)) {
             Some((Value::String(text), _)) => text.to_text().into_owned().into_bytes(),
@@ -304,12 +305,15 @@ impl Answered {
 
     /// Returns true if the API has the write: a 2xx that neither its body nor the line contradicts.
     fn is_accepted(&self) -> bool {
-        let is_success = self.status.is_some_and(|status| (200..=299).contains(&status));
-        let says_otherwise = self.given.is_some() || self.code.is_some() || self.message.is_some();
-        is_success
-            && !says_otherwise
-            && self.error.is_none()
-            && self.status.is_some_and(|status| says(status, &self.body) == Says::Nothing)
+        self.status.is_some() && self.may_be_accepted()
+    }
+
+    /// Returns true if nothing in the line says that the API doesn't have the write.
+    pub(super) fn may_be_accepted(&self) -> bool {
+        let says_otherwise =
+            self.given.is_some() || self.code.is_some() || self.message.is_some() || self.error.is_some();
+        let is_contradicted = |status: u16| !(200..=299).contains(&status) || says(status, &self.body) != Says::Nothing;
+        !says_otherwise && !self.status.is_some_and(is_contradicted)
     }
 
     /// Returns the failure. An event without a word on its answer failed at the schema, as in the guide's webhook sample.

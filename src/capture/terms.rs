@@ -7,7 +7,7 @@ use super::input::InputError;
 use crate::domain::ids::IntakeId;
 use crate::domain::run::Operator;
 use crate::jq::FilterError;
-use crate::store::{StoreError, room_in_words};
+use crate::store::{Accepted, Ingested, StoreError, room_in_words};
 
 /// The inputs of an ingest, and how to read them.
 #[derive(Debug)]
@@ -24,6 +24,17 @@ pub struct IngestOptions {
     pub binding: Binding,
     /// The operator who ingests.
     pub operator: Operator,
+    /// The lines that are read.
+    pub kind: LineKind,
+}
+
+/// The kinds of lines that an ingest reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineKind {
+    /// Failed writes.
+    Failures,
+    /// Writes that the API accepted.
+    Accepted,
 }
 
 /// The result of an ingest.
@@ -41,6 +52,12 @@ pub struct Summary {
     pub rejected: u64,
     /// Lines on writes that the API accepted, which are no failures.
     pub accepted: u64,
+    /// Of an ingest of accepted writes: those that settled a write.
+    pub settled: u64,
+    /// Of an ingest of accepted writes: those that were kept, and settled nothing.
+    pub stored: u64,
+    /// Of an ingest of accepted writes: those that may be of several waiting writes.
+    pub several: u64,
     /// Lines that are no JSON object, where those are to be left out.
     pub other: u64,
     /// Of the rejected lines: those that the rejects file could not take.
@@ -57,6 +74,30 @@ pub struct Summary {
     pub elsewhere_in: Option<IntakeId>,
     /// Of those ingested: upserts whose body was rebuilt without a match key.
     pub unmatched: u64,
+}
+
+impl Summary {
+    pub(super) fn add(&mut self, done: &Ingested) {
+        self.inserted += done.inserted;
+        self.repeated += done.repeated;
+        self.open_here += done.open_here.len() as u64;
+        self.elsewhere += done.elsewhere;
+        self.elsewhere_in = [self.elsewhere_in, done.elsewhere_in].into_iter().flatten().min();
+    }
+
+    pub(super) fn add_accepted(&mut self, done: Accepted) {
+        self.settled += done.settled;
+        self.stored += done.stored;
+        self.several += done.several;
+        self.repeated += done.repeated;
+    }
+
+    /// Returns the number of lines by what became of them.
+    pub(super) fn total(&self) -> u64 {
+        let failures = self.inserted + self.accepted;
+        let successes = self.settled + self.stored + self.several;
+        failures + successes + self.repeated + self.rejected + self.other
+    }
 }
 
 /// The progress of an ingest.

@@ -17,7 +17,7 @@ use super::driving::{Signals, drive};
 use super::look::group_table;
 use super::telling::Telling;
 use super::ui;
-use crate::capture::{Binding, DEFAULT_TARGET, IngestOptions, ingest};
+use crate::capture::{Binding, DEFAULT_TARGET, IngestOptions, LineKind, ingest};
 use crate::domain::action::Settling;
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::evidence::CapturedFailure;
@@ -124,6 +124,7 @@ impl Story<'_> {
         self.store.bind_target(DEFAULT_TARGET, &base, By::new(&self.context.operator)).wait()?;
         let options = IngestOptions {
             operator: self.context.operator.clone(),
+            kind: LineKind::Failures,
             inputs: vec![file],
             rejects: directory.join("rejects.ndjson"),
             max_line: crate::capture::DEFAULT_MAX_LINE,

@@ -11,7 +11,7 @@ use super::args::Ingest;
 use super::context::{Context, Usage};
 use super::output::{Out, end_soon, note};
 use super::{mapping, rehearsal, undoing};
-use crate::capture::{self, Binding, IngestOptions, Map, Progress, same_file};
+use crate::capture::{self, Binding, IngestOptions, LineKind, Map, Progress, same_file};
 use crate::domain::endpoint::{ASSUMED_PATH, EndpointPath};
 use crate::domain::ids::IntakeId;
 use crate::domain::time::Timestamp;
@@ -86,13 +86,13 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
         Err(error) => {
             // Report what is in the file by now, despite the error.
             if last.read > 0 {
-                tell(context, &last)?;
+                tell(context, options.kind, &last)?;
             }
             return Err(error.into());
         }
     };
     bind_new_targets(context, &*store)?;
-    tell(context, &summary)?;
+    tell(context, options.kind, &summary)?;
     if stop.load(Ordering::Relaxed) {
         anyhow::bail!("interrupted; what was read is kept, run it again to go on");
     }
@@ -126,6 +126,7 @@ fn options(
 ) -> anyhow::Result<IngestOptions> {
     Ok(IngestOptions {
         operator: context.operator.clone(),
+        kind: if args.accepted { LineKind::Accepted } else { LineKind::Failures },
         inputs: args.files,
         rejects,
         max_line: args.max_line,
@@ -171,9 +172,11 @@ fn bind_new_targets(context: &Context, store: &dyn Store) -> anyhow::Result<()> 
 }
 
 /// Prints the numbers.
-fn tell(context: &Context, summary: &capture::Summary) -> std::io::Result<()> {
+fn tell(context: &Context, kind: LineKind, summary: &capture::Summary) -> std::io::Result<()> {
     let mut out = Out::new();
-    if context.global.json {
+    if kind == LineKind::Accepted {
+        accepted(context, summary, &mut out)?;
+    } else if context.global.json {
         let line = serde_json::json!({
             "intake": summary.intake,
             "read": summary.read,
@@ -199,6 +202,34 @@ fn tell(context: &Context, summary: &capture::Summary) -> std::io::Result<()> {
         ))?;
     }
     out.flush()
+}
+
+/// Prints the numbers of an ingest of accepted writes.
+fn accepted(context: &Context, summary: &capture::Summary, out: &mut Out) -> std::io::Result<()> {
+    let capture::Summary { intake, read, settled, stored, several, repeated, rejected, other, .. } = *summary;
+    if context.global.json {
+        let line = serde_json::json!({
+            "intake": intake, "read": read, "settled": settled, "stored": stored, "several": several,
+            "repeated": repeated, "rejected": rejected, "other": other,
+        });
+        return out.line(&line.to_string());
+    }
+    if context.global.quiet {
+        return Ok(());
+    }
+    let n = thousands;
+    let also = |count: u64, what: &str| if count > 0 { format!(", {} {what}", n(count)) } else { String::new() };
+    out.line(&format!(
+        "{}read {}: {} settled a write, {} stored{}, {} repeated, {} rejected{}",
+        intake.map(|intake| format!("intake {intake}: ")).unwrap_or_default(),
+        n(read),
+        n(settled),
+        n(stored),
+        also(several, "of several writes that wait, which settled none"),
+        n(repeated),
+        n(rejected),
+        also(other, "other lines")
+    ))
 }
 
 /// Points out what was taken in but may not be what was meant.

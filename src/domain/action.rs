@@ -110,6 +110,11 @@ pub enum Action {
         /// Its last attempt in that file, as JSON text.
         last_attempt: Option<String>,
     },
+    /// Saw that the producer of a write got it accepted.
+    Recovered {
+        /// The time when the API accepted it, if the producer says so.
+        at: Option<Timestamp>,
+    },
     /// Took an intake back.
     TakeBack {
         /// The intake.
@@ -199,6 +204,7 @@ impl Action {
             Self::Steer { wanted: None, .. } => "runs pace",
             Self::NewKey { .. } => "new-key",
             Self::Import { .. } => "ingest",
+            Self::Recovered { .. } => "ingest --accepted",
             Self::TakeBack { .. } => "ingest --undo",
             Self::Purge { .. } => "purge",
             Self::ResetClock { .. } => "reset-clock",
@@ -229,6 +235,7 @@ impl Action {
             }
             Self::NewKey { from, to } => json!({ "from": from, "to": to }),
             Self::Import { state, last_attempt } => json!({ "state": state.name(), "last_attempt": last_attempt }),
+            Self::Recovered { at } => json!({ "at": at }),
             Self::TakeBack { intake, removed, kept } => json!({ "intake": intake, "removed": removed, "kept": kept }),
             Self::Purge { writes, before } => json!({ "writes": writes, "before": before }),
             Self::ResetClock { from, to } => json!({ "from": from, "to": to }),
@@ -285,6 +292,7 @@ impl Action {
             "runs pace" => return steer(None),
             "new-key" => Self::NewKey { from: text("from")?, to: text("to")? },
             "ingest" => Self::Import { state: state("state")?, last_attempt: text("last_attempt") },
+            "ingest --accepted" => Self::Recovered { at: time("at") },
             "ingest --undo" => {
                 Self::TakeBack { intake: IntakeId(number("intake")?), removed: count("removed")?, kept: count("kept")? }
             }
@@ -355,6 +363,8 @@ mod tests {
             Action::Park { group: GroupId(4), parked: None },
             Action::NewKey { from: "a".to_owned(), to: "b".to_owned() },
             Action::Import { state: State::Replayed, last_attempt: Some("{}".to_owned()) },
+            Action::Recovered { at: Some(at) },
+            Action::Recovered { at: None },
             Action::TakeBack { intake: IntakeId(4), removed: 7, kept: 1 },
             Action::Purge { writes: 7, before: at },
             Action::ResetClock { from: at, to: Timestamp::EPOCH },

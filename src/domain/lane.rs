@@ -30,6 +30,15 @@ pub struct Turn {
     pub id: WriteId,
 }
 
+/// The newer write of a lane that the API has, whose values an older one would overwrite.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Superseder {
+    /// This write of the queue.
+    Write(WriteId),
+    /// A write that its producer got accepted at this time.
+    Success(Timestamp),
+}
+
 /// Another write of the same lane.
 #[derive(Debug, Clone, Copy)]
 pub struct Neighbour {
@@ -59,6 +68,13 @@ pub fn lanes_of(target: &str, object: &str, body: &Node<'_>) -> Vec<Lane> {
         }
     }
     lanes
+}
+
+/// Returns the lane of a name as it is shown: `profiles:"ana@example.org"`.
+pub fn named(target: &str, name: &str) -> Option<Lane> {
+    let (object, value) = name.split_once(':')?;
+    let scanned = json::scan(value.as_bytes()).ok()?;
+    Some(lane(target, object, &canonical_value(&scanned)?))
 }
 
 /// Joins the names of a write's lanes; `None` for a lane of its own.
@@ -122,5 +138,7 @@ mod tests {
         assert_ne!(hash("t", "profiles"), hash("u", "profiles"));
         assert_ne!(hash("t", "profiles"), hash("t", "orders"));
         assert_eq!(hash("t", "profiles"), hash("t", "profiles"));
+        assert_eq!(named("t", r#"profiles:" A""#).unwrap(), lanes_of("t", "profiles", &body)[0]);
+        assert_eq!(named("t", "profiles"), None);
     }
 }

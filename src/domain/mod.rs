@@ -47,6 +47,7 @@ pub mod selection;
 pub mod stable_key;
 pub mod state;
 pub mod stop;
+pub mod success;
 pub mod target;
 pub mod time;
 pub mod transfer;

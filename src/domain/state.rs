@@ -229,7 +229,7 @@ impl Standing {
             (Open(_), Event::Edit) => Ok(self),
             (Open(was), Event::Discard) => to(Discarded { was }),
             (Open(was @ Waiting::Pending), Event::Split) => to(Resolved { was, how: Resolution::Split }),
-            (Open(was @ Waiting::Pending), Event::ProducerSuccess) => to(Resolved { was, how: Resolution::Producer }),
+            (Open(was), Event::ProducerSuccess) => to(Resolved { was, how: Resolution::Producer }),
             (Discarded { was } | Resolved { was, how: Resolution::ByHand }, Event::Reopen)
             | (Resolved { was, how: Resolution::Split }, Event::Unsplit) => to(Open(was)),
             (_, event) => Err(NotAllowed { state: self.state(), event }),

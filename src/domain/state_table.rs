@@ -51,7 +51,8 @@ fn row(place: Place, event: Event) -> Option<&'static str> {
         (Place::Open(_), Event::Discard) => "discarded",
         (Place::Discarded { was: w } | Place::Resolved { was: w, how: Resolution::ByHand }, Event::Reopen) => was(w),
         (Place::Resolved { was: w, how: Resolution::Split }, Event::Unsplit) => was(w),
-        (Place::Open(Waiting::Pending), Event::Split | Event::ProducerSuccess) => "resolved",
+        (Place::Open(Waiting::Pending), Event::Split) => "resolved",
+        (Place::Open(_), Event::ProducerSuccess) => "resolved",
         _ => return None,
     })
 }

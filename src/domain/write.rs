@@ -9,7 +9,7 @@ use super::hazard::{Facts, Hazard};
 use super::identity::{Identity, Sha, content_hash};
 use super::ids::{GroupId, RunId, TargetId, WriteId};
 use super::key::{IdempotencyKey, KeyOrigin, captured_window_start};
-use super::lane::{Lane, Turn};
+use super::lane::{Lane, Superseder, Turn};
 use super::state::Standing;
 use super::time::Timestamp;
 use super::transfer::Exported;
@@ -159,7 +159,7 @@ pub struct FailedWrite {
     /// True if another write has the same key.
     pub key_reused: bool,
     /// The later write of its lane that was accepted.
-    pub superseded_by: Option<WriteId>,
+    pub superseded_by: Option<Superseder>,
     /// The older open write of its lane that could not be sent now.
     pub blocked_by: Option<WriteId>,
     /// The batch that it was split from.

@@ -17,6 +17,7 @@ use crate::domain::hazard::Hazard;
 use crate::domain::json::{self, Node, Value};
 use crate::domain::key::inside_window;
 use crate::domain::lane::Neighbour;
+use crate::domain::lane::Superseder;
 use crate::domain::outcome::AttemptOutcome;
 use crate::domain::state::State;
 use crate::domain::time::{Timestamp, human_length};
@@ -322,8 +323,12 @@ pub fn request(subject: &Subject<'_>) -> Section {
     if let Some(id) = write.blocked_by {
         section.pair("  blocked by", format!("write {id}"));
     }
-    if let Some(id) = write.superseded_by {
-        section.pair("  overtaken by", format!("write {id}, which the API has"));
+    match write.superseded_by {
+        Some(Superseder::Write(id)) => section.pair("  overtaken by", format!("write {id}, which the API has")),
+        Some(Superseder::Success(at)) => {
+            section.pair("  overtaken by", format!("its producer's own write, accepted at {} UTC", at.to_human()));
+        }
+        None => {}
     }
     for (name, value) in &write.headers {
         section.pair(name, value);

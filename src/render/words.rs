@@ -272,6 +272,8 @@ pub fn action(action: &Action) -> String {
             let last = last_attempt.as_ref().map(|attempt| format!("; last attempt {attempt}")).unwrap_or_default();
             format!("came in from an export as {state}{last}")
         }
+        Action::Recovered { at: Some(at) } => format!("its producer got it accepted at {} UTC", at.to_human()),
+        Action::Recovered { at: None } => "its producer got it accepted".to_owned(),
         Action::TakeBack { intake, removed, kept } => {
             let kept = if *kept > 0 { format!(", {kept} kept") } else { String::new() };
             format!("intake {intake}: {} removed{kept}", writes(*removed))

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Attempting, By, Changes, Copied, Count, CountBy, CutOff, Finding, Happened, HistoryEntry, Incoming, Ingested,
-    Intent, Lease, NewRun, Page, PageRequest, PlanData, Purged, Reply, RestOfRun, Settled, SplitWhich, TakenBack,
-    WishChange,
+    Accepted, Attempting, By, Changes, Copied, Count, CountBy, CutOff, Finding, Happened, HistoryEntry, Incoming,
+    Ingested, Intent, Lease, NewRun, Page, PageRequest, PlanData, Purged, Reply, RestOfRun, Settled, SplitWhich,
+    TakenBack, WishChange,
 };
 use crate::domain::action::{Action, Settling};
 use crate::domain::arrivals::{Arrivals, Span};
@@ -36,6 +36,7 @@ use crate::domain::rules::outcome::{Recorded, Then};
 use crate::domain::run::{Operator, Run, RunState, Wish};
 use crate::domain::state::State;
 use crate::domain::stop::Stops;
+use crate::domain::success::Success;
 use crate::domain::target::{BatchRules, KnownTarget, Windows};
 use crate::domain::time::Timestamp;
 use crate::domain::transfer::Parent;
@@ -378,6 +379,9 @@ pub trait Intake: Send + Sync {
     /// Takes in a batch, all or nothing: new failures become writes, known ones are counted.
     /// Several batches may be queued at once.
     fn take(&self, batch: Vec<Incoming>) -> Reply<Ingested>;
+
+    /// Takes in successes of producers, all or nothing.
+    fn take_accepted(&self, batch: Vec<Success>) -> Reply<Accepted>;
 
     /// Ends the intake, and returns its number; `None` if it takes nothing in.
     fn end(&self) -> Reply<Option<IntakeId>>;

@@ -69,6 +69,19 @@ pub struct Ingested {
     pub elsewhere_in: Option<IntakeId>,
 }
 
+/// The result of taking in some successes of producers: each counts once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Accepted {
+    /// Number of those that settled a write.
+    pub settled: u64,
+    /// Number of those kept as facts of their lanes.
+    pub stored: u64,
+    /// Number of those that may be of several waiting writes, and settled none.
+    pub several: u64,
+    /// Number of those that were known, and settled nothing now.
+    pub repeated: u64,
+}
+
 /// A step of taking an intake back.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TakenBack {

@@ -26,7 +26,7 @@ pub(crate) use disk::room_in_words;
 pub use error::StoreError;
 pub use face::{Intake, Store};
 pub(crate) use files::{NO_FOLLOW, beside};
-pub use intake::{Incoming, Ingested, RefusedLine, TakenBack};
+pub use intake::{Accepted, Incoming, Ingested, RefusedLine, TakenBack};
 pub use lane_cache::LaneCache;
 pub use lease::Lease;
 pub use listing::{Bodies, Cursor, HistoryEntry, Order, Page, PageRequest, Sort};

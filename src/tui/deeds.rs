@@ -11,6 +11,7 @@ use super::theme::Role;
 use crate::domain::action::Settling;
 use crate::domain::filter::{Filter, NumberField, Range, Test};
 use crate::domain::ids::RunId;
+use crate::domain::lane::Superseder;
 use crate::domain::selection::Selection;
 use crate::domain::state::State;
 use crate::store::SplitWhich;
@@ -267,10 +268,14 @@ fn related(screen: &dyn Screen, cx: &mut Cx<'_>) {
     if let Some(id) = write.blocked_by {
         add(format!("what blocks it: write {id}, which has to go first"), Pick::Write(id));
     }
-    if let Some(id) = write.superseded_by {
+    let superseded_by = match write.superseded_by {
+        Some(Superseder::Write(id)) => Some(id),
+        Some(Superseder::Success(_)) | None => None,
+    };
+    if let Some(id) = superseded_by {
         add(format!("what superseded it: write {id}, newer and in the API"), Pick::Write(id));
     }
-    let named = [write.blocked_by, write.superseded_by];
+    let named = [write.blocked_by, superseded_by];
     let mates = screen.detail().into_iter().flat_map(|detail| &detail.neighbours);
     for mate in mates.filter(|mate| !named.contains(&Some(mate.id))) {
         let side = if mate.older { "before it in its lane" } else { "after it in its lane" };

@@ -7,6 +7,7 @@ use crate::domain::action::Settling;
 use crate::domain::filter::Filter;
 use crate::domain::hazard::Hazard;
 use crate::domain::ids::WriteId;
+use crate::domain::lane::Superseder;
 use crate::domain::reason::SkipReason;
 use crate::domain::rules::claim::Step;
 use crate::domain::state::State;
@@ -49,7 +50,7 @@ pub(super) fn an_accepted_write_supersedes_older_ones(world: &World) {
     world.store.settle(vec![WriteId(1)], Settling::Reopen, by()).wait().unwrap();
     assert!(world.hazards(1).contains(&Hazard::Superseded), "{:?}", world.hazards(1));
     assert!(!world.hazards(3).contains(&Hazard::Superseded), "{:?}", world.hazards(3));
-    assert_eq!(world.view(1).write.superseded_by, Some(WriteId(2)));
+    assert_eq!(world.view(1).write.superseded_by, Some(Superseder::Write(WriteId(2))));
     assert_eq!((world.view(3).write.superseded_by, world.view(3).write.blocked_by), (None, Some(WriteId(1))));
     let late = world.intend(&lease, 1, Step::First).unwrap();
     assert!(matches!(late, Intent::Refuse(Hazard::Superseded)), "{late:?}");
@@ -122,7 +123,7 @@ pub(super) fn a_batch_of_any_size_is_blocked_and_overtaken_by_what_shares_a_reco
         assert_eq!(world.view(batch).write.blocked_by, Some(WriteId(expired)));
         world.store.settle(vec![WriteId(expired), WriteId(newer)], Settling::Applied, by()).wait().unwrap();
         assert_eq!(world.view(batch).write.blocked_by, None);
-        assert_eq!(world.view(batch).write.superseded_by, Some(WriteId(newer)));
+        assert_eq!(world.view(batch).write.superseded_by, Some(Superseder::Write(WriteId(newer))));
         world.store.settle(vec![WriteId(batch)], Settling::Discard, by()).wait().unwrap();
     }
 }

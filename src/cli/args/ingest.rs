@@ -38,8 +38,11 @@ pub(in crate::cli) struct Ingest {
     /// Count lines that are no JSON objects, and leave them out, rather than reject them
     #[arg(long)]
     pub(in crate::cli) ignore_other: bool,
+    /// Read writes that the API accepted: each settles the one write that waits and that it is the success of
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(in crate::cli) accepted: bool,
     /// Take an intake back, by its number: remove what came in with it, as far as nothing has happened to it since
-    #[arg(long, value_name = "INTAKE", conflicts_with_all = ["files", "dry_run", "mapping", "endpoint", "match_key", "source"])]
+    #[arg(long, value_name = "INTAKE", conflicts_with_all = ["files", "dry_run", "mapping", "endpoint", "match_key", "source", "accepted"])]
     pub(in crate::cli) undo: Option<i64>,
     /// Why it is taken back, for the record
     #[arg(long, value_name = "TEXT", requires = "undo")]

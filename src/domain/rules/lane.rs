@@ -2,8 +2,9 @@
 //! here, once.
 
 use crate::domain::ids::WriteId;
-use crate::domain::lane::Turn;
+use crate::domain::lane::{Superseder, Turn};
 use crate::domain::state::{Event, Place, Resolution, Standing};
+use crate::domain::time::Timestamp;
 
 /// The other writes of a write's lanes, summed up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,6 +17,8 @@ pub struct LaneFacts {
     pub oldest_reopenable: Option<Turn>,
     /// The latest write that the API has.
     pub latest_accepted: Option<Turn>,
+    /// The time of the latest write that a producer got accepted without dlq.
+    pub latest_success: Option<Timestamp>,
 }
 
 /// A lane mate's place in the state machine; `None` if its row can't be read, which counts as open.
@@ -59,8 +62,10 @@ impl LaneFacts {
     }
 
     /// Returns the latest write of the lane that the API has, if that is newer than this one.
-    pub fn superseder(&self, turn: Turn) -> Option<Turn> {
-        self.latest_accepted.filter(|latest| *latest > turn)
+    pub fn superseder(&self, turn: Turn) -> Option<Superseder> {
+        let write = self.latest_accepted.filter(|latest| *latest > turn);
+        let success = self.latest_success.filter(|at| *at > turn.at);
+        write.map(|turn| Superseder::Write(turn.id)).or(success.map(Superseder::Success))
     }
 }
 
@@ -93,7 +98,6 @@ pub fn is_accepted(place: Place) -> bool {
 mod tests {
     use super::*;
     use crate::domain::state::Waiting;
-    use crate::domain::time::Timestamp;
 
     fn turn(at: i64, id: i64) -> Turn {
         Turn { at: Timestamp::from_millis(at), arrival: WriteId(id), id: WriteId(id) }
@@ -111,6 +115,9 @@ mod tests {
         facts.add(turn(7, 1), Some(Place::Replayed));
         assert!(facts.blocks(turn(5, 3)) && !facts.blocks(turn(5, 1)) && !facts.blocks(turn(4, 9)));
         assert!(facts.supersedes(turn(6, 9)) && !facts.supersedes(turn(7, 2)));
+        let success = LaneFacts { latest_success: Some(Timestamp::from_millis(8)), ..facts };
+        assert_eq!(success.superseder(turn(7, 2)), Some(Superseder::Success(Timestamp::from_millis(8))));
+        assert!(!success.supersedes(turn(8, 1)), "it is not older");
         assert_eq!(facts.in_flight, None);
         facts.add(turn(9, 4), Some(Place::Replaying { was }));
         assert_eq!(facts.in_flight, Some(WriteId(4)));

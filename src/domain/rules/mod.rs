@@ -10,6 +10,7 @@ pub mod edit;
 pub mod lane;
 pub mod outcome;
 pub mod purge;
+pub mod recovered;
 pub mod recovery;
 pub mod repeat;
 pub mod settle;

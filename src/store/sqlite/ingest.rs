@@ -13,7 +13,7 @@ use super::rehearsal::Rehearsal;
 use super::rows::headers_text;
 use super::seals::{self, Stands};
 use super::transfer::{Beside, beside, place_in_batch, restore, waiting_parts};
-use super::{SqliteStore, intakes, targets, times};
+use super::{SqliteStore, intakes, successes, targets, times};
 use crate::domain::body::BodyOrigin;
 use crate::domain::ids::{GroupId, IntakeId, TargetId, WriteId};
 use crate::domain::lane;
@@ -21,9 +21,10 @@ use crate::domain::rules::{Change, repeat as rules};
 use crate::domain::run::Operator;
 use crate::domain::seal::{Sealed, standing_seal};
 use crate::domain::state::{Place, Resolution, Standing};
+use crate::domain::success::Success;
 use crate::domain::transfer::{BatchIsHere, settles_elsewhere};
 use crate::domain::write::Captured;
-use crate::store::{Incoming, Ingested, Intake, RefusedLine, Reply, face};
+use crate::store::{Accepted, Incoming, Ingested, Intake, RefusedLine, Reply, face};
 
 /// The lookups of one intake, cached between batches so that it need not query the file each time.
 #[derive(Debug, Default)]
@@ -97,6 +98,16 @@ impl Intake for FileIntake {
             }
             times::tick(connection, now)?;
             take_all(connection, &batch, known)
+        })
+    }
+
+    fn take_accepted(&self, batch: Vec<Success>) -> Reply<Accepted> {
+        let by = self.by.clone();
+        self.job(move |connection, _, intake| {
+            times::tick(connection, times::now())?;
+            let mut done = Accepted::default();
+            batch.iter().try_for_each(|success| successes::take_in(connection, success, intake, &by, &mut done))?;
+            Ok(done)
         })
     }
 

@@ -223,6 +223,10 @@ fn restore(connection: &Connection, id: WriteId, was: &str) -> JobResult<()> {
                    last_failed_at = ?1 ->> 7, endpoint_origin = ?1 ->> 8, key_reused = ?1 ->> 9 WHERE id = ?2",
             )?
             .execute((was, id))?;
+        let recovered = Action::Recovered { at: None };
+        connection
+            .prepare_cached("DELETE FROM operator_log WHERE write_id = ? AND action = ?")?
+            .execute((id, recovered.name()))?;
         Ok(())
     })
 }

@@ -17,7 +17,7 @@ use crate::domain::target::Windows;
 use crate::domain::time::Timestamp;
 use crate::domain::write::FailedWrite;
 use crate::store::LaneCache;
-use crate::store::lane_cache::{Lane, Lanes};
+use crate::store::lane_cache::{Lane, Lanes, LatestAccepted};
 
 /// Number of lanes of a write up to which each is looked up by itself; of a larger batch all are read at once.
 const ONE_BY_ONE: usize = 16;
@@ -49,9 +49,13 @@ impl Looking<'_> {
                 lanes.known.insert(hash, lane);
                 lane
             };
-            let facts =
-                LaneFacts { oldest_open: lane.blocking, latest_accepted: lane.accepted, ..LaneFacts::default() };
-            write.superseded_by = write.superseded_by.or(facts.superseder(write.turn).map(|turn| turn.id));
+            let facts = LaneFacts {
+                oldest_open: lane.blocking,
+                latest_accepted: lane.accepted.write,
+                latest_success: lane.accepted.success,
+                ..LaneFacts::default()
+            };
+            write.superseded_by = write.superseded_by.or(facts.superseder(write.turn));
             write.blocked_by = write.blocked_by.or(facts.blocker(write.turn).map(|turn| turn.id));
         }
         Ok(())
@@ -70,6 +74,9 @@ impl Looking<'_> {
             if !known.known.contains_key(&hash) {
                 lanes.entry(hash).or_default().add(mate(row)?);
             }
+        }
+        for (hash, seen) in &mut lanes {
+            seen.accepted.success = latest_success_in(connection, *hash)?;
         }
         known.accepted.extend(lanes.iter().map(|(hash, seen)| (*hash, seen.accepted)));
         for (hash, seen) in lanes {
@@ -114,7 +121,7 @@ impl Looking<'_> {
 #[derive(Debug, Clone, Default)]
 struct Seen {
     open: Vec<Turn>,
-    accepted: Option<Turn>,
+    accepted: LatestAccepted,
 }
 
 impl Seen {
@@ -123,7 +130,7 @@ impl Seen {
             self.open.push(turn);
         }
         if place.is_some_and(is_accepted) {
-            self.accepted = self.accepted.max(Some(turn));
+            self.accepted.write = self.accepted.write.max(Some(turn));
         }
     }
 }
@@ -138,6 +145,7 @@ impl Lanes {
         while let Some(row) = rows.next()? {
             seen.add(mate(row)?);
         }
+        seen.accepted.success = latest_success_in(connection, hash)?;
         self.accepted.insert(hash, seen.accepted);
         Ok(seen)
     }
@@ -175,6 +183,7 @@ pub(super) fn facts_of(connection: &Connection, id: WriteId, gone: &HashSet<Writ
             facts.add(turn, place);
         }
     }
+    facts.latest_success = latest_success_beside(connection, id)?;
     Ok(facts)
 }
 
@@ -228,11 +237,28 @@ fn is_superseded(connection: &Connection, turn: Turn, known: &mut Lanes) -> JobR
             Some(latest) => *latest,
             None => known.seen(connection, hash)?.accepted,
         };
-        if (LaneFacts { latest_accepted: latest, ..LaneFacts::default() }).supersedes(turn) {
+        let facts = LaneFacts { latest_accepted: latest.write, latest_success: latest.success, ..LaneFacts::default() };
+        if facts.supersedes(turn) {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// Returns the time of the latest success in a lane.
+pub(super) fn latest_success_in(connection: &Connection, lane: i64) -> JobResult<Option<Timestamp>> {
+    Ok(connection
+        .prepare_cached("SELECT max(at) FROM success_lanes WHERE hash = ?")?
+        .query_row([lane], |row| row.get(0))?)
+}
+
+/// Returns the time of the latest success in the lanes of a write.
+pub(super) fn latest_success_beside(connection: &Connection, id: WriteId) -> JobResult<Option<Timestamp>> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT max((SELECT max(at) FROM success_lanes s WHERE s.hash = l.hash)) FROM lanes l WHERE l.write_id = ?",
+        )?
+        .query_row([id], |row| row.get(0))?)
 }
 
 /// Returns the number of a write's lanes.

@@ -37,6 +37,7 @@ mod settle;
 mod split;
 mod sql_filter;
 mod standing;
+mod successes;
 mod targets;
 mod times;
 mod transfer;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
 use super::error::{JobResult, row_error};
-use super::lanes::{hashes_of, mates};
+use super::lanes::{hashes_of, latest_success_in, mates};
 use super::locks::RunLock;
 use super::sql_filter::Where;
 use super::writes::{ids_matching, stateless};
@@ -193,6 +193,7 @@ fn lanes(connection: &Connection, data: &mut PlanData) -> JobResult<()> {
                         data.mates.push(LaneMate { turn, lane });
                     }
                 }
+                facts.latest_success = latest_success_in(connection, lane)?;
                 entry.insert(facts);
             }
             candidate.facts.superseded |= known.get(&lane).is_some_and(|facts| facts.supersedes(candidate.turn));

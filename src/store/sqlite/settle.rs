@@ -138,6 +138,7 @@ fn purge_step(connection: &Connection, before: Timestamp, after: Option<WriteId>
             count += 1;
         }
     }
+    while after.is_none() && super::successes::purge(connection, before, STEP)? == STEP {}
     Ok(Purged { count, after })
 }
 
