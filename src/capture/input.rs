@@ -7,6 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 
+use super::file_notice::FileNotice;
+use crate::domain::file_place::FilePlace;
+
 /// Longest line that is read as a failure, in bytes, unless `--max-line` says otherwise.
 pub const DEFAULT_MAX_LINE: usize = 16 << 20;
 /// A line that is too long is kept whole in the rejects up to this many bytes; of a longer one, only the start.
@@ -18,9 +21,9 @@ const KEPT_START: usize = 64 << 10;
 #[error("{name}: {why}")]
 pub struct InputError {
     /// The file, or `stdin`.
-    name: String,
+    pub(super) name: String,
     /// The system's error.
-    why: io::Error,
+    pub(super) why: io::Error,
 }
 
 /// One line of input.
@@ -39,6 +42,8 @@ pub(super) struct Input {
     name: String,
     source: Source,
     number: u64,
+    /// Bytes of lines that were read, their ends included.
+    consumed: u64,
 }
 
 enum Source {
@@ -66,7 +71,18 @@ impl Input {
             Box::new(file)
         };
         let raw = Counted { inner: raw.take(limit.unwrap_or(u64::MAX)), position: Arc::clone(position) };
-        Ok(Self { name, source: Source::Unread(raw), number: 0 })
+        Ok(Self { name, source: Source::Unread(raw), number: 0, consumed: 0 })
+    }
+
+    /// Reads the lines of a part of a file, after `number` lines before it.
+    pub(super) fn of(path: &Path, part: Box<dyn Read + Send>, number: u64) -> Self {
+        let source = Source::Read(BufReader::with_capacity(BUFFER, part));
+        Self { name: path.display().to_string(), source, number, consumed: 0 }
+    }
+
+    /// Returns the number of bytes of the lines that were read since it was last asked.
+    pub(super) fn take_consumed(&mut self) -> u64 {
+        std::mem::take(&mut self.consumed)
     }
 
     /// Reads at least one line, and all others that are there without waiting; `None` at the end.
@@ -92,16 +108,9 @@ impl Input {
     /// Returns the reader, once the first bytes have told what it has to decode.
     fn reader(&mut self) -> io::Result<&mut BufReader<Box<dyn Read + Send>>> {
         if let Source::Unread(raw) = &mut self.source {
-            let magic = first_bytes(raw)?;
-            let zipped = (magic.starts_with(&[0x1f, 0x8b]), magic.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]));
             let empty =
                 Counted { inner: (Box::new(io::empty()) as Box<dyn Read + Send>).take(0), position: Arc::default() };
-            let raw = io::Cursor::new(magic).chain(std::mem::replace(raw, empty));
-            let decoded: Box<dyn Read + Send> = match zipped {
-                (true, _) => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(BUFFER, raw))),
-                (_, true) => Box::new(zstd::stream::read::Decoder::with_buffer(BufReader::with_capacity(BUFFER, raw))?),
-                _ => Box::new(raw),
-            };
+            let decoded = decoded(std::mem::replace(raw, empty))?;
             self.source = Source::Read(BufReader::with_capacity(BUFFER, decoded));
         }
         match &mut self.source {
@@ -148,6 +157,7 @@ impl Input {
             if let Source::Read(reader) = &mut self.source {
                 reader.consume(used);
             }
+            self.consumed += used as u64;
             if ended {
                 break;
             }
@@ -165,14 +175,22 @@ impl Input {
     }
 }
 
-/// Lines that were read together, or the reason why no more can be read.
-pub(super) type Bunch = Result<Vec<Line>, InputError>;
+/// Lines that were read together.
+pub(super) struct Bunch {
+    pub(super) lines: Vec<Line>,
+    /// The index of the file that they are from, among those that are followed; 0 for others.
+    pub(super) file: usize,
+    /// The place after them, in a file that is followed.
+    pub(super) place: Option<FilePlace>,
+    /// Something that has to be said of the file.
+    pub(super) said: Option<FileNotice>,
+}
 
 /// Bunches of lines on their way from the thread that reads.
-const BUNCHES: usize = 8;
+pub(super) const BUNCHES: usize = 8;
 
 /// Reads in a thread of its own, which ends with its inputs, or after the current line once `stop` is set.
-pub(super) fn read_ahead(inputs: Vec<Input>, stop: Arc<AtomicBool>) -> Receiver<Bunch> {
+pub(super) fn read_ahead(inputs: Vec<Input>, stop: Arc<AtomicBool>) -> Receiver<Result<Bunch, InputError>> {
     let (sender, receiver) = sync_channel(BUNCHES);
     std::thread::spawn(move || {
         for mut input in inputs {
@@ -181,7 +199,7 @@ pub(super) fn read_ahead(inputs: Vec<Input>, stop: Arc<AtomicBool>) -> Receiver<
                     return;
                 }
                 let bunch = match input.next_lines() {
-                    Ok(Some(lines)) => Ok(lines),
+                    Ok(Some(lines)) => Ok(Bunch { lines, file: 0, place: None, said: None }),
                     Ok(None) => break,
                     Err(error) => Err(error),
                 };
@@ -193,6 +211,27 @@ pub(super) fn read_ahead(inputs: Vec<Input>, stop: Arc<AtomicBool>) -> Receiver<
         }
     });
     receiver
+}
+
+/// Returns a reader of what is in packed bytes, or of the bytes themselves.
+pub(super) fn decoded(mut raw: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
+    let magic = first_bytes(&mut raw)?;
+    let (is_gzip, is_zstd) = (magic.starts_with(&GZIP), magic.starts_with(&ZSTD));
+    let raw = io::Cursor::new(magic).chain(raw);
+    Ok(match (is_gzip, is_zstd) {
+        (true, _) => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(BUFFER, raw))),
+        (_, true) => Box::new(zstd::stream::read::Decoder::with_buffer(BufReader::with_capacity(BUFFER, raw))?),
+        _ => Box::new(raw),
+    })
+}
+
+/// The first bytes of packed files.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// Returns true if the first bytes of a file say that it is packed.
+pub(super) fn is_packed(first: &[u8]) -> bool {
+    first.starts_with(&GZIP) || first.starts_with(&ZSTD)
 }
 
 /// Reads the first bytes: as many as it takes to tell the format. A pipe may deliver them one by one, and after the first

@@ -6,6 +6,8 @@ mod binding;
 pub mod export;
 mod exported;
 mod fields;
+mod file_notice;
+mod follow;
 mod headers;
 mod ingest;
 mod input;
@@ -19,6 +21,7 @@ mod terms;
 mod wrapped;
 
 pub use binding::{Binding, DEFAULT_TARGET, TargetBinding, check_target_name};
+pub use file_notice::FileNotice;
 pub use ingest::{ingest, rehearse};
 pub use input::DEFAULT_MAX_LINE;
 pub use map::Map;

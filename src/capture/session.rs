@@ -1,14 +1,17 @@
 //! One ingest under way: what is waiting to be committed, and what has been counted.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::accepted::read_success;
-use super::input::{Bunch, Input, Line, read_ahead, total_size};
+use super::file_notice::FileNotice;
+use super::follow::{Followed, follow};
+use super::input::{Bunch, Input, InputError, Line, read_ahead, total_size};
 use super::map::Map;
 use super::rejects::{Rejects, unwrap};
 use super::shapes::{Recognised, read_line};
@@ -17,6 +20,7 @@ use super::terms::{IngestError, IngestOptions, LineKind, Progress, Summary};
 use super::wrapped::{Inside, Part, Unwrapper};
 use crate::domain::body::BodyOrigin;
 use crate::domain::endpoint::{EndpointOrigin, is_upsert};
+use crate::domain::file_place::FilePlace;
 use crate::domain::json;
 use crate::domain::success::Success;
 use crate::store::{Accepted, Incoming, Ingested, Intake, RefusedLine, Reply};
@@ -39,7 +43,10 @@ pub(super) struct Session<'a> {
     rejects: Option<Rejects>,
     /// The counts of a rehearsal.
     pub(super) survey: Survey,
-    unwrapper: Unwrapper,
+    /// The unwrapper of each file that is followed; one for all others.
+    unwrappers: Vec<Unwrapper>,
+    /// The places up to which files that are followed were read, once all lines before them are in a batch.
+    places: BTreeMap<usize, FilePlace>,
     /// The filter that makes failures of the lines.
     map: Option<Map>,
     /// The reason why rejects can't be kept any more. The other lines go on.
@@ -65,7 +72,8 @@ impl<'a> Session<'a> {
             options,
             rejects,
             survey: Survey::default(),
-            unwrapper: Unwrapper::default(),
+            unwrappers: Vec::new(),
+            places: BTreeMap::new(),
             map,
             broken: None,
             batch: Vec::new(),
@@ -81,16 +89,20 @@ impl<'a> Session<'a> {
     pub(super) fn run(mut self, stop: &Arc<AtomicBool>, watch: &mut dyn FnMut(Progress)) -> Result<Self, IngestError> {
         let position = Arc::new(AtomicU64::new(0));
         let inputs = &self.options.inputs;
-        let total = total_size(inputs);
-        let limit = |path| self.rejects.as_ref().and_then(|rejects| rejects.limit_of(path));
-        // All inputs are opened first, so that a wrong name is reported before anything is done.
-        let inputs = inputs
-            .iter()
-            .map(|path| Input::open(path, limit(path), &position))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(IngestError::Open)?;
-        let bunches = read_ahead(inputs, Arc::clone(stop));
-        let mut tell = |summary| watch(Progress { bytes: position.load(Ordering::Relaxed), total, summary });
+        let (bunches, total) = if self.options.follows {
+            (follow(self.followed()?, Arc::clone(stop)), None)
+        } else {
+            let limit = |path| self.rejects.as_ref().and_then(|rejects| rejects.limit_of(path));
+            // All inputs are opened first, so that a wrong name is reported before anything is done.
+            let opened = inputs.iter().map(|path| Input::open(path, limit(path), &position)).collect::<Result<_, _>>();
+            (read_ahead(opened.map_err(IngestError::Open)?, Arc::clone(stop)), total_size(inputs))
+        };
+        let files = if self.options.follows { inputs.len() } else { 1 };
+        self.unwrappers.resize_with(files, Unwrapper::default);
+        let mut tell = |summary, said| {
+            let bytes = position.load(Ordering::Relaxed);
+            watch(Progress { bytes, total, summary, said });
+        };
         let done = self.take_all(&bunches, stop, &mut tell).and_then(|read| {
             self.finish(stop.load(Ordering::Relaxed) || read.is_err())?;
             read
@@ -101,30 +113,32 @@ impl<'a> Session<'a> {
         }
         // If the store has failed, that has been said, and the number is all that is missing.
         self.summary.intake = self.intake.end().wait().unwrap_or_default();
-        tell(self.summary);
+        tell(self.summary, None);
         done.map(|()| self)
     }
 
     /// Ingests all that is read. The inner error is that of an input that broke off: lines before it are kept.
     fn take_all(
         &mut self,
-        bunches: &Receiver<Bunch>,
+        bunches: &Receiver<Result<Bunch, InputError>>,
         stop: &AtomicBool,
-        tell: &mut dyn FnMut(Summary),
+        tell: &mut dyn FnMut(Summary, Option<FileNotice>),
     ) -> Result<Result<(), IngestError>, IngestError> {
         loop {
             let patience = self.oldest.map_or(LOOK, |oldest| COMMIT_AFTER.saturating_sub(oldest.elapsed()).min(LOOK));
             match bunches.recv_timeout(patience) {
-                Ok(Ok(lines)) => {
-                    self.take(&lines)?;
-                    tell(self.summary);
+                Ok(Ok(bunch)) => {
+                    self.take(bunch.file, &bunch.lines)?;
+                    self.pass(bunch.file, bunch.place);
+                    tell(self.summary, bunch.said);
                 }
                 Ok(Err(error)) => return Ok(Err(IngestError::Read(error))),
                 Err(RecvTimeoutError::Disconnected) => return Ok(Ok(())),
                 // The thread that reads may be waiting for a line that never comes.
                 Err(RecvTimeoutError::Timeout) if stop.load(Ordering::Relaxed) => {
-                    for lines in bunches.try_iter().flatten() {
-                        self.take(&lines)?;
+                    for bunch in bunches.try_iter().flatten() {
+                        self.take(bunch.file, &bunch.lines)?;
+                        self.pass(bunch.file, bunch.place);
                     }
                     return Ok(Ok(()));
                 }
@@ -148,9 +162,28 @@ impl<'a> Session<'a> {
         self.summary.read = self.summary.total();
     }
 
+    /// Returns the files to follow, each with the place up to which it was read before.
+    fn followed(&self) -> Result<Vec<Followed>, IngestError> {
+        let follow = |path: &PathBuf| -> Result<Followed, IngestError> {
+            let absolute = std::path::absolute(path)
+                .map_err(|why| IngestError::Open(InputError { name: path.display().to_string(), why }))?;
+            let place = self.intake.place(&absolute.to_string_lossy()).wait()?;
+            Ok(Followed { path: absolute, place })
+        };
+        self.options.inputs.iter().map(follow).collect()
+    }
+
+    /// Notes a place that was reached. As long as a part of a split line waits for the rest, the place stays before it.
+    fn pass(&mut self, file: usize, place: Option<FilePlace>) {
+        if let Some(place) = place.filter(|_| self.unwrappers[file].kept() == 0) {
+            self.places.insert(file, place);
+            self.oldest.get_or_insert_with(Instant::now);
+        }
+    }
+
     /// Takes in lines that were read together.
-    fn take(&mut self, lines: &[Line]) -> Result<(), IngestError> {
-        let whole = lines.iter().filter_map(|line| self.whole(line)).collect::<Vec<_>>();
+    fn take(&mut self, file: usize, lines: &[Line]) -> Result<(), IngestError> {
+        let whole = lines.iter().filter_map(|line| self.whole(file, line)).collect::<Vec<_>>();
         let mapped = match &mut self.map {
             None => return whole.iter().try_for_each(|line| self.take_in(line.number, &line.text, &line.text)),
             Some(map) => map.apply(whole.iter().map(|line| &*line.text))?,
@@ -173,7 +206,7 @@ impl<'a> Session<'a> {
 
     /// Returns a line without what was wrapped around it, if it is one to look into: not blank, not too long, not one of
     /// those to be left out.
-    fn whole<'l>(&mut self, line: &'l Line) -> Option<WholeLine<'l>> {
+    fn whole<'l>(&mut self, file: usize, line: &'l Line) -> Option<WholeLine<'l>> {
         if line.bytes.iter().all(u8::is_ascii_whitespace) && line.len == line.bytes.len() as u64 {
             return None;
         }
@@ -184,10 +217,10 @@ impl<'a> Session<'a> {
             }
             None => (Cow::Borrowed(line.bytes.as_slice()), line.len),
         };
-        if len > raw.len() as u64 || self.unwrapper.kept() > self.options.max_line {
+        if len > raw.len() as u64 || self.unwrappers[file].kept() > self.options.max_line {
             return self.looked_at(line.number, raw, len);
         }
-        let (number, text) = match self.unwrapper.unwrap(line.number, &raw) {
+        let (number, text) = match self.unwrappers[file].unwrap(line.number, &raw) {
             Inside::Part => return None,
             Inside::Broken(number, text, why) => {
                 let text = text.into_owned();
@@ -322,15 +355,23 @@ impl<'a> Session<'a> {
     fn send_batch(&mut self) -> Result<(), IngestError> {
         self.batch_bytes = 0;
         self.oldest = None;
-        let batch = std::mem::take(&mut self.batch);
-        if !batch.is_empty() {
-            self.in_flight.push_back(InFlight::Failures(self.intake.take(batch)));
-        }
-        let successes = std::mem::take(&mut self.successes);
-        if !successes.is_empty() {
-            self.in_flight.push_back(InFlight::Successes(self.intake.take_accepted(successes)));
-        }
+        // A place must not pass a reject that is not kept yet.
         self.flush_rejects();
+        if self.options.follows
+            && let Some(why) = self.broken.take()
+        {
+            let path = self.options.rejects.clone();
+            return Err(IngestError::Rejects { path, why, unkept: self.summary.rejected - self.kept_rejects() });
+        }
+        let places: Vec<FilePlace> = std::mem::take(&mut self.places).into_values().collect();
+        let (batch, successes) = (std::mem::take(&mut self.batch), std::mem::take(&mut self.successes));
+        if self.options.kind == LineKind::Accepted {
+            if !successes.is_empty() || !places.is_empty() {
+                self.in_flight.push_back(InFlight::Successes(self.intake.take_accepted(successes, places)));
+            }
+        } else if !batch.is_empty() || !places.is_empty() {
+            self.in_flight.push_back(InFlight::Failures(self.intake.take(batch, places)));
+        }
         while self.in_flight.len() > IN_FLIGHT {
             self.settle_oldest()?;
         }
@@ -354,7 +395,9 @@ impl<'a> Session<'a> {
 
     /// Commits the rest. `stopped`: not everything was read, so a rejects file that is being read must stay.
     fn finish(&mut self, stopped: bool) -> Result<(), IngestError> {
-        for Part { line, text, .. } in self.unwrapper.unfinished() {
+        let unfinished: Vec<Part> = self.unwrappers.iter_mut().flat_map(Unwrapper::unfinished).collect();
+        // Of a file that is followed, they are read again with the rest.
+        for Part { line, text, .. } in unfinished.into_iter().filter(|_| !self.options.follows) {
             self.summary.read += 1;
             self.reject(line, "it was split, and its last part is missing", &text);
         }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::binding::Binding;
+use super::file_notice::FileNotice;
 use super::input::InputError;
 use crate::domain::ids::IntakeId;
 use crate::domain::run::Operator;
@@ -26,6 +27,8 @@ pub struct IngestOptions {
     pub operator: Operator,
     /// The lines that are read.
     pub kind: LineKind,
+    /// True if the inputs are files that grow, and are read until the ingest is stopped.
+    pub follows: bool,
 }
 
 /// The kinds of lines that an ingest reads.
@@ -101,7 +104,7 @@ impl Summary {
 }
 
 /// The progress of an ingest.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Progress {
     /// Bytes taken from the inputs, before decompression.
     pub bytes: u64,
@@ -109,6 +112,8 @@ pub struct Progress {
     pub total: Option<u64>,
     /// The result so far.
     pub summary: Summary,
+    /// Something that has to be said now of a file that is followed.
+    pub said: Option<FileNotice>,
 }
 
 /// The reason why an ingest stopped early. Committed lines stay; running it again continues from there.

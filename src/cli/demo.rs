@@ -125,6 +125,7 @@ impl Story<'_> {
         let options = IngestOptions {
             operator: self.context.operator.clone(),
             kind: LineKind::Failures,
+            follows: false,
             inputs: vec![file],
             rejects: directory.join("rejects.ndjson"),
             max_line: crate::capture::DEFAULT_MAX_LINE,

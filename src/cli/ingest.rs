@@ -11,7 +11,7 @@ use super::args::Ingest;
 use super::context::{Context, Usage};
 use super::output::{Out, end_soon, note};
 use super::{mapping, rehearsal, undoing};
-use crate::capture::{self, Binding, IngestOptions, LineKind, Map, Progress, same_file};
+use crate::capture::{self, Binding, FileNotice, IngestOptions, LineKind, Map, Progress, same_file};
 use crate::domain::endpoint::{ASSUMED_PATH, EndpointPath};
 use crate::domain::ids::IntakeId;
 use crate::domain::time::Timestamp;
@@ -23,12 +23,17 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
     if let Some(intake) = args.undo {
         return undoing::run(context, IntakeId(intake), args.reason.as_deref());
     }
+    if args.follow && args.files.iter().any(|file| *file == *"-") {
+        return Err(Usage("--follow follows files; stdin is read as it comes without it".to_owned()).into());
+    }
     for file in args.files.iter().filter(|file| *file != "-") {
         // A wrong name is reported before anything is created or bound.
         let opened = std::fs::File::open(file).and_then(|file| file.metadata());
         let why = match opened {
             Ok(metadata) if metadata.is_dir() => "is a directory".to_owned(),
             Ok(_) => continue,
+            // It may come later.
+            Err(error) if args.follow && error.kind() == std::io::ErrorKind::NotFound => continue,
             Err(error) => error.to_string(),
         };
         anyhow::bail!("{}: {why}; nothing was read", file.display());
@@ -68,6 +73,9 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
     let mut is_told = false;
     let result = capture::ingest(&store, &options, map, &stop, &mut |progress| {
         last = progress.summary;
+        if let Some(said) = &progress.said {
+            note(&words_on_file(said));
+        }
         if last.unkept > 0 && !std::mem::replace(&mut is_told, true) {
             note(&format!(
                 "{} can't be written: rejected lines are not kept, the others go on",
@@ -79,7 +87,7 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
     bar.finish_and_clear();
     if stop.load(Ordering::Relaxed) {
         // Whoever reads the output may have stopped reading.
-        end_soon(ExitCode::Error);
+        end_soon(if options.follows { ExitCode::Ok } else { ExitCode::Error });
     }
     let summary = match result {
         Ok(summary) => summary,
@@ -93,7 +101,7 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
     };
     bind_new_targets(context, &*store)?;
     tell(context, options.kind, &summary)?;
-    if stop.load(Ordering::Relaxed) {
+    if stop.load(Ordering::Relaxed) && !options.follows {
         anyhow::bail!("interrupted; what was read is kept, run it again to go on");
     }
     if !context.global.quiet {
@@ -126,6 +134,7 @@ fn options(
 ) -> anyhow::Result<IngestOptions> {
     Ok(IngestOptions {
         operator: context.operator.clone(),
+        follows: args.follow,
         kind: if args.accepted { LineKind::Accepted } else { LineKind::Failures },
         inputs: args.files,
         rejects,
@@ -137,7 +146,8 @@ fn options(
             endpoint,
             match_key: args.match_key,
             source: args.source,
-            exports: (!is_mapped).then(|| context.operator.clone()),
+            // What an export says counts where someone imports one.
+            exports: (!is_mapped && !args.follow).then(|| context.operator.clone()),
             is_mapped,
             scrubber: context.scrubber(),
             now: Timestamp::now(),
@@ -258,6 +268,24 @@ fn tell_what_to_look_at(summary: &capture::Summary) {
             "{} of upserts without the value of a match key: was --match-key forgotten?",
             lines(summary.unmatched)
         ));
+    }
+}
+
+/// Says what there is to say of a file that is followed.
+fn words_on_file(said: &FileNotice) -> String {
+    match said {
+        FileNotice::Missing { path } => format!("{}: is not there yet; it is followed once it is", path.display()),
+        FileNotice::Gap { path, bytes } => {
+            let size = match bytes {
+                None => "an unknown number of bytes".to_owned(),
+                Some(0) => "what was written to it in the last moment".to_owned(),
+                Some(bytes) => format!("at least {} bytes", thousands(*bytes)),
+            };
+            format!(
+                "{}: {size} may be missing: the file that was read has been rotated or cut off, and its rest is not beside it",
+                path.display()
+            )
+        }
     }
 }
 

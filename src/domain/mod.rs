@@ -21,6 +21,7 @@ pub mod evidence;
 pub mod explain;
 pub mod failure;
 pub mod failure_type;
+pub mod file_place;
 pub mod filter;
 pub mod fingerprint;
 pub mod group;

@@ -130,11 +130,11 @@ impl Queue {
                 Err(reason) => taken.rejected.push(Rejected { line: index + 1, reason }),
             }
             if batch.len() == BATCH {
-                taken.add(&intake.take(std::mem::take(&mut batch)).await?);
+                taken.add(&intake.take(std::mem::take(&mut batch), Vec::new()).await?);
             }
         }
         if !batch.is_empty() {
-            taken.add(&intake.take(batch).await?);
+            taken.add(&intake.take(batch, Vec::new()).await?);
         }
         Ok(taken)
     }

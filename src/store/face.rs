@@ -20,6 +20,7 @@ use crate::domain::batch::Child;
 use crate::domain::clock::Clock;
 use crate::domain::endpoint::BaseUrl;
 use crate::domain::evidence::CapturedFailure;
+use crate::domain::file_place::FilePlace;
 use crate::domain::filter::{Filter, TextField};
 use crate::domain::group::Group;
 use crate::domain::identity::Sha;
@@ -377,11 +378,14 @@ pub trait Ingest {
 /// An intake in progress.
 pub trait Intake: Send + Sync {
     /// Takes in a batch, all or nothing: new failures become writes, known ones are counted.
-    /// Several batches may be queued at once.
-    fn take(&self, batch: Vec<Incoming>) -> Reply<Ingested>;
+    /// Several batches may be queued at once. With it are kept the places in files up to which everything is in by then.
+    fn take(&self, batch: Vec<Incoming>, places: Vec<FilePlace>) -> Reply<Ingested>;
 
-    /// Takes in successes of producers, all or nothing.
-    fn take_accepted(&self, batch: Vec<Success>) -> Reply<Accepted>;
+    /// Takes in successes of producers in the same way.
+    fn take_accepted(&self, batch: Vec<Success>, places: Vec<FilePlace>) -> Reply<Accepted>;
+
+    /// Returns the place up to which a file was read by earlier intakes.
+    fn place(&self, path: &str) -> Reply<Option<FilePlace>>;
 
     /// Ends the intake, and returns its number; `None` if it takes nothing in.
     fn end(&self) -> Reply<Option<IntakeId>>;

@@ -10,6 +10,7 @@ mod damage;
 mod evidence;
 mod evil_answers;
 mod faults;
+mod follow;
 mod ingest;
 mod intakes;
 mod kills;

@@ -66,7 +66,8 @@ impl World {
         let captured = lines
             .iter()
             .map(|line| Incoming::new(read_line(line.to_string().as_bytes(), &binding).unwrap().failed().unwrap()));
-        let taken = self.open().intake(&current_operator(Some("tester"))).take(captured.collect()).wait().unwrap();
+        let taken =
+            self.open().intake(&current_operator(Some("tester"))).take(captured.collect(), Vec::new()).wait().unwrap();
         assert_eq!(taken.inserted, lines.len() as u64);
     }
 

@@ -14,7 +14,7 @@ pub(super) fn a_batch_is_taken_in_whole_or_not_at_all(world: &World) {
     let intake = Arc::clone(&world.store).intake(&operator());
     let batches = (0..20u64).map(|batch| (0..50).map(|n| prepared(&order(batch * 50 + n, HOUR))).collect());
     // All are queued at once; another reader only ever sees multiples of a batch.
-    let replies: Vec<_> = batches.map(|batch| intake.take(batch)).collect();
+    let replies: Vec<_> = batches.map(|batch| intake.take(batch, Vec::new())).collect();
     let other = world.kind.open();
     for _ in 0..20 {
         assert_eq!(other.count(&Filter::default()).wait().unwrap() % 50, 0);
@@ -45,10 +45,10 @@ pub(super) fn a_repeat_is_counted_and_not_added(world: &World) {
 pub(super) fn an_intake_is_taken_back_as_far_as_nothing_has_happened_since(world: &World) {
     let by = operator();
     let first = Arc::clone(&world.store).intake(&by);
-    first.take(vec![prepared(&order(1, HOUR)), prepared(&order(2, HOUR))]).wait().unwrap();
+    first.take(vec![prepared(&order(1, HOUR)), prepared(&order(2, HOUR))], Vec::new()).wait().unwrap();
     let number = first.end().wait().unwrap().unwrap();
     let second = Arc::clone(&world.store).intake(&by);
-    let again = second.take(vec![prepared(&order(2, HOUR)), prepared(&order(3, HOUR))]).wait().unwrap();
+    let again = second.take(vec![prepared(&order(2, HOUR)), prepared(&order(3, HOUR))], Vec::new()).wait().unwrap();
     assert_eq!((again.inserted, again.repeated), (1, 1));
     let later = second.end().wait().unwrap().unwrap();
     assert!(later > number);

@@ -144,7 +144,11 @@ impl World {
     }
 
     pub(super) fn ingest(&self, lines: &[Value]) -> Ingested {
-        Arc::clone(&self.store).intake(&operator()).take(lines.iter().map(prepared).collect()).wait().unwrap()
+        Arc::clone(&self.store)
+            .intake(&operator())
+            .take(lines.iter().map(prepared).collect(), Vec::new())
+            .wait()
+            .unwrap()
     }
 
     pub(super) fn begin(&self, ids: &[i64], alongside: bool) -> Result<Arc<dyn Lease>, StoreError> {

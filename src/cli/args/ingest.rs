@@ -41,8 +41,11 @@ pub(in crate::cli) struct Ingest {
     /// Read writes that the API accepted: each settles the one write that waits and that it is the success of
     #[arg(long, conflicts_with = "dry_run")]
     pub(in crate::cli) accepted: bool,
+    /// Go on reading files as they grow, across their rotation, until SIGTERM; go on where the last follower ended
+    #[arg(long, conflicts_with = "dry_run", requires = "files")]
+    pub(in crate::cli) follow: bool,
     /// Take an intake back, by its number: remove what came in with it, as far as nothing has happened to it since
-    #[arg(long, value_name = "INTAKE", conflicts_with_all = ["files", "dry_run", "mapping", "endpoint", "match_key", "source", "accepted"])]
+    #[arg(long, value_name = "INTAKE", conflicts_with_all = ["files", "dry_run", "mapping", "endpoint", "match_key", "source", "accepted", "follow"])]
     pub(in crate::cli) undo: Option<i64>,
     /// Why it is taken back, for the record
     #[arg(long, value_name = "TEXT", requires = "undo")]

@@ -122,7 +122,7 @@ impl Service {
         let batch: Vec<Incoming> = failed.map(Incoming::new).collect();
         if !batch.is_empty() {
             // If the file is gone, so is the screen that shows it.
-            let _ = Arc::clone(&self.store).intake(&self.operator).take(batch).await;
+            let _ = Arc::clone(&self.store).intake(&self.operator).take(batch, Vec::new()).await;
         }
     }
 }

@@ -15,6 +15,7 @@ use super::seals::{self, Stands};
 use super::transfer::{Beside, beside, place_in_batch, restore, waiting_parts};
 use super::{SqliteStore, intakes, successes, targets, times};
 use crate::domain::body::BodyOrigin;
+use crate::domain::file_place::FilePlace;
 use crate::domain::ids::{GroupId, IntakeId, TargetId, WriteId};
 use crate::domain::lane;
 use crate::domain::rules::{Change, repeat as rules};
@@ -90,8 +91,9 @@ impl FileIntake {
 }
 
 impl Intake for FileIntake {
-    fn take(&self, mut batch: Vec<Incoming>) -> Reply<Ingested> {
-        self.job(move |connection, known, _| {
+    fn take(&self, mut batch: Vec<Incoming>, places: Vec<FilePlace>) -> Reply<Ingested> {
+        self.job(move |connection, known, intake| {
+            intakes::keep_places(connection, intake, &places)?;
             let now = times::now();
             for prepared in &mut batch {
                 prepared.captured_at(now);
@@ -101,14 +103,20 @@ impl Intake for FileIntake {
         })
     }
 
-    fn take_accepted(&self, batch: Vec<Success>) -> Reply<Accepted> {
+    fn take_accepted(&self, batch: Vec<Success>, places: Vec<FilePlace>) -> Reply<Accepted> {
         let by = self.by.clone();
         self.job(move |connection, _, intake| {
+            intakes::keep_places(connection, intake, &places)?;
             times::tick(connection, times::now())?;
             let mut done = Accepted::default();
             batch.iter().try_for_each(|success| successes::take_in(connection, success, intake, &by, &mut done))?;
             Ok(done)
         })
+    }
+
+    fn place(&self, path: &str) -> Reply<Option<FilePlace>> {
+        let path = path.to_owned();
+        self.store.read(move |connection| intakes::place(connection, &path))
     }
 
     fn end(&self) -> Reply<Option<IntakeId>> {

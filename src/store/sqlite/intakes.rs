@@ -1,6 +1,6 @@
 //! Intakes: what came in together, what that changed of writes that were there, and taking it back.
 
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::actions::log;
 use super::answers::{bodies_of, forget_unless_used};
@@ -8,6 +8,7 @@ use super::error::{JobResult, row_error};
 use super::seals::{load_checked, resealed};
 use super::{SqliteStore, times};
 use crate::domain::action::Action;
+use crate::domain::file_place::FilePlace;
 use crate::domain::ids::{GroupId, IntakeId, RunId, WriteId};
 use crate::domain::rules::take_back::{CameIn, may_take_back};
 use crate::domain::run::Operator;
@@ -58,6 +59,49 @@ pub(super) fn begin(connection: &Connection, by: &Operator) -> JobResult<IntakeI
 pub(super) fn end(connection: &Connection, intake: IntakeId) -> JobResult<()> {
     connection.prepare_cached("UPDATE intakes SET ended_at = ? WHERE id = ?")?.execute((times::now(), intake))?;
     Ok(())
+}
+
+/// Keeps the places up to which files were read that are followed.
+pub(super) fn keep_places(connection: &Connection, intake: IntakeId, places: &[FilePlace]) -> JobResult<()> {
+    for place in places {
+        connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO followed (path, intake_id, dev, ino, offset, lines, head, tail)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            )?
+            .execute((
+                &place.path,
+                intake,
+                place.dev.cast_signed(),
+                place.ino.cast_signed(),
+                place.offset.cast_signed(),
+                place.lines.cast_signed(),
+                place.head,
+                place.tail,
+            ))?;
+    }
+    Ok(())
+}
+
+/// Returns the place up to which a file was read.
+pub(super) fn place(connection: &Connection, path: &str) -> JobResult<Option<FilePlace>> {
+    let number = |row: &Row<'_>, at: usize| Ok::<_, rusqlite::Error>(row.get::<_, i64>(at)?.cast_unsigned());
+    Ok(connection
+        .prepare_cached(
+            "SELECT dev, ino, offset, lines, head, tail FROM followed WHERE path = ? ORDER BY intake_id DESC LIMIT 1",
+        )?
+        .query_row([path], |row| {
+            Ok(FilePlace {
+                path: path.to_owned(),
+                dev: number(row, 0)?,
+                ino: number(row, 1)?,
+                offset: number(row, 2)?,
+                lines: number(row, 3)?,
+                head: row.get(4)?,
+                tail: row.get(5)?,
+            })
+        })
+        .optional()?)
 }
 
 fn check(connection: &Connection, intake: IntakeId) -> JobResult<()> {

@@ -9,6 +9,7 @@ use super::SqliteStore;
 use super::error::JobResult;
 use super::known::{is_purged, same_key};
 use super::transfer::waiting_parts;
+use crate::domain::file_place::FilePlace;
 use crate::domain::ids::IntakeId;
 use crate::domain::success::Success;
 use crate::store::{Accepted, Incoming, Ingested, Intake, Reply};
@@ -32,7 +33,7 @@ impl Rehearsal {
 }
 
 impl Intake for Rehearsal {
-    fn take(&self, batch: Vec<Incoming>) -> Reply<Ingested> {
+    fn take(&self, batch: Vec<Incoming>, _: Vec<FilePlace>) -> Reply<Ingested> {
         let seen = Arc::clone(&self.seen);
         let count = move |connection: Option<&Connection>| {
             let seen = &mut *seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -55,9 +56,15 @@ impl Intake for Rehearsal {
         reply
     }
 
-    fn take_accepted(&self, batch: Vec<Success>) -> Reply<Accepted> {
+    fn take_accepted(&self, batch: Vec<Success>, _: Vec<FilePlace>) -> Reply<Accepted> {
         let (answer, reply) = Reply::channel();
         let _ = answer.send(Ok(Accepted { stored: batch.len() as u64, ..Accepted::default() }));
+        reply
+    }
+
+    fn place(&self, _: &str) -> Reply<Option<FilePlace>> {
+        let (answer, reply) = Reply::channel();
+        let _ = answer.send(Ok(None));
         reply
     }
 
