@@ -3,12 +3,12 @@
 use super::binding::Binding;
 use super::fields::{filled, id, text, time};
 use super::headers::Headers;
-use super::shapes::{Answered, bytes, log_line, rebuild};
+use super::shapes::{Told, bytes, log_line, rebuild};
 use crate::domain::endpoint::{EndpointOrigin, EndpointPath};
 use crate::domain::identity::{Sha, content_hash};
 use crate::domain::json::{self, MAX_DEPTH, Node};
 use crate::domain::key::IdempotencyKey;
-use crate::domain::lane::{Lane, lanes_of, named};
+use crate::domain::lane::named;
 use crate::domain::success::Success;
 
 /// Reads one line; `None` if it tells of a failure. The error says why it is rejected.
@@ -20,10 +20,11 @@ pub(super) fn read_success(line: &[u8], binding: &Binding) -> Result<Option<Succ
     if let Some(why) = log_line(&node) {
         return Err(why);
     }
-    if !Answered::read(&node)?.may_be_accepted() {
+    let (target, bound) = binding.target_of(text(&node, "target")?.as_deref())?;
+    let profile = &bound.settings.profile;
+    if !Told::read(&node, profile)?.may_be_accepted(profile) {
         return Ok(None);
     }
-    let (target, bound) = binding.target_of(text(&node, "target")?.as_deref())?;
     let request = node.get_present("request").filter(|request| request.is_object()).unwrap_or(&node);
     let method = filled(request, "method")?.unwrap_or_else(|| "POST".to_owned()).to_ascii_uppercase();
     let named_path = filled(request, "path")?.map_or_else(|| filled(request, "url"), |path| Ok(Some(path)))?;
@@ -43,13 +44,14 @@ pub(super) fn read_success(line: &[u8], binding: &Binding) -> Result<Option<Succ
         Some(record) => Some(rebuild(Some(record), binding.match_key_for(&bound, origin))?),
         None => None,
     };
-    let lanes = match filled(&node, "lane")? {
-        Some(name) => {
-            vec![named(&target, &name).ok_or_else(|| format!("lane: {name:?} is not the name of a lane"))?]
-        }
-        None => of_body(&target, &path, body.as_deref().or(built.as_deref())),
+    let lanes = if let Some(name) = filled(&node, "lane")? {
+        vec![named(&target, &name).ok_or_else(|| format!("lane: {name:?} is not the name of a lane"))?]
+    } else {
+        let operated = profile.operated(&method, &path);
+        let body = body.as_deref().or(built.as_deref()).unwrap_or_default();
+        operated.lane.lanes(&target, &operated.object, path.as_str(), body)
     };
-    let key = key(&node, request)?;
+    let key = key(&node, request, bound.settings.key_header.as_deref())?;
     if key.is_none() && lanes.is_empty() {
         return Err("it names neither a key nor a record, so it says nothing of any write".to_owned());
     }
@@ -69,15 +71,10 @@ pub(super) fn read_success(line: &[u8], binding: &Binding) -> Result<Option<Succ
     }))
 }
 
-fn of_body(target: &str, path: &EndpointPath, body: Option<&[u8]>) -> Vec<Lane> {
-    let scanned = body.and_then(|body| json::scan(body).ok());
-    scanned.map(|body| lanes_of(target, path.object(), &body)).unwrap_or_default()
-}
-
 /// Returns the key that was on the wire: the one that the line gives, or the header's.
-fn key(node: &Node<'_>, request: &Node<'_>) -> Result<Option<IdempotencyKey>, String> {
+fn key(node: &Node<'_>, request: &Node<'_>, header: Option<&str>) -> Result<Option<IdempotencyKey>, String> {
     let given = id(node, "idempotency_key")?.map_or_else(|| id(request, "idempotency_key"), |key| Ok(Some(key)))?;
     let headers = Headers::read(request.get_present("headers"))?;
-    let sent = given.or_else(|| headers.get("idempotency-key").filter(|key| !key.is_empty()).map(str::to_owned));
+    let sent = given.or_else(|| headers.get(header?).filter(|key| !key.is_empty()).map(str::to_owned));
     sent.map(|key| IdempotencyKey::parse(&key).map_err(|e| e.to_string())).transpose()
 }

@@ -44,6 +44,11 @@ impl Headers {
         self.0.push((name, text));
     }
 
+    /// Returns all of them, as those of an answer.
+    pub(super) fn all(&self) -> crate::domain::evidence::Headers {
+        self.0.iter().map(|(name, value)| (name, value)).collect()
+    }
+
     /// Returns the first value under a name.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())

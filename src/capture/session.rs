@@ -284,7 +284,7 @@ impl<'a> Session<'a> {
             Ok(Recognised::Failed(captured)) => {
                 self.summary.assumed += u64::from(captured.endpoint_origin == EndpointOrigin::Assumed);
                 let unmatched = captured.body_origin == BodyOrigin::Rebuilt
-                    && is_upsert(captured.path.operation())
+                    && is_upsert(&captured.operated.operation)
                     && captured.lanes.is_empty();
                 self.summary.unmatched += u64::from(unmatched);
                 self.batch_bytes += captured.body.len() + 1024;

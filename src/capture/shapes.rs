@@ -8,7 +8,6 @@ use super::binding::{Binding, TargetBinding};
 use super::exported::exported;
 use super::fields::{count, filled, flag, id, status, text, time};
 use super::headers::Headers;
-use crate::domain::acceptance::{Says, says};
 use crate::domain::api_error::{ApiError, summary_of};
 use crate::domain::body::BodyOrigin;
 use crate::domain::endpoint::{EndpointOrigin, EndpointPath};
@@ -16,8 +15,8 @@ use crate::domain::failure::Failure;
 use crate::domain::failure_type::FailureType;
 use crate::domain::json::{self, MAX_DEPTH, Node, Value};
 use crate::domain::key::{IdempotencyKey, KeyOrigin};
-use crate::domain::lane::lanes_of;
 use crate::domain::producer::Testimony;
+use crate::domain::profile::Profile;
 use crate::domain::secrets::Scrubber;
 use crate::domain::stable_key::{stable_key_of, uuid_of};
 use crate::domain::write::Captured;
@@ -96,29 +95,34 @@ pub fn read_line(line: &[u8], binding: &Binding) -> Result<Recognised, String> {
         Body::Missing => (Vec::new(), BodyOrigin::Missing),
     };
     let event = node.get_present("event");
-    let answered = Answered::read(&node)?;
-    if answered.is_accepted() {
+    let profile = &bound.settings.profile;
+    let answered = Told::read(&node, profile)?;
+    if answered.is_accepted(profile) {
         return Ok(Recognised::Accepted);
     }
     let (tries, first_attempt_at) = (count(&node, "tries")?, time(&node, "first_attempt_at")?);
     let failed_at = time(&node, "failed_at")?;
-    let failure = answered.failure(&node, event.is_some() && body_origin == BodyOrigin::Missing)?;
+    let failure = answered.failure(&node, event.is_some() && body_origin == BodyOrigin::Missing, profile)?;
     let (code, message) = (failure.code.as_deref(), failure.message.as_deref());
     let told = Testimony { status: failure.status, code, message, tries, first_attempt_at, failed_at };
-    let is_definite = told.is_definite();
+    let is_definite = told.is_definite(profile);
     let failure = scrubbed(failure, &binding.scrubber);
     let exported = exported(&node, binding)?;
     let whole = format!("{} {path}", request.method);
-    let (key, key_origin, new_key) =
-        keys(&node, &request.headers, is_whole.then_some(&body), &whole, exported.is_some())?;
+    let header = bound.settings.key_header.as_deref();
+    let sent = header.and_then(|name| request.headers.get(name)).filter(|key| !key.is_empty()).map(str::to_owned);
+    let (key, key_origin, new_key) = keys(&node, sent, is_whole.then_some(&body), &whole, exported.is_some())?;
     let edited = match &exported {
         Some(_) => bytes(&node, "edited_body")?.zip(Some(time(&node, "edited_at")?.unwrap_or(binding.now))),
         None => None,
     };
     let scanned = json::scan(&body).ok();
     let record = scanned.as_ref().and_then(|b| b.get("record").or_else(|| b.get("records")?.items()?.first()));
+    let operated = profile.operated(&request.method, &path);
     Ok(Recognised::Failed(Box::new(Captured {
-        lanes: scanned.as_ref().map(|b| lanes_of(&target, path.object(), b)).unwrap_or_default(),
+        lanes: operated.lane.lanes(&target, &operated.object, path.as_str(), &body),
+        operated,
+        profile: profile.version.clone(),
         record_fields: record.map(field_names).unwrap_or_default(),
         ambiguous: match flag(&node, "captured_ambiguous") {
             Ok(Some(true)) => true,
@@ -251,11 +255,11 @@ pub(super) fn rebuild(record: Option<&Node<'_>>, match_key: Option<&str>) -> Res
 }
 
 /// The answer that a line tells of, as far as there was one.
-pub(super) struct Answered {
+pub(super) struct Told {
     status: Option<u16>,
     /// The body, as JSON or as the text that it was.
     body: Vec<u8>,
-    headers: Headers,
+    correlation_id: Option<String>,
     error: Option<ApiError>,
     /// The failure type that the line names.
     given: Option<FailureType>,
@@ -263,15 +267,18 @@ pub(super) struct Answered {
     message: Option<String>,
 }
 
-impl Answered {
-    pub(super) fn read(node: &Node<'_>) -> Result<Self, String> {
+impl Told {
+    pub(super) fn read(node: &Node<'_>, profile: &Profile) -> Result<Self, String> {
         let response = node.get_present("response");
         let body = match response.and_then(|r| r.get_present("body")).map(|b| (&b.value, b.raw)) {
             Some((Value::String(text), _)) => text.to_text().into_owned().into_bytes(),
             Some((_, raw)) => raw.to_vec(),
             None => Vec::new(),
         };
-        let envelope = ApiError::from_body(&body).or_else(|| response.and_then(ApiError::from_envelope));
+        let headers = Headers::read(response.and_then(|r| r.get_present("headers"))).unwrap_or_default();
+        let (envelope, correlation_id) = profile.error_of(&headers.all(), &body);
+        // The parts of an answer that were logged without its body are the guide's own.
+        let envelope = envelope.or_else(|| response.and_then(ApiError::from_envelope));
         let error = node.get_present("error");
         let named = filled(node, "type")?;
         let (named_type, named_code) = match named.as_deref().map(FailureType::parse) {
@@ -291,7 +298,7 @@ impl Answered {
         };
         Ok(Self {
             status,
-            headers: Headers::read(response.and_then(|r| r.get_present("headers"))).unwrap_or_default(),
+            correlation_id: correlation_id.or_else(|| headers.get("x-correlation-id").map(str::to_owned)),
             error: error.and_then(ApiError::from_error).or(envelope),
             given: given.or(named_type),
             code: filled(node, "error_code")?.or(named_code),
@@ -304,32 +311,36 @@ impl Answered {
     }
 
     /// Returns true if the API has the write: a 2xx that neither its body nor the line contradicts.
-    fn is_accepted(&self) -> bool {
-        self.status.is_some() && self.may_be_accepted()
+    fn is_accepted(&self, profile: &Profile) -> bool {
+        self.status.is_some() && self.may_be_accepted(profile)
     }
 
     /// Returns true if nothing in the line says that the API doesn't have the write.
-    pub(super) fn may_be_accepted(&self) -> bool {
+    pub(super) fn may_be_accepted(&self, profile: &Profile) -> bool {
         let says_otherwise =
             self.given.is_some() || self.code.is_some() || self.message.is_some() || self.error.is_some();
-        let is_contradicted = |status: u16| !(200..=299).contains(&status) || says(status, &self.body) != Says::Nothing;
+        let is_contradicted = |status: u16| !profile.takes(status, &self.body);
         !says_otherwise && !self.status.is_some_and(is_contradicted)
     }
 
     /// Returns the failure. An event without a word on its answer failed at the schema, as in the guide's webhook sample.
-    fn failure(self, node: &Node<'_>, is_event: bool) -> Result<Failure, String> {
+    fn failure(self, node: &Node<'_>, is_event: bool, profile: &Profile) -> Result<Failure, String> {
         let (envelope_code, envelope_message, details) = match self.error {
-            Some(error) => (Some(error.code), Some(error.message), error.details),
+            Some(error) => {
+                let text = |text: String| Some(text).filter(|text| !text.is_empty());
+                (text(error.code), text(error.message), error.details)
+            }
             None => (None, None, None),
         };
         let code = self.code.or(envelope_code);
         let summary = || (!self.body.is_empty()).then(|| summary_of(&self.body));
         let message = self.message.or(envelope_message).or_else(summary);
-        let told = Testimony { status: self.status, code: code.as_deref(), ..Testimony::default() };
+        let (said, status) = (message.as_deref(), self.status);
+        let told = Testimony { status, code: code.as_deref(), message: said, ..Testimony::default() };
         let failure_type = match self.given {
             Some(given) => given,
             None if is_event && told.status.is_none() && told.code.is_none() => FailureType::Schema,
-            None => told.failure_type(&self.body),
+            None => told.failure_type(profile, &self.body),
         };
         Ok(Failure {
             failure_type,
@@ -337,8 +348,7 @@ impl Answered {
             code,
             message,
             details: node.get_present("error_details").map(|d| d.raw_text().to_owned()).or(details),
-            correlation_id: id(node, "correlation_id")?
-                .or_else(|| self.headers.get("x-correlation-id").map(str::to_owned)),
+            correlation_id: id(node, "correlation_id")?.or(self.correlation_id),
         })
     }
 }
@@ -366,7 +376,7 @@ fn status_of(response: &Node<'_>) -> Result<Option<u16>, String> {
 /// stable key. With it, the key that is sent instead, if an export says so. `body` is that of the line, if it has one.
 fn keys(
     node: &Node<'_>,
-    headers: &Headers,
+    sent: Option<String>,
     body: Option<&Vec<u8>>,
     whole: &str,
     exported: bool,
@@ -378,8 +388,7 @@ fn keys(
         (None, None) => Ok::<_, String>(None),
     };
     let checked = |text: &str| IdempotencyKey::parse(text).map_err(|e| e.to_string());
-    let given = named("idempotency_key")?
-        .or_else(|| headers.get("idempotency-key").filter(|k| !k.is_empty()).map(str::to_owned));
+    let given = named("idempotency_key")?.or(sent);
     let event = node.get_present("event");
     if let Some(key) = given {
         if !exported {

@@ -43,7 +43,7 @@ impl Survey {
         let endpoint =
             [&captured.target, &captured.method, path.as_str(), captured.endpoint_origin.name()].map(str::to_owned);
         let code = failure.code.clone().unwrap_or_default();
-        let group = [captured.target.clone(), path.object().to_owned(), kind.name().to_owned(), code, message];
+        let group = [captured.target.clone(), captured.operated.object.clone(), kind.name().to_owned(), code, message];
         *self.types.entry(kind).or_default() += 1;
         *self.endpoints.entry(endpoint).or_default() += 1;
         *self.keys.entry(captured.key_origin.name()).or_default() += 1;

@@ -1,6 +1,7 @@
 //! The command line: every command, option and default.
 
 mod ingest;
+mod profile;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use clap::builder::TypedValueParser as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use self::ingest::{Ingest, RunFilter};
+pub(super) use self::profile::{Profile, ProfileTest};
 use super::values::{
     IdArg, at_least_one, base_url, failure_type, filled, hazard, id, length, query_word, rate, rate_or_none, sort,
     target_name,
@@ -110,6 +112,9 @@ pub(super) enum Command {
     /// Look at targets, or bind one to another URL
     #[command(subcommand)]
     Target(Target),
+    /// Look at what dlq knows of each API, or try it on an answer
+    #[command(subcommand)]
+    Profile(Profile),
     /// Export writes as NDJSON that `ingest` takes back
     Export(Export),
     /// Copy the file, even while it is in use

@@ -9,7 +9,9 @@ use super::context::Context;
 use super::output::Out;
 use crate::config::{open_to_others, read_token, token_source};
 use crate::domain::endpoint::BaseUrl;
+use crate::domain::profile::contradictions;
 use crate::domain::target::TokenSource;
+use crate::domain::time::human_length;
 use crate::render::count::writes;
 use crate::render::json;
 use crate::replay::ExitCode;
@@ -120,6 +122,19 @@ fn check_target(context: &Context, store: Option<&dyn Store>, name: &str) -> Vec
         Some(store) => context.base_url(store, &settings),
         None => Ok(settings.base_url),
     };
+    let profile = &settings.profile;
+    for why in contradictions(profile) {
+        let detail = format!("{name}: profile {} contradicts itself: {why}", profile.name);
+        findings.push(Finding::new("profile", Severity::Fail, detail));
+    }
+    if let Some(key) = profile.key.as_ref().filter(|key| settings.window > key.window) {
+        let (window, known) = (human_length(settings.window), human_length(key.window));
+        let detail = format!(
+            "{name}: window is {window}, and profile {} says that the API remembers a key for {known}",
+            profile.name
+        );
+        findings.push(Finding::new("profile", Severity::Warn, detail));
+    }
     findings.push(match base {
         Err(error) => Finding::new("target", Severity::Fail, error.to_string()),
         Ok(None) => Finding::new("target", Severity::Warn, format!("{name}: no base URL is known yet (--base-url)")),

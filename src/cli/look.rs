@@ -195,7 +195,7 @@ fn row(view: &WriteView) -> Vec<String> {
         write.standing.state().to_string(),
         write.failure.failure_type.to_string(),
         write.failure.status.map_or_else(|| "-".to_owned(), |s| s.to_string()),
-        format!("{}/{}", write.path.object(), write.path.operation()),
+        format!("{}/{}", write.operated.object, write.operated.operation),
         brief_length(Timestamp::now().since(at)),
         write.failure.message.clone().or_else(|| write.failure.code.clone()).unwrap_or_default(),
         view.hazards.iter().map(|h| h.name()).collect::<Vec<_>>().join(" "),

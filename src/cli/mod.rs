@@ -11,6 +11,7 @@ mod ingest;
 mod look;
 mod mapping;
 mod output;
+mod profile;
 mod rehearsal;
 mod replay;
 mod report;
@@ -86,6 +87,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Unsplit(args) => split::unsplit(&context, &args),
         Command::Purge(args) => settle::purge(&context, &args),
         Command::Target(args) => care::target(&context, &args),
+        Command::Profile(args) => profile::run(&context, &args),
         Command::Export(args) => care::export(&context, &args),
         Command::Backup(args) => care::backup(&context, &args),
         Command::Upgrade(args) => upgrade::run(&context, &args),

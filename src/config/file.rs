@@ -1,18 +1,18 @@
 //! The TOML file. Every setting has a default; an unknown name is an error.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::lengths::length;
 use super::maps::{FileMap, Filters, NamedMap, limits, named_map};
+use super::targets::{Target, settings};
 use crate::domain::batch::BatchRule;
-use crate::domain::endpoint::{BaseUrl, EndpointPath};
 use crate::domain::key::DEFAULT_WINDOW;
-use crate::domain::secrets::is_secret;
-use crate::domain::target::{AuthHeader, BatchRules, TargetSettings, TokenSource, Windows};
-use crate::domain::time::parse_length;
+use crate::domain::profile::{Profiles, effective};
+use crate::domain::target::{BatchRules, TargetSettings, TokenSource, Windows};
 use crate::jq::Limits;
 
 /// The config, as read from its file.
@@ -25,6 +25,8 @@ pub struct Config {
     /// The look and the keys of the terminal UI.
     pub ui: UiSettings,
     targets: BTreeMap<String, TargetSettings>,
+    /// The profiles of the config, as TOML.
+    pub profiles: Profiles,
     maps: BTreeMap<String, NamedMap>,
     /// The limits of the child that runs maps, a line.
     pub filters: Limits,
@@ -77,42 +79,10 @@ struct File {
     #[serde(default)]
     targets: BTreeMap<String, Target>,
     #[serde(default)]
+    profiles: Profiles,
+    #[serde(default)]
     maps: BTreeMap<String, FileMap>,
     filters: Option<Filters>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Target {
-    base_url: Option<String>,
-    token_env: Option<String>,
-    token_file: Option<PathBuf>,
-    token_command: Option<Vec<String>>,
-    #[serde(default)]
-    no_token: bool,
-    auth: Option<Auth>,
-    #[serde(default)]
-    static_headers: BTreeMap<String, String>,
-    window: Option<String>,
-    endpoint: Option<String>,
-    match_key: Option<String>,
-    #[serde(default)]
-    headers: Vec<String>,
-    #[serde(default)]
-    confirm: bool,
-    timeout: Option<String>,
-    connect_timeout: Option<String>,
-    backoff: Option<String>,
-    #[serde(default)]
-    proxy: bool,
-    batch: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Auth {
-    header: Option<String>,
-    scheme: Option<String>,
 }
 
 impl Config {
@@ -138,15 +108,19 @@ impl Config {
             busy_timeout: file.busy_timeout.as_deref().map(|t| length("busy_timeout", t)).transpose()?,
             ui: file.ui,
             targets: BTreeMap::new(),
+            profiles: file.profiles,
             maps: BTreeMap::new(),
             filters: file.filters.map_or(Ok(Limits::default()), limits)?,
         };
+        for name in config.profiles.keys() {
+            effective(name, &config.profiles).map_err(|e| format!("profiles.{name}: {e}"))?;
+        }
         for (name, map) in file.maps {
             let map = named_map(map).map_err(|why| format!("maps.{name}: {why}"))?;
             config.maps.insert(name, map);
         }
         for (name, target) in file.targets {
-            let settings = settings(&name, target).map_err(|why| format!("targets.{name}.{why}"))?;
+            let settings = settings(&name, target, &config.profiles).map_err(|why| format!("targets.{name}.{why}"))?;
             config.targets.insert(name, settings);
         }
         Ok(config)
@@ -192,139 +166,10 @@ impl Config {
     }
 }
 
-fn settings(name: &str, target: Target) -> Result<TargetSettings, String> {
-    let defaults = TargetSettings::new(name);
-    let command = target.token_command.map(token_command).transpose()?;
-    let mut named = [
-        target.token_env.map(TokenSource::Env),
-        target.token_file.map(TokenSource::File),
-        command.map(TokenSource::Command),
-        target.no_token.then_some(TokenSource::None),
-    ]
-    .into_iter()
-    .flatten();
-    let token = named.next().unwrap_or(defaults.token);
-    if named.next().is_some() {
-        return Err("token: give one of token_env, token_file, token_command and no_token".to_owned());
-    }
-    let auth = auth(target.auth)?;
-    let headers = target.headers.iter().map(|name| header(name)).collect::<Result<Vec<_>, _>>()?;
-    let static_headers: Vec<(String, String)> =
-        target.static_headers.iter().map(|(name, value)| static_header(name, value)).collect::<Result<_, _>>()?;
-    let all = headers.iter().chain(static_headers.iter().map(|(name, _)| name)).chain([&auth.header]);
-    let mut seen = BTreeSet::new();
-    if let Some(twice) = all.into_iter().find(|name| !seen.insert(name.as_str())) {
-        return Err(format!("headers: {twice} is named twice among headers, static_headers and auth.header"));
-    }
-    let base_url = target.base_url.map(|url| BaseUrl::parse(&url)).transpose().map_err(|e| format!("base_url: {e}"))?;
-    if let Some(endpoint) = &target.endpoint {
-        EndpointPath::parse(endpoint, base_url.as_ref()).map_err(|e| format!("endpoint: {e}"))?;
-    }
-    let one =
-        |field: &str, text: Option<String>, default: Duration| text.map_or(Ok(default), |text| length(field, &text));
-    Ok(TargetSettings {
-        base_url,
-        token,
-        window: one("window", target.window, defaults.window)?,
-        endpoint: target.endpoint,
-        match_key: target.match_key,
-        headers,
-        auth,
-        static_headers,
-        confirm: target.confirm,
-        timeout: one("timeout", target.timeout, defaults.timeout)?,
-        connect_timeout: one("connect_timeout", target.connect_timeout, defaults.connect_timeout)?,
-        backoff: one("backoff", target.backoff, defaults.backoff)?,
-        proxy: target.proxy,
-        batch: target.batch.map_or(Ok(defaults.batch), |rule| batch(&rule))?,
-        name: defaults.name,
-    })
-}
-
-/// Headers that dlq sets itself, or that belong to one connection.
-const NOT_SENT_AGAIN: [&str; 14] = [
-    "host",
-    "content-type",
-    "content-length",
-    "transfer-encoding",
-    "te",
-    "trailer",
-    "connection",
-    "keep-alive",
-    "upgrade",
-    "expect",
-    "proxy-connection",
-    "proxy-authenticate",
-    "idempotency-key",
-    "accept-encoding",
-];
-
-/// Checks a command that prints a token.
-fn token_command(command: Vec<String>) -> Result<Vec<String>, String> {
-    match command.first() {
-        Some(name) if !name.trim().is_empty() => Ok(command),
-        _ => Err("token_command: give the command and its arguments: [\"vault-token\", \"cdp\"]".to_owned()),
-    }
-}
-
-/// Checks the header that the token goes in.
-fn auth(auth: Option<Auth>) -> Result<AuthHeader, String> {
-    let defaults = AuthHeader::default();
-    let Some(auth) = auth else { return Ok(defaults) };
-    let header = match auth.header {
-        Some(text) => header_name(&text).map_err(|why| format!("auth.header: {why}"))?,
-        None => defaults.header,
-    };
-    let scheme = auth.scheme.unwrap_or(defaults.scheme);
-    if !scheme.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(format!("auth.scheme: {scheme:?} is no single word"));
-    }
-    Ok(AuthHeader { header, scheme })
-}
-
-/// Checks a header that every request has.
-fn static_header(text: &str, value: &str) -> Result<(String, String), String> {
-    let name = header_name(text).map_err(|why| format!("static_headers: {why}"))?;
-    if value.trim() != value || !value.bytes().all(|b| b == b'\t' || (b' '..=b'~').contains(&b)) {
-        return Err(format!("static_headers: the value of {name} can't stand in a header"));
-    }
-    Ok((name, value.to_owned()))
-}
-
-/// Returns the name of a header in lower case, unless it is none, or one of those that dlq sets itself.
-fn header_name(text: &str) -> Result<String, String> {
-    let name = text.trim().to_ascii_lowercase();
-    let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    if name.is_empty() || !name.bytes().all(is_token) {
-        return Err(format!("{text:?} is not the name of a header"));
-    }
-    if NOT_SENT_AGAIN.contains(&name.as_str()) {
-        return Err(format!("{name} is set by dlq itself or belongs to the connection"));
-    }
-    Ok(name)
-}
-
-/// Checks the name of a captured header that is to be sent again.
-fn header(text: &str) -> Result<String, String> {
-    let name = header_name(text).map_err(|why| format!("headers: {why}: it can't be sent again"))?;
-    if is_secret(&name) {
-        return Err(format!("headers: {name} is a secret: it is never kept, so it can't be sent again"));
-    }
-    Ok(name)
-}
-
-fn batch(text: &str) -> Result<BatchRule, String> {
-    BatchRule::parse(text)
-        .ok_or_else(|| format!("batch: {text:?} is not one of \"atomic\", \"partial\" and \"unknown\""))
-}
-
-fn length(field: &str, text: &str) -> Result<Duration, String> {
-    parse_length(text).ok_or_else(|| format!("{field}: {text:?} is not a length of time (write 30s, 15m, 24h)"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::target::AuthHeader;
 
     #[test]
     fn a_config_is_read_and_a_wrong_one_names_the_place() {

@@ -1,8 +1,10 @@
 //! The config file and the environment: the settings of each target, and who is asking.
 
 mod file;
+mod lengths;
 mod maps;
 mod operator;
+mod targets;
 mod token;
 mod views;
 

@@ -64,6 +64,8 @@ pub struct AttemptEnd {
     pub transport: Option<Lost>,
     /// Indexes of the records of a batch that a partial answer rejected, counted from 0.
     pub rejected: Vec<usize>,
+    /// The version of the profile that judged the answer.
+    pub profile: Option<Arc<str>>,
     /// Milliseconds from sending to the end of the answer.
     pub latency_ms: i64,
     /// Time for which the API wants nothing sent to the target.

@@ -22,8 +22,8 @@ pub enum Said {
     Failure([Option<String>; 3]),
 }
 
-/// Returns true if an answer may repeat an earlier one: same correlation ID, same status, same content. An answer that any
-/// busy server gives (408, 429, 5xx) never counts. Some gateways put the same ID on all their answers, so the caller has to
+/// Returns true if an answer may repeat an earlier one: same correlation ID, same status, same content. The caller has
+/// looked whether the API's cache gives such answers at all. Some gateways put the same ID on all their answers, so the caller has to
 /// check that no other write's answer carried it.
 pub fn repeats(
     status: u16,
@@ -33,9 +33,6 @@ pub fn repeats(
     earlier: &[Earlier],
 ) -> bool {
     let Some(id) = correlation_id.filter(|id| !id.is_empty()) else { return false };
-    if matches!(status, 408 | 429 | 500..=599) {
-        return false;
-    }
     earlier.iter().any(|before| {
         before.correlation_id == id
             && before.status == Some(status)
@@ -61,7 +58,7 @@ mod tests {
         ];
         let of = |status, id, message| repeats(status, Some(id), body, &said(message), &earlier);
         assert!(of(422, "a", "m") && of(200, "c", "other"));
-        assert!(!of(422, "a", "other") && !of(400, "a", "m") && !of(422, "b", "m") && !of(503, "b", "m"));
+        assert!(!of(422, "a", "other") && !of(400, "a", "m") && !of(422, "b", "m"));
         assert!(!repeats(422, None, body, &said("m"), &earlier) && !of(422, "", "m"));
     }
 }

@@ -140,9 +140,9 @@ impl std::fmt::Display for EndpointPath {
     }
 }
 
-/// Returns true if sending the write twice leaves one record, as upserts do.
+/// Returns true if doing it twice leaves the same as once, as upserts and deletions do.
 pub fn is_upsert(operation: &str) -> bool {
-    matches!(operation, "upsert" | "upsert-batch")
+    matches!(operation, "upsert" | "upsert-batch" | "delete")
 }
 
 /// The URL that a target's paths are appended to: `http` or `https`, no user, query or fragment, no trailing slash.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::body::BodyOrigin;
 use super::clock::Clock;
 use super::endpoint::EndpointOrigin;
-use super::key::{KeyOrigin, inside_window};
+use super::key::{KeyOrigin, inside_window, knows_keys};
 use super::time::Timestamp;
 
 macro_rules! hazards {
@@ -105,13 +105,15 @@ const STALE: Duration = Duration::from_hours(1);
 pub fn hazards(facts: &Facts, window: Duration, clock: Clock) -> Vec<Hazard> {
     let now = clock.latest();
     let ambiguous_append = facts.ambiguous_since.filter(|_| !facts.upsert);
+    let knows_keys = knows_keys(window);
     let applies = |hazard: &Hazard| match hazard {
-        Hazard::ClockBehind => ambiguous_append.is_some() && clock.behind().is_some(),
+        Hazard::ClockBehind => ambiguous_append.is_some() && knows_keys && clock.behind().is_some(),
         Hazard::EndpointAssumed => facts.endpoint_origin == EndpointOrigin::Assumed,
         Hazard::NoBody => facts.body_origin == BodyOrigin::Missing,
-        Hazard::KeyExpired => ambiguous_append.is_some_and(|since| !inside_window(since, window, now)),
+        Hazard::KeyExpired => knows_keys && ambiguous_append.is_some_and(|since| !inside_window(since, window, now)),
         Hazard::KeyNotSent => {
-            ambiguous_append.is_some() && facts.captured_ambiguous && facts.key_origin != KeyOrigin::Given
+            let was_not_sent = facts.captured_ambiguous && facts.key_origin != KeyOrigin::Given;
+            ambiguous_append.is_some() && (was_not_sent || !knows_keys)
         }
         Hazard::LaneBlocked => facts.lane_blocked,
         Hazard::Superseded => facts.superseded,
@@ -127,12 +129,14 @@ pub fn hazards(facts: &Facts, window: Duration, clock: Clock) -> Vec<Hazard> {
 }
 
 /// Returns the first hazard that keeps a write from being sent, unless it is allowed. A new key does not protect a write
-/// that may have been applied under the old one, so that always refuses then, whatever is allowed.
-pub fn refusing(hazards: &[Hazard], allowed: &[Hazard], new_key: bool) -> Option<Hazard> {
+/// that may have been applied under the old one, so that always refuses then, whatever is allowed; as does a key that an API
+/// without keys was never sent.
+pub fn refusing(hazards: &[Hazard], allowed: &[Hazard], new_key: bool, window: Duration) -> Option<Hazard> {
     if new_key && hazards.contains(&Hazard::OutcomeUnknown) {
         return Some(Hazard::OutcomeUnknown);
     }
-    hazards.iter().copied().find(|h| h.refuses() && !allowed.contains(h))
+    let may_be_allowed = |hazard: Hazard| hazard != Hazard::KeyNotSent || knows_keys(window);
+    hazards.iter().copied().find(|h| h.refuses() && !(allowed.contains(h) && may_be_allowed(*h)))
 }
 
 #[cfg(test)]
@@ -212,6 +216,19 @@ mod tests {
         let upsert = Facts { upsert: true, ambiguous_since: Some(at(0)), captured_ambiguous: true, ..append() };
         assert_eq!(hazards(&upsert, DAY, at(1_000_000)), [Hazard::OutcomeUnknown, Hazard::MaybeStale]);
         assert!(hazards(&upsert, DAY, at(1_000_000)).iter().all(|h| !h.refuses()));
+    }
+
+    #[test]
+    fn an_api_without_keys_gets_no_append_twice_whatever_is_allowed() {
+        let (none, now) = (Duration::ZERO, at(60));
+        let facts = Facts { ambiguous_since: Some(at(0)), captured_ambiguous: true, ..append() };
+        let found = hazards(&facts, none, now);
+        assert_eq!(found, [Hazard::KeyNotSent, Hazard::OutcomeUnknown]);
+        assert_eq!(refusing(&found, Hazard::ALL, false, none), Some(Hazard::KeyNotSent));
+        assert_eq!(refusing(&found, Hazard::ALL, false, DAY), None);
+        assert_eq!(hazards(&append(), none, now), [], "what was surely not applied may go");
+        let upsert = Facts { upsert: true, ..facts };
+        assert_eq!(hazards(&upsert, none, now), [Hazard::OutcomeUnknown]);
     }
 
     #[test]

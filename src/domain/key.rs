@@ -87,6 +87,14 @@ impl KeyOrigin {
     }
 }
 
+/// The window of an API that knows no keys.
+pub const NO_KEYS: Duration = Duration::ZERO;
+
+/// Returns true if an API with such a window knows keys.
+pub fn knows_keys(window: Duration) -> bool {
+    window != NO_KEYS
+}
+
 /// Returns true if a key that was first sent at `ambiguous_since` still protects at `now`.
 pub fn inside_window(ambiguous_since: Timestamp, window: Duration, now: Timestamp) -> bool {
     now < ambiguous_since.plus(window)

@@ -82,6 +82,11 @@ pub fn name_of(lanes: &[Lane]) -> Option<String> {
     (!lanes.is_empty()).then(|| lanes.iter().map(|l| l.name.as_str()).collect::<Vec<_>>().join(","))
 }
 
+/// Returns the lane of a value, given as JSON.
+pub fn lane_of_value(target: &str, object: &str, value: &str) -> Lane {
+    lane(target, object, value)
+}
+
 fn lane(target: &str, object: &str, value: &str) -> Lane {
     let mut hasher = Sha256::new();
     for part in [target, object, value] {

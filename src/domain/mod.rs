@@ -36,6 +36,7 @@ pub mod outcome;
 pub mod parking;
 pub mod plan;
 pub mod producer;
+pub mod profile;
 pub mod reason;
 pub mod record;
 pub mod report;

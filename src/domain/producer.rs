@@ -1,8 +1,9 @@
 //! Attempts that dlq didn't make, as a producer's line reports them: their failure type, and whether the API surely applied
 //! none of them. Without an answer, only an exception says what became of one.
 
-use super::failure_type::{FailureType, classify};
+use super::failure_type::FailureType;
 use super::outcome::AttemptOutcome;
+use super::profile::{self, Profile};
 use super::time::Timestamp;
 
 /// A captured failure, as far as its producer tells.
@@ -27,25 +28,24 @@ impl Testimony<'_> {
     ///
     /// An error code stands for the envelope. Had an earlier try been applied, the API's cache would have answered a later one
     /// that is refused for its content; a 401, 403, 409 or 429 says nothing of earlier tries.
-    pub fn is_definite(&self) -> bool {
-        let code = self.code.unwrap_or("");
+    pub fn is_definite(&self, profile: &Profile) -> bool {
+        let code = self.code.filter(|code| !code.is_empty());
         match self.status {
-            Some(400 | 404 | 413 | 422) => !code.is_empty(),
-            Some(408) => false,
-            Some(400..=499) => !code.is_empty() && self.is_only_try(),
-            Some(_) => false,
-            None if code == "CDP_ETL.NOT_FOUND" || code.starts_with("CDP_ETL.VALIDATION.") => true,
-            None if code.starts_with("CDP_ETL.AUTH.") => self.is_only_try(),
+            Some(status) => {
+                profile.refuses(status, code, self.message) && (self.is_only_try() || profile.looks_up_first(status))
+            }
+            None if code.is_some_and(|code| profile.code_refuses(code, self.is_only_try())) => true,
+            // The exception of an only try may say so; a code of the API is no exception.
             None => self.is_only_try() && self.was_never_sent(),
         }
     }
 
-    /// Returns the failure type by the guide's classification. Without an answer it is transient, unless the code is one that
+    /// Returns the failure type by the profile's classification. Without an answer it is transient, unless the code is one that
     /// the API is known to give. `body` is the answer's.
-    pub fn failure_type(&self, body: &[u8]) -> FailureType {
+    pub fn failure_type(&self, profile: &Profile, body: &[u8]) -> FailureType {
         match (self.status, self.code) {
-            (None, code) if !code.is_some_and(is_of_the_api) => FailureType::Transient,
-            (status, code) => classify(status, code, body),
+            (None, code) if !code.is_some_and(|code| profile.knows(code)) => FailureType::Transient,
+            (status, code) => profile.classify(status, code, self.message, body),
         }
     }
 
@@ -75,15 +75,10 @@ pub fn outcome(status: Option<u16>, code: Option<&str>, is_ambiguous: bool) -> A
     match (status, is_ambiguous) {
         (Some(_), false) => AttemptOutcome::Refused,
         (Some(_), true) => AttemptOutcome::Unclear,
-        (None, false) if code.is_some_and(is_of_the_api) => AttemptOutcome::Refused,
+        (None, false) if code.is_some_and(|code| profile::built_in().knows(code)) => AttemptOutcome::Refused,
         (None, false) => AttemptOutcome::NotSent,
         (None, true) => AttemptOutcome::NoAnswer,
     }
-}
-
-/// Returns true if the API itself gives this code, so that there was an answer although its status is missing.
-fn is_of_the_api(code: &str) -> bool {
-    code.starts_with("CDP_ETL.") || code.ends_with(".REQUEST_SCHEMA") || code.ends_with(".REQUEST_INVALID")
 }
 
 /// Names and texts of exceptions that mean that no connection was made: Python (requests, urllib3, httpx, aiohttp, the
@@ -190,10 +185,14 @@ mod tests {
             ("requests.exceptions.SSLError", Transient),
             ("anything else", Transient),
         ] {
-            assert_eq!(told(None, code, "").failure_type(b""), want, "{code}");
+            assert_eq!(told(None, code, "").failure_type(&profile::built_in(), b""), want, "{code}");
         }
-        assert_eq!(told(None, "", "the record was refused").failure_type(b""), Transient);
-        assert_eq!(told(Some(401), "ReadTimeout", "").failure_type(b""), Auth, "an answer decides");
+        assert_eq!(told(None, "", "the record was refused").failure_type(&profile::built_in(), b""), Transient);
+        assert_eq!(
+            told(Some(401), "ReadTimeout", "").failure_type(&profile::built_in(), b""),
+            Auth,
+            "an answer decides"
+        );
     }
 
     #[test]
@@ -208,12 +207,12 @@ mod tests {
             ("", "Post \"https://api\": dial tcp 10.0.0.1:443: connect: connection refused"),
             ("java.net.UnknownHostException", "api.example.org"),
         ] {
-            assert!(told(None, code, message).is_definite(), "{code} {message}");
+            assert!(told(None, code, message).is_definite(&profile::built_in()), "{code} {message}");
             for later in [Testimony { tries: Some(2), ..told(None, code, message) }, again(told(None, code, message))] {
-                assert!(!later.is_definite(), "an earlier try may have been sent: {later:?}");
+                assert!(!later.is_definite(&profile::built_in()), "an earlier try may have been sent: {later:?}");
             }
             let only = Testimony { tries: Some(1), ..again(told(None, code, message)) };
-            assert!(only.is_definite(), "the number of tries decides");
+            assert!(only.is_definite(&profile::built_in()), "the number of tries decides");
         }
         for (code, message) in [
             ("ReadTimeout", ""),
@@ -226,10 +225,10 @@ mod tests {
             ("DisconnectError", ""),
             ("", "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"),
         ] {
-            assert!(!told(None, code, message).is_definite(), "{code} {message}");
+            assert!(!told(None, code, message).is_definite(&profile::built_in()), "{code} {message}");
         }
         let once = "Max retries exceeded (Caused by NewConnectionError('[Errno 111] Connection refused'))";
-        assert!(Testimony { tries: Some(1), ..told(None, "", once) }.is_definite());
+        assert!(Testimony { tries: Some(1), ..told(None, "", once) }.is_definite(&profile::built_in()));
     }
 
     #[test]
@@ -237,18 +236,33 @@ mod tests {
         let later = |status, code| again(told(status, code, ""));
         for status in 100..=599 {
             let first = told(Some(status), "C", "");
-            assert_eq!(first.is_definite(), (400..=499).contains(&status) && status != 408, "{status}");
+            assert_eq!(
+                first.is_definite(&profile::built_in()),
+                (400..=499).contains(&status) && status != 408,
+                "{status}"
+            );
             let want = matches!(status, 400 | 404 | 413 | 422);
-            assert_eq!(later(Some(status), "C").is_definite(), want, "{status} after an earlier try");
-            assert!(!told(Some(status), "", "no code").is_definite(), "{status} without a code");
+            assert_eq!(
+                later(Some(status), "C").is_definite(&profile::built_in()),
+                want,
+                "{status} after an earlier try"
+            );
+            assert!(!told(Some(status), "", "no code").is_definite(&profile::built_in()), "{status} without a code");
         }
         for code in ["CDP_ETL.VALIDATION.REQUEST_SCHEMA", "CDP_ETL.NOT_FOUND"] {
-            assert!(told(None, code, "").is_definite() && later(None, code).is_definite(), "{code}");
+            assert!(
+                told(None, code, "").is_definite(&profile::built_in())
+                    && later(None, code).is_definite(&profile::built_in()),
+                "{code}"
+            );
         }
         let auth = "CDP_ETL.AUTH.FORBIDDEN";
-        assert!(told(None, auth, "").is_definite() && !later(None, auth).is_definite());
+        assert!(
+            told(None, auth, "").is_definite(&profile::built_in())
+                && !later(None, auth).is_definite(&profile::built_in())
+        );
         for code in ["CDP_ETL.INTERNAL.X", "CDP_ETL.NOT_FOUND.X"] {
-            assert!(!told(None, code, "").is_definite(), "{code}");
+            assert!(!told(None, code, "").is_definite(&profile::built_in()), "{code}");
         }
     }
 }

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::ids::{RunId, WriteId};
 use super::key::IdempotencyKey;
 use super::lane::Turn;
+use super::profile::{LaneSource, Operated};
 use super::state::{Place, Standing};
 use super::time::Timestamp;
 use super::write::{Captured, FailedWrite};
@@ -29,6 +30,7 @@ pub struct Sealed<'a> {
     parent_key: Option<&'a IdempotencyKey>,
     body: [u8; 32],
     revision: i64,
+    operated: &'a Operated,
     lane: Option<&'a str>,
     turn: Turn,
     parent: Option<WriteId>,
@@ -51,6 +53,7 @@ impl<'a> Sealed<'a> {
             parent_key: write.parent_key.as_ref(),
             body: write.body_sha256.0,
             revision: write.revision,
+            operated: &write.operated,
             lane: write.lane.as_deref(),
             turn: write.turn,
             parent: write.parent,
@@ -72,6 +75,7 @@ impl<'a> Sealed<'a> {
             parent_key: None,
             body: body.0,
             revision: 0,
+            operated: &captured.operated,
             lane,
             turn: Turn { at: captured.order_at(), arrival: id, id },
             parent: None,
@@ -108,6 +112,12 @@ impl<'a> Sealed<'a> {
             hash.number(number);
         }
         hash.option(self.parent.map(|parent| parent.0), Hash::number);
+        // What the path says by itself needs no seal of its own.
+        if self.operated.lane != LaneSource::MatchKey || !self.operated.is_named_by(self.path) {
+            hash.text(&self.operated.operation);
+            hash.text(&self.operated.object);
+            hash.text(&self.operated.lane.name());
+        }
         hash.number(self.captured_ambiguous.into());
         self.times.iter().for_each(|time| hash.option(time.map(Timestamp::millis), Hash::number));
         hash.end()

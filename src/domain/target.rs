@@ -1,12 +1,14 @@
 //! Targets: named APIs to send to, and the settings of each.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::batch::BatchRule;
 use super::endpoint::BaseUrl;
 use super::ids::TargetId;
-use super::key::DEFAULT_WINDOW;
+use super::key::NO_KEYS;
+use super::profile::{self, Profile};
 use super::time::Timestamp;
 
 /// The source of a target's token.
@@ -48,11 +50,15 @@ pub struct TargetSettings {
     pub base_url: Option<BaseUrl>,
     /// The source of its token.
     pub token: TokenSource,
+    /// What dlq knows of its API.
+    pub profile: Arc<Profile>,
+    /// The header of the idempotency key, in lower case; `None` if it knows none.
+    pub key_header: Option<String>,
     /// The header that the token goes in.
     pub auth: AuthHeader,
     /// Headers that every request has, with lower-case names.
     pub static_headers: Vec<(String, String)>,
-    /// Time for which it remembers an idempotency key.
+    /// Time for which it remembers an idempotency key; [`NO_KEYS`](super::key::NO_KEYS) if it knows none.
     pub window: Duration,
     /// The path for failures that name none.
     pub endpoint: Option<String>,
@@ -82,13 +88,21 @@ impl TargetSettings {
 
     /// Returns the settings of a target that the config doesn't mention.
     pub fn new(name: &str) -> Self {
+        Self::of(name, profile::built_in())
+    }
+
+    /// Returns the settings of a target of which the config names nothing but the profile.
+    pub fn of(name: &str, profile: Arc<Profile>) -> Self {
+        let key = profile.key.as_ref();
         Self {
+            key_header: key.map(|key| key.header.clone()),
+            window: key.map_or(NO_KEYS, |key| key.window),
+            auth: profile.auth.clone(),
+            profile,
             name: name.to_owned(),
             base_url: None,
             token: TokenSource::Unsaid,
-            auth: AuthHeader::default(),
             static_headers: Vec::new(),
-            window: DEFAULT_WINDOW,
             endpoint: None,
             match_key: None,
             headers: Vec::new(),

@@ -10,6 +10,7 @@ use super::identity::{Identity, Sha, content_hash};
 use super::ids::{GroupId, RunId, TargetId, WriteId};
 use super::key::{IdempotencyKey, KeyOrigin, captured_window_start};
 use super::lane::{Lane, Superseder, Turn};
+use super::profile::Operated;
 use super::state::Standing;
 use super::time::Timestamp;
 use super::transfer::Exported;
@@ -58,6 +59,10 @@ pub struct Captured {
     pub captured_at: Timestamp,
     /// The service that published it.
     pub source: Option<String>,
+    /// What its profile calls its operation.
+    pub operated: Operated,
+    /// The version of the profile that read it.
+    pub profile: String,
     /// The lanes of its records.
     pub lanes: Vec<Lane>,
     /// The names of its record's fields.
@@ -152,6 +157,10 @@ pub struct FailedWrite {
     pub body_sha256: Sha,
     /// The body's origin.
     pub body_origin: BodyOrigin,
+    /// What its profile calls its operation.
+    pub operated: Operated,
+    /// The version of the profile that read its captured failure; `None` if an older dlq did.
+    pub profile: Option<String>,
     /// Its lanes as text; `None` for a lane of its own.
     pub lane: Option<String>,
     /// The run that has it in hand.
@@ -178,7 +187,7 @@ impl FailedWrite {
         Facts {
             endpoint_origin: self.endpoint_origin,
             body_origin: self.body_origin,
-            upsert: is_upsert(self.path.operation()),
+            upsert: is_upsert(&self.operated.operation),
             // A captured request went out under the captured key, not under a new one.
             key_origin: if self.parent_key.is_some() { KeyOrigin::Derived } else { self.key_origin },
             ambiguous_since: self.standing.ambiguous_since,

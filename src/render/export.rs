@@ -13,6 +13,7 @@ use crate::domain::failure::Failure;
 use crate::domain::key::{IdempotencyKey, KeyOrigin};
 use crate::domain::outcome::AttemptOutcome;
 use crate::domain::producer::Testimony;
+use crate::domain::profile;
 use crate::domain::state::{Place, State};
 use crate::domain::time::Timestamp;
 use crate::domain::transfer::Parent;
@@ -79,7 +80,10 @@ pub fn export(view: &WriteView, beside: &Beside) -> String {
         first_attempt_at: write.first_attempt_at,
         failed_at: write.failed_at,
     };
-    if write.captured_ambiguous == told.is_definite() {
+    // Another profile, or another version of it, may read it otherwise.
+    let profile = profile::built_in();
+    let is_same = write.profile.as_ref().is_none_or(|version| *version == profile.version);
+    if !is_same || write.captured_ambiguous == told.is_definite(&profile) {
         put("captured_ambiguous", json!(write.captured_ambiguous));
     }
     put("edited_at", json!(write.edited_at));

@@ -5,20 +5,21 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::backoff::{RateLimit, rate_limit, retry_after};
+use super::backoff::{RateLimit, Reset, rate_limit, retry_after};
 use super::breakers::Kind;
 use super::pace::Signal;
 use super::transport::{Answer, Sent};
-use crate::domain::answer::{Extent, Verdict, judge, judges_data};
+use crate::domain::answer::{Extent, Verdict, judges_data};
 use crate::domain::attempt::AttemptEnd;
 use crate::domain::cached::{self, Earlier, Said};
 use crate::domain::evidence::{KeptAnswer, Lost, MOST_KEPT};
 use crate::domain::failure::Failure;
-use crate::domain::failure_type::{FailureType, classify};
+use crate::domain::failure_type::FailureType;
 use crate::domain::fingerprint::fingerprint;
 use crate::domain::identity::Sha;
 use crate::domain::key::inside_window;
 use crate::domain::outcome::{AttemptOutcome, Outcome};
+use crate::domain::profile::{Answered, Profile};
 use crate::domain::secrets::Scrubber;
 use crate::domain::time::Timestamp;
 use crate::store::Sendable;
@@ -39,12 +40,27 @@ pub(super) struct Attempted {
     /// True if the answer looks like a repeat of an earlier one; it is taken for one unless another
     /// write's answer carried its correlation ID.
     pub(super) repeats: bool,
+    /// True if the API's profile says that a write is sent again after such an answer.
+    is_sent_again: bool,
+}
+
+/// A request, as far as the reading of its answer depends on it.
+pub(super) struct Asking<'a> {
+    /// What is known of the API.
+    pub(super) profile: &'a Profile,
+    /// The method, upper-case.
+    pub(super) method: &'a str,
+    /// True if an earlier request for the write may have been applied.
+    pub(super) is_ambiguous: bool,
+    /// The write's earlier answers.
+    pub(super) earlier: &'a [Earlier],
 }
 
 impl Attempted {
     /// Interprets the result of a request. `earlier` holds the write's earlier answers; `scrubber`
     /// blanks secrets in what is kept.
-    pub(super) fn read(sent: Sent, latency: Duration, earlier: &[Earlier], scrubber: &Scrubber) -> Self {
+    pub(super) fn read(sent: Sent, latency: Duration, asking: &Asking<'_>, scrubber: &Scrubber) -> Self {
+        let (profile, earlier) = (asking.profile, asking.earlier);
         let latency_ms = i64::try_from(latency.as_millis()).unwrap_or(i64::MAX);
         let quiet = |outcome, failure_type, why: String, lost, signal| Self {
             end: AttemptEnd {
@@ -56,6 +72,7 @@ impl Attempted {
             asked: Duration::ZERO,
             replayed: false,
             repeats: false,
+            is_sent_again: true,
         };
         let answer = match sent {
             Sent::Answered(answer) => answer,
@@ -75,11 +92,15 @@ impl Attempted {
             }
         };
         let now = SystemTime::now();
-        let asked = answer.retry_after.as_deref().map(|value| retry_after(value, now));
-        let limits =
-            answer.remaining.as_deref().and_then(|remaining| rate_limit(remaining, answer.reset.as_deref(), now));
-        let (status, replayed) = (answer.status, answer.replayed);
-        let end = answered(answer, latency_ms, scrubber);
+        let hints = profile.hints(&answer.headers);
+        let asked = hints.retry_after.as_ref().or(answer.retry_after.as_ref()).map(|value| retry_after(value, now));
+        let reset = hints.reset_in.as_deref().map(Reset::In).or(hints.reset_at.as_deref().map(Reset::At));
+        let reset = reset.or(answer.reset.as_deref().map(Reset::At));
+        let remaining = hints.remaining.as_ref().or(answer.remaining.as_ref());
+        let limits = remaining.and_then(|remaining| rate_limit(remaining, reset, now));
+        let status = answer.status;
+        let is_sent_again = profile.retries(status, &answer.headers);
+        let (end, replayed) = answered(answer, latency_ms, asking, scrubber);
         let signal = match (end.outcome, status) {
             (AttemptOutcome::Accepted, _) => Signal::Accepted,
             (_, 429) => Signal::Limited(asked),
@@ -89,10 +110,11 @@ impl Attempted {
         };
         let failure = said(end.failure.as_ref());
         let repeats = !replayed
+            && profile.caches(status)
             && end
                 .answer_sha()
                 .is_some_and(|body| cached::repeats(status, end.correlation_id.as_deref(), body, &failure, earlier));
-        Self { end, signal, limits, asked: asked.unwrap_or_default(), replayed, repeats }
+        Self { end, signal, limits, asked: asked.unwrap_or_default(), replayed, repeats, is_sent_again }
     }
 
     /// Returns true if the write should be tried again: after a 409, 429 or 5xx (the guide's
@@ -107,7 +129,7 @@ impl Attempted {
             AttemptOutcome::NotSent => end.failure.as_ref().is_some_and(|f| f.failure_type == FailureType::Transient),
             AttemptOutcome::NoAnswer => true,
             AttemptOutcome::Refused | AttemptOutcome::Unclear => {
-                !self.replayed && matches!(end.status, Some(409 | 429 | 500..=599))
+                !self.replayed && end.status.is_some() && self.is_sent_again
             }
         }
     }
@@ -183,6 +205,7 @@ fn unanswered(outcome: AttemptOutcome, failure_type: FailureType, why: String, l
         answer: None,
         transport: None,
         rejected: Vec::new(),
+        profile: None,
         latency_ms,
         closes_target: None,
     }
@@ -203,7 +226,8 @@ fn said(failure: Option<&Failure>) -> [Option<String>; 3] {
     failure.map(|f| [f.code.clone(), f.message.clone(), f.details.clone()]).unwrap_or_default()
 }
 
-fn answered(answer: Answer, latency_ms: i64, scrubber: &Scrubber) -> AttemptEnd {
+/// Reads an answer; also returns true if a header says that it comes from the API's cache.
+fn answered(answer: Answer, latency_ms: i64, asking: &Asking<'_>, scrubber: &Scrubber) -> (AttemptEnd, bool) {
     let mut rejected = Vec::new();
     // A body that was cut short may end in the middle of a secret; its text has no bearing on the
     // verdict.
@@ -211,7 +235,15 @@ fn answered(answer: Answer, latency_ms: i64, scrubber: &Scrubber) -> AttemptEnd 
         Extent::Whole => Cow::Borrowed(&answer.body),
         Extent::BrokenOff | Extent::TooLong => Cow::Owned(scrubber.cut_body(&answer.body)),
     };
-    let (outcome, error) = match judge(answer.status, &told, answer.extent) {
+    let judged = asking.profile.judge(&Answered {
+        method: asking.method,
+        is_ambiguous: asking.is_ambiguous,
+        status: answer.status,
+        headers: &answer.headers,
+        body: &told,
+        extent: answer.extent,
+    });
+    let (outcome, error) = match judged.verdict {
         Verdict::Accepted => (AttemptOutcome::Accepted, None),
         Verdict::Refused(error) => (AttemptOutcome::Refused, Some(error)),
         Verdict::Partial { error, rejected: named } => {
@@ -221,19 +253,21 @@ fn answered(answer: Answer, latency_ms: i64, scrubber: &Scrubber) -> AttemptEnd 
         Verdict::Unclear(error) => (AttemptOutcome::Unclear, Some(error)),
         Verdict::Incomplete(error) => (AttemptOutcome::NoAnswer, Some(error)),
     };
-    AttemptEnd {
+    let correlation_id = judged.correlation_id.or(answer.correlation_id);
+    let is_replayed = judged.is_replayed || answer.replayed;
+    let end = AttemptEnd {
         outcome,
         failure: error.map(|error| Failure {
-            failure_type: classify(Some(answer.status), Some(&error.code), b""),
+            failure_type: judged.failure_type.unwrap_or(FailureType::BadData),
             status: Some(answer.status),
             code: (!error.code.is_empty()).then_some(error.code),
             message: Some(error.message),
             details: error.details,
-            correlation_id: answer.correlation_id.clone(),
+            correlation_id: correlation_id.clone(),
         }),
         status: Some(answer.status),
-        correlation_id: answer.correlation_id,
-        cached: answer.replayed,
+        correlation_id,
+        cached: is_replayed,
         transport: answer.lost.map(|lost| scrubbed(&lost, scrubber)),
         answer: Some(Arc::new(KeptAnswer {
             status: answer.status,
@@ -243,7 +277,9 @@ fn answered(answer: Answer, latency_ms: i64, scrubber: &Scrubber) -> AttemptEnd 
             body: kept(&told, scrubber),
         })),
         rejected,
+        profile: Some(Arc::from(asking.profile.version.as_str())),
         latency_ms,
         closes_target: None,
-    }
+    };
+    (end, is_replayed)
 }

@@ -37,16 +37,26 @@ pub struct RateLimit {
     pub reset: Option<Duration>,
 }
 
-/// Reads the two headers: the requests left, and the time of the reset in seconds since 1970.
-/// Returns `None` if the count is negative or not a number. A reset that is past, more than an hour
+/// The time when the quota is renewed, as an API gives it.
+#[derive(Debug, Clone, Copy)]
+pub enum Reset<'a> {
+    /// In seconds since 1970.
+    At(&'a str),
+    /// In seconds from now.
+    In(&'a str),
+}
+
+/// Reads the requests left, and the time when they are renewed. Returns `None` if the count is negative or not a number. A reset that is past, more than an hour
 /// away or not a number is ignored.
-pub fn rate_limit(remaining: &str, reset: Option<&str>, now: SystemTime) -> Option<RateLimit> {
+pub fn rate_limit(remaining: &str, reset: Option<Reset<'_>>, now: SystemTime) -> Option<RateLimit> {
     let remaining = remaining.trim().parse::<f64>().ok().filter(|n| n.is_finite() && *n >= 0.0)?;
     let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let reset = reset.and_then(|text| text.trim().parse::<f64>().ok()).and_then(|at| {
-        let at = Duration::try_from_secs_f64(at).ok()?;
-        at.checked_sub(now).filter(|left| !left.is_zero() && *left <= MOST_ASKED)
+    let seconds = |text: &str| Duration::try_from_secs_f64(text.trim().parse().ok()?).ok();
+    let left = reset.and_then(|reset| match reset {
+        Reset::At(text) => seconds(text)?.checked_sub(now),
+        Reset::In(text) => seconds(text),
     });
+    let reset = left.filter(|left| !left.is_zero() && *left <= MOST_ASKED);
     Some(RateLimit { remaining, reset })
 }
 
@@ -57,11 +67,15 @@ mod tests {
     #[test]
     fn promise_9_rate_limit_headers_are_used_when_sane() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-        let read = |remaining, reset| rate_limit(remaining, reset, now).map(|l| (l.remaining, l.reset));
+        let read = |remaining, reset: Option<&str>| {
+            rate_limit(remaining, reset.map(Reset::At), now).map(|l| (l.remaining, l.reset))
+        };
         let seconds = |n| Some(Duration::from_secs_f64(n));
         assert_eq!(read("9", None), Some((9.0, None)));
         assert_eq!(read(" 2.5 ", Some("1000000007")), Some((2.5, seconds(7.0))));
         assert_eq!(read("0", Some("1000000000.5")), Some((0.0, seconds(0.5))));
+        let from_now = rate_limit("3", Some(Reset::In("30")), now).map(|l| (l.remaining, l.reset));
+        assert_eq!(from_now, Some((3.0, seconds(30.0))));
         for insane in ["1000000000", "999999999", "-1", "NaN", "inf", "1e300", "7", "", "soon", "1000003601"] {
             assert_eq!(read("1", Some(insane)), Some((1.0, None)), "{insane}");
         }

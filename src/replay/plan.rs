@@ -60,7 +60,7 @@ pub fn build_plan(mut candidates: Vec<Candidate>, mates: &[LaneMate], terms: &Pl
             window_ends: facts.ambiguous_since.filter(|_| !facts.upsert).map(|since| since.plus(terms.window)),
             lanes: candidate.lanes,
         };
-        match refusing(&write.hazards, terms.allowed, terms.new_key) {
+        match refusing(&write.hazards, terms.allowed, terms.new_key, terms.window) {
             None => plan.send.push(write),
             Some(hazard) => {
                 for lane in &write.lanes {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::attempt::{Attempted, kind_of};
+use super::attempt::{Asking, Attempted, kind_of};
 use super::backoff::backoff;
 use super::breakers::Kind;
 use super::events::{Events, RunEvent, RunOptions};
@@ -348,14 +348,19 @@ impl<T: Transport> Sender<T> {
     /// intent was asked for.
     async fn request(&self, sendable: &Sendable, intended: Duration) -> Attempted {
         let write = &sendable.write;
-        let known = &sendable.earlier;
+        let asking = Asking {
+            profile: &self.options.target.profile,
+            method: &write.method,
+            is_ambiguous: write.standing.ambiguous_since.is_some(),
+            earlier: &sendable.earlier,
+        };
         let Some(url) = self.url(&write.path) else {
             let why = format!("{} is not below {}", write.path, self.options.base_url);
-            return Attempted::read(Sent::Impossible(why), Duration::ZERO, known, &self.scrubber());
+            return Attempted::read(Sent::Impossible(why), Duration::ZERO, &asking, &self.scrubber());
         };
         if since_boot().saturating_sub(intended) > STALE_INTENT {
             let why = "this process slept between the intent and its request".to_owned();
-            return Attempted::read(Sent::Stale(why), Duration::ZERO, known, &self.scrubber());
+            return Attempted::read(Sent::Stale(why), Duration::ZERO, &asking, &self.scrubber());
         }
         let request = Outgoing {
             method: write.method.clone(),
@@ -366,6 +371,6 @@ impl<T: Transport> Sender<T> {
         };
         let began = Instant::now();
         let sent = self.transport.send(request).await;
-        Attempted::read(sent, began.elapsed(), known, &self.scrubber())
+        Attempted::read(sent, began.elapsed(), &asking, &self.scrubber())
     }
 }

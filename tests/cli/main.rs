@@ -18,6 +18,7 @@ mod look;
 mod maps;
 mod nothing_lost;
 mod operating;
+mod profiles;
 mod promises;
 mod readme;
 mod real_input;

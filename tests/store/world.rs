@@ -132,6 +132,7 @@ pub(super) fn answered(outcome: AttemptOutcome, status: Option<u16>, message: &s
         answer: None,
         transport: None,
         rejected: Vec::new(),
+        profile: None,
         latency_ms: 3,
         closes_target: None,
     }

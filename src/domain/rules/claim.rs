@@ -121,7 +121,7 @@ pub fn may_send(facts: &ClaimFacts, terms: &Terms, step: Step, clock: Clock) -> 
         superseded: facts.lane.supersedes(facts.turn),
         ..facts.facts
     };
-    if let Some(hazard) = refusing(&hazards(&in_lane, terms.window, clock), &terms.allowed, new_key) {
+    if let Some(hazard) = refusing(&hazards(&in_lane, terms.window, clock), &terms.allowed, new_key, terms.window) {
         return Claim::Refuse(hazard);
     }
     if facts.gate.base_url.as_deref() != Some(&*terms.base_url) {

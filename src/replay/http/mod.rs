@@ -32,14 +32,12 @@ use crate::domain::target::{TargetSettings, TokenSource};
 /// The most bytes of an answer's body that are read.
 const MOST_BODY: usize = 16 << 20;
 
-/// Headers that mark an answer as coming from the API's idempotency cache.
-const REPLAYED: [&str; 4] =
-    ["idempotent-replayed", "idempotency-replayed", "x-idempotent-replayed", "x-idempotency-replayed"];
-
 /// Sends to one target over HTTP.
 pub struct HttpTransport {
     connector: Connector,
     token: Option<Token>,
+    /// The header of the idempotency key; `None` if the API knows none.
+    key_header: Option<HeaderName>,
     /// Headers that every request has.
     static_headers: HeaderMap,
     timeout: Duration,
@@ -133,7 +131,12 @@ impl HttpTransport {
             let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
             static_headers.insert(header, HeaderValue::from_str(value).map_err(|_| wrong())?);
         }
+        let key_header = target
+            .key_header
+            .as_ref()
+            .map(|name| HeaderName::from_bytes(name.as_bytes()).map_err(|_| HttpError::Header(name.clone())));
         Ok(Self {
+            key_header: key_header.transpose()?,
             connector: Connector::new(target.proxy, target.connect_timeout),
             token: token.map(|token| Token::new(target, token)).transpose()?,
             static_headers,
@@ -152,8 +155,10 @@ impl HttpTransport {
         if request.body.trim_ascii_start().starts_with(b"{") || request.body.trim_ascii_start().starts_with(b"[") {
             headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
         }
-        let key = HeaderValue::from_str(&request.key).map_err(|e| format!("idempotency key: {e}"))?;
-        headers.insert(HeaderName::from_static("idempotency-key"), key);
+        if let Some(name) = &self.key_header {
+            let key = HeaderValue::from_str(&request.key).map_err(|e| format!("idempotency key: {e}"))?;
+            headers.insert(name.clone(), key);
+        }
         if let Some(token) = &self.token {
             headers.insert(token.header.clone(), token.value());
         }
@@ -247,14 +252,13 @@ fn innermost(error: &dyn std::error::Error) -> String {
 async fn read(response: Response<Incoming>, until: Instant, limit: Duration) -> Answer {
     let (parts, mut body) = response.into_parts();
     let header = |name: &str| parts.headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
-    let is_true = |value: String| value.trim().eq_ignore_ascii_case("true") || value.trim() == "1";
     let mut answer = Answer {
         status: parts.status.as_u16(),
         correlation_id: header("x-correlation-id"),
         retry_after: header("retry-after"),
         remaining: header("x-ratelimit-remaining"),
         reset: header("x-ratelimit-reset"),
-        replayed: REPLAYED.iter().any(|name| header(name).is_some_and(is_true)),
+        replayed: false,
         headers: parts
             .headers
             .iter()

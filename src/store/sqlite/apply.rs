@@ -217,7 +217,7 @@ fn judge(connection: &Connection, id: WriteId, failure: &Failure, now: Timestamp
     let message = failure.message.as_deref().unwrap_or("");
     let key = (
         write.target_id,
-        write.path.object().to_owned(),
+        write.operated.object.clone(),
         failure.failure_type,
         failure.code.clone().unwrap_or_default(),
         fingerprint(failure.failure_type, message, failure.details.as_deref()),

@@ -9,8 +9,7 @@ use super::{SqliteStore, times};
 use crate::domain::action::Action;
 use crate::domain::identity::Sha;
 use crate::domain::ids::WriteId;
-use crate::domain::json;
-use crate::domain::lane::{self, lanes_of};
+use crate::domain::lane;
 use crate::domain::reason::Damage;
 use crate::domain::revision::Revision;
 use crate::domain::rules::edit::{EditFacts, EditRefusal, may_edit, may_undo};
@@ -118,7 +117,7 @@ fn make_current(
     body: &[u8],
     made_at: Option<Timestamp>,
 ) -> JobResult<()> {
-    let lanes = json::scan(body).map(|node| lanes_of(&write.target, write.path.object(), &node)).unwrap_or_default();
+    let lanes = write.operated.lane.lanes(&write.target, &write.operated.object, write.path.as_str(), body);
     resealed(connection, write.id, |connection| {
         connection
             .prepare_cached(

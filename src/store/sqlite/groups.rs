@@ -13,7 +13,7 @@ use crate::domain::failure_type::FailureType;
 use crate::domain::filter::Filter;
 use crate::domain::group::Group;
 use crate::domain::ids::{GroupId, TargetId, WriteId};
-use crate::domain::key::KeyWindows;
+use crate::domain::key::{KeyWindows, knows_keys};
 use crate::domain::parking::Parked;
 use crate::domain::state::State;
 use crate::domain::target::Windows;
@@ -127,7 +127,10 @@ fn add_windows(
     group: Option<GroupId>,
 ) -> JobResult<()> {
     const MATTERS: &str = "ambiguous_since IS NOT NULL AND settled_at IS NULL
-        AND operation <> 'upsert' AND operation <> 'upsert-batch'";
+        AND operation <> 'upsert' AND operation <> 'upsert-batch' AND operation <> 'delete'";
+    if !knows_keys(length) {
+        return Ok(());
+    }
     let now = times::read(connection, times::now())?.latest();
     let began = now.minus(length);
     let first: Option<(WriteId, Timestamp)> = connection

@@ -18,6 +18,7 @@ use crate::domain::body::BodyOrigin;
 use crate::domain::file_place::FilePlace;
 use crate::domain::ids::{GroupId, IntakeId, TargetId, WriteId};
 use crate::domain::lane;
+use crate::domain::profile::LaneSource;
 use crate::domain::rules::{Change, repeat as rules};
 use crate::domain::run::Operator;
 use crate::domain::seal::{Sealed, standing_seal};
@@ -315,7 +316,7 @@ fn group(connection: &Connection, target: TargetId, prepared: &Incoming, known: 
     let failure = &prepared.captured.failure;
     let key = (
         target,
-        prepared.captured.path.object().to_owned(),
+        prepared.captured.operated.object.clone(),
         failure.failure_type,
         failure.code.clone().unwrap_or_default(),
         prepared.group_message.clone(),
@@ -330,6 +331,11 @@ fn group(connection: &Connection, target: TargetId, prepared: &Incoming, known: 
     }
     known.groups.insert(key, id);
     Ok(id)
+}
+
+/// Returns the name of a lane's source, as it is stored; `None` for the match key.
+fn lane_from(source: &LaneSource) -> Option<String> {
+    (*source != LaneSource::MatchKey).then(|| source.name())
 }
 
 fn insert(
@@ -350,9 +356,10 @@ fn insert(
                first_attempt_at, failed_at, last_failed_at, captured_at, failure_type, status, error_code,
                error_message, error_details, correlation_id, method, path, endpoint_origin, object, operation, headers,
                key, key_origin, key_reused, identity_hash, content_hash, body_sha256, body_len, body_origin, lane, source,
-               intake_id)
+               intake_id, profile, lane_from)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-               ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32)",
+               ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33,
+               ?34)",
         )?
         .execute(params![
             target,
@@ -373,8 +380,8 @@ fn insert(
             captured.method,
             captured.path.as_str(),
             captured.endpoint_origin,
-            captured.path.object(),
-            captured.path.operation(),
+            captured.operated.object,
+            captured.operated.operation,
             headers_text(&captured.headers),
             captured.key.as_str(),
             captured.key_origin,
@@ -387,6 +394,8 @@ fn insert(
             lane,
             captured.source,
             intake,
+            Some(captured.profile.as_str()).filter(|profile| !profile.is_empty()),
+            lane_from(&captured.operated.lane),
         ])?;
     let id = WriteId(connection.last_insert_rowid());
     let hashes: Vec<i64> = captured.lanes.iter().map(|lane| lane.hash).collect();

@@ -20,7 +20,7 @@ const MIGRATIONS: [(&str, &str); 7] = [
     ("0004_evidence_of_truth", include_str!("../../../migrations/0004_evidence_of_truth.sql")),
     ("0005_evidence", include_str!("../../../migrations/0005_evidence.sql")),
     ("0006_group_notes", include_str!("../../../migrations/0006_group_notes.sql")),
-    ("0007_intakes", include_str!("../../../migrations/0007_intakes.sql")),
+    ("0007_intakes_profiles", include_str!("../../../migrations/0007_intakes_profiles.sql")),
 ];
 
 /// The schema version that this program knows.

@@ -75,7 +75,7 @@ fn record_end(connection: &Connection, id: WriteId, n: i64, end: &AttemptEnd, no
     connection
         .prepare_cached(
             "UPDATE attempts SET ended_at = ?, outcome = ?, status = ?, error_code = ?, error_message = ?,
-               correlation_id = ?, cached = ?, latency_ms = ?, answer_sha256 = ?, rejected_records = ?
+               correlation_id = ?, cached = ?, latency_ms = ?, answer_sha256 = ?, rejected_records = ?, profile = ?
              WHERE write_id = ? AND n = ?",
         )?
         .execute(params![
@@ -89,6 +89,7 @@ fn record_end(connection: &Connection, id: WriteId, n: i64, end: &AttemptEnd, no
             end.latency_ms,
             end.answer_sha(),
             (end.outcome == AttemptOutcome::Partial).then(|| format!("{:?}", end.rejected)),
+            end.profile.as_deref(),
             id,
             n,
         ])?;

@@ -14,6 +14,7 @@ use crate::domain::ids::{GroupId, IntakeId, RunId, TargetId, WriteId};
 use crate::domain::key::{IdempotencyKey, KeyOrigin};
 use crate::domain::lane::Turn;
 use crate::domain::outcome::{AttemptOutcome, Outcome};
+use crate::domain::profile::{LaneSource, Operated};
 use crate::domain::run::{RunState, Wanted};
 use crate::domain::seal::Seal;
 use crate::domain::state::{Place, Resolution, Standing, State, Waiting};
@@ -110,10 +111,10 @@ pub(super) const WRITE_COLUMNS: &str = "w.id, w.target_id, t.name, w.state, w.wa
     w.error_code, w.error_message, w.error_details, w.correlation_id, w.group_id, w.captured_ambiguous, \
     w.first_attempt_at, w.failed_at, w.captured_at, w.order_at, w.occurrences, w.attempts, w.revision, w.body_sha256, \
     coalesce(w.order_id, w.id), w.body_origin, w.lane, w.run_id, w.key_reused, w.source, w.settled_at, \
-    w.parent_id, w.parts, w.edited_at";
+    w.parent_id, w.parts, w.edited_at, w.operation, w.object, w.lane_from, w.profile";
 
 /// Number of those columns.
-pub(super) const WRITE_COLUMN_COUNT: usize = 40;
+pub(super) const WRITE_COLUMN_COUNT: usize = 44;
 
 /// Reads a write from [`WRITE_COLUMNS`]. Facts that depend on its lanes are looked up separately.
 /// An error names the column.
@@ -166,9 +167,22 @@ fn read_write(row: &Row<'_>) -> rusqlite::Result<FailedWrite> {
         parent: row.get(37)?,
         parts: row.get(38)?,
         edited_at: row.get(39)?,
+        operated: operated(row, 40)?,
+        profile: row.get(43)?,
         superseded_by: None,
         blocked_by: None,
     })
+}
+
+/// Reads `operation, object, lane_from`, starting at column `at`.
+fn operated(row: &Row<'_>, at: usize) -> rusqlite::Result<Operated> {
+    let lane = match row.get_ref(at + 2)?.as_str_or_null()? {
+        None => LaneSource::MatchKey,
+        Some(name) => LaneSource::parse(name).map_err(|_| {
+            rusqlite::Error::InvalidColumnType(at + 2, "lane_from".to_owned(), rusqlite::types::Type::Text)
+        })?,
+    };
+    Ok(Operated { operation: row.get(at)?, object: row.get(at + 1)?, lane })
 }
 
 /// Reads `state, was, resolution, ambiguous_since`, starting at column `at`. A combination that no

@@ -15,9 +15,7 @@ use crate::domain::batch::{Child, Part, SplitError, for_part, named_records, spl
 use crate::domain::failure::Failure;
 use crate::domain::identity::Sha;
 use crate::domain::ids::WriteId;
-use crate::domain::json;
 use crate::domain::key::KeyOrigin;
-use crate::domain::lane::lanes_of;
 use crate::domain::outcome::AttemptOutcome;
 use crate::domain::rules::split::{PartFacts, UnsplitRefusal, may_split, rejected_in_part, unsplit};
 use crate::domain::stable_key::part_key;
@@ -45,7 +43,7 @@ impl face::Split for SqliteStore {
                     let named = named_records(failure.message.as_deref().unwrap_or(""), failure.details.as_deref());
                     let parts = split(&body, &named, size).map_err(cant)?;
                     let ambiguous = parent.standing.ambiguous_since.is_some();
-                    may_split(parent.path.operation(), ambiguous, rules.of(&parent.target)).map_err(cant)?;
+                    may_split(&parent.operated.operation, ambiguous, rules.of(&parent.target)).map_err(cant)?;
                     let of = parts.iter().map(|part| part.count).sum();
                     (parts, of)
                 }
@@ -173,8 +171,8 @@ fn captured(parent: &FailedWrite, part: &Part, of: usize, why: Option<&str>) -> 
             ..failure.clone()
         }
     };
-    let lanes =
-        json::scan(&part.body).map(|node| lanes_of(&parent.target, parent.path.object(), &node)).unwrap_or_default();
+    let operated = &parent.operated;
+    let lanes = operated.lane.lanes(&parent.target, &operated.object, parent.path.as_str(), &part.body);
     Captured {
         target: parent.target.clone(),
         method: parent.method.clone(),
@@ -196,6 +194,8 @@ fn captured(parent: &FailedWrite, part: &Part, of: usize, why: Option<&str>) -> 
         failed_at: parent.failed_at,
         captured_at: parent.captured_at,
         source: parent.source.clone(),
+        operated: operated.clone(),
+        profile: parent.profile.clone().unwrap_or_default(),
         lanes,
         record_fields: Vec::new(),
     }

@@ -182,7 +182,7 @@ fn specimen(view: WriteView) -> Specimen {
     let write = view.write;
     let mut facts = vec![
         ("target", write.target),
-        ("object", write.path.object().to_owned()),
+        ("object", write.operated.object.clone()),
         ("path", write.path.to_string()),
         ("key origin", write.key_origin.name().to_owned()),
     ];

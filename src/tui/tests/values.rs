@@ -19,6 +19,7 @@ use crate::domain::key::{IdempotencyKey, KeyOrigin, KeyWindows};
 use crate::domain::lane::Turn;
 use crate::domain::outcome::{AttemptOutcome, Outcome, Tally};
 use crate::domain::plan::{Plan, PlannedWrite};
+use crate::domain::profile::Operated;
 use crate::domain::reason::Reason;
 use crate::domain::report::{About, ActionTally, CauseGroup, Report, RunCause};
 use crate::domain::revision::Revision;
@@ -74,6 +75,8 @@ pub fn write_view(id: i64) -> WriteView {
         edited_at: None,
         body_sha256: Sha::of(b"{}"),
         body_origin: BodyOrigin::Captured,
+        operated: Operated::by_path(&EndpointPath::from_stored("records/profiles/upsert".to_owned())),
+        profile: None,
         lane: None,
         run: None,
         key_reused: false,
@@ -301,6 +304,7 @@ pub fn refused(status: u16, code: &str) -> AttemptEnd {
         answer: None,
         transport: None,
         rejected: Vec::new(),
+        profile: None,
         latency_ms: 40,
         closes_target: None,
     }

@@ -158,6 +158,7 @@ impl World {
             answer: None,
             transport: None,
             rejected: Vec::new(),
+            profile: None,
             latency_ms: 1,
             closes_target: None,
         };

@@ -176,7 +176,7 @@ fn row(
                 (code.rsplit('.').next().unwrap_or(code).to_owned(), text_role)
             }
             WriteColumn::Record => (record_name(view), text_role),
-            WriteColumn::Object => (write.path.object().to_owned(), text_role),
+            WriteColumn::Object => (write.operated.object.clone(), text_role),
             WriteColumn::Path => (write.path.to_string(), text_role),
             WriteColumn::Target => (write.target.clone(), text_role),
             WriteColumn::Source => (write.source.clone().unwrap_or_else(|| "-".to_owned()), text_role),

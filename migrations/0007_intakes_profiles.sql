@@ -59,3 +59,15 @@ CREATE TABLE followed (
   tail      BLOB NOT NULL CHECK (length(tail) = 32),   -- the same of the bytes before `offset`
   PRIMARY KEY (path, intake_id)
 ) STRICT, WITHOUT ROWID;
+
+-- Target profiles: each verdict remembers the profile that gave it, and a write what its profile calls its operation.
+
+ALTER TABLE writes ADD COLUMN profile TEXT;      -- name@hash of the profile that read the captured failure; NULL: an older version's
+ALTER TABLE writes ADD COLUMN lane_from TEXT;    -- where its lane comes from: 'path', 'segment:N', a JSON pointer, 'none'; NULL: the match key
+ALTER TABLE attempts ADD COLUMN profile TEXT;    -- of the profile that judged the answer
+
+-- Deleting twice leaves the same, as upserts do.
+DROP INDEX writes_in_window;
+CREATE INDEX writes_in_window ON writes (target_id, ambiguous_since)
+  WHERE ambiguous_since IS NOT NULL AND settled_at IS NULL AND operation <> 'upsert' AND operation <> 'upsert-batch'
+    AND operation <> 'delete';
