@@ -21,11 +21,8 @@ pub fn ingest(
     watch: &mut dyn FnMut(Progress),
 ) -> Result<Summary, IngestError> {
     let scrubber = options.binding.scrubber.clone();
-    let rejects = Rejects::new(&options.rejects, &options.inputs, scrubber).map_err(|why| IngestError::Rejects {
-        path: options.rejects.clone(),
-        why,
-        unkept: 0,
-    })?;
+    let rejects = Rejects::new(&options.rejects, &options.inputs, scrubber, options.sharing)
+        .map_err(|why| IngestError::Rejects { path: options.rejects.clone(), why, unkept: 0 })?;
     let session = Session::new(Arc::clone(store).intake(&options.operator), options, map, Some(rejects));
     session.run(stop, watch).map(|session| session.summary)
 }

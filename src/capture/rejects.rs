@@ -16,11 +16,12 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use crate::domain::identity::Sha;
 use crate::domain::json::{self, Node};
 use crate::domain::secrets::Scrubber;
-use crate::store::{NO_FOLLOW, beside};
+use crate::store::{NO_FOLLOW, Sharing, beside};
 
 /// The writer of the rejects file.
 pub(super) struct Rejects {
     path: PathBuf,
+    sharing: Sharing,
     scrubber: Scrubber,
     /// The file that is being ingested, if the input is the rejects file itself: by the end it holds what remains.
     own: Option<Own>,
@@ -61,16 +62,25 @@ struct Seen {
 const MOST_WAITING: usize = 1 << 20;
 
 impl Rejects {
-    pub(super) fn new(path: &Path, inputs: &[PathBuf], scrubber: Scrubber) -> std::io::Result<Self> {
+    pub(super) fn new(path: &Path, inputs: &[PathBuf], scrubber: Scrubber, sharing: Sharing) -> std::io::Result<Self> {
         let is_input = inputs.iter().any(|input| same_file(input, path)) && !is_device(path);
         let own = if is_input {
             // Under the lock: whole lines, and then what others append.
-            let found = locked(path)?.metadata()?;
+            let found = locked(path, sharing)?.metadata()?;
             Some(Own { id: (found.dev(), found.ino()), upto: found.len(), remains: Vec::new() })
         } else {
             None
         };
-        Ok(Self { path: path.to_owned(), scrubber, own, waiting: Vec::new(), bytes: 0, kept: 0, seen: Seen::default() })
+        Ok(Self {
+            path: path.to_owned(),
+            sharing,
+            scrubber,
+            own,
+            waiting: Vec::new(),
+            bytes: 0,
+            kept: 0,
+            seen: Seen::default(),
+        })
     }
 
     /// Adds a reject, without its secrets. The file has the same line only once.
@@ -99,7 +109,7 @@ impl Rejects {
         match &mut self.own {
             Some(own) => own.remains.extend(waiting),
             None if waiting.is_empty() => {}
-            None => append(&self.path, waiting, &mut self.seen)?,
+            None => append(&self.path, waiting, &mut self.seen, self.sharing)?,
         }
         self.kept += count;
         Ok(())
@@ -119,7 +129,7 @@ impl Rejects {
     /// Makes the file durable; if it was the input, what remains takes its place.
     pub(super) fn finish(&mut self) -> std::io::Result<()> {
         self.flush()?;
-        self.own.take().map_or(Ok(()), |own| replace(&self.path, own))
+        self.own.take().map_or(Ok(()), |own| replace(&self.path, own, self.sharing))
     }
 
     /// Makes the file durable after only a part of the input was read: if it was the input, it stays as it is.
@@ -127,19 +137,19 @@ impl Rejects {
         self.flush()?;
         // Entries from other inputs are nowhere else; a line that is already in the file is not added again.
         match self.own.take() {
-            Some(own) if !own.remains.is_empty() => append(&self.path, own.remains, &mut self.seen),
+            Some(own) if !own.remains.is_empty() => append(&self.path, own.remains, &mut self.seen, self.sharing),
             _ => Ok(()),
         }
     }
 }
 
 /// Appends entries in one write, under the lock, durably. Lines that are already there are left out.
-fn append(path: &Path, entries: Vec<Entry>, seen: &mut Seen) -> std::io::Result<()> {
+fn append(path: &Path, entries: Vec<Entry>, seen: &mut Seen, sharing: Sharing) -> std::io::Result<()> {
     if is_device(path) {
         let mut file = OpenOptions::new().append(true).open(path)?;
         return entries.iter().try_for_each(|entry| file.write_all(&entry.line));
     }
-    let file = locked(path)?;
+    let file = locked(path, sharing)?;
     let found = file.metadata()?;
     let id = (found.dev(), found.ino());
     if seen.file != Some(id) || found.len() < seen.upto {
@@ -163,12 +173,12 @@ fn append(path: &Path, entries: Vec<Entry>, seen: &mut Seen) -> std::io::Result<
 
 /// Replaces the file by what remains, with all that others appended to it since it was read. If another process has
 /// already replaced it, what remains is appended to that one.
-fn replace(path: &Path, own: Own) -> std::io::Result<()> {
-    let file = locked(path)?;
+fn replace(path: &Path, own: Own, sharing: Sharing) -> std::io::Result<()> {
+    let file = locked(path, sharing)?;
     let found = file.metadata()?;
     if (found.dev(), found.ino()) != own.id {
         drop(file);
-        return append(path, own.remains, &mut Seen::default());
+        return append(path, own.remains, &mut Seen::default(), sharing);
     }
     let new = beside(path, ".new");
     // Only the holder of the lock makes this file: one that is there was left by a kill, or planted.
@@ -177,6 +187,7 @@ fn replace(path: &Path, own: Own) -> std::io::Result<()> {
         _ => {}
     }
     let mut made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+    sharing.share(&made)?;
     let mut written = HashSet::new();
     let mut put = |entry: &Entry| if written.insert(entry.fingerprint) { made.write_all(&entry.line) } else { Ok(()) };
     own.remains.iter().try_for_each(&mut put)?;
@@ -200,7 +211,7 @@ fn replace(path: &Path, own: Own) -> std::io::Result<()> {
 }
 
 /// Opens the file, creates it if it isn't there, and locks it. A symbolic link is not followed.
-fn locked(path: &Path) -> std::io::Result<File> {
+fn locked(path: &Path, sharing: Sharing) -> std::io::Result<File> {
     loop {
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true).mode(0o600).custom_flags(NO_FOLLOW);
@@ -210,6 +221,9 @@ fn locked(path: &Path) -> std::io::Result<File> {
         })?;
         file.lock()?;
         let found = file.metadata()?;
+        if found.len() == 0 && found.uid() == rustix::process::geteuid().as_raw() {
+            sharing.share(&file)?;
+        }
         // A former holder of the lock may have put another file in its place.
         if id_of(path) == Some((found.dev(), found.ino())) {
             return Ok(file);

@@ -8,7 +8,7 @@ use super::input::InputError;
 use crate::domain::ids::IntakeId;
 use crate::domain::run::Operator;
 use crate::jq::FilterError;
-use crate::store::{Accepted, Ingested, StoreError, room_in_words};
+use crate::store::{Accepted, Ingested, Sharing, StoreError, room_in_words, why_denied};
 
 /// The inputs of an ingest, and how to read them.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub struct IngestOptions {
     pub inputs: Vec<PathBuf>,
     /// The path of the rejects file.
     pub rejects: PathBuf,
+    /// The users of the rejects file.
+    pub sharing: Sharing,
     /// The longest line, in bytes.
     pub max_line: usize,
     /// True if lines that are no JSON objects are counted and left out, rather than rejected.
@@ -146,8 +148,8 @@ pub enum IngestError {
     Store(#[from] StoreError),
 }
 
-/// Describes the full disk, if that is the cause.
+/// Describes the full disk, or whose the file is, if that is the cause.
 fn full(path: &Path, why: &std::io::Error) -> String {
     let full = why.kind() == std::io::ErrorKind::StorageFull && path.is_file();
-    if full { format!(": the disk is full{}", room_in_words(path)) } else { String::new() }
+    if full { format!(": the disk is full{}", room_in_words(path)) } else { why_denied(path, why) }
 }

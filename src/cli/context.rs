@@ -19,7 +19,7 @@ use crate::domain::target::{TargetSettings, TokenSource};
 use crate::query;
 use crate::render::style::Palette;
 use crate::replay::{ExitCode, LaunchError, base_url};
-use crate::store::{self, OpenOptions, Store, StoreError, Upgrading};
+use crate::store::{self, OpenOptions, Sharing, Store, StoreError, Upgrading};
 
 /// A wrong command line: exit 2.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +34,8 @@ pub(super) struct Context {
     /// True unless the base URL was given as an option: one from the environment may be meant for
     /// another command.
     base_url_is_ambient: bool,
+    /// The users of what is made.
+    sharing: Sharing,
     /// The reason why the config was not read, if the command goes on without it.
     pub(super) wrong_config: Option<String>,
 }
@@ -63,8 +65,15 @@ impl Context {
             Err(error) if whatever_the_config => (Config::default(), Some(error.to_string())),
             other => (other?, None),
         };
+        let sharing = match config.unix_group.as_deref().map(Sharing::with) {
+            Some(Err(why)) if !whatever_the_config => {
+                return Err(Usage(format!("config: store.unix_group: {why}")).into());
+            }
+            Some(Ok(sharing)) => sharing,
+            Some(Err(_)) | None => Sharing::default(),
+        };
         let operator = current_operator(global.operator.as_deref());
-        Ok(Self { global, config, operator, base_url_is_ambient, wrong_config })
+        Ok(Self { global, config, operator, base_url_is_ambient, sharing, wrong_config })
     }
 
     pub(super) fn db(&self) -> anyhow::Result<PathBuf> {
@@ -74,6 +83,11 @@ impl Context {
         let strategy =
             etcetera::choose_base_strategy().context("there is no home directory: name the file with --db")?;
         Ok(strategy.data_dir().join("dlq/dlq.db"))
+    }
+
+    /// Returns the users of what is made.
+    pub(super) fn sharing(&self) -> Sharing {
+        self.sharing
     }
 
     /// Opens the file for reading only.
@@ -98,7 +112,7 @@ impl Context {
     /// Adds the settings of the config and the command line to options for opening the file.
     pub(super) fn options(&self, options: OpenOptions) -> OpenOptions {
         let busy_timeout = self.config.busy_timeout.unwrap_or(options.busy_timeout);
-        OpenOptions { busy_timeout, told: self.tells_upgrades(), ..options }
+        OpenOptions { busy_timeout, sharing: self.sharing, told: self.tells_upgrades(), ..options }
     }
 
     /// Returns the function that reports on stderr that a file of an older version is being

@@ -34,7 +34,7 @@ use crate::render::style::Palette;
 use crate::render::{detail, words};
 use crate::replay::{ExitCode, Launch, PaceSettings, RunReport, RunTerms, SendOptions, prepare};
 use crate::sandbox::{Sandbox, Settings};
-use crate::store::{self, By, OpenOptions, Store};
+use crate::store::{self, By, OpenOptions, Sharing, Store};
 
 /// Prints a line on stdout, if anyone still reads it.
 macro_rules! say {
@@ -126,6 +126,7 @@ impl Story<'_> {
             operator: self.context.operator.clone(),
             kind: LineKind::Failures,
             follows: false,
+            sharing: Sharing::default(),
             inputs: vec![file],
             rejects: directory.join("rejects.ndjson"),
             max_line: crate::capture::DEFAULT_MAX_LINE,

@@ -40,7 +40,7 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
             None
         }
     };
-    findings.extend(surroundings(&path));
+    findings.extend(surroundings(&path, context.sharing()));
     let known = match &store {
         Some(store) => store.targets().wait().unwrap_or_default(),
         None => Vec::new(),

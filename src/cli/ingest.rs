@@ -17,7 +17,7 @@ use crate::domain::ids::IntakeId;
 use crate::domain::time::Timestamp;
 use crate::render::count::thousands;
 use crate::replay::ExitCode;
-use crate::store::{self, By, Store, beside};
+use crate::store::{self, By, Sharing, Store, beside};
 
 pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
     if let Some(intake) = args.undo {
@@ -50,12 +50,7 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
         return rehearse(context, args, map, endpoint);
     }
     let store = context.create()?;
-    let beside_it = |suffix| store.file().map(|file| beside(file, suffix));
-    let rejects = args.rejects.clone().or_else(|| beside_it("-rejects.ndjson"));
-    let rejects = rejects.ok_or_else(|| Usage("say where rejects go: --rejects FILE".to_owned()))?;
-    if ["", "-wal", "-shm"].into_iter().filter_map(beside_it).any(|own| same_file(&rejects, &own)) {
-        return Err(Usage("--rejects names the database itself".to_owned()).into());
-    }
+    let rejects = rejects(&*store, &args)?;
     if let Some(base) = asked {
         store.bind_target(context.target_name(), base, By::new(&context.operator)).wait()?;
     }
@@ -124,6 +119,22 @@ pub(super) fn run(context: &Context, args: Ingest) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::Ok)
 }
 
+/// Returns the rejects file. Neither that nor an input may be the database.
+fn rejects(store: &dyn Store, args: &Ingest) -> anyhow::Result<PathBuf> {
+    let beside_it = |suffix| store.file().map(|file| beside(file, suffix));
+    let rejects = args.rejects.clone().or_else(|| beside_it("-rejects.ndjson"));
+    let rejects = rejects.ok_or_else(|| Usage("say where rejects go: --rejects FILE".to_owned()))?;
+    let own = ["", "-wal", "-shm"].into_iter().filter_map(beside_it).collect::<Vec<_>>();
+    if own.iter().any(|own| same_file(&rejects, own)) {
+        return Err(Usage("--rejects names the database itself".to_owned()).into());
+    }
+    // To open and close one of them would drop the locks that SQLite holds on it.
+    if let Some(input) = args.files.iter().find(|input| own.iter().any(|own| same_file(input, own))) {
+        return Err(Usage(format!("{} is the database itself", input.display())).into());
+    }
+    Ok(rejects)
+}
+
 fn options(
     context: &Context,
     args: Ingest,
@@ -138,6 +149,7 @@ fn options(
         kind: if args.accepted { LineKind::Accepted } else { LineKind::Failures },
         inputs: args.files,
         rejects,
+        sharing: store.and_then(Store::file).map(Sharing::of).unwrap_or_default(),
         max_line: args.max_line,
         ignores_other: args.ignore_other,
         binding: Binding {

@@ -25,6 +25,8 @@ pub struct Config {
     /// The look and the keys of the terminal UI.
     pub ui: UiSettings,
     targets: BTreeMap<String, TargetSettings>,
+    /// The group that the file is shared with: its name, or its number.
+    pub unix_group: Option<String>,
     /// The profiles of the config, as TOML.
     pub profiles: Profiles,
     maps: BTreeMap<String, NamedMap>,
@@ -79,10 +81,33 @@ struct File {
     #[serde(default)]
     targets: BTreeMap<String, Target>,
     #[serde(default)]
+    store: StoreTable,
+    #[serde(default)]
     profiles: Profiles,
     #[serde(default)]
     maps: BTreeMap<String, FileMap>,
     filters: Option<Filters>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct StoreTable {
+    unix_group: Option<Group>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Group {
+    Name(String),
+    Number(u32),
+}
+
+fn group(group: Group) -> Result<String, String> {
+    match group {
+        Group::Name(name) if name.trim().is_empty() => Err("store.unix_group: give a group's name".to_owned()),
+        Group::Name(name) => Ok(name),
+        Group::Number(number) => Ok(number.to_string()),
+    }
 }
 
 impl Config {
@@ -108,6 +133,7 @@ impl Config {
             busy_timeout: file.busy_timeout.as_deref().map(|t| length("busy_timeout", t)).transpose()?,
             ui: file.ui,
             targets: BTreeMap::new(),
+            unix_group: file.store.unix_group.map(group).transpose()?,
             profiles: file.profiles,
             maps: BTreeMap::new(),
             filters: file.filters.map_or(Ok(Limits::default()), limits)?,

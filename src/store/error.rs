@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::access::{denial, why_denied};
+
 use crate::domain::batch::SplitError;
 use crate::domain::ids::{GroupId, IntakeId, RunId, WriteId};
 use crate::domain::rules::edit::EditRefusal;
@@ -88,7 +90,7 @@ pub enum StoreError {
         room: String,
     },
     /// The file, its directory or its disk is read-only.
-    #[error("{0} can't be written (read-only file, disk or directory)")]
+    #[error("{} can't be written: {}", .0.display(), denial(.0).unwrap_or_else(|| "the file, its disk or its directory is read-only".to_owned()))]
     ReadOnly(PathBuf),
     /// The file or its directory can't be opened or created.
     #[error("{path} can't be opened: {why}")]
@@ -228,7 +230,7 @@ pub enum StoreError {
     #[error("run {0} is still running; stop it first: dlq runs stop {0}")]
     StillRunning(RunId),
     /// An operation on a file, such as one next to the database, failed.
-    #[error("{path}: {why}")]
+    #[error("{path}: {why}{}", why_denied(path, why))]
     File {
         /// The file.
         path: PathBuf,

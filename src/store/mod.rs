@@ -1,6 +1,7 @@
 //! Storage of writes. `face` defines a store in terms of domain types only; `sqlite` implements one
 //! in a file.
 
+mod access;
 mod care;
 mod changes;
 mod changing;
@@ -16,8 +17,10 @@ mod listing;
 mod opening;
 mod reply;
 mod running;
+mod sharing;
 mod sqlite;
 
+pub(crate) use access::why_denied;
 pub use care::{Copied, Finding, Severity};
 pub use changes::Changes;
 pub use changing::{Happened, Purged, Settled, SplitWhich};
@@ -33,6 +36,7 @@ pub use listing::{Bodies, Cursor, HistoryEntry, Order, Page, PageRequest, Sort};
 pub use opening::{OpenOptions, Upgraded, Upgrading};
 pub use reply::Reply;
 pub use running::{Attempting, CutOff, Intent, NewRun, PlanData, RestOfRun, Sendable, WishChange};
+pub use sharing::Sharing;
 pub use sqlite::{open, rehearsal_without_a_file, surroundings, upgrade};
 
 pub use crate::domain::action::By;

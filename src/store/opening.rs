@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Copied;
+use super::{Copied, Sharing};
 
 /// Options for opening a file.
 #[derive(Debug, Clone, Copy)]
@@ -12,6 +12,8 @@ pub struct OpenOptions {
     pub create: bool,
     /// `true` if anything will be written; runs whose process died are then recovered first.
     pub write: bool,
+    /// The users of what is made.
+    pub sharing: Sharing,
     /// Time to wait for another process that holds the file.
     pub busy_timeout: Duration,
     /// Callback that receives the progress of upgrading a file of an older version.
@@ -20,7 +22,13 @@ pub struct OpenOptions {
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self { create: false, write: true, busy_timeout: Duration::from_secs(10), told: None }
+        Self {
+            create: false,
+            write: true,
+            sharing: Sharing::default(),
+            busy_timeout: Duration::from_secs(10),
+            told: None,
+        }
     }
 }
 

@@ -24,6 +24,7 @@ mod readme;
 mod real_input;
 mod reports;
 mod several_targets;
+mod sharing;
 mod soak;
 mod stable_keys;
 mod terminal;

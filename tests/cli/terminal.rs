@@ -26,7 +26,7 @@ struct Drawn {
     is_over: bool,
 }
 
-struct Terminal {
+pub struct Terminal {
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
     keys: Box<dyn std::io::Write + Send>,
@@ -40,8 +40,6 @@ impl Terminal {
     }
 
     fn start(home: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let (rows, cols) = (24u16, 80u16);
-        let pty = native_pty_system().openpty(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).unwrap();
         let mut command = CommandBuilder::new(binary());
         command.args(arguments);
         command.env_clear();
@@ -57,6 +55,28 @@ impl Terminal {
         for (name, value) in environment {
             command.env(name, value);
         }
+        Self::run(command)
+    }
+
+    /// Runs a command as it would be run without a terminal.
+    pub fn of(command: &std::process::Command) -> Self {
+        let mut there = CommandBuilder::new(command.get_program());
+        there.args(command.get_args());
+        there.cwd(command.get_current_dir().unwrap());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => there.env(name, value),
+                None => there.env_remove(name),
+            }
+        }
+        there.env("TERM", "xterm-256color");
+        there.env("LANG", "C.UTF-8");
+        Self::run(there)
+    }
+
+    fn run(command: CommandBuilder) -> Self {
+        let (rows, cols) = (24u16, 80u16);
+        let pty = native_pty_system().openpty(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).unwrap();
         let child = pty.slave.spawn_command(command).unwrap();
         drop(pty.slave);
         let mut reader = pty.master.try_clone_reader().unwrap();
@@ -90,7 +110,7 @@ impl Terminal {
         String::from_utf8_lossy(&self.seen.drawn.lock().unwrap().raw).into_owned()
     }
 
-    fn press(&mut self, keys: &str) {
+    pub fn press(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
         self.keys.flush().unwrap();
     }
@@ -105,7 +125,7 @@ impl Terminal {
     }
 
     /// Waits until the screen says something.
-    fn until(&self, what: &str) -> String {
+    pub fn until(&self, what: &str) -> String {
         self.wait(what, |drawn| drawn.parser.screen().contents().contains(what))
     }
 

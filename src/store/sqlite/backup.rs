@@ -14,14 +14,14 @@ use super::connect::reader;
 use super::error::{JobError, JobResult};
 use super::{SqliteStore, migrate};
 use crate::store::files::{NO_FOLLOW, beside};
-use crate::store::{Copied, Reply, StoreError, face};
+use crate::store::{Copied, Reply, Sharing, StoreError, face};
 
 impl face::Backup for SqliteStore {
     fn backup(&self, to: &Path) -> Reply<Copied> {
-        let to = to.to_owned();
+        let (to, sharing) = (to.to_owned(), Sharing::of(&self.path));
         self.read(move |connection| {
             let to = absolute(&to)?;
-            copy(connection, &to).map_err(|error| match error {
+            copy(connection, &to, sharing).map_err(|error| match error {
                 // Any disk error, such as a full disk, concerns the copy.
                 JobError::Sqlite(error) => StoreError::sqlite(&to, &error).into(),
                 error @ JobError::Store(_) => error,
@@ -33,10 +33,10 @@ impl face::Backup for SqliteStore {
 /// Copies a file, perhaps of an older version, before it is upgraded.
 pub(super) fn copy_as_it_is(connection: &Connection, path: &Path, to: &Path) -> Result<Copied, StoreError> {
     let to = absolute(to)?;
-    copy(connection, &to).map_err(|error| error.at(path))
+    copy(connection, &to, Sharing::of(path)).map_err(|error| error.at(path))
 }
 
-fn copy(connection: &Connection, to: &Path) -> JobResult<Copied> {
+fn copy(connection: &Connection, to: &Path, sharing: Sharing) -> JobResult<Copied> {
     let at = |why| StoreError::File { path: to.to_owned(), why };
     if std::fs::symlink_metadata(to).is_ok() {
         return Err(at(std::io::Error::other("it exists already; nothing was overwritten")).into());
@@ -45,6 +45,7 @@ fn copy(connection: &Connection, to: &Path) -> JobResult<Copied> {
     // Bound as text whatever its bytes: a path is not a URI, and need not be UTF-8.
     let name = rusqlite::types::ToSqlOutput::Borrowed(ValueRef::Text(partial.path.as_os_str().as_bytes()));
     connection.execute("VACUUM INTO ?", [name])?;
+    sharing.share_copy(&partial.file).map_err(at)?;
     partial.file.sync_all().map_err(at)?;
     let (writes, open) = check(&partial.path)?;
     let bytes = partial.file.metadata().map_err(at)?.len();

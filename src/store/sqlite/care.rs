@@ -16,6 +16,8 @@ use crate::domain::outcome::{AttemptOutcome, Outcome};
 use crate::domain::run::RunState;
 use crate::domain::state::State;
 use crate::domain::time::human_length;
+use crate::store::Sharing;
+use crate::store::files::beside;
 use crate::store::{Finding, Reply, Severity, StoreError, disk, face};
 
 /// Free space in bytes below which replays are at risk.
@@ -111,8 +113,8 @@ fn names(connection: &Connection) -> JobResult<Finding> {
 
 /// Checks the file's surroundings: its permissions, and the disk that it is on. Works even if the
 /// file can't be opened.
-pub fn surroundings(path: &Path) -> Vec<Finding> {
-    vec![permissions(path), room(path), file_system(path)]
+pub fn surroundings(path: &Path, sharing: Sharing) -> Vec<Finding> {
+    vec![permissions(path, sharing), room(path), file_system(path)]
 }
 
 fn rows(connection: &Connection) -> JobResult<Finding> {
@@ -219,7 +221,33 @@ fn bodies(connection: &Connection) -> JobResult<Finding> {
     })
 }
 
-fn permissions(path: &Path) -> Finding {
+/// Checks the rights of a file that is for a group, of those beside it and of its directory.
+fn shared(path: &Path, group: u32) -> Finding {
+    let mut wrong = Vec::new();
+    for (suffix, is_directory) in [("", false), ("-wal", false), ("-shm", false), ("", true)] {
+        let one = if is_directory { path.parent().map(Path::to_owned) } else { Some(beside(path, suffix)) };
+        let Some((one, found)) = one.and_then(|one| fs::metadata(&one).ok().map(|found| (one, found))) else {
+            continue;
+        };
+        let (mode, wanted) = (found.mode() & 0o7777, if is_directory { 0o2770 } else { 0o660 });
+        if found.gid() != group {
+            wrong.push(format!("{0} is of group {1}: chgrp {group} {0}", one.display(), found.gid()));
+        }
+        if mode != wanted {
+            wrong.push(format!("{0} has mode {mode:04o}: chmod {wanted:o} {0}", one.display()));
+        }
+    }
+    if wrong.is_empty() {
+        Finding::new("permissions", Severity::Ok, format!("shared with group {group} alone"))
+    } else {
+        Finding::new("permissions", Severity::Warn, wrong.join("; "))
+    }
+}
+
+fn permissions(path: &Path, sharing: Sharing) -> Finding {
+    if let Some(group) = sharing.group() {
+        return shared(path, group);
+    }
     let Some(mode) = fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|m| m.mode() & 0o777) else {
         return Finding::new("permissions", Severity::Warn, "the file can't be looked at");
     };

@@ -4,6 +4,7 @@ use rusqlite::ErrorCode;
 
 use crate::domain::reason::Damage;
 use crate::store::StoreError;
+use crate::store::access::denial;
 use crate::store::disk::{Room, room_in_words};
 
 impl StoreError {
@@ -23,7 +24,7 @@ impl StoreError {
                 Self::Io { path, why, room }
             }
             Some(ErrorCode::ReadOnly) => Self::ReadOnly(path),
-            Some(ErrorCode::CannotOpen) => Self::CantOpen { path, why },
+            Some(ErrorCode::CannotOpen) => Self::CantOpen { why: denial(&path).unwrap_or(why), path },
             Some(ErrorCode::NotADatabase) => Self::Foreign(path),
             Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, why },
             _ => Self::Other { path, why: format!("SQLite says: {why}") },

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::ids::RunId;
 use crate::store::files::{NO_FOLLOW, beside};
-use crate::store::{Lease, StoreError};
+use crate::store::{Lease, Sharing, StoreError};
 
 /// The identity of a file under any name: its device and inode.
 pub(super) type FileId = (u64, u64);
@@ -28,7 +28,7 @@ pub(super) struct RunLock {
 /// The state of a run's lock.
 #[derive(Debug)]
 pub(super) enum LockState {
-    /// The run's process is alive.
+    /// The run's process is alive, or nobody can tell.
     Held,
     /// The run's process is dead.
     Free,
@@ -55,6 +55,7 @@ impl RunLock {
             std::fs::remove_file(&path).map_err(at)?;
         }
         let file = options().create_new(true).open(&path).map_err(at)?;
+        Sharing::of(db).share(&file).map_err(at)?;
         file.try_lock().map_err(|e| at(e.into()))?;
         // For people only: the lock, not this text, shows who holds it.
         let _ = writeln!(&file, "{}", std::process::id());
@@ -69,6 +70,8 @@ impl RunLock {
         let file = match options().open(&path) {
             Ok(file) => file,
             Err(e) if e.kind() == ErrorKind::NotFound || is_symlink(&path) => return Ok(LockState::Lost),
+            // Nobody can tell, so that the run counts as alive.
+            Err(e) if e.kind() == ErrorKind::PermissionDenied => return Ok(LockState::Held),
             Err(e) => return Err(at(e)),
         };
         let found = file.metadata().map_err(at)?;
@@ -93,13 +96,13 @@ impl RunLock {
         }
     }
 
-    /// Returns `true` if a run's lock is held. Takes it for no more than an instant, and creates no
-    /// file.
+    /// Returns `true` if a run's lock is held, or can't be opened, so that nobody can tell. Takes it for no more than an
+    /// instant, and creates no file.
     pub(super) fn is_held(db: &Path, run: RunId) -> bool {
-        let Ok(file) = OpenOptions::new().read(true).custom_flags(NO_FOLLOW).open(lock_path(db, run)) else {
-            return false;
-        };
-        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+        match OpenOptions::new().read(true).custom_flags(NO_FOLLOW).open(lock_path(db, run)) {
+            Ok(file) => matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)),
+            Err(error) => error.kind() == ErrorKind::PermissionDenied,
+        }
     }
 
     /// Removes the lock file of a dead run, once its death is on record.

@@ -16,7 +16,7 @@ use super::place::Place;
 use super::worker::{Readers, Writer};
 use super::{backup, migrate};
 use crate::store::files::beside;
-use crate::store::{OpenOptions, Reply, Result, Store, StoreError, Upgraded, disk, face};
+use crate::store::{OpenOptions, Reply, Result, Sharing, Store, StoreError, Upgraded, disk, face, why_denied};
 
 /// An open file.
 pub(super) struct SqliteStore {
@@ -39,7 +39,7 @@ pub fn open(path: &Path, options: OpenOptions) -> Result<Arc<dyn Store>> {
 /// Upgrades a file to the latest schema, after copying it as it is if a copy is wanted. Returns the
 /// schema versions before and after, and the details of the copy.
 pub fn upgrade(path: &Path, copy: Option<&Path>, options: OpenOptions) -> Result<Upgraded> {
-    let path = prepare_path(path, false)?;
+    let path = prepare_path(path, false, options.sharing)?;
     refuse_network(&path)?;
     let at = |error: &rusqlite::Error| StoreError::sqlite(&path, error);
     let mut connection = connect(&path, Way::ToWrite, options.busy_timeout).map_err(|e| at(&e))?;
@@ -68,7 +68,7 @@ impl Store for SqliteStore {
 
 impl SqliteStore {
     fn open(path: &Path, options: OpenOptions) -> Result<Self> {
-        let path = prepare_path(path, options.create)?;
+        let path = prepare_path(path, options.create, options.sharing)?;
         refuse_network(&path)?;
         let at = |error: &rusqlite::Error| StoreError::sqlite(&path, error);
         if !options.write {
@@ -85,6 +85,11 @@ impl SqliteStore {
         migrate::bring_up_to_date(&mut connection, &path, &options)?;
         set_up_writer(&connection).map_err(|e| at(&e))?;
         let readers = several(&path, Way::ToRead, READERS, options.busy_timeout).map_err(|e| at(&e))?;
+        // SQLite gives them the file's rights; their group is that of the directory, unless that passes none on.
+        let sharing = Sharing::of(&path);
+        for suffix in ["-wal", "-shm"] {
+            sharing.share_own(&beside(&path, suffix));
+        }
         let place = Place::of(&path);
         let writer = Some(Writer::start(connection, &path, place.clone()));
         let store = Self { readers: Readers::start(readers, &path), writer, place, path };
@@ -188,9 +193,12 @@ fn readers_for(path: &Path, busy_timeout: Duration) -> Result<Vec<Connection>> {
     }
 }
 
-/// Returns the canonical path. A missing file is created with mode 0600 if `create` is set.
-fn prepare_path(path: &Path, create: bool) -> Result<PathBuf> {
-    let cant = |why: &std::io::Error| StoreError::CantOpen { path: path.to_owned(), why: why.to_string() };
+/// Returns the canonical path. A missing file is created, for those who share it, if `create` is set.
+fn prepare_path(path: &Path, create: bool, sharing: Sharing) -> Result<PathBuf> {
+    let cant = |why: &std::io::Error| {
+        let why = format!("{why}{}", why_denied(path, why));
+        StoreError::CantOpen { path: path.to_owned(), why }
+    };
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => return Err(StoreError::Directory(path.to_owned())),
         // Opening a pipe would block forever.
@@ -198,11 +206,15 @@ fn prepare_path(path: &Path, create: bool) -> Result<PathBuf> {
         Ok(_) => {}
         Err(e) if e.kind() == ErrorKind::NotFound && create => {
             if let Some(directory) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
+                let is_new = !directory.exists();
                 fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|e| cant(&e))?;
+                if is_new {
+                    sharing.share_directory(directory).map_err(|e| cant(&e))?;
+                }
             }
             let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
             match made {
-                Ok(_) => {}
+                Ok(file) => sharing.share(&file).map_err(|e| cant(&e))?,
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
                 Err(e) => return Err(cant(&e)),
             }
