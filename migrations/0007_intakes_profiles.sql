@@ -8,7 +8,7 @@ CREATE TABLE intakes (
   host      TEXT NOT NULL,
   began_at  INTEGER NOT NULL,
   ended_at  INTEGER,                   -- NULL: under way, or its process died
-  undone_at INTEGER                    -- when it was taken back
+  undone_at INTEGER                    -- when it began to be taken back
 ) STRICT;
 
 ALTER TABLE writes ADD COLUMN intake_id INTEGER;   -- the intake that it came in with; NULL: an older version's, or a part of a batch
@@ -21,6 +21,8 @@ CREATE TABLE intake_changes (
   before    TEXT NOT NULL CHECK (json_valid(before)),
   after     TEXT NOT NULL CHECK (json_valid(after)),
   is_repeat INTEGER NOT NULL,          -- the intake brought that write, too, or settled it
+  nth       INTEGER NOT NULL,          -- the order of the last changes of the write's intakes
+  was_moved INTEGER NOT NULL DEFAULT 0,   -- something else changed it between two changes of the intake: it stays as it is
   PRIMARY KEY (intake_id, write_id)
 ) STRICT, WITHOUT ROWID;
 
@@ -29,14 +31,22 @@ CREATE INDEX intake_changes_by_write ON intake_changes (write_id);
 -- Writes that the API accepted from their producers, for the order of their lanes.
 CREATE TABLE successes (
   id        INTEGER PRIMARY KEY,
-  intake_id INTEGER NOT NULL REFERENCES intakes (id),
   identity  BLOB NOT NULL UNIQUE CHECK (length(identity) = 16),
   at        INTEGER NOT NULL,          -- when the API accepted it
   key       TEXT NOT NULL,
   write_id  INTEGER                    -- the write that it settled; may have been purged since
 ) STRICT;
 
-CREATE INDEX successes_by_intake ON successes (intake_id);
+CREATE INDEX successes_by_write ON successes (write_id) WHERE write_id IS NOT NULL;
+
+-- The intakes that told of it: it goes with the last of them.
+CREATE TABLE success_intakes (
+  intake_id  INTEGER NOT NULL REFERENCES intakes (id),
+  success_id INTEGER NOT NULL REFERENCES successes (id) ON DELETE CASCADE,
+  PRIMARY KEY (intake_id, success_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX success_intakes_by_success ON success_intakes (success_id);
 
 CREATE TABLE success_lanes (
   hash       INTEGER NOT NULL,

@@ -22,11 +22,11 @@ pub(super) fn read_success(line: &[u8], binding: &Binding) -> Result<Option<Succ
     }
     let (target, bound) = binding.target_of(text(&node, "target")?.as_deref())?;
     let profile = &bound.settings.profile;
-    if !Told::read(&node, profile)?.may_be_accepted(profile) {
-        return Ok(None);
-    }
     let request = node.get_present("request").filter(|request| request.is_object()).unwrap_or(&node);
     let method = filled(request, "method")?.unwrap_or_else(|| "POST".to_owned()).to_ascii_uppercase();
+    if !Told::read(&node, profile)?.may_be_accepted(&method, profile) {
+        return Ok(None);
+    }
     let named_path = filled(request, "path")?.map_or_else(|| filled(request, "url"), |path| Ok(Some(path)))?;
     let (path, origin) = match named_path {
         Some(path) => {

@@ -17,7 +17,7 @@ use super::rejects::{Rejects, unwrap};
 use super::shapes::{Recognised, read_line};
 use super::survey::Survey;
 use super::terms::{IngestError, IngestOptions, LineKind, Progress, Summary};
-use super::wrapped::{Inside, Part, Unwrapper};
+use super::wrapped::{GivenUp, Inside, Part, Unwrapper};
 use crate::domain::body::BodyOrigin;
 use crate::domain::endpoint::{EndpointOrigin, is_upsert};
 use crate::domain::file_place::FilePlace;
@@ -33,6 +33,9 @@ const IN_FLIGHT: usize = 2;
 
 /// Lines that were read are committed after this time, even while more may come.
 const COMMIT_AFTER: Duration = Duration::from_millis(500);
+/// The reason why the beginning of a split line is rejected.
+const LAST_PART_MISSING: &str = "it was split, and its last part is missing";
+
 /// The interval at which a stop is looked for while nothing comes.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -175,7 +178,7 @@ impl<'a> Session<'a> {
 
     /// Notes a place that was reached. As long as a part of a split line waits for the rest, the place stays before it.
     fn pass(&mut self, file: usize, place: Option<FilePlace>) {
-        if let Some(place) = place.filter(|_| self.unwrappers[file].kept() == 0) {
+        if let Some(place) = place.filter(|_| !self.unwrappers[file].waits()) {
             self.places.insert(file, place);
             self.oldest.get_or_insert_with(Instant::now);
         }
@@ -217,8 +220,21 @@ impl<'a> Session<'a> {
             }
             None => (Cow::Borrowed(line.bytes.as_slice()), line.len),
         };
-        if len > raw.len() as u64 || self.unwrappers[file].kept() > self.options.max_line {
+        if len > raw.len() as u64 {
             return self.looked_at(line.number, raw, len);
+        }
+        for (part, why) in self.unwrappers[file].give_up(self.options.max_line) {
+            let reason = match why {
+                GivenUp::Late => LAST_PART_MISSING.to_owned(),
+                GivenUp::Long => {
+                    let limit = self.options.max_line;
+                    format!(
+                        "it was split, and has more bytes than the limit of {limit} (--max-line); its beginning is kept here"
+                    )
+                }
+            };
+            self.read();
+            self.reject(part.line, &reason, &part.text);
         }
         let (number, text) = match self.unwrappers[file].unwrap(line.number, &raw) {
             Inside::Part => return None,
@@ -399,7 +415,7 @@ impl<'a> Session<'a> {
         // Of a file that is followed, they are read again with the rest.
         for Part { line, text, .. } in unfinished.into_iter().filter(|_| !self.options.follows) {
             self.summary.read += 1;
-            self.reject(line, "it was split, and its last part is missing", &text);
+            self.reject(line, LAST_PART_MISSING, &text);
         }
         self.commit()?;
         let done = match (self.broken.take(), &mut self.rejects) {

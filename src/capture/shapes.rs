@@ -11,12 +11,13 @@ use super::headers::Headers;
 use crate::domain::api_error::{ApiError, summary_of};
 use crate::domain::body::BodyOrigin;
 use crate::domain::endpoint::{EndpointOrigin, EndpointPath};
+use crate::domain::evidence;
 use crate::domain::failure::Failure;
 use crate::domain::failure_type::FailureType;
 use crate::domain::json::{self, MAX_DEPTH, Node, Value};
 use crate::domain::key::{IdempotencyKey, KeyOrigin};
-use crate::domain::producer::Testimony;
-use crate::domain::profile::Profile;
+use crate::domain::producer::{Testimony, failure_type};
+use crate::domain::profile::{Logged, Profile};
 use crate::domain::secrets::Scrubber;
 use crate::domain::stable_key::{stable_key_of, uuid_of};
 use crate::domain::write::Captured;
@@ -97,21 +98,22 @@ pub fn read_line(line: &[u8], binding: &Binding) -> Result<Recognised, String> {
     let event = node.get_present("event");
     let profile = &bound.settings.profile;
     let answered = Told::read(&node, profile)?;
-    if answered.is_accepted(profile) {
+    if answered.is_accepted(&request.method, profile) {
         return Ok(Recognised::Accepted);
     }
     let (tries, first_attempt_at) = (count(&node, "tries")?, time(&node, "first_attempt_at")?);
     let failed_at = time(&node, "failed_at")?;
-    let failure = answered.failure(&node, event.is_some() && body_origin == BodyOrigin::Missing, profile)?;
-    let (code, message) = (failure.code.as_deref(), failure.message.as_deref());
-    let told = Testimony { status: failure.status, code, message, tries, first_attempt_at, failed_at };
-    let is_definite = told.is_definite(profile);
-    let failure = scrubbed(failure, &binding.scrubber);
+    let is_event = event.is_some() && body_origin == BodyOrigin::Missing;
+    let failure = answered.failure(&node, &request.method, is_event, profile)?;
     let exported = exported(&node, binding)?;
     let whole = format!("{} {path}", request.method);
     let header = bound.settings.key_header.as_deref();
     let sent = header.and_then(|name| request.headers.get(name)).filter(|key| !key.is_empty()).map(str::to_owned);
     let (key, key_origin, new_key) = keys(&node, sent, is_whole.then_some(&body), &whole, exported.is_some())?;
+    let key_was_sent = header.is_some() && key_origin == KeyOrigin::Given;
+    let logged = answered.logged(&request.method, failure.code.as_deref());
+    let is_definite = Testimony { logged, key_was_sent, tries, first_attempt_at, failed_at }.is_definite(profile);
+    let failure = scrubbed(failure, &binding.scrubber);
     let edited = match &exported {
         Some(_) => bytes(&node, "edited_body")?.zip(Some(time(&node, "edited_at")?.unwrap_or(binding.now))),
         None => None,
@@ -259,8 +261,12 @@ pub(super) struct Told {
     status: Option<u16>,
     /// The body, as JSON or as the text that it was.
     body: Vec<u8>,
+    headers: evidence::Headers,
     correlation_id: Option<String>,
-    error: Option<ApiError>,
+    /// The error that the line names.
+    named: Option<ApiError>,
+    /// The error that the answer's body has.
+    envelope: Option<ApiError>,
     /// The failure type that the line names.
     given: Option<FailureType>,
     code: Option<String>,
@@ -275,10 +281,10 @@ impl Told {
             Some((_, raw)) => raw.to_vec(),
             None => Vec::new(),
         };
-        let headers = Headers::read(response.and_then(|r| r.get_present("headers"))).unwrap_or_default();
-        let (envelope, correlation_id) = profile.error_of(&headers.all(), &body);
+        let headers = Headers::read(response.and_then(|r| r.get_present("headers"))).unwrap_or_default().all();
+        let (envelope, correlation_id) = profile.error_of(&headers, &body);
         // The parts of an answer that were logged without its body are the guide's own.
-        let envelope = envelope.or_else(|| response.and_then(ApiError::from_envelope));
+        let parts = response.and_then(ApiError::from_envelope);
         let error = node.get_present("error");
         let named = filled(node, "type")?;
         let (named_type, named_code) = match named.as_deref().map(FailureType::parse) {
@@ -298,8 +304,12 @@ impl Told {
         };
         Ok(Self {
             status,
-            correlation_id: correlation_id.or_else(|| headers.get("x-correlation-id").map(str::to_owned)),
-            error: error.and_then(ApiError::from_error).or(envelope),
+            correlation_id: correlation_id.or_else(|| {
+                headers.iter().find(|(name, _)| *name == "x-correlation-id").map(|(_, value)| value.to_owned())
+            }),
+            named: error.and_then(ApiError::from_error).or(parts),
+            envelope,
+            headers,
             given: given.or(named_type),
             code: filled(node, "error_code")?.or(named_code),
             message: match filled(node, "error_message")? {
@@ -311,36 +321,37 @@ impl Told {
     }
 
     /// Returns true if the API has the write: a 2xx that neither its body nor the line contradicts.
-    fn is_accepted(&self, profile: &Profile) -> bool {
-        self.status.is_some() && self.may_be_accepted(profile)
+    fn is_accepted(&self, method: &str, profile: &Profile) -> bool {
+        self.status.is_some() && self.may_be_accepted(method, profile)
     }
 
     /// Returns true if nothing in the line says that the API doesn't have the write.
-    pub(super) fn may_be_accepted(&self, profile: &Profile) -> bool {
+    pub(super) fn may_be_accepted(&self, method: &str, profile: &Profile) -> bool {
         let says_otherwise =
-            self.given.is_some() || self.code.is_some() || self.message.is_some() || self.error.is_some();
-        let is_contradicted = |status: u16| !profile.takes(status, &self.body);
-        !says_otherwise && !self.status.is_some_and(is_contradicted)
+            self.given.is_some() || self.code.is_some() || self.message.is_some() || self.named.is_some();
+        !says_otherwise && (self.status.is_none() || profile.takes(&self.logged(method, None)))
+    }
+
+    /// Returns what a profile judges. `code` is the one of the line, or else of the answer's body.
+    fn logged<'s>(&'s self, method: &'s str, code: Option<&'s str>) -> Logged<'s> {
+        let named = self.named.as_ref().map(|error| error.message.as_str()).filter(|message| !message.is_empty());
+        let message = self.message.as_deref().or(named);
+        Logged { method, status: self.status, headers: &self.headers, body: &self.body, code, message }
     }
 
     /// Returns the failure. An event without a word on its answer failed at the schema, as in the guide's webhook sample.
-    fn failure(self, node: &Node<'_>, is_event: bool, profile: &Profile) -> Result<Failure, String> {
-        let (envelope_code, envelope_message, details) = match self.error {
-            Some(error) => {
-                let text = |text: String| Some(text).filter(|text| !text.is_empty());
-                (text(error.code), text(error.message), error.details)
-            }
-            None => (None, None, None),
-        };
-        let code = self.code.or(envelope_code);
+    fn failure(&self, node: &Node<'_>, method: &str, is_event: bool, profile: &Profile) -> Result<Failure, String> {
+        let error = self.named.as_ref().or(self.envelope.as_ref()).cloned().unwrap_or_default();
+        let text = |text: String| Some(text).filter(|text| !text.is_empty());
+        let code = self.code.clone().or(text(error.code));
         let summary = || (!self.body.is_empty()).then(|| summary_of(&self.body));
-        let message = self.message.or(envelope_message).or_else(summary);
-        let (said, status) = (message.as_deref(), self.status);
-        let told = Testimony { status, code: code.as_deref(), message: said, ..Testimony::default() };
+        let message = self.message.clone().or(text(error.message)).or_else(summary);
+        let details = error.details;
+        let logged = self.logged(method, code.as_deref());
         let failure_type = match self.given {
             Some(given) => given,
-            None if is_event && told.status.is_none() && told.code.is_none() => FailureType::Schema,
-            None => told.failure_type(profile, &self.body),
+            None if is_event && logged.status.is_none() && logged.code.is_none() => FailureType::Schema,
+            None => failure_type(&logged, profile),
         };
         Ok(Failure {
             failure_type,
@@ -348,7 +359,7 @@ impl Told {
             code,
             message,
             details: node.get_present("error_details").map(|d| d.raw_text().to_owned()).or(details),
-            correlation_id: id(node, "correlation_id")?.or(self.correlation_id),
+            correlation_id: id(node, "correlation_id")?.or(self.correlation_id.clone()),
         })
     }
 }

@@ -2,7 +2,8 @@
 //! and `{"failure": …}`. They are told apart by their form, and the parts of a line that was split are joined.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
 
 use memchr::memmem;
 
@@ -22,11 +23,21 @@ const OF_A_FAILURE: [&str; 5] = ["request", "body", "body_base64", "event", "rec
 pub(super) struct Unwrapper {
     /// The parts so far of a line of each stream.
     parts: HashMap<String, Part>,
+    /// Streams of which a line was given up whose end may still come.
+    given_up: HashSet<String>,
+    /// Number of lines that were unwrapped.
+    seen: u64,
 }
 
+/// A line whose end hasn't come after so many others, or for so long, is given up: a container may have died in it.
+const MOST_BETWEEN: u64 = 1000;
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
+
 /// The beginning of a line whose end has not come yet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Part {
+    /// The value of `seen` and the time when it began.
+    began: (u64, Instant),
     /// The number of the line that it began with.
     pub(super) line: u64,
     /// The bytes so far.
@@ -40,6 +51,15 @@ impl Part {
         self.is_cut |= !self.text.is_empty() && (self.text.ends_with(HALF) || text.starts_with(HALF));
         self.text.extend(text);
     }
+}
+
+/// The reason why a line is given up that is not whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum GivenUp {
+    /// Its end hasn't come for too long.
+    Late,
+    /// It is too long.
+    Long,
 }
 
 /// The content of a line once its wrappers are off.
@@ -69,6 +89,7 @@ struct Wrapped {
 impl Unwrapper {
     /// Returns what is inside a line; the line itself if nothing is wrapped around it.
     pub(super) fn unwrap<'a>(&mut self, number: u64, line: &'a [u8]) -> Inside<'a> {
+        self.seen += 1;
         let (mut number, mut inside) = (number, Cow::Borrowed(line));
         if is_left_out(line) {
             return Inside::Broken(number, inside, LEFT_OUT);
@@ -76,12 +97,16 @@ impl Unwrapper {
         for _ in 0..MOST_WRAPPERS {
             let Some(wrapped) = taken_off(&inside) else { break };
             let Wrapped { stream, text, is_part } = wrapped;
-            if is_part && (self.parts.len() < MOST_STREAMS || self.parts.contains_key(&stream)) {
-                let part = self.parts.entry(stream).or_default();
-                if part.text.is_empty() {
-                    part.line = number;
+            if self.given_up.contains(&stream) {
+                if !is_part {
+                    self.given_up.remove(&stream);
                 }
-                part.add(&text);
+                return Inside::Part;
+            }
+            if is_part && (self.parts.len() < MOST_STREAMS || self.parts.contains_key(&stream)) {
+                let began = (self.seen, Instant::now());
+                let new = || Part { began, line: number, text: Vec::new(), is_cut: false };
+                self.parts.entry(stream).or_insert_with(new).add(&text);
                 return Inside::Part;
             }
             inside = Cow::Owned(match self.parts.remove(&stream) {
@@ -99,9 +124,27 @@ impl Unwrapper {
         Inside::Whole(number, inside)
     }
 
-    /// Returns the number of bytes that are kept for lines that are not whole yet.
-    pub(super) fn kept(&self) -> usize {
-        self.parts.values().map(|part| part.text.len()).sum()
+    /// Returns true if a line is not whole yet.
+    pub(super) fn waits(&self) -> bool {
+        !self.parts.is_empty()
+    }
+
+    /// Gives up the lines whose end hasn't come for too long, and the longest ones as long as all of them together have more
+    /// than so many bytes. What still comes of the latter is passed over.
+    pub(super) fn give_up(&mut self, most: usize) -> Vec<(Part, GivenUp)> {
+        let seen = self.seen;
+        let is_late = |part: &Part| seen - part.began.0 >= MOST_BETWEEN || part.began.1.elapsed() >= LONGEST_WAIT;
+        let late: Vec<(String, Part)> = self.parts.extract_if(|_, part| is_late(part)).collect();
+        let mut all: Vec<(Part, GivenUp)> = late.into_iter().map(|(_, part)| (part, GivenUp::Late)).collect();
+        while self.parts.values().map(|part| part.text.len()).sum::<usize>() > most {
+            let longest = self.parts.iter().max_by_key(|(_, part)| part.text.len()).map(|(stream, _)| stream.clone());
+            let Some((stream, part)) = longest.and_then(|stream| self.parts.remove_entry(&stream)) else { break };
+            if self.given_up.len() < MOST_STREAMS {
+                self.given_up.insert(stream);
+            }
+            all.push((part, GivenUp::Long));
+        }
+        all
     }
 
     /// Returns the lines whose end never came, in their order.
@@ -275,10 +318,37 @@ mod tests {
         let left_out = inside(&mut all, 12, r#"{"__CURSOR":"s","MESSAGE":null}"#);
         assert_eq!(left_out, Some((12, LEFT_OUT.to_owned())));
         assert_eq!(inside(&mut all, 7, &docker("never ended")), None);
-        assert_eq!(all.kept(), "never ended".len());
+        assert!(all.waits());
         let left = all.unfinished();
         assert_eq!((left[0].line, left[0].text.as_slice()), (7, &b"never ended"[..]));
-        assert_eq!(all.kept(), 0);
+        assert!(!all.waits());
+    }
+
+    #[test]
+    fn a_line_that_never_ends_is_given_up() {
+        let cri = |stream: &str, tag: &str, text: &str| format!("2026-01-31T09:00:00.1Z {stream} {tag} {text}");
+        let mut all = Unwrapper::default();
+        assert_eq!(inside(&mut all, 1, &cri("stderr", "P", "half")), None);
+        for n in 0..MOST_BETWEEN {
+            assert_eq!(all.give_up(100).len(), 0);
+            assert_eq!(inside(&mut all, 2 + n, &cri("stdout", "F", "x")), Some((2 + n, "x".to_owned())));
+        }
+        let given_up = all.give_up(100);
+        assert_eq!(
+            (given_up[0].0.line, given_up[0].0.text.as_slice(), given_up[0].1),
+            (1, &b"half"[..], GivenUp::Late)
+        );
+        // A line that is too long is passed over to its end, and the next one is whole again.
+        for n in 0..3 {
+            assert_eq!(inside(&mut all, 10 + n, &cri("stdout", "P", "0123456789")), None);
+        }
+        let given_up = all.give_up(20);
+        assert_eq!((given_up[0].0.line, given_up[0].0.text.len(), given_up[0].1), (10, 30, GivenUp::Long));
+        for tag in ["P", "F"] {
+            assert_eq!(inside(&mut all, 20, &cri("stdout", tag, "more")), None);
+        }
+        assert!(!all.waits());
+        assert_eq!(inside(&mut all, 21, &cri("stdout", "F", "x")), Some((21, "x".to_owned())));
     }
 
     proptest::proptest! {

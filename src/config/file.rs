@@ -241,6 +241,9 @@ mod tests {
             ("[targets.a]\nstatic_headers = { 'x-a' = \"b\\nc\" }", "can't stand in a header"),
             ("[targets.a]\nheaders = ['X-A']\nstatic_headers = { 'x-a' = 'b' }", "x-a is named twice"),
             ("[targets.a]\nauth = { header = 'x-a' }\nstatic_headers = { 'X-A' = 'b' }", "x-a is named twice"),
+            ("[targets.a]\nkey = { headr = 'x' }", "targets.a.key: unknown field `headr`"),
+            ("[targets.a]\nkey = { header = 'Host' }", "targets.a.key.header: host"),
+            ("[targets.a]\nkey = 5", "targets.a.key: 5 is neither"),
             ("[targets.a]\nconnect_timeout = 'soon'", "targets.a.connect_timeout"),
         ] {
             let error = Config::parse(text).unwrap_err();

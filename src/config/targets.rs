@@ -28,7 +28,7 @@ pub(super) struct Target {
     #[serde(default)]
     static_headers: BTreeMap<String, String>,
     profile: Option<String>,
-    key: Option<Key>,
+    key: Option<toml::Value>,
     window: Option<String>,
     endpoint: Option<String>,
     match_key: Option<String>,
@@ -42,13 +42,6 @@ pub(super) struct Target {
     #[serde(default)]
     proxy: bool,
     batch: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Key {
-    Word(String),
-    Named(NamedKey),
 }
 
 #[derive(Deserialize)]
@@ -144,24 +137,37 @@ const NOT_SENT_AGAIN: [&str; 14] = [
 ];
 
 /// Returns the header of the idempotency key, and the time for which the API remembers one.
-fn key(key: Option<Key>, window: Option<&str>, profile: &Profile) -> Result<(Option<String>, Duration), String> {
+fn key(
+    key: Option<toml::Value>,
+    window: Option<&str>,
+    profile: &Profile,
+) -> Result<(Option<String>, Duration), String> {
     let of_profile = profile.key.as_ref();
     let (header, own) = match key {
-        Some(Key::Word(word)) if word == "none" => {
+        Some(toml::Value::String(word)) if word == "none" => {
             return match window {
                 Some(_) => Err("window: there is none without a key (key = \"none\")".to_owned()),
                 None => Ok((None, NO_KEYS)),
             };
         }
-        Some(Key::Word(word)) => return Err(format!("key: {word:?} is neither a table nor \"none\"")),
-        Some(Key::Named(named)) => (named.header, named.window),
+        Some(toml::Value::Table(table)) => {
+            let named: NamedKey = table.try_into().map_err(|e: toml::de::Error| format!("key: {}", e.message()))?;
+            (named.header, named.window)
+        }
+        Some(other) => return Err(format!("key: {other} is neither a table nor \"none\"")),
         None => (None, None),
     };
     if own.is_some() && window.is_some() {
         return Err("window: it is short for key.window; give one of them".to_owned());
     }
     let header = match header {
-        Some(text) => Some(header_text(&text).map_err(|why| format!("key.header: {why}"))?),
+        Some(text) => {
+            let name = header_text(&text).map_err(|why| format!("key.header: {why}"))?;
+            if NOT_SENT_AGAIN.contains(&name.as_str()) && name != "idempotency-key" {
+                return Err(format!("key.header: {name} is set by dlq itself or belongs to the connection"));
+            }
+            Some(name)
+        }
         None => of_profile.map(|key| key.header.clone()),
     };
     let window = match own.as_deref().or(window) {

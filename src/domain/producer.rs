@@ -3,18 +3,16 @@
 
 use super::failure_type::FailureType;
 use super::outcome::AttemptOutcome;
-use super::profile::{self, Profile};
+use super::profile::{self, Logged, Profile};
 use super::time::Timestamp;
 
 /// A captured failure, as far as its producer tells.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Testimony<'a> {
-    /// The status of the answer; `None` if there was none.
-    pub status: Option<u16>,
-    /// The error code, or the name of the exception.
-    pub code: Option<&'a str>,
-    /// The error message, or the text of the exception.
-    pub message: Option<&'a str>,
+    /// The answer, or the exception in its place.
+    pub logged: Logged<'a>,
+    /// True if each try carried the key, and the API knows keys.
+    pub key_was_sent: bool,
     /// Number of times that the producer sent it, if it says so.
     pub tries: Option<u64>,
     /// The time of the first try.
@@ -26,13 +24,16 @@ pub struct Testimony<'a> {
 impl Testimony<'_> {
     /// Returns true if the API surely did not apply the write, in this try or an earlier one.
     ///
-    /// An error code stands for the envelope. Had an earlier try been applied, the API's cache would have answered a later one
-    /// that is refused for its content; a 401, 403, 409 or 429 says nothing of earlier tries.
+    /// Had an earlier try been applied under the same key, the API's cache would have answered a later one that is refused for
+    /// its content; a 401, 403, 409 or 429 says nothing of earlier tries.
     pub fn is_definite(&self, profile: &Profile) -> bool {
-        let code = self.code.filter(|code| !code.is_empty());
-        match self.status {
-            Some(status) => {
-                profile.refuses(status, code, self.message) && (self.is_only_try() || profile.looks_up_first(status))
+        let code = self.logged.code.filter(|code| !code.is_empty());
+        match self.logged.status {
+            Some(_) => {
+                let code = code.filter(|code| !RAISED_FOR_AN_ANSWER.contains(code));
+                let answer = Logged { code, ..self.logged };
+                let is_told_of_all = || self.is_only_try() || self.key_was_sent && profile.looks_up_first(&answer);
+                profile.refuses(&answer) && is_told_of_all()
             }
             None if code.is_some_and(|code| profile.code_refuses(code, self.is_only_try())) => true,
             // The exception of an only try may say so; a code of the API is no exception.
@@ -40,33 +41,33 @@ impl Testimony<'_> {
         }
     }
 
-    /// Returns the failure type by the profile's classification. Without an answer it is transient, unless the code is one that
-    /// the API is known to give. `body` is the answer's.
-    pub fn failure_type(&self, profile: &Profile, body: &[u8]) -> FailureType {
-        match (self.status, self.code) {
-            (None, code) if !code.is_some_and(|code| profile.knows(code)) => FailureType::Transient,
-            (status, code) => profile.classify(status, code, self.message, body),
-        }
-    }
-
     fn is_only_try(&self) -> bool {
         match (self.tries, self.first_attempt_at, self.failed_at) {
             (Some(tries), ..) => tries <= 1,
             (None, Some(first), Some(failed)) => first >= failed,
-            (None, ..) => true,
+            (None, first, _) => first.is_none(),
         }
     }
 
     /// Returns true if an exception says that nothing left, and none says that something did.
     fn was_never_sent(&self) -> bool {
         // Beside a code that is no exception, the message may be the API's own, on something behind it.
-        let message = self.message.filter(|_| self.code.is_none_or(is_exception));
-        let texts = || [self.code, message].into_iter().flatten();
+        let message = self.logged.message.filter(|_| self.logged.code.is_none_or(is_exception));
+        let texts = || [self.logged.code, message].into_iter().flatten();
         // A client that tries again by itself tells of its last try only.
         let may_have_retried = texts().any(|text| contains(text, "max retries exceeded")) && self.tries.is_none();
         let never = texts().any(|text| NEVER_SENT.iter().any(|word| has_word(text, word)));
         let maybe = texts().any(|text| MAYBE_SENT.iter().any(|word| contains(text, word)));
         never && !maybe && !may_have_retried
+    }
+}
+
+/// Returns the failure type by the profile's classification. Without an answer it is transient, unless the code is one that
+/// the API is known to give.
+pub fn failure_type(logged: &Logged<'_>, profile: &Profile) -> FailureType {
+    match (logged.status, logged.code) {
+        (None, code) if !code.is_some_and(|code| profile.knows(code)) => FailureType::Transient,
+        _ => profile.classify(logged),
     }
 }
 
@@ -80,6 +81,22 @@ pub fn outcome(status: Option<u16>, code: Option<&str>, is_ambiguous: bool) -> A
         (None, true) => AttemptOutcome::NoAnswer,
     }
 }
+
+/// Names of exceptions that clients raise for an answer, and no codes of an API: Python (requests, httpx, aiohttp, urllib3),
+/// axios, got, superagent, Go, Angular.
+const RAISED_FOR_AN_ANSWER: [&str; 11] = [
+    "HTTPError",
+    "requests.exceptions.HTTPError",
+    "urllib.error.HTTPError",
+    "HTTPStatusError",
+    "httpx.HTTPStatusError",
+    "ClientResponseError",
+    "ResponseError",
+    "AxiosError",
+    "ERR_BAD_REQUEST",
+    "ERR_BAD_RESPONSE",
+    "HttpErrorResponse",
+];
 
 /// Names and texts of exceptions that mean that no connection was made: Python (requests, urllib3, httpx, aiohttp, the
 /// standard library), Node (the system's errors, undici), Java, Go, .NET, curl.
@@ -158,11 +175,21 @@ fn contains(text: &str, word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::evidence::Headers;
     use FailureType::{Auth, BadData, Schema, Transient};
+
+    static NO_HEADERS: std::sync::LazyLock<Headers> = std::sync::LazyLock::new(Headers::default);
 
     fn told<'a>(status: Option<u16>, code: &'a str, message: &'a str) -> Testimony<'a> {
         let some = |text: &'a str| (!text.is_empty()).then_some(text);
-        Testimony { status, code: some(code), message: some(message), ..Testimony::default() }
+        let (code, message) = (some(code), some(message));
+        Testimony {
+            logged: Logged { method: "POST", status, headers: &NO_HEADERS, body: b"", code, message },
+            key_was_sent: true,
+            tries: None,
+            first_attempt_at: None,
+            failed_at: None,
+        }
     }
 
     /// The same, after an earlier try.
@@ -185,11 +212,11 @@ mod tests {
             ("requests.exceptions.SSLError", Transient),
             ("anything else", Transient),
         ] {
-            assert_eq!(told(None, code, "").failure_type(&profile::built_in(), b""), want, "{code}");
+            assert_eq!(failure_type(&told(None, code, "").logged, &profile::built_in()), want, "{code}");
         }
-        assert_eq!(told(None, "", "the record was refused").failure_type(&profile::built_in(), b""), Transient);
+        assert_eq!(failure_type(&told(None, "", "the record was refused").logged, &profile::built_in()), Transient);
         assert_eq!(
-            told(Some(401), "ReadTimeout", "").failure_type(&profile::built_in(), b""),
+            failure_type(&told(Some(401), "ReadTimeout", "").logged, &profile::built_in()),
             Auth,
             "an answer decides"
         );

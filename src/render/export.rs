@@ -8,12 +8,12 @@ use super::json::{body_fields, line, raw};
 use super::words;
 use crate::domain::attempt::Attempt;
 use crate::domain::escape::json_line;
-use crate::domain::evidence::CapturedFailure;
+use crate::domain::evidence::{CapturedFailure, Headers};
 use crate::domain::failure::Failure;
 use crate::domain::key::{IdempotencyKey, KeyOrigin};
 use crate::domain::outcome::AttemptOutcome;
 use crate::domain::producer::Testimony;
-use crate::domain::profile;
+use crate::domain::profile::{self, Logged};
 use crate::domain::state::{Place, State};
 use crate::domain::time::Timestamp;
 use crate::domain::transfer::Parent;
@@ -72,10 +72,17 @@ pub fn export(view: &WriteView, beside: &Beside) -> String {
     let since = write.standing.ambiguous_since.into_iter().chain(beside.in_flight_since).min();
     put("ambiguous_since", json!(since));
     // What the line tells doesn't show what an operator, or another answer, has said since.
+    let headers = Headers::default();
     let told = Testimony {
-        status: write.failure.status,
-        code: write.failure.code.as_deref(),
-        message: write.failure.message.as_deref(),
+        logged: Logged {
+            method: &write.method,
+            status: write.failure.status,
+            headers: &headers,
+            body: b"",
+            code: write.failure.code.as_deref(),
+            message: write.failure.message.as_deref(),
+        },
+        key_was_sent: write.key_origin == KeyOrigin::Given,
         tries: None,
         first_attempt_at: write.first_attempt_at,
         failed_at: write.failed_at,

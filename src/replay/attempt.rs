@@ -99,11 +99,15 @@ impl Attempted {
         let remaining = hints.remaining.as_ref().or(answer.remaining.as_ref());
         let limits = remaining.and_then(|remaining| rate_limit(remaining, reset, now));
         let status = answer.status;
-        let is_sent_again = profile.retries(status, &answer.headers);
+        let retries = profile.retries(status, &answer.headers);
         let (end, replayed) = answered(answer, latency_ms, asking, scrubber);
+        let is_of_type = |wanted| end.failure.as_ref().is_some_and(|failure| failure.failure_type == wanted);
+        // A 403 may be a rate limit, or a missing permission, which no retry brings.
+        let is_sent_again = retries && !is_of_type(FailureType::Auth);
         let signal = match (end.outcome, status) {
             (AttemptOutcome::Accepted, _) => Signal::Accepted,
             (_, 429) => Signal::Limited(asked),
+            (_, 403) if is_of_type(FailureType::Transient) => Signal::Limited(asked),
             (_, 503) => Signal::Unavailable(asked),
             (AttemptOutcome::NoAnswer, _) => Signal::Silence,
             _ => Signal::Answered,

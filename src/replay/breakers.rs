@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::domain::failure::Failure;
+use crate::domain::failure_type::FailureType;
 use crate::domain::ids::{GroupId, WriteId};
 use crate::domain::stop::{Blame, Stop};
 
@@ -70,9 +71,10 @@ impl Breakers {
         };
         *in_a_row += 1;
         let (count, group, blame) = (*in_a_row, over.group, failed.blame.clone());
+        let is_auth = failed.failure.failure_type == FailureType::Auth;
         match blame.status {
-            Some(401) => Some(Stop::TokenRefused(blame)),
-            Some(403) if self.stopped_endpoints.insert(Arc::clone(&over.endpoint)) => {
+            Some(401) if is_auth => Some(Stop::TokenRefused(blame)),
+            Some(403) if is_auth && self.stopped_endpoints.insert(Arc::clone(&over.endpoint)) => {
                 Some(Stop::EndpointForbidden { path: over.endpoint.to_string(), blame })
             }
             _ if over.canary && self.stopped_groups.insert(group) => Some(Stop::CanaryFailed { group, blame }),
@@ -94,7 +96,6 @@ impl Breakers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::failure_type::FailureType;
 
     fn kind(code: &str) -> Kind {
         (Some(code.to_owned()), "m".to_owned())
@@ -103,7 +104,7 @@ mod tests {
     fn over(group: i64, status: Option<u16>) -> Over {
         let blame = Blame { write: Some(WriteId(7)), status, ..Blame::default() };
         let failure = Failure {
-            failure_type: FailureType::Schema,
+            failure_type: if matches!(status, Some(401 | 403)) { FailureType::Auth } else { FailureType::Schema },
             status,
             code: None,
             message: None,

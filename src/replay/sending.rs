@@ -18,7 +18,7 @@ use crate::domain::endpoint::EndpointPath;
 use crate::domain::hazard::Hazard;
 use crate::domain::ids::{RunId, WriteId};
 use crate::domain::notice::Notice;
-use crate::domain::outcome::Outcome;
+use crate::domain::outcome::{AttemptOutcome, Outcome};
 use crate::domain::plan::PlannedWrite;
 use crate::domain::reason::{GivenUp, LastAttempt, Reason, SkipReason};
 use crate::domain::rules::claim::{Step, Terms};
@@ -151,10 +151,15 @@ impl<T: Transport> Sender<T> {
             Err(why) => return self.not_sent(index, why, slot).await,
         };
         let mut attempts = 0;
+        let mut may_be_applied = sendable.write.standing.ambiguous_since.is_some();
         loop {
             attempts += 1;
             let asked_at = Instant::now();
-            let mut attempted = self.request(&sendable, intended.asked_at).await;
+            let mut attempted = self.request(&sendable, may_be_applied, intended.asked_at).await;
+            may_be_applied |= matches!(
+                attempted.end.outcome,
+                AttemptOutcome::NoAnswer | AttemptOutcome::Unclear | AttemptOutcome::Partial
+            );
             attempted.scrub(&self.scrubber());
             if attempted.repeats {
                 let id = attempted.end.correlation_id.clone().unwrap_or_default();
@@ -344,14 +349,14 @@ impl<T: Transport> Sender<T> {
         Some(url)
     }
 
-    /// Sends one request and interprets the result. `intended` is the time since boot when its
-    /// intent was asked for.
-    async fn request(&self, sendable: &Sendable, intended: Duration) -> Attempted {
+    /// Sends one request and interprets the result. `is_ambiguous`: an earlier one may have been applied. `intended` is the time
+    /// since boot when its intent was asked for.
+    async fn request(&self, sendable: &Sendable, is_ambiguous: bool, intended: Duration) -> Attempted {
         let write = &sendable.write;
         let asking = Asking {
             profile: &self.options.target.profile,
             method: &write.method,
-            is_ambiguous: write.standing.ambiguous_since.is_some(),
+            is_ambiguous,
             earlier: &sendable.earlier,
         };
         let Some(url) = self.url(&write.path) else {

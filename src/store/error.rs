@@ -214,6 +214,12 @@ pub enum StoreError {
     /// There is no such intake.
     #[error("there is no intake {0}")]
     NoSuchIntake(IntakeId),
+    /// The intake was taken back while it was under way.
+    #[error("intake {0} was taken back while it was under way, so it takes in nothing more")]
+    IntakeTakenBack(IntakeId),
+    /// An earlier batch of the intake was not kept.
+    #[error("an earlier part of this ingest was not kept, so nothing that came after it was either")]
+    IntakeBroken,
     /// No group has that ID.
     #[error("there is no group {0}; `dlq groups` lists them")]
     NoSuchGroup(GroupId),

@@ -223,6 +223,8 @@ pub struct Detail {
     pub auth: Option<AuthHeader>,
     /// Headers that every request to the target has, those with secrets left out.
     pub static_headers: Vec<(String, String)>,
+    /// The header of the idempotency key; `None` for an API without keys.
+    pub key_header: Option<String>,
     /// Its target's base URL, if known.
     pub base_url: Option<String>,
 }

@@ -58,6 +58,8 @@ fn of_several_writes_none_is_settled_unless_the_body_tells_which() {
     world.ingest(&[order(1), other]);
     assert_eq!(counts(&accepted(&world, &[success(1)])), [0, 0, 1, 0, 0, 0]);
     assert_eq!(world.states(), ["pending", "pending"]);
+    // One of them was applied under that key, so each may have been: past the window neither may go out again.
+    assert!(world.writes().iter().all(|write| write["ambiguous_since"].is_string()));
     let mut exact = success(1);
     exact["body_sha256"] = json!(sha256(body.as_bytes()));
     assert_eq!(counts(&accepted(&world, &[exact])), [1, 0, 0, 0, 0, 0]);
@@ -143,6 +145,23 @@ fn a_run_that_has_the_write_in_hand_decides_first() {
     assert_eq!(counts(&accepted(&world, &[success(1)])), [0, 1, 0, 0, 0, 0]);
     assert_eq!(replay.wait().unwrap().code(), Some(0));
     assert_eq!(world.states(), ["replayed"]);
+}
+
+#[test]
+fn a_batch_that_its_producer_got_accepted_after_its_split_is_in_doubt_in_its_parts() {
+    let world = World::new();
+    let path = "records/profiles/upsert-batch";
+    world.ingest(&[json!({"path": path, "idempotency_key": "batch-1", "status": 422, "error_code": "X",
+        "body": {"records": [{"email": "a@example.org"}, {"email": "b@example.org"}], "matchKey": "email"}})]);
+    world.ok(&["split", "1"]);
+    let in_doubt = || world.writes().iter().filter(|write| write["ambiguous_since"].is_string()).count();
+    assert_eq!(in_doubt(), 0);
+    let line = json!({"path": path, "idempotency_key": "batch-1", "status": 200});
+    assert_eq!(counts(&accepted(&world, &[line])), [0, 1, 0, 0, 0, 0]);
+    assert_eq!(world.states(), ["resolved", "pending", "pending"]);
+    assert_eq!(in_doubt(), 3);
+    assert_eq!(world.run(&["ingest", "--undo", "2"]).code, 0);
+    assert_eq!(in_doubt(), 0);
 }
 
 #[test]

@@ -290,3 +290,100 @@ fn successes_are_followed_too_and_stdin_is_not() {
     assert_eq!(world.run(&["ingest", "--follow", "-"]).code, 2);
     assert_eq!(world.run(&["ingest", "--follow"]).code, 2);
 }
+
+#[test]
+fn lines_that_come_late_to_a_renamed_file_are_read() {
+    let world = World::new();
+    let mut writer = Writer::new(&world);
+    writer.write(1);
+    let following = Following::start(&world, &[]);
+    following.wait_for(1);
+    // Its writer has it still open, and the new one is empty.
+    let mut open = std::fs::OpenOptions::new().append(true).open(&writer.path).unwrap();
+    writer.rename();
+    std::thread::sleep(std::time::Duration::from_millis(1200));
+    open.write_all(format!("{}\n", order(100)).as_bytes()).unwrap();
+    following.wait_for(2);
+    // One writer has the new one, and another one has not.
+    writer.written = 1;
+    writer.write(1);
+    following.wait_for(3);
+    std::thread::sleep(std::time::Duration::from_millis(1200));
+    open.write_all(format!("{}\n", order(101)).as_bytes()).unwrap();
+    following.wait_for(4);
+    // What was written before that last line is not older for it.
+    writer.write(1);
+    following.wait_for(5);
+    assert_eq!(following.end().code, 0);
+    assert!(world.writes().iter().all(|write| write["occurrences"] == 1), "each is in once");
+}
+
+#[test]
+fn a_new_file_that_begins_alike_is_not_taken_for_the_old_one() {
+    let world = World::new();
+    let mut writer = Writer::new(&world);
+    writer.write(1);
+    let following = Following::start(&world, &[]);
+    following.wait_for(1);
+    following.kill();
+    writer.write(1);
+    writer.rename();
+    writer.written = 0;
+    writer.write(1);
+    writer.written = 2;
+    writer.write(1);
+    let following = Following::start(&world, &[]);
+    following.wait_for(3);
+    assert_eq!(following.end().code, 0);
+}
+
+#[test]
+fn a_file_that_is_packed_after_it_was_read_is_not_read_again() {
+    let world = World::new();
+    let mut writer = Writer::new(&world);
+    writer.write(5);
+    writer.append("no JSON\n");
+    let following = Following::start(&world, &[]);
+    following.wait_for(5);
+    writer.rename();
+    writer.write(1);
+    following.wait_for(6);
+    std::thread::sleep(std::time::Duration::from_millis(800));
+    // Half of a packed file, and then the whole one.
+    let first = writer.rotated(1);
+    let mut half = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    half.write_all(&std::fs::read(&first).unwrap()).unwrap();
+    let half = half.finish().unwrap();
+    std::fs::write(format!("{}.gz", first.display()), &half[..half.len() / 2]).unwrap();
+    writer.rename();
+    writer.write(1);
+    following.wait_for(7);
+    std::thread::sleep(std::time::Duration::from_millis(800));
+    std::fs::remove_file(format!("{}.gz", first.display())).unwrap();
+    pack(&writer.rotated(2));
+    writer.rename();
+    writer.write(1);
+    following.wait_for(8);
+    std::thread::sleep(std::time::Duration::from_millis(800));
+    let counts = following.end().lines()[0].clone();
+    assert_eq!((&counts["read"], &counts["rejected"]), (&json!(9), &json!(1)), "{counts}");
+}
+
+#[test]
+fn rotated_files_lie_beside_the_file_that_a_link_leads_to() {
+    let world = World::new();
+    std::fs::create_dir(world.path("pods")).unwrap();
+    let mut writer = Writer { path: world.path("pods/0.log"), written: 0 };
+    writer.write(1);
+    std::os::unix::fs::symlink(&writer.path, world.path("app.log")).unwrap();
+    let following = Following::start(&world, &[]);
+    following.wait_for(1);
+    following.kill();
+    writer.write(1);
+    std::fs::rename(&writer.path, world.path("pods/0.log.20261128-100000")).unwrap();
+    writer.write(1);
+    let following = Following::start(&world, &[]);
+    following.wait_for(3);
+    let ran = following.end();
+    assert_eq!((ran.code, ran.err.contains("missing")), (0, false), "{ran:?}");
+}

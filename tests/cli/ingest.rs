@@ -431,7 +431,11 @@ fn a_refusal_after_an_earlier_try_is_definite_only_where_the_cache_would_have_an
     for (status, definite) in
         [(400, true), (401, false), (403, false), (404, true), (409, false), (413, true), (422, true), (429, false)]
     {
-        let write = failed(&json!({"status": status, "error_code": "CDP_ETL.X", "first_attempt_at": first}));
+        let again = json!({"status": status, "error_code": "CDP_ETL.X", "first_attempt_at": first});
+        assert_eq!(failed(&again)["ambiguous_since"], first, "{status} without a key that it could have looked for");
+        let mut keyed = again.clone();
+        keyed["idempotency_key"] = json!("k");
+        let write = failed(&keyed);
         let want = if definite { Value::Null } else { json!(first) };
         assert_eq!(write["ambiguous_since"], want, "{status}");
         let only = failed(&json!({"status": status, "error_code": "CDP_ETL.X", "first_attempt_at": first, "tries": 1}));

@@ -1,9 +1,12 @@
 //! Intakes: their numbers, and taking one back as if it had never been.
 
+use std::io::Write as _;
+use std::process::Stdio;
+
 use dlq::sandbox::Settings;
 use serde_json::{Value, json};
 
-use crate::world::{World, order, profile, time};
+use crate::world::{Ran, World, order, profile, time, wait_until};
 
 /// Everything that a user can see of the writes, a line each.
 fn seen(world: &World) -> Vec<String> {
@@ -50,6 +53,84 @@ fn each_ingest_has_a_number_that_finds_what_came_in_with_it() {
     assert!(dry.lines()[0]["intake"].is_null());
     let told = world.run_with(&["ingest"], order(5).to_string().as_bytes());
     assert_eq!(told.out, "intake 3: read 1: 1 inserted, 0 repeated, 0 rejected\n");
+}
+
+/// An ingest that goes on, as of a pipe.
+struct Piped(std::process::Child);
+
+impl Piped {
+    fn start(world: &World) -> Self {
+        let mut command = world.command(&["ingest", "--json"]);
+        Self(command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    fn say(&mut self, line: &Value) {
+        writeln!(self.0.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+
+    fn end(mut self) -> Ran {
+        drop(self.0.stdin.take());
+        Ran::of(&self.0.wait_with_output().unwrap())
+    }
+}
+
+fn occurrences(world: &World) -> i64 {
+    world.writes()[0]["occurrences"].as_i64().unwrap()
+}
+
+#[test]
+fn what_happened_between_two_changes_of_an_intake_is_never_undone() {
+    let world = World::with_api(Settings::default());
+    ingest(&world, &[order(1)]);
+    let mut piped = Piped::start(&world);
+    piped.say(&order(1));
+    wait_until(|| occurrences(&world) == 2);
+    assert_eq!(world.run(&["replay", "--all", "--yes"]).code, 0);
+    piped.say(&order(1));
+    wait_until(|| occurrences(&world) == 3);
+    assert_eq!(piped.end().code, 0);
+    assert_eq!(undo(&world, 2), (3, json!({"intake": 2, "removed": 0, "kept": 1})));
+    assert_eq!(world.states(), ["replayed"]);
+    assert_eq!(world.api().world().ledger.applied.len(), 1);
+}
+
+#[test]
+fn what_two_intakes_told_is_taken_back_with_the_last_of_them() {
+    let world = World::new();
+    ingest(&world, &[order(1)]);
+    let busy = with(order(1), &json!({"status": 503, "failed_at": time(crate::world::millis() + 1)}));
+    let since = || world.writes()[0]["ambiguous_since"].clone();
+    assert!(since().is_null());
+    ingest(&world, std::slice::from_ref(&busy));
+    ingest(&world, &[busy]);
+    assert!(since().is_string());
+    assert_eq!(undo(&world, 2).0, 3);
+    assert!(since().is_string(), "the other one says so, too");
+    assert_eq!(undo(&world, 3).0, 0);
+    assert_eq!(undo(&world, 2).0, 0);
+    assert!(since().is_null());
+    let success = json!({"path": "records/orders/append", "idempotency_key": "key-1", "status": 200});
+    let accepted = || world.run_with(&["ingest", "--accepted", "--json"], success.to_string().as_bytes()).lines();
+    assert_eq!(accepted()[0]["intake"], 4);
+    assert_eq!(accepted()[0]["repeated"], 1);
+    assert_eq!(undo(&world, 4).0, 3);
+    assert_eq!(world.states(), ["resolved"], "intake 5 brought it, too");
+    assert_eq!((undo(&world, 5).0, undo(&world, 4).0), (0, 0));
+    assert_eq!(world.states(), ["pending"]);
+    assert_eq!(accepted()[0]["settled"], 1);
+}
+
+#[test]
+fn an_intake_that_is_under_way_ends_when_it_is_taken_back() {
+    let world = World::new();
+    let mut piped = Piped::start(&world);
+    piped.say(&order(1));
+    wait_until(|| world.db().exists() && world.run(&["list", "--json"]).lines().len() == 1);
+    assert_eq!(undo(&world, 1), (0, json!({"intake": 1, "removed": 1, "kept": 0})));
+    piped.say(&order(2));
+    let ran = piped.end();
+    assert!(ran.code == 1 && ran.err.contains("intake 1 was taken back while it was under way"), "{ran:?}");
+    assert_eq!(world.writes().len(), 0);
 }
 
 #[test]

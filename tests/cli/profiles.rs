@@ -287,25 +287,40 @@ fn a_deletion_that_finds_nothing_has_been_done() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
+        let mut was_dropped = false;
         for stream in listener.incoming().flatten() {
             let mut reader = BufReader::new(stream.try_clone().unwrap());
             let mut line = String::new();
+            let _ = reader.read_line(&mut line);
+            let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
             while reader.read_line(&mut line).unwrap_or(0) > 0 && line != "\r\n" {
                 line.clear();
             }
             let text = r#"{"message":"Not Found"}"#;
             let mut stream = stream;
+            if path == "/a/is-dropped" && !std::mem::replace(&mut was_dropped, true) {
+                continue;
+            }
+            let page = "<html><title>404 Not Found</title></html>";
+            let text = if path == "/a/page" { page } else { text };
             let _ =
                 write!(stream, "HTTP/1.1 404 X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}", text.len());
         }
     });
     let world = World::new();
     world.file("c.toml", format!("[targets.t]\nbase_url = '{url}'\nprofile = 'github'\nno_token = true\n"));
-    let line = |status: u16, path: &str| json!({"target": "t", "method": "DELETE", "path": path, "status": status, "error_message": "m", "tries": 1, "failed_at": now()});
-    let lines = format!("{}\n{}\n", line(502, "a/may-be-done"), line(401, "a/was-refused"));
+    let said = json!({"message": "m", "documentation_url": "https://docs.github.com/rest"});
+    let line = |status: u16, path: &str| {
+        json!({"target": "t", "method": "DELETE", "path": path, "status": status, "tries": 1, "failed_at": now(),
+            "response": {"status": status, "body": said}})
+    };
+    let lines =
+        [line(502, "a/may-be-done"), line(401, "a/was-refused"), line(401, "a/is-dropped"), line(502, "a/page")];
+    let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
     world.run_with(&["ingest", "--config", "c.toml"], lines.as_bytes());
-    world.run(&["replay", "--config", "c.toml", "--all", "--yes", "--max-attempts", "1"]);
-    assert_eq!(world.states(), ["replayed", "pending"], "of the one it is the trace of an earlier request");
+    world.run(&["replay", "--config", "c.toml", "--all", "--yes", "--max-attempts", "2"]);
+    // Of the first and the third it is the trace of an earlier request; a page is not the API's.
+    assert_eq!(world.states(), ["replayed", "pending", "replayed", "pending"]);
 }
 
 #[test]
@@ -320,7 +335,8 @@ fn profiles_are_listed_shown_extended_and_tried() {
     assert!(list.contains("mine") && list.contains("x-key, 2 h") && list.contains("stripe"), "{list}");
     let listed = world.json(&["profile", "list", "--json"]);
     assert_eq!(listed.len(), 7);
-    assert!(world.ok(&["profile", "show", "stripe"]).contains("Idempotency-Key"));
+    let stripe = world.ok(&["profile", "show", "stripe"]);
+    assert!(stripe.contains("Idempotency-Key") && stripe.contains("# docs.stripe.com/"), "with its sources: {stripe}");
     let shown = world.ok(&["profile", "show", "mine", "--config", "mine.toml"]);
     assert!(
         shown.contains("title = \"Our API\"") && shown.contains("RateLimit-Remaining"),

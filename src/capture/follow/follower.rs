@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use super::reading::Reading;
-use super::rotation::{Known, new_ones, rest_of, written_after};
+use super::rotation::{Known, KnownBy, new_ones, rest_of};
 use crate::capture::file_notice::FileNotice;
 use crate::capture::input::{BUNCHES, Bunch, Input, InputError, Line};
 use crate::domain::file_place::FilePlace;
@@ -18,8 +18,15 @@ use crate::domain::file_place::FilePlace;
 /// The interval at which files are looked at that have not grown.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// A file that was renamed is read on for so long after it last grew: its writer may not have noticed yet.
+/// A file that was renamed is read on for so long after it last grew, if the new one has something: its writer may not have
+/// noticed yet.
 const QUIET: Duration = Duration::from_millis(500);
+
+/// After that it is still looked at for so long, since another writer may have it open.
+const STILL_OPEN: Duration = Duration::from_mins(10);
+
+/// Files that are still looked at, and places that are remembered of files that were read, at most.
+const MOST_LEFT: usize = 16;
 
 /// A file to follow.
 #[derive(Debug)]
@@ -80,6 +87,10 @@ struct Follower {
     /// Rotated files that are read before the current one.
     rest: VecDeque<Reading>,
     current: Option<Reading>,
+    /// Renamed files that were left, and when: each may get late lines.
+    left: VecDeque<(Reading, Instant)>,
+    /// The places up to which files were read before they were left: one may be found again packed, or copied.
+    read: VecDeque<FilePlace>,
     /// The rotated files that were seen beside it.
     known: Known,
     /// The time since which the current file has lost its name and not grown.
@@ -97,6 +108,8 @@ impl Follower {
             began_at: file.place,
             rest: VecDeque::new(),
             current: None,
+            left: VecDeque::new(),
+            read: VecDeque::new(),
             known: Known::new(),
             is_new: true,
             quiet_since: None,
@@ -108,7 +121,7 @@ impl Follower {
     fn step(&mut self, sender: &SyncSender<Result<Bunch, InputError>>, stop: &AtomicBool) -> Result<bool, Ended> {
         if std::mem::take(&mut self.is_new) {
             // What was rotated before anyone followed is not read.
-            new_ones(&self.path, &mut self.known)?;
+            new_ones(&self.path, None, &[], &mut self.known)?;
         }
         if let Some(place) = self.began_at.take() {
             self.find(&place, sender)?;
@@ -125,20 +138,54 @@ impl Follower {
         let grew = self.read(&mut current, false, sender, stop)?;
         if stop.load(Ordering::Relaxed) || !self.has_lost_its_name(&current, grew) {
             self.current = Some(current);
-            return Ok(grew);
+            return Ok(grew || self.read_late_lines(sender)?);
         }
         self.read(&mut current, true, sender, stop)?;
-        self.rest.extend(written_after(&self.path, &current, &mut self.known)?);
+        let id = current.id;
+        self.leave(current);
+        let others = new_ones(&self.path, Some(id), self.read.make_contiguous(), &mut self.known)?;
+        self.rest.extend(others);
         self.quiet_since = None;
         Ok(true)
+    }
+
+    /// Leaves a file that was read to its end.
+    fn leave(&mut self, reading: Reading) {
+        self.read.push_back(reading.place(&self.path));
+        self.left.push_back((reading, Instant::now()));
+        self.read.drain(..self.read.len().saturating_sub(MOST_LEFT));
+        self.left.drain(..self.left.len().saturating_sub(MOST_LEFT));
+    }
+
+    /// Reads what a writer that has not noticed yet has written to files that were left. Returns true if there was anything.
+    fn read_late_lines(&mut self, sender: &SyncSender<Result<Bunch, InputError>>) -> Result<bool, Ended> {
+        self.left.retain(|(_, since)| since.elapsed() < STILL_OPEN);
+        let mut grew = false;
+        for (reading, _) in &mut self.left {
+            let Some(end) = reading.whole_lines(false)?.filter(|end| *end > reading.offset) else { continue };
+            let mut input = Input::of(&self.path, Box::new(reading.upto(end)), reading.lines);
+            while let Some(lines) = next_lines(&mut input)? {
+                let (bytes, count) = (input.take_consumed(), lines.len() as u64);
+                reading.advance(bytes, count)?;
+                send(Bunch { lines, file: self.index, place: None, said: None }, sender)?;
+            }
+            grew = true;
+        }
+        Ok(grew)
     }
 
     /// Finds the file that a place of an earlier follower is in.
     fn find(&mut self, place: &FilePlace, sender: &SyncSender<Result<Bunch, InputError>>) -> Result<(), Ended> {
         let here = Reading::open(&self.path).ok().map(|reading| reading.at(place)).transpose()?.flatten();
-        if here.is_some() {
+        let is_it = |reading: &Reading| reading.id == (place.dev, place.ino);
+        // Another file that begins alike is taken for it only if the file itself is nowhere.
+        if here.as_ref().is_some_and(is_it) {
             self.current = here;
-        } else if let Some(rest) = rest_of(&self.path, place, &mut self.known)? {
+        } else if let Some(rest) = rest_of(&self.path, place, KnownBy::Inode, &[], &mut self.known)? {
+            self.rest.extend(rest);
+        } else if here.is_some() {
+            self.current = here;
+        } else if let Some(rest) = rest_of(&self.path, place, KnownBy::Content, &[], &mut self.known)? {
             self.rest.extend(rest);
         } else {
             self.say(FileNotice::Gap { path: self.path.clone(), bytes: None }, sender)?;
@@ -155,7 +202,8 @@ impl Follower {
                 self.said_missing = false;
                 Ok(true)
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // A new file may not have its rights yet.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {
                 if !std::mem::replace(&mut self.said_missing, true) {
                     self.say(FileNotice::Missing { path: self.path.clone() }, sender)?;
                 }
@@ -168,7 +216,8 @@ impl Follower {
     /// Goes on after the current file was truncated: what was not read of it is in its copy.
     fn go_on_from_copy(&mut self, was: &Reading, sender: &SyncSender<Result<Bunch, InputError>>) -> Result<(), Ended> {
         let place = was.place(&self.path);
-        if let Some(rest) = rest_of(&self.path, &place, &mut self.known)? {
+        if let Some(rest) = rest_of(&self.path, &place, KnownBy::Content, self.read.make_contiguous(), &mut self.known)?
+        {
             self.rest.extend(rest);
         } else {
             let bytes = Some(was.seen().saturating_sub(was.offset));
@@ -179,17 +228,17 @@ impl Follower {
 
     /// Returns true once another file has had the name for a while, or none, and the one that was read grows no more.
     fn has_lost_its_name(&mut self, current: &Reading, grew: bool) -> bool {
-        let named = std::fs::metadata(&self.path).ok().map(|found| (found.dev(), found.ino()));
-        if named == Some(current.id) {
+        let named = std::fs::metadata(&self.path).ok();
+        if named.as_ref().map(|found| (found.dev(), found.ino())) == Some(current.id) {
             self.quiet_since = None;
             return false;
         }
         if grew {
             self.quiet_since = None;
         }
-        // Until there is another file, there is nothing to hurry to.
+        // Until there is something in another file, there is nothing to hurry to.
         let quiet = self.quiet_since.get_or_insert_with(Instant::now).elapsed() >= QUIET;
-        quiet && named.is_some()
+        quiet && named.is_some_and(|found| found.size() > 0)
     }
 
     /// Reads the whole lines of a file; also a last one without an end, once nothing more comes.
@@ -222,7 +271,7 @@ impl Follower {
         if self.known.contains(&but.id) {
             return Ok(false);
         }
-        let others = new_ones(&self.path, &mut self.known)?;
+        let others = new_ones(&self.path, Some(but.id), self.read.make_contiguous(), &mut self.known)?;
         let found = !others.is_empty();
         self.rest.extend(others);
         Ok(found)
@@ -238,6 +287,7 @@ impl Follower {
     ) -> Result<(), Ended> {
         if !rest.is_packed()? {
             self.read(&mut rest, true, sender, stop)?;
+            self.leave(rest);
             return Ok(());
         }
         let mut unpacked = rest.whole()?;

@@ -18,47 +18,76 @@ struct Sibling {
     written: SystemTime,
 }
 
-/// Finds the file that a place is in, now that another has its name: by its inode, else by its content. Returns it at that
-/// place, and the files that were written after it, in their order.
-pub(super) fn rest_of(path: &Path, place: &FilePlace, known: &mut Known) -> io::Result<Option<Vec<Reading>>> {
+/// What a file that has another name now is known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum KnownBy {
+    /// Its inode and its content: it was renamed.
+    Inode,
+    /// Its content: it was copied, or packed.
+    Content,
+}
+
+/// Finds the file that a place is in, now that another has its name. Returns it at that place, and the files that were written
+/// after it, in their order.
+pub(super) fn rest_of(
+    path: &Path,
+    place: &FilePlace,
+    by: KnownBy,
+    read: &[FilePlace],
+    known: &mut Known,
+) -> io::Result<Option<Vec<Reading>>> {
     let mut siblings = siblings(path)?;
-    *known = siblings.iter().map(|one| one.reading.id).collect();
-    let is_it = |one: &Sibling| holds(&one.reading, place);
-    let by_inode = siblings.iter().position(|one| one.reading.id == (place.dev, place.ino) && is_it(one));
-    let by_content = || siblings.iter().position(|one| place.offset > 0 && is_it(one));
-    let Some(found) = by_inode.or_else(by_content) else { return Ok(None) };
+    let before = std::mem::replace(known, siblings.iter().map(|one| one.reading.id).collect());
+    let may_be_it = |one: &Sibling| match by {
+        KnownBy::Inode => one.reading.id == (place.dev, place.ino),
+        KnownBy::Content => place.offset > 0,
+    };
+    let found = siblings.iter().position(|one| may_be_it(one) && holds(&one.reading, place));
+    let Some(found) = found else { return Ok(None) };
     let Sibling { mut reading, written, .. } = siblings.swap_remove(found);
-    let later = after(path, siblings, reading.id, written);
+    // Late lines may have made it the newest: what is new is later, too.
+    let is_later = |one: &Sibling| one.written >= written || !before.contains(&one.reading.id);
+    siblings.retain(is_later);
+    let later = past(in_order(path, siblings, Some(reading.id)), read)?;
     reading.go_to(place.offset, place.lines)?;
     Ok(Some([vec![reading], later].concat()))
 }
 
-/// Returns the rotated files that were written after a file that has been read to its end.
-pub(super) fn written_after(path: &Path, reading: &Reading, known: &mut Known) -> io::Result<Vec<Reading>> {
-    let siblings = siblings(path)?;
-    *known = siblings.iter().map(|one| one.reading.id).collect();
-    Ok(after(path, siblings, reading.id, reading.written()?))
-}
-
-/// Returns the rotated files that were not there when it was last looked, which are known from now on.
-pub(super) fn new_ones(path: &Path, known: &mut Known) -> io::Result<Vec<Reading>> {
+/// Returns the rotated files that were not there when it was last looked, which are known from now on, without `but` and
+/// without what `read` was read of them before, under another name.
+pub(super) fn new_ones(
+    path: &Path,
+    but: Option<(u64, u64)>,
+    read: &[FilePlace],
+    known: &mut Known,
+) -> io::Result<Vec<Reading>> {
     let mut found = siblings(path)?;
     let before = std::mem::replace(known, found.iter().map(|one| one.reading.id).collect());
     found.retain(|one| !before.contains(&one.reading.id));
-    Ok(after(path, found, (0, 0), SystemTime::UNIX_EPOCH))
+    past(in_order(path, found, but), read)
+}
+
+/// Passes over what was read of files before, under another name.
+fn past(mut found: Vec<Reading>, read: &[FilePlace]) -> io::Result<Vec<Reading>> {
+    for reading in &mut found {
+        let is_it = |place: &&FilePlace| place.offset > 0 && begins_like(reading, place) && holds(reading, place);
+        // The longest of them: a file may have been read in two goes.
+        if let Some(place) = read.iter().filter(is_it).max_by_key(|place| place.offset) {
+            reading.go_to(place.offset, place.lines)?;
+        }
+    }
+    Ok(found)
 }
 
 /// The rotated files that were there when it was last looked, by device and inode.
 pub(super) type Known = HashSet<(u64, u64)>;
 
-/// Returns the files written after `since`, the oldest first. One of the same moment is among them: to read a file again
-/// changes nothing, to miss one does.
-fn after(path: &Path, siblings: Vec<Sibling>, but: (u64, u64), since: SystemTime) -> Vec<Reading> {
+/// Returns files in the order in which they were written, without `but` and the one that has the name now.
+fn in_order(path: &Path, mut siblings: Vec<Sibling>, but: Option<(u64, u64)>) -> Vec<Reading> {
     let current = std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
-    let is_later = |one: &Sibling| one.written >= since && one.reading.id != but && Some(one.reading.id) != current;
-    let mut later: Vec<Sibling> = siblings.into_iter().filter(is_later).collect();
-    later.sort_by(|a, b| a.written.cmp(&b.written).then_with(|| b.name.cmp(&a.name)));
-    later.into_iter().map(|one| one.reading).collect()
+    siblings.retain(|one| Some(one.reading.id) != but && Some(one.reading.id) != current);
+    siblings.sort_by(|a, b| a.written.cmp(&b.written).then_with(|| b.name.cmp(&a.name)));
+    siblings.into_iter().map(|one| one.reading).collect()
 }
 
 /// Listings until two in a row are the same, at most.
@@ -84,9 +113,23 @@ fn siblings(path: &Path) -> io::Result<Vec<Sibling>> {
 }
 
 fn list(path: &Path) -> io::Result<Vec<Sibling>> {
+    let mut found = Vec::new();
+    list_beside(path, &mut found)?;
+    // Of a link, the rotated files lie beside the file that it leads to.
+    if let Ok(whole) = std::fs::canonicalize(path)
+        && whole != path
+    {
+        list_beside(&whole, &mut found)?;
+    }
+    Ok(found)
+}
+
+/// Endings of packed files.
+const PACKED: [&str; 4] = ["gz", "zst", "bz2", "xz"];
+
+fn list_beside(path: &Path, found: &mut Vec<Sibling>) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut found: Vec<Sibling> = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         let is_made_from_it =
@@ -96,13 +139,26 @@ fn list(path: &Path) -> io::Result<Vec<Sibling>> {
         if !is_made_from_it || !entry.file_type()?.is_file() {
             continue;
         }
+        // As long as the file that is being packed is there, the packed one is not whole.
+        let is_under_way = entry.path().extension().is_some_and(|end| PACKED.iter().any(|packed| end == *packed))
+            && entry.path().with_extension("").exists();
+        if is_under_way {
+            continue;
+        }
         // One that is gone by now has been rotated on, and is found under its next name.
         let Ok(reading) = Reading::open(&entry.path()) else { continue };
         if found.iter().all(|one| one.reading.id != reading.id) {
             found.push(Sibling { name: entry.path(), written: reading.written()?, reading });
         }
     }
-    Ok(found)
+    Ok(())
+}
+
+/// Returns true if a file's beginning is the one that a place tells of.
+fn begins_like(reading: &Reading, place: &FilePlace) -> bool {
+    let mut head = Vec::new();
+    let found = reading.whole().and_then(|whole| whole.take(place.offset.min(KNOWN_BY)).read_to_end(&mut head));
+    found.is_ok() && Sha::of(&head) == place.head
 }
 
 /// Returns true if a file has the content that a place tells of; packed ones are unpacked.

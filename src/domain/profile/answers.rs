@@ -1,6 +1,6 @@
 //! The verdict of a profile on an answer.
 
-use super::condition::{Condition, Facts, matches};
+use super::condition::{Condition, Facts, is_like};
 use super::envelope::{Parts, header};
 use super::{Profile, Rule};
 use crate::domain::acceptance::{Says, says};
@@ -25,6 +25,41 @@ pub struct Answered<'a> {
     pub body: &'a [u8],
     /// The part of the body that this is.
     pub extent: Extent,
+}
+
+/// An answer that was captured, as far as it was logged.
+#[derive(Debug, Clone, Copy)]
+pub struct Logged<'a> {
+    /// The request's method, upper-case.
+    pub method: &'a str,
+    /// The HTTP status.
+    pub status: Option<u16>,
+    /// The headers.
+    pub headers: &'a Headers,
+    /// The body; empty if it wasn't logged.
+    pub body: &'a [u8],
+    /// The error code that the line names.
+    pub code: Option<&'a str>,
+    /// The error message that the line names.
+    pub message: Option<&'a str>,
+}
+
+impl Logged<'_> {
+    /// Looks at it as conditions do. What the line names goes before what the body says, and a code makes an envelope.
+    fn in_facts<T>(&self, profile: &Profile, look: impl FnOnce(&Facts<'_>) -> T) -> T {
+        let scanned = json::scan(self.body).ok();
+        let parts = profile.envelope.read(self.headers, scanned.as_ref());
+        let code = self.code.filter(|code| !code.is_empty());
+        look(&Facts {
+            method: self.method,
+            status: self.status,
+            headers: self.headers,
+            body: scanned.as_ref(),
+            has_envelope: code.is_some() || parts.is_envelope,
+            code: code.or(Some(parts.error.code.as_str()).filter(|code| !code.is_empty())),
+            message: self.message.or(Some(parts.error.message.as_str()).filter(|message| !message.is_empty())),
+        })
+    }
 }
 
 /// A profile's judgement of an answer.
@@ -96,7 +131,9 @@ impl Profile {
             let named = ApiError { message: named(error, status), ..error.clone() };
             if facts.has_envelope { named } else { unclear(otherwise) }
         };
-        if answer.is_ambiguous && answer.method == "DELETE" && self.accepted.gone.contains(status) {
+        // A page that is not the API's may only mean that the API is not there.
+        let is_page = !body.trim_ascii().is_empty() && facts.body.is_none();
+        if answer.is_ambiguous && answer.method == "DELETE" && self.accepted.gone.contains(status) && !is_page {
             return (Verdict::Accepted, "accepted.gone".to_owned());
         }
         if self.accepted.statuses.contains(status) {
@@ -133,22 +170,9 @@ impl Profile {
         self.rules.iter().enumerate().find(|(_, rule)| rule.condition.holds(facts))
     }
 
-    /// Classifies a failure of which only this is known.
-    pub fn classify(&self, status: Option<u16>, code: Option<&str>, message: Option<&str>, body: &[u8]) -> FailureType {
-        let (headers, scanned) = (Headers::default(), json::scan(body).ok());
-        let parts = self.envelope.read(&headers, scanned.as_ref());
-        let code = code.filter(|code| !code.is_empty()).or(Some(parts.error.code.as_str()).filter(|c| !c.is_empty()));
-        let message = message.or(Some(parts.error.message.as_str()).filter(|message| !message.is_empty()));
-        let facts = Facts {
-            method: "POST",
-            status,
-            headers: &headers,
-            body: scanned.as_ref(),
-            has_envelope: code.is_some() || parts.is_envelope,
-            code,
-            message,
-        };
-        self.rule_of(&facts).map_or(FailureType::BadData, |(_, rule)| rule.failure_type)
+    /// Classifies a captured failure.
+    pub fn classify(&self, logged: &Logged<'_>) -> FailureType {
+        logged.in_facts(self, |facts| self.rule_of(facts).map_or(FailureType::BadData, |(_, rule)| rule.failure_type))
     }
 
     /// Reads the error and the correlation ID of an answer that was captured.
@@ -159,41 +183,46 @@ impl Profile {
     }
 
     /// Returns true if an answer that was captured accepts a write.
-    pub fn takes(&self, status: u16, body: &[u8]) -> bool {
-        let headers = Headers::default();
-        let answer =
-            Answered { method: "POST", is_ambiguous: false, status, headers: &headers, body, extent: Extent::Whole };
+    pub fn takes(&self, logged: &Logged<'_>) -> bool {
+        let Logged { method, status: Some(status), headers, body, .. } = *logged else { return false };
+        let answer = Answered { method, is_ambiguous: false, status, headers, body, extent: Extent::Whole };
         self.judge(&answer).verdict == Verdict::Accepted
     }
 
-    /// Returns true if a captured failure with this status surely applied nothing in the try that it was the answer to. A code
-    /// stands for the envelope; in an API whose envelope needs none, so does a message.
-    pub fn refuses(&self, status: u16, code: Option<&str>, message: Option<&str>) -> bool {
-        let headers = Headers::default();
-        let has_envelope = code.is_some() || message.is_some() && self.envelope.takes_a_message();
-        let facts =
-            Facts { method: "POST", status: Some(status), headers: &headers, body: None, has_envelope, code, message };
-        // Of a captured failure there is no body to look into.
-        let holds = |condition: &Condition| {
-            let without_body = Condition { json: condition.json.filter(|_| !has_envelope), ..condition.clone() };
-            condition.body.is_empty() && without_body.holds(&facts)
+    /// Returns true if a captured failure surely applied nothing in the try that it was the answer to. A code of the API stands
+    /// for the envelope, unless it comes with a page that is none of the API's.
+    pub fn refuses(&self, logged: &Logged<'_>) -> bool {
+        let has_body = !logged.body.trim_ascii().is_empty();
+        // A logger may have cut off the end of the API's own answer.
+        let is_page = has_body && json::scan(logged.body).is_err() && !logged.body.trim_ascii_start().starts_with(b"{");
+        let code = logged.code.filter(|_| !is_page);
+        let holds = |condition: &Condition, facts: &Facts<'_>| {
+            // Of a body that wasn't logged nothing says that something is missing in it. A code says that it was the API's.
+            let is_told = has_body || condition.body.is_empty();
+            let json = condition.json.filter(|_| has_body || code.is_none());
+            is_told && Condition { json, ..condition.clone() }.holds(facts)
         };
-        !self.accepted.statuses.contains(status) && self.definite.iter().any(holds)
+        let is_accepted = logged.status.is_some_and(|status| self.accepted.statuses.contains(status));
+        let is_definite = |facts: &Facts<'_>| self.definite.iter().any(|condition| holds(condition, facts));
+        !is_accepted && Logged { code, ..*logged }.in_facts(self, is_definite)
     }
 
-    /// Returns true if the API gives this status only once it has looked for the key.
-    pub fn looks_up_first(&self, status: u16) -> bool {
-        self.key.as_ref().is_some_and(|key| key.looked_up.contains(status))
+    /// Returns true if the API gives such an answer only once it has looked for the key, and found nothing.
+    pub fn looks_up_first(&self, logged: &Logged<'_>) -> bool {
+        let Some(key) = &self.key else { return false };
+        let knew_it =
+            || key.mismatch.as_ref().is_some_and(|mismatch| logged.in_facts(self, |facts| mismatch.holds(facts)));
+        logged.status.is_some_and(|status| key.looked_up.contains(status)) && !knew_it()
     }
 
     /// Returns true if only the API gives this code, so that there was an answer.
     pub fn knows(&self, code: &str) -> bool {
-        self.codes.known.iter().any(|glob| matches(glob, code))
+        self.codes.known.iter().any(|glob| is_like(glob, code))
     }
 
     /// Returns what a code alone says: that nothing was applied, or `is_only_try` for that of an only try.
     pub fn code_refuses(&self, code: &str, is_only_try: bool) -> bool {
-        let one_of = |globs: &[String]| globs.iter().any(|glob| matches(glob, code));
+        let one_of = |globs: &[String]| globs.iter().any(|glob| is_like(glob, code));
         one_of(&self.codes.definite) || is_only_try && one_of(&self.codes.definite_of_an_only_try)
     }
 

@@ -74,12 +74,14 @@ impl Condition {
         let one_of = |globs: &Vec<String>, text: Option<&str>| {
             text.is_some_and(|text| globs.iter().any(|pattern| matches(pattern, text)))
         };
+        let one_code =
+            |globs: &Vec<String>| facts.code.is_some_and(|code| globs.iter().any(|glob| is_like(glob, code)));
         self.status.as_ref().is_none_or(status)
             && !self.not_status.as_ref().is_some_and(status)
             && self.methods.as_ref().is_none_or(|all| all.iter().any(|method| method == facts.method))
             && self.envelope.is_none_or(|wanted| facts.has_envelope == wanted)
             && self.json.is_none_or(|wanted| facts.body.is_some() == wanted)
-            && self.code.as_ref().is_none_or(|globs| one_of(globs, facts.code))
+            && self.code.as_ref().is_none_or(one_code)
             && self.message.as_ref().is_none_or(|globs| one_of(globs, facts.message))
             && self.headers.iter().all(|(name, test)| holds_header(test, facts.header(name)))
             && self.body.iter().all(|(pointer, test)| holds_body(test, pointer, facts))
@@ -107,7 +109,11 @@ fn holds_body(test: &Test, pointer: &str, facts: &Facts<'_>) -> bool {
 
 /// Returns true if a text matches a glob, in which `*` stands for any text. Letters' case doesn't count.
 pub(super) fn matches(glob: &str, text: &str) -> bool {
-    let (glob, text) = (glob.to_ascii_lowercase(), text.to_ascii_lowercase());
+    is_like(&glob.to_ascii_lowercase(), &text.to_ascii_lowercase())
+}
+
+/// Returns true if a name, whose letters' case counts, matches a glob.
+pub(super) fn is_like(glob: &str, text: &str) -> bool {
     let mut parts = glob.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = text.strip_prefix(first) else { return false };

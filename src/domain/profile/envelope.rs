@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::pointer::{find, is_filled};
 use crate::domain::api_error::ApiError;
 use crate::domain::evidence::Headers;
-use crate::domain::json::Node;
+use crate::domain::json::{Node, Value};
 
 /// A place in an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,11 +29,12 @@ pub struct Envelope {
 }
 
 /// A part that makes an envelope.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Need {
     Code,
     Message,
-    Details,
+    /// A value or a header that only the API gives.
+    Place(Source),
 }
 
 /// The parts of an envelope, as found.
@@ -51,7 +52,7 @@ impl Envelope {
         let detail = self.details.iter().find_map(|source| match source {
             Source::Pointer(pointer) => {
                 let found = body.map(|body| find(body, pointer)).unwrap_or_default();
-                found.into_iter().find(|node| is_filled(node)).map(|node| node.raw_text().to_owned())
+                found.into_iter().find(|node| !matches!(node.value, Value::Null)).map(|node| node.raw_text().to_owned())
             }
             Source::Header(name) => header(headers, name).and_then(|value| serde_json::to_string(value).ok()),
         });
@@ -63,18 +64,16 @@ impl Envelope {
         let has = |need: &Need| match need {
             Need::Code => code.is_some(),
             Need::Message => message.is_some(),
-            Need::Details => details.is_some(),
+            Need::Place(Source::Header(name)) => header(headers, name).is_some(),
+            Need::Place(Source::Pointer(pointer)) => {
+                body.is_some_and(|body| find(body, pointer).into_iter().any(|node| is_filled(node)))
+            }
         };
         let is_object = body.is_some_and(Node::is_object);
         let is_envelope = is_object && (self.needs.is_empty() || self.needs.iter().any(has));
         let correlation_id = text(&self.correlation_id);
         let error = ApiError { code: code.unwrap_or_default(), message: message.unwrap_or_default(), details };
         Parts { error, is_envelope, correlation_id }
-    }
-
-    /// Returns true if the message alone makes an envelope.
-    pub(super) fn takes_a_message(&self) -> bool {
-        self.needs.is_empty() || self.needs.contains(&Need::Message)
     }
 }
 

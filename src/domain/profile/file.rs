@@ -41,6 +41,8 @@ pub fn effective(name: &str, configured: &Profiles) -> Result<Profile, ProfileEr
     let text = toml::to_string(&table).map_err(|e| at(e.to_string()))?;
     let file: File = table.try_into().map_err(|e: toml::de::Error| at(e.message().to_owned()))?;
     let version = format!("{name}@{}", &Sha::of(text.as_bytes()).to_string()[..8]);
+    // A built-in one is shown as it is written, with the source of each of its claims.
+    let text = built_in_text(name).filter(|_| !configured.contains_key(name)).map_or(text, str::to_owned);
     profile(name, version, text, file).map_err(at)
 }
 
@@ -84,7 +86,7 @@ fn merged(mut below: Table, own: Table) -> Table {
 struct File {
     #[serde(default)]
     title: String,
-    key: Option<KeyFile>,
+    key: Option<Value>,
     #[serde(default)]
     envelope: EnvelopeFile,
     #[serde(default)]
@@ -108,19 +110,14 @@ struct File {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum KeyFile {
-    None(String),
-    Some(KeyTable),
-}
-
-#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeyTable {
     header: String,
     window: String,
     #[serde(default)]
     looked_up: String,
+    #[serde(default)]
+    mismatch: Option<ConditionFile>,
     #[serde(default)]
     cached: String,
     #[serde(default)]
@@ -246,9 +243,12 @@ fn profile(name: &str, version: String, text: String, file: File) -> Result<Prof
     };
     let key = match file.key {
         None => None,
-        Some(KeyFile::None(text)) if text == "none" => None,
-        Some(KeyFile::None(text)) => return Err(format!("key: {text:?} is neither a table nor \"none\"")),
-        Some(KeyFile::Some(key)) => Some(key_policy(&key)?),
+        Some(Value::String(text)) if text == "none" => None,
+        Some(Value::Table(table)) => {
+            let key: KeyTable = table.try_into().map_err(|e: toml::de::Error| format!("key: {}", e.message()))?;
+            Some(key_policy(key)?)
+        }
+        Some(other) => return Err(format!("key: {other} is neither a table nor \"none\"")),
     };
     let numbered = |place: &'static str, all: Vec<ConditionFile>| -> Result<Vec<Condition>, String> {
         let numbered = all.into_iter().enumerate();
@@ -299,13 +299,14 @@ fn profile(name: &str, version: String, text: String, file: File) -> Result<Prof
     })
 }
 
-fn key_policy(key: &KeyTable) -> Result<KeyPolicy, String> {
+fn key_policy(key: KeyTable) -> Result<KeyPolicy, String> {
     let window = parse_length(&key.window).filter(|window| !window.is_zero());
     Ok(KeyPolicy {
         header: key.header.to_ascii_lowercase(),
         window: window
             .ok_or_else(|| format!("key.window: {:?} is not a length of time (write 24h, 7d)", key.window))?,
         looked_up: Statuses::parse(&key.looked_up).map_err(|why| format!("key.looked_up: {why}"))?,
+        mismatch: key.mismatch.map(condition).transpose().map_err(|why| format!("key.mismatch: {why}"))?,
         cached: Statuses::parse(&key.cached).map_err(|why| format!("key.cached: {why}"))?,
         replayed: key.replayed.iter().map(|name| name.to_ascii_lowercase()).collect(),
     })
@@ -315,8 +316,9 @@ fn need(name: &str) -> Result<Need, String> {
     match name {
         "code" => Ok(Need::Code),
         "message" => Ok(Need::Message),
-        "details" => Ok(Need::Details),
-        other => Err(format!("envelope.needs: {other:?} is not one of code, message and details")),
+        place => Source::parse(place)
+            .map(Need::Place)
+            .map_err(|why| format!("envelope.needs: {place:?} is neither code nor message nor a place ({why})")),
     }
 }
 
@@ -370,7 +372,12 @@ fn operation(file: OperationFile) -> Result<Operation, String> {
     }
     Ok(Operation {
         methods: methods(&file.method),
-        path: file.path.trim_matches('/').split('/').map(str::to_owned).collect(),
+        path: file
+            .path
+            .trim_matches('/')
+            .split('/')
+            .map(|globs| globs.split('|').map(str::to_owned).collect())
+            .collect(),
         kind: file.kind,
         object: file.object,
         lane: file.lane.map(|text| LaneSource::parse(&text)).transpose()?,

@@ -21,7 +21,7 @@ mod tests;
 
 use std::time::Duration;
 
-pub use answers::Answered;
+pub use answers::{Answered, Logged};
 pub use built_in::built_in_names;
 pub use check::contradictions;
 pub use default::built_in;
@@ -65,7 +65,7 @@ pub struct Profile {
 }
 
 /// What an API does with idempotency keys.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct KeyPolicy {
     /// The header, in lower case.
     pub header: String,
@@ -74,6 +74,8 @@ pub struct KeyPolicy {
     /// Statuses that it gives only once it has looked for the key: had an earlier try been applied, its cached answer would
     /// have come instead.
     pub looked_up: Statuses,
+    /// The answer to a key that was used with another request before: that one may have been applied.
+    mismatch: Option<Condition>,
     /// Statuses that its cache gives again.
     pub cached: Statuses,
     /// Headers that mark an answer as one from the cache, in lower case.

@@ -1,5 +1,6 @@
 //! Operations: what a request does to which object, and in which lane, by its method and path.
 
+use super::condition::is_like;
 use super::pointer::{find, text_of};
 use crate::domain::endpoint::EndpointPath;
 use crate::domain::json::{self, Node};
@@ -9,8 +10,8 @@ use crate::domain::lane::{Lane, lane_of_value, lanes_of};
 #[derive(Debug, Clone)]
 pub(super) struct Operation {
     pub(super) methods: Vec<String>,
-    /// Segments of the path: `*` is any one, `**` any number.
-    pub(super) path: Vec<String>,
+    /// Segments of the path, each with its globs: `*` is any one, `**` any number.
+    pub(super) path: Vec<Vec<String>>,
     pub(super) kind: String,
     /// The number of the segment that names the object, from 1; negative from the end.
     pub(super) object: Option<i64>,
@@ -150,11 +151,15 @@ fn named<'s>(segments: &[&'s str]) -> &'s str {
     last.strip_suffix(".json").unwrap_or(last)
 }
 
-fn fits(pattern: &[String], segments: &[&str]) -> bool {
-    match (pattern.first().map(String::as_str), segments.first()) {
+fn fits(pattern: &[Vec<String>], segments: &[&str]) -> bool {
+    match (pattern.first(), segments.first()) {
         (None, None) => true,
-        (Some("**"), _) => (0..=segments.len()).any(|skipped| fits(&pattern[1..], &segments[skipped..])),
-        (Some(one), Some(segment)) => super::condition::matches(one, segment) && fits(&pattern[1..], &segments[1..]),
+        (Some(any), _) if any == &["**"] => {
+            (0..=segments.len()).any(|skipped| fits(&pattern[1..], &segments[skipped..]))
+        }
+        (Some(globs), Some(segment)) => {
+            globs.iter().any(|glob| is_like(glob, segment)) && fits(&pattern[1..], &segments[1..])
+        }
         _ => false,
     }
 }

@@ -8,6 +8,7 @@ use super::*;
 use crate::domain::acceptance::{Says, says};
 use crate::domain::answer::{Extent, Verdict, in_words};
 use crate::domain::api_error::ApiError;
+use crate::domain::endpoint::EndpointPath;
 use crate::domain::evidence::Headers;
 
 use FailureType::{Auth, BadData, Schema, Transient};
@@ -113,20 +114,21 @@ fn the_guides_profile_answers_as_the_guide_does_for_every_status_code_and_body()
         for code in CODES {
             let given = Some(code).filter(|code| !code.is_empty());
             assert_eq!(
-                guide.classify(Some(status), given, None, b""),
+                guide.classify(&logged(Some(status), given, &headers, b"")),
                 classify(Some(status), given, b""),
                 "{status} {code}"
             );
             let definite = !code.is_empty() && (400..=499).contains(&status) && status != 408;
-            assert_eq!(guide.refuses(status, given, Some("m")), definite, "{status} {code}");
-            assert_eq!(guide.looks_up_first(status), matches!(status, 400 | 404 | 413 | 422));
+            let logged = logged(Some(status), given, &headers, b"");
+            assert_eq!(guide.refuses(&logged), definite, "{status} {code}");
+            assert_eq!(guide.looks_up_first(&logged), matches!(status, 400 | 404 | 413 | 422));
             assert_eq!(guide.caches(status), !matches!(status, 408 | 429 | 500..=599));
             assert_eq!(guide.retries(status, &headers), matches!(status, 409 | 429 | 500..=599));
         }
     }
     assert_eq!(seen, 500 * bodies.len());
     for code in CODES {
-        assert_eq!(guide.classify(None, Some(code), None, b""), classify(None, Some(code), b""), "{code}");
+        assert_eq!(guide.classify(&logged(None, Some(code), &headers, b"")), classify(None, Some(code), b""), "{code}");
         let of_the_api =
             code.starts_with("CDP_ETL.") || code.ends_with(".REQUEST_SCHEMA") || code.ends_with(".REQUEST_INVALID");
         assert_eq!(guide.knows(code), of_the_api, "{code}");
@@ -137,6 +139,72 @@ fn the_guides_profile_answers_as_the_guide_does_for_every_status_code_and_body()
     assert_eq!(guide.auth, AuthHeader::default());
     let key = guide.key.as_ref().unwrap();
     assert_eq!((key.header.as_str(), key.window), ("idempotency-key", crate::domain::key::DEFAULT_WINDOW));
+}
+
+fn logged<'a>(status: Option<u16>, code: Option<&'a str>, headers: &'a Headers, body: &'a [u8]) -> Logged<'a> {
+    Logged { method: "POST", status, headers, body, code, message: Some("m") }
+}
+
+#[test]
+fn a_captured_answer_is_judged_as_one_that_comes() {
+    let headers = Headers::default();
+    for name in built_in_names() {
+        let profile = profile(name);
+        for row in table(name) {
+            let headers: Headers = row.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
+            let method = row.method.as_deref().unwrap_or("POST");
+            let body = row.body.as_bytes();
+            if body.is_empty() {
+                continue;
+            }
+            let told = Logged { method, status: Some(row.status), headers: &headers, body, code: None, message: None };
+            assert_eq!(profile.takes(&told), row.accepted, "{name}: {}", row.what);
+            // A 2xx that was logged is never surely refused: nobody says what came before it.
+            let want = row.definite && !row.accepted && !(200..300).contains(&row.status);
+            assert_eq!(profile.refuses(&told), want, "{name}: {}", row.what);
+        }
+        // A page proves nothing, whatever the line beside it says, and neither does a message.
+        let page = b"<html><title>403 Forbidden</title></html>";
+        for status in 400..=599 {
+            for code in [None, Some("CODE")] {
+                assert!(!profile.refuses(&logged(Some(status), code, &headers, page)), "{name} {status} {code:?}");
+            }
+            let said = logged(Some(status), None, &headers, b"");
+            assert!(!profile.refuses(&said), "{name} {status}");
+        }
+    }
+    let stripe = profile("stripe");
+    let mismatch = logged(Some(400), Some("idempotency_error"), &headers, b"");
+    assert!(!stripe.looks_up_first(&mismatch), "an earlier request with that key was run");
+    assert!(stripe.looks_up_first(&logged(Some(400), Some("parameter_missing"), &headers, b"")));
+}
+
+#[test]
+fn operations_are_found_by_their_paths() {
+    let operated = |name: &str, method: &str, path: &str| {
+        let path = EndpointPath::parse(path, None).unwrap();
+        let operated = profile(name).operated(method, &path);
+        format!("{} {} {}", operated.operation, operated.object, operated.lane.name())
+    };
+    for (name, method, path, want) in [
+        ("stripe", "POST", "v1/customers", "append customers none"),
+        ("stripe", "POST", "v1/customers/cus_1", "append customers none"),
+        ("stripe", "POST", "v1/checkout/sessions", "append sessions none"),
+        ("stripe", "POST", "v1/treasury/outbound_payments", "append outbound_payments none"),
+        ("stripe", "POST", "v1/test_helpers/test_clocks", "append test_helpers none"),
+        ("stripe", "DELETE", "v1/customers/cus_1", "delete customers path"),
+        ("hubspot", "POST", "crm/v3/objects/contacts/batch/upsert", "upsert contacts none"),
+        ("hubspot", "POST", "crm/v3/objects/contacts/batch/update", "upsert contacts none"),
+        ("hubspot", "POST", "crm/v3/objects/contacts/batch/create", "append contacts none"),
+        ("hubspot", "PATCH", "crm/v3/objects/contacts/1", "upsert contacts path"),
+        ("github", "PATCH", "repos/a/b/issues/1", "upsert issues path"),
+        ("github", "POST", "repos/a/b/issues", "append issues none"),
+        ("github", "PUT", "repos/a/b/contents/x", "upsert x path"),
+        ("problem", "PATCH", "orders/1", "append orders path"),
+        ("experiture", "POST", "records/orders/append", "append orders match-key"),
+    ] {
+        assert_eq!(operated(name, method, path), want, "{name} {method} {path}");
+    }
 }
 
 /// An answer of a table: what it is, and what a profile has to make of it.

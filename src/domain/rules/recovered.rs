@@ -46,6 +46,12 @@ pub fn recovery(alike: &[Alike]) -> Recovery {
     }
 }
 
+/// Returns the writes that may have been applied, where a success settled none of them: several that wait, one that a run
+/// has in hand, a batch that goes on in its parts, one that was given up and may be reopened.
+pub fn doubtful(alike: &[Alike]) -> impl Iterator<Item = WriteId> {
+    alike.iter().filter(|one| one.key_was_sent && one.has_that_body).map(|one| one.id)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

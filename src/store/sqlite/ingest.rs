@@ -5,28 +5,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, params};
 
-use super::apply::Applying;
-use super::error::{JobResult, row_error};
+use super::error::JobResult;
 use super::groups::{GroupKey, ensure_group};
 use super::known::{SameKey, is_purged, same_key};
 use super::rehearsal::Rehearsal;
 use super::rows::headers_text;
-use super::seals::{self, Stands};
+use super::seals::{self};
 use super::transfer::{Beside, beside, place_in_batch, restore, waiting_parts};
-use super::{SqliteStore, intakes, successes, targets, times};
+use super::{SqliteStore, intakes, repeats, successes, targets, times};
 use crate::domain::body::BodyOrigin;
 use crate::domain::file_place::FilePlace;
 use crate::domain::ids::{GroupId, IntakeId, TargetId, WriteId};
 use crate::domain::lane;
 use crate::domain::profile::LaneSource;
-use crate::domain::rules::{Change, repeat as rules};
+use crate::domain::rules::repeat as rules;
 use crate::domain::run::Operator;
 use crate::domain::seal::{Sealed, standing_seal};
 use crate::domain::state::{Place, Resolution, Standing};
 use crate::domain::success::Success;
 use crate::domain::transfer::{BatchIsHere, settles_elsewhere};
 use crate::domain::write::Captured;
-use crate::store::{Accepted, Incoming, Ingested, Intake, RefusedLine, Reply, face};
+use crate::store::{Accepted, Incoming, Ingested, Intake, RefusedLine, Reply, StoreError, face};
 
 /// The lookups of one intake, cached between batches so that it need not query the file each time.
 #[derive(Debug, Default)]
@@ -36,6 +35,8 @@ pub(super) struct Known {
     fields: HashSet<String>,
     /// The intake, once something was taken in.
     intake: Option<IntakeId>,
+    /// True once a batch was not kept. What is queued behind it must not be either: a file's place would pass over it.
+    has_failed: bool,
 }
 
 /// Limits of the cache: a flood of distinct messages or field names must not fill the memory.
@@ -72,7 +73,12 @@ impl FileIntake {
         let job = move |connection: &Connection| {
             let known = &mut *known.lock().unwrap_or_else(PoisonError::into_inner);
             let intake = match known.intake {
-                Some(intake) => intake,
+                Some(_) if known.has_failed => return Err(StoreError::IntakeBroken.into()),
+                Some(intake) => {
+                    intakes::check_stands(connection, intake)?;
+                    intake
+                }
+                None if known.has_failed => return Err(StoreError::IntakeBroken.into()),
                 None => *known.intake.insert(intakes::begin(connection, &by)?),
             };
             work(connection, known, intake)
@@ -84,7 +90,7 @@ impl FileIntake {
             if committed {
                 *number = known.intake;
             } else {
-                *known = Known { intake: *number, ..Known::default() };
+                *known = Known { intake: *number, has_failed: true, ..Known::default() };
             }
         };
         self.store.write_alone_then(job, settle)
@@ -178,7 +184,7 @@ pub(super) fn take_in(connection: &Connection, prepared: &Incoming, known: &mut 
     };
     let SameKey { same, others: shares_key } = same_key(connection, prepared, target)?;
     if let Some((id, here)) = same {
-        repeat(connection, known.intake, id, captured)?;
+        repeats::repeat(connection, known.intake, id, &again(captured), captured.captured_at)?;
         let settles = settles_elsewhere(here, captured.exported.as_deref());
         return Ok(if settles { Taken::OpenHere(id) } else { Taken::Repeated });
     }
@@ -192,9 +198,8 @@ pub(super) fn take_in(connection: &Connection, prepared: &Incoming, known: &mut 
         .is_some_and(|exported| matches!(exported.place, Place::Resolved { how: Resolution::Split, .. }));
     if !parts.is_empty() && !was_split {
         // The batch lives on in its parts, which came in before it.
-        if captured.window_start().is_some() {
-            parts.iter().try_for_each(|part| doubt(connection, known.intake, *part, captured))?;
-        }
+        let now = captured.captured_at;
+        parts.iter().try_for_each(|part| repeats::doubt(connection, known.intake, *part, &again(captured), now))?;
         return Ok(Taken::Repeated);
     }
     let parent = match captured.exported.as_ref().and_then(|exported| exported.parent.as_ref()) {
@@ -242,67 +247,7 @@ fn came_in_with(connection: &Connection, ids: &[WriteId], but: Option<IntakeId>)
     Ok(found)
 }
 
-/// Records a repeat of a known failure.
-fn repeat(connection: &Connection, intake: Option<IntakeId>, id: WriteId, captured: &Captured) -> JobResult<()> {
-    if let Some(known) = known_write(connection, id)? {
-        let changes = rules::repeat(&known, &again(captured));
-        intakes::changing(connection, intake, id, true, || apply(connection, id, captured, &changes))?;
-    }
-    in_parts(connection, intake, id, captured)
-}
-
-/// Records on one part of a batch, and on that part's own parts, that a repeat of the batch may
-/// have been applied.
-fn doubt(connection: &Connection, intake: Option<IntakeId>, id: WriteId, captured: &Captured) -> JobResult<()> {
-    if let Some(known) = known_write(connection, id)? {
-        let changes = rules::doubt(&known, &again(captured));
-        intakes::changing(connection, intake, id, true, || apply(connection, id, captured, changes.as_slice()))?;
-    }
-    in_parts(connection, intake, id, captured)
-}
-
-/// Passes a repeat of a batch that may have been applied on to its parts, in which it lives on.
-fn in_parts(connection: &Connection, intake: Option<IntakeId>, id: WriteId, captured: &Captured) -> JobResult<()> {
-    if captured.window_start().is_none() {
-        return Ok(());
-    }
-    let parts: Vec<WriteId> = connection
-        .prepare_cached("SELECT id FROM writes WHERE parent_id = ?")?
-        .query_map([id], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
-    parts.into_iter().try_for_each(|part| doubt(connection, intake, part, captured))
-}
-
-fn apply(connection: &Connection, id: WriteId, captured: &Captured, changes: &[Change]) -> JobResult<()> {
-    let nowhere = Stands::default();
-    let now = captured.captured_at;
-    Applying { write: id, stands: &nowhere, run: None, seq: None, now, sends: None }.apply(connection, changes)
-}
-
-/// Reads the facts for the rules; `None` if the row can't be read: it is left as it is, and does
-/// not keep the other failures out.
-fn known_write(connection: &Connection, id: WriteId) -> JobResult<Option<rules::Known>> {
-    let found = connection
-        .prepare_cached(
-            "SELECT state, endpoint_origin, last_failed_at, not_applied_at, ambiguous_since, captured_ambiguous
-             FROM writes WHERE id = ?",
-        )?
-        .query_row([id], |row| {
-            Ok(rules::Known {
-                state: row.get(0)?,
-                endpoint_origin: row.get(1)?,
-                last_failed_at: row.get(2)?,
-                not_applied_at: row.get(3)?,
-                ambiguous_since: row.get(4)?,
-                captured_ambiguous: row.get(5)?,
-            })
-        });
-    match found {
-        Err(error) if row_error(&error).is_some() => Ok(None),
-        other => Ok(Some(other?)),
-    }
-}
-
+/// Returns what a captured line says about a write that is there already.
 fn again(captured: &Captured) -> rules::Again {
     rules::Again {
         endpoint_origin: captured.endpoint_origin,

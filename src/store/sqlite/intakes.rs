@@ -21,6 +21,11 @@ impl face::Intakes for SqliteStore {
     fn take_back(&self, intake: IntakeId, after: Option<WriteId>) -> Reply<TakenBack> {
         let path = self.path.clone();
         self.write_alone(move |connection| {
+            if after.is_none() {
+                connection
+                    .prepare_cached("UPDATE intakes SET undone_at = coalesce(undone_at, ?) WHERE id = ?")?
+                    .execute((times::now(), intake))?;
+            }
             check(connection, intake)?;
             let is_alive = |run| super::locks::RunLock::is_held(&path, run);
             take_back_writes(connection, intake, after, &is_alive)
@@ -34,12 +39,19 @@ impl face::Intakes for SqliteStore {
     fn end_take_back(&self, intake: IntakeId, groups: Vec<GroupId>, removed: u64, kept: u64, by: By) -> Reply<()> {
         self.write_alone(move |connection| {
             groups.iter().try_for_each(|group| see_again(connection, *group))?;
-            for table in ["successes", "followed"] {
-                connection.execute(&format!("DELETE FROM {table} WHERE intake_id = ?"), [intake])?;
-            }
-            let at = times::now();
-            connection.execute("UPDATE intakes SET undone_at = ? WHERE id = ?", (at, intake))?;
-            log(connection, None, &Action::TakeBack { intake, removed, kept }, &by, at)
+            connection.execute(
+                "DELETE FROM successes WHERE id IN (SELECT success_id FROM success_intakes WHERE intake_id = ?1)
+                   AND NOT EXISTS (SELECT 1 FROM success_intakes o WHERE o.success_id = id AND o.intake_id <> ?1)",
+                [intake],
+            )?;
+            connection.execute("DELETE FROM success_intakes WHERE intake_id = ?", [intake])?;
+            // Later places lie behind the lines that went. Read again, the lines of later intakes are repeats.
+            connection.execute(
+                "DELETE FROM followed WHERE intake_id >= ?1
+                   AND path IN (SELECT path FROM followed WHERE intake_id = ?1)",
+                [intake],
+            )?;
+            log(connection, None, &Action::TakeBack { intake, removed, kept }, &by, times::now())
         })
     }
 }
@@ -53,6 +65,14 @@ pub(super) fn begin(connection: &Connection, by: &Operator) -> JobResult<IntakeI
         times::now(),
     ))?;
     Ok(IntakeId(connection.last_insert_rowid()))
+}
+
+/// Fails if an intake is being taken back, or was: what else it brought would never go, and its files' places would be kept.
+pub(super) fn check_stands(connection: &Connection, intake: IntakeId) -> JobResult<()> {
+    let is_undone: bool = connection
+        .prepare_cached("SELECT undone_at IS NOT NULL FROM intakes WHERE id = ?")?
+        .query_row([intake], |row| row.get(0))?;
+    if is_undone { Err(StoreError::IntakeTakenBack(intake).into()) } else { Ok(()) }
 }
 
 /// Records the end of an intake.
@@ -114,7 +134,8 @@ const COLUMNS: &str = "json_array(state, was, resolution, settled_at, ambiguous_
     last_failed_at, endpoint_origin, key_reused, attempts, revision, not_applied_at)";
 
 /// Makes a change for an intake, and remembers what the write was before it. Another change of a write by the same intake
-/// adds to the first. What the intake itself brought needs no memory. `is_repeat`: the intake brought that write, too, or
+/// adds to the first; if something else changed it in between, it is no longer the intake's own. What the intake itself brought
+/// needs no memory. `is_repeat`: the intake brought that write, too, or
 /// settled it.
 pub(super) fn changing<T>(
     connection: &Connection,
@@ -137,8 +158,10 @@ pub(super) fn changing<T>(
     let (_, after) = read()?;
     connection
         .prepare_cached(
-            "INSERT INTO intake_changes (intake_id, write_id, before, after, is_repeat) VALUES (?, ?, ?, ?, ?)
-             ON CONFLICT DO UPDATE SET after = excluded.after, is_repeat = is_repeat OR excluded.is_repeat",
+            "INSERT INTO intake_changes (intake_id, write_id, before, after, is_repeat, nth)
+             VALUES (?1, ?2, ?3, ?4, ?5, (SELECT coalesce(max(nth), 0) + 1 FROM intake_changes WHERE write_id = ?2))
+             ON CONFLICT DO UPDATE SET after = excluded.after, is_repeat = is_repeat OR excluded.is_repeat, nth = excluded.nth,
+               was_moved = was_moved OR after <> excluded.before",
         )?
         .execute((intake, id, before, after, is_repeat))?;
     Ok(done)
@@ -218,20 +241,22 @@ fn delete(connection: &Connection, id: WriteId) -> JobResult<()> {
 /// Takes back what an intake changed of writes that were there, as far as nothing has happened to them since.
 fn take_back_changes(connection: &Connection, intake: IntakeId, after: Option<WriteId>) -> JobResult<TakenBack> {
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT c.write_id, c.before, c.after, w.group_id, (SELECT {COLUMNS} FROM writes WHERE id = c.write_id)
+        "SELECT c.write_id, c.before, c.after, w.group_id, (SELECT {COLUMNS} FROM writes WHERE id = c.write_id),
+           c.was_moved OR EXISTS (SELECT 1 FROM intake_changes o
+             WHERE o.write_id = c.write_id AND o.intake_id <> c.intake_id AND o.is_repeat AND o.nth > c.nth)
          FROM intake_changes c JOIN writes w ON w.id = c.write_id
          WHERE c.intake_id = ? AND c.write_id > ? ORDER BY c.write_id LIMIT ?"
     ))?;
-    let found: Vec<(WriteId, String, String, GroupId, String)> = statement
+    let found: Vec<(WriteId, String, String, GroupId, String, bool)> = statement
         .query_map((intake, after.map_or(0, |id| id.0), STEP as i64), |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
         })?
         .collect::<Result<_, _>>()?;
     let mut done = TakenBack { after: found.last().map(|(id, ..)| *id), ..TakenBack::default() };
-    for (id, was, became, group, is) in found {
+    for (id, was, became, group, is, is_held) in found {
         if was == became {
             // It was only counted as repeated.
-        } else if is == became && !is_in_hand(connection, id)? {
+        } else if is == became && !is_held && !is_in_hand(connection, id)? {
             restore(connection, id, &was)?;
             if !done.groups.contains(&group) {
                 done.groups.push(group);
@@ -267,6 +292,7 @@ fn restore(connection: &Connection, id: WriteId, was: &str) -> JobResult<()> {
                    last_failed_at = ?1 ->> 7, endpoint_origin = ?1 ->> 8, key_reused = ?1 ->> 9 WHERE id = ?2",
             )?
             .execute((was, id))?;
+        connection.prepare_cached("UPDATE successes SET write_id = NULL WHERE write_id = ?")?.execute([id])?;
         let recovered = Action::Recovered { at: None };
         connection
             .prepare_cached("DELETE FROM operator_log WHERE write_id = ? AND action = ?")?

@@ -29,6 +29,7 @@ mod overview;
 mod place;
 mod plans;
 mod rehearsal;
+mod repeats;
 mod report;
 mod rows;
 mod runs;

@@ -8,12 +8,14 @@ use super::rows::standing;
 use super::seals::load_standing;
 use super::standing::save_standing;
 use super::writes::load_body;
-use super::{intakes, targets, times};
+use super::{intakes, repeats, targets, times};
 use crate::domain::action::Action;
+use crate::domain::endpoint::EndpointOrigin;
 use crate::domain::identity::{Sha, key_range};
 use crate::domain::ids::{IntakeId, TargetId, WriteId};
 use crate::domain::key::{IdempotencyKey, KeyOrigin};
-use crate::domain::rules::recovered::{Alike, Recovery, recovery};
+use crate::domain::rules::recovered::{Alike, Recovery, doubtful, recovery};
+use crate::domain::rules::repeat::Again;
 use crate::domain::run::Operator;
 use crate::domain::success::Success;
 use crate::domain::time::Timestamp;
@@ -34,11 +36,17 @@ pub(super) fn take_in(
         .prepare_cached("SELECT id, write_id FROM successes WHERE identity = ?")?
         .query_row([identity], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    if let Some((_, Some(_))) = known {
+    if let Some((id, Some(write))) = known {
+        told_by(connection, id, intake)?;
+        if exists(connection, write)? {
+            // Whoever takes one of the two intakes back leaves what the other one told.
+            intakes::changing(connection, Some(intake), write, true, || Ok(()))?;
+        }
         done.repeated += 1;
         return Ok(());
     }
-    let found = recovery(&alike(connection, success, target)?);
+    let alike = alike(connection, success, target)?;
+    let found = recovery(&alike);
     let settled = match found {
         Recovery::Settles(write, after) => {
             let Some(before) = load_standing(connection, write)? else { return Ok(()) };
@@ -49,7 +57,11 @@ pub(super) fn take_in(
             log(connection, Some(write), &action, &By::new(by), now)?;
             Some(write)
         }
-        Recovery::Several | Recovery::Nothing => None,
+        Recovery::Several | Recovery::Nothing => {
+            let again = it_may_have_been(success, now);
+            doubtful(&alike).try_for_each(|write| repeats::doubt(connection, Some(intake), write, &again, now))?;
+            None
+        }
     };
     match (known, found) {
         (_, Recovery::Settles(..)) => done.settled += 1,
@@ -59,13 +71,36 @@ pub(super) fn take_in(
     }
     match known {
         Some((id, _)) => {
-            connection
-                .prepare_cached("UPDATE successes SET write_id = ?1, intake_id = ?2 WHERE id = ?3 AND ?1 NOT NULL")?
-                .execute((settled, intake, id))?;
+            connection.prepare_cached("UPDATE successes SET write_id = ? WHERE id = ?")?.execute((settled, id))?;
+            told_by(connection, id, intake)?;
         }
         None => keep(connection, success, identity, intake, settled, now)?,
     }
     Ok(())
+}
+
+fn told_by(connection: &Connection, success: i64, intake: IntakeId) -> JobResult<()> {
+    connection
+        .prepare_cached("INSERT OR IGNORE INTO success_intakes (intake_id, success_id) VALUES (?, ?)")?
+        .execute((intake, success))?;
+    Ok(())
+}
+
+fn exists(connection: &Connection, write: WriteId) -> JobResult<bool> {
+    Ok(connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM writes WHERE id = ?)")?
+        .query_row([write], |row| row.get(0))?)
+}
+
+/// Returns what a success says about a write that it may be the success of: a request with its key was applied.
+fn it_may_have_been(success: &Success, now: Timestamp) -> Again {
+    Again {
+        endpoint_origin: EndpointOrigin::Given,
+        // Whenever someone looked and didn't find it: the API has said that it has it.
+        failed_at: None,
+        ambiguous: true,
+        window_start: Some(success.at.map_or(now, |at| at.min(now))),
+    }
 }
 
 fn keep(
@@ -80,9 +115,10 @@ fn keep(
     let at = success.at.map_or(now, |at| at.min(now));
     let key = success.key.as_ref().map(IdempotencyKey::as_str).unwrap_or_default();
     connection
-        .prepare_cached("INSERT INTO successes (intake_id, identity, at, key, write_id) VALUES (?, ?, ?, ?, ?)")?
-        .execute(params![intake, identity, at, key, settled])?;
+        .prepare_cached("INSERT INTO successes (identity, at, key, write_id) VALUES (?, ?, ?, ?)")?
+        .execute(params![identity, at, key, settled])?;
     let id = connection.last_insert_rowid();
+    told_by(connection, id, intake)?;
     // Without a time it has no place in the order of its lanes.
     for lane in success.lanes.iter().filter(|_| success.at.is_some()) {
         connection

@@ -75,11 +75,9 @@ impl Screen for Trial {
         if let Some(detail) = self.detail.as_ref() {
             let write = &detail.view.write;
             let mut y = left.y + 1;
-            for (role, text) in [
-                (Role::Strong, format!("{} {}", write.method, write.path)),
-                (Role::Text, format!("idempotency-key: {}", write.key)),
-                (Role::Text, String::new()),
-            ] {
+            let key = detail.key_header.as_ref().map(|header| (Role::Text, format!("{header}: {}", write.key)));
+            let request = (Role::Strong, format!("{} {}", write.method, write.path));
+            for (role, text) in [Some(request), key, Some((Role::Text, String::new()))].into_iter().flatten() {
                 p.text(left.x + 1, y, left.width.saturating_sub(2), &text, role);
                 y += 1;
             }

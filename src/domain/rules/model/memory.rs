@@ -81,6 +81,8 @@ impl Write {
 pub(super) struct Memory {
     pub(super) writes: BTreeMap<WriteId, Write>,
     pub(super) ended: BTreeMap<(RunId, WriteId), Outcome>,
+    /// The lanes and times of what producers got accepted themselves.
+    pub(super) successes: Vec<(u8, Timestamp)>,
 }
 
 impl Memory {
@@ -89,6 +91,7 @@ impl Memory {
         for mate in self.writes.values().filter(|mate| mate.lane == write.lane && mate.id != write.id) {
             facts.add(mate.turn, Some(mate.standing.place));
         }
+        facts.latest_success = self.successes.iter().filter(|(lane, _)| *lane == write.lane).map(|(_, at)| *at).max();
         facts
     }
 

@@ -32,6 +32,11 @@ enum Step {
         ambiguous: bool,
         applied: bool,
     },
+    /// The producer retries by itself, gets it accepted, and its success is taken in.
+    Recovered {
+        write: u8,
+        lane_is_told: bool,
+    },
     /// A run begins, over all open writes.
     Begin {
         new_key: bool,
@@ -120,6 +125,7 @@ fn step() -> impl Strategy<Value = Step> {
             Step::Ingest { lane, append, given_key, batch, ambiguous, applied, age_h }
         }),
         2 => (w, b, b).prop_map(|(write, ambiguous, applied)| Step::Repeat { write, ambiguous, applied }),
+        2 => (w, b).prop_map(|(write, lane_is_told)| Step::Recovered { write, lane_is_told }),
         3 => prop::bool::weighted(0.2).prop_map(|new_key| Step::Begin { new_key }),
         12 => (w, w).prop_map(|(run, write)| Step::Claim { run, write }),
         10 => (w, ends, b).prop_map(|(run, how, retry)| Step::End { run, how, retry }),
@@ -195,6 +201,9 @@ fn the_histories_reach_what_they_are_about() {
         "skipped: lane in flight",
         "skipped: edited",
         "new key",
+        "recovered by its producer",
+        "recovered while in hand",
+        "recovered as parts",
         "purged",
         "split",
         "unsplit",

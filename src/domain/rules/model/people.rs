@@ -12,13 +12,16 @@ use crate::domain::endpoint::EndpointOrigin;
 use crate::domain::ids::WriteId;
 use crate::domain::key::{IdempotencyKey, KeyOrigin, captured_window_start};
 use crate::domain::lane::Turn;
+use crate::domain::rules::Change;
 use crate::domain::rules::edit::{EditFacts, may_edit, may_undo};
 use crate::domain::rules::lane::is_accepted;
 use crate::domain::rules::purge::{PurgeFacts, may_purge};
+use crate::domain::rules::recovered::{Alike, Recovery, doubtful, recovery};
 use crate::domain::rules::repeat::{Again, Known, doubt, repeat};
 use crate::domain::rules::settle::settle;
 use crate::domain::rules::split::{PartFacts, may_split, unsplit};
 use crate::domain::state::{Event, Standing};
+use crate::domain::time::Timestamp;
 
 impl World {
     pub(super) fn ingest(&mut self, step: &Step) {
@@ -91,6 +94,50 @@ impl World {
         for part in parts {
             let change = doubt(&known(write_of(&self.memory, part)), &again);
             self.memory.apply(part, None, change.as_slice(), now);
+        }
+    }
+
+    /// The producer retries by itself with the key of its first request, gets it accepted, and its success is taken in.
+    pub(super) fn recovered(&mut self, write: u8, lane_is_told: bool) {
+        let Some(id) = self.pick(write) else { return };
+        let write = write_of(&self.memory, id).clone();
+        let key = write.parent_key.clone().unwrap_or_else(|| write.key.clone());
+        if write.parent.is_some() || write.key_origin != KeyOrigin::Given || self.purged.contains(key.as_str()) {
+            return;
+        }
+        if !self.api.has_any(write.records.clone()) {
+            self.api.apply(Some(key.as_str()), write.records.clone(), self.now);
+        }
+        let now = self.tick().wall;
+        let alike = [Alike { id, standing: Some(write.standing), key_was_sent: true, has_that_body: true }];
+        match recovery(&alike) {
+            Recovery::Settles(id, after) => {
+                self.memory.apply(id, None, &[Change::Stand { standing: after, run: None }], now);
+                self.reach("recovered by its producer");
+            }
+            Recovery::Several | Recovery::Nothing => self.may_have_recovered(doubtful(&alike).collect(), now),
+        }
+        if lane_is_told {
+            self.memory.successes.push((write.lane, now));
+        }
+    }
+
+    fn may_have_recovered(&mut self, writes: Vec<WriteId>, now: Timestamp) {
+        let again =
+            Again { endpoint_origin: EndpointOrigin::Given, failed_at: None, ambiguous: true, window_start: Some(now) };
+        for id in writes {
+            let parts: Vec<WriteId> =
+                self.memory.writes.values().filter(|w| w.parent == Some(id)).map(|w| w.id).collect();
+            if !parts.is_empty() {
+                self.reach("recovered as parts");
+            }
+            if write_of(&self.memory, id).holder.is_some() {
+                self.reach("recovered while in hand");
+            }
+            for id in [vec![id], parts].concat() {
+                let change = doubt(&known(write_of(&self.memory, id)), &again);
+                self.memory.apply(id, None, change.as_slice(), now);
+            }
         }
     }
 

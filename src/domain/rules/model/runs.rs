@@ -243,6 +243,10 @@ impl World {
         if self.purged_accepted.iter().any(purged) {
             broken.push(format!("write {id} would turn back one that is newer, and was purged"));
         }
+        let is_newer = |(lane, at): &(u8, Timestamp)| *lane == write.lane && *at > write.turn.at;
+        if self.memory.successes.iter().any(is_newer) {
+            broken.push(format!("write {id} would turn back what its producer got accepted"));
+        }
         if write.body() != planned {
             broken.push(format!("write {id} is sent with another body than its plan showed"));
         }

@@ -133,6 +133,7 @@ impl World {
         match *step {
             Step::Ingest { .. } => self.ingest(step),
             Step::Repeat { write, ambiguous, applied } => self.repeat(write, ambiguous, applied),
+            Step::Recovered { write, lane_is_told } => self.recovered(write, lane_is_told),
             Step::Begin { new_key } => self.begin(new_key),
             Step::Claim { run, write } => self.claim(run, write),
             Step::End { run, how, retry } => self.end(run, how, retry),

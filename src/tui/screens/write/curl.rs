@@ -17,7 +17,9 @@ pub fn line(detail: &Detail) -> String {
     }));
     let header = |(name, value): &(String, String)| format!("-H {}", quoted(&format!("{name}: {value}")));
     parts.extend(detail.static_headers.iter().map(header));
-    parts.push(format!("-H {}", quoted(&format!("idempotency-key: {}", write.key))));
+    if let Some(header) = &detail.key_header {
+        parts.push(format!("-H {}", quoted(&format!("{header}: {}", write.key))));
+    }
     let body = detail.view.body.as_deref().unwrap_or_default();
     let is_json = body.trim_ascii_start().starts_with(b"{") || body.trim_ascii_start().starts_with(b"[");
     if is_json && !write.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
