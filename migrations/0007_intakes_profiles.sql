@@ -76,6 +76,10 @@ ALTER TABLE writes ADD COLUMN profile TEXT;      -- name@hash of the profile tha
 ALTER TABLE writes ADD COLUMN lane_from TEXT;    -- where its lane comes from: 'path', 'segment:N', a JSON pointer, 'none'; NULL: the match key
 ALTER TABLE attempts ADD COLUMN profile TEXT;    -- of the profile that judged the answer
 
+-- A key counts as sent only under the header that it went in.
+ALTER TABLE targets ADD COLUMN key_header TEXT;          -- of the newest intake or run; '': it has no keys; NULL: an older version's
+ALTER TABLE targets ADD COLUMN key_header_since INTEGER;   -- when it was first seen to be another one than before
+
 -- Deleting twice leaves the same, as upserts do.
 DROP INDEX writes_in_window;
 CREATE INDEX writes_in_window ON writes (target_id, ambiguous_since)

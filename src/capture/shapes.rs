@@ -150,6 +150,7 @@ pub fn read_line(line: &[u8], binding: &Binding) -> Result<Recognised, String> {
         key,
         new_key,
         key_origin,
+        key_header: Some(header.unwrap_or_default().to_owned()),
         edited,
         exported: exported.map(Box::new),
         failure,

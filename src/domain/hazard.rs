@@ -92,6 +92,8 @@ pub struct Facts {
     pub key_reused: bool,
     /// The time that orders it among other writes.
     pub order_at: Timestamp,
+    /// The time since which its target's keys go in another header than before.
+    pub key_moved_at: Option<Timestamp>,
     /// True if a later write of its lane was accepted.
     pub superseded: bool,
     /// True if an older open write of its lane will not be sent before it.
@@ -113,7 +115,8 @@ pub fn hazards(facts: &Facts, window: Duration, clock: Clock) -> Vec<Hazard> {
         Hazard::KeyExpired => knows_keys && ambiguous_append.is_some_and(|since| !inside_window(since, window, now)),
         Hazard::KeyNotSent => {
             let was_not_sent = facts.captured_ambiguous && facts.key_origin != KeyOrigin::Given;
-            ambiguous_append.is_some() && (was_not_sent || !knows_keys)
+            let has_moved = facts.key_moved_at.is_some_and(|moved| ambiguous_append.is_some_and(|since| since < moved));
+            ambiguous_append.is_some() && (was_not_sent || has_moved || !knows_keys)
         }
         Hazard::LaneBlocked => facts.lane_blocked,
         Hazard::Superseded => facts.superseded,
@@ -153,6 +156,7 @@ mod tests {
             captured_ambiguous: false,
             edited_at: None,
             key_reused: false,
+            key_moved_at: None,
             order_at: Timestamp::from_millis(0),
             superseded: false,
             lane_blocked: false,
@@ -213,6 +217,11 @@ mod tests {
     #[test]
     fn promise_5_definite_refusals_and_upserts_go_at_any_age() {
         assert_eq!(hazards(&append(), DAY, at(1_000_000_000)), []);
+        // Under another header than now, the API never looked for it.
+        for (moved, want) in [(None, false), (Some(at(500)), false), (Some(at(1500)), true)] {
+            let facts = Facts { ambiguous_since: Some(at(1000)), key_moved_at: moved, ..append() };
+            assert_eq!(hazards(&facts, DAY, at(2000)).contains(&Hazard::KeyNotSent), want, "{moved:?}");
+        }
         let upsert = Facts { upsert: true, ambiguous_since: Some(at(0)), captured_ambiguous: true, ..append() };
         assert_eq!(hazards(&upsert, DAY, at(1_000_000)), [Hazard::OutcomeUnknown, Hazard::MaybeStale]);
         assert!(hazards(&upsert, DAY, at(1_000_000)).iter().all(|h| !h.refuses()));

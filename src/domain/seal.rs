@@ -142,11 +142,15 @@ pub fn standing_seal(request: Seal, standing: &Standing, run: Option<RunId>) -> 
 }
 
 /// Returns the seal of a target: its ID, its name and its base URL.
-pub fn target_seal(id: i64, name: &str, base_url: Option<&str>) -> Seal {
+pub fn target_seal(id: i64, name: &str, base_url: Option<&str>, key_moved_at: Option<Timestamp>) -> Seal {
     let mut hash = Hash::default();
     hash.number(id);
     hash.text(name);
     hash.option(base_url, Hash::text);
+    // Older versions know no such time.
+    if let Some(moved) = key_moved_at {
+        hash.number(moved.millis());
+    }
     hash.end()
 }
 

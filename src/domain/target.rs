@@ -151,6 +151,8 @@ pub struct KnownTarget {
     pub name: String,
     /// The base URL that the file has bound it to.
     pub base_url: Option<BaseUrl>,
+    /// The header in which its keys went at the newest intake or run, empty if it had none.
+    pub key_header: Option<String>,
     /// Number of open writes to it.
     pub open: i64,
     /// Number of all writes to it.

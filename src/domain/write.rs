@@ -41,6 +41,8 @@ pub struct Captured {
     pub new_key: Option<IdempotencyKey>,
     /// The key's origin.
     pub key_origin: KeyOrigin,
+    /// The header in which its target's keys go, empty if it has none; `None` if the target is known already.
+    pub key_header: Option<String>,
     /// The edited body and the time of the edit. Only from an export.
     pub edited: Option<(Vec<u8>, Timestamp)>,
     /// The other facts of an export.
@@ -167,6 +169,8 @@ pub struct FailedWrite {
     pub run: Option<RunId>,
     /// True if another write has the same key.
     pub key_reused: bool,
+    /// The time since which its target's keys go in another header than before.
+    pub key_moved_at: Option<Timestamp>,
     /// The later write of its lane that was accepted.
     pub superseded_by: Option<Superseder>,
     /// The older open write of its lane that could not be sent now.
@@ -194,6 +198,7 @@ impl FailedWrite {
             captured_ambiguous: self.captured_ambiguous,
             edited_at: self.edited_at,
             key_reused: self.key_reused,
+            key_moved_at: self.key_moved_at,
             order_at: self.turn.at,
             superseded: self.superseded_by.is_some(),
             lane_blocked: self.blocked_by.is_some(),

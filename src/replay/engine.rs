@@ -88,6 +88,7 @@ impl<T: Transport> Replay<T> {
         let new = NewRun {
             target: options.target.name.clone(),
             base_url: options.base_url.clone(),
+            key_header: options.target.key_header.clone().unwrap_or_default(),
             operator: options.operator.clone(),
             reason: options.reason.clone(),
             selection: options.selection.clone(),

@@ -7,8 +7,10 @@ use super::pace::PaceSettings;
 use crate::domain::bucket::interval;
 use crate::domain::clock::Clock;
 use crate::domain::hazard::{Hazard, hazards, refusing};
+use crate::domain::key::knows_keys;
 use crate::domain::lane::Turn;
 use crate::domain::plan::{Candidate, LaneMate, Plan, PlannedWrite};
+use crate::domain::time::Timestamp;
 
 /// The terms that a plan is made on.
 #[derive(Debug, Clone)]
@@ -17,6 +19,8 @@ pub struct PlanTerms<'a> {
     pub allowed: &'a [Hazard],
     /// The target's key window.
     pub window: Duration,
+    /// The present time, if the target's keys go in another header than the file has seen.
+    pub key_moved_at: Option<Timestamp>,
     /// True if each write gets a new key.
     pub new_key: bool,
     /// Expected duration of the run.
@@ -49,7 +53,11 @@ pub fn build_plan(mut candidates: Vec<Candidate>, mates: &[LaneMate], terms: &Pl
     for candidate in candidates {
         let place = candidate.turn;
         let lane_blocked = candidate.lanes.iter().any(|lane| blocked.get(lane).is_some_and(|oldest| *oldest < place));
-        let facts = crate::domain::hazard::Facts { lane_blocked, ..candidate.facts };
+        let facts = crate::domain::hazard::Facts {
+            lane_blocked,
+            key_moved_at: terms.key_moved_at.or(candidate.facts.key_moved_at),
+            ..candidate.facts
+        };
         let write = PlannedWrite {
             id: candidate.id,
             group: candidate.group,
@@ -57,7 +65,10 @@ pub fn build_plan(mut candidates: Vec<Candidate>, mates: &[LaneMate], terms: &Pl
             content: candidate.content,
             hazards: if candidate.settled { Vec::new() } else { hazards(&facts, terms.window, terms.clock) },
             settled: candidate.settled,
-            window_ends: facts.ambiguous_since.filter(|_| !facts.upsert).map(|since| since.plus(terms.window)),
+            window_ends: facts
+                .ambiguous_since
+                .filter(|_| !facts.upsert && knows_keys(terms.window))
+                .map(|since| since.plus(terms.window)),
             lanes: candidate.lanes,
         };
         match refusing(&write.hazards, terms.allowed, terms.new_key, terms.window) {
@@ -124,6 +135,7 @@ mod tests {
                 captured_ambiguous: false,
                 edited_at: None,
                 key_reused: false,
+                key_moved_at: None,
                 order_at,
                 superseded: false,
                 lane_blocked: false,
@@ -136,7 +148,7 @@ mod tests {
 
     fn terms() -> PlanTerms<'static> {
         let (window, clock) = (Duration::from_hours(24), Clock::at(Timestamp::from_millis(99)));
-        PlanTerms { allowed: &[], window, new_key: false, length: Duration::ZERO, clock }
+        PlanTerms { allowed: &[], window, key_moved_at: None, new_key: false, length: Duration::ZERO, clock }
     }
 
     fn plan(candidates: Vec<Candidate>, mates: &[LaneMate], allowed: &[Hazard]) -> (Vec<i64>, Vec<(i64, Hazard)>) {

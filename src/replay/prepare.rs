@@ -65,9 +65,14 @@ pub async fn prepare(store: &dyn Store, data: PlanData, options: SendOptions) ->
     let closed = store.closed_for(&options.target.name).await?;
     let expected =
         |writes| closed.saturating_add(expected_length(writes, options.pace, latency.unwrap_or(ASSUMED_LATENCY)));
+    let known = store.targets().await?.into_iter().find(|target| target.name == options.target.name);
+    let header = options.target.key_header.as_deref().unwrap_or_default();
+    let has_moved = known.and_then(|target| target.key_header).is_some_and(|known| known != header);
+    let key_moved_at = has_moved.then(|| data.clock.latest());
     let terms = PlanTerms {
         allowed: &options.allowed,
         window: options.target.window,
+        key_moved_at,
         new_key: options.new_key,
         length: expected(data.candidates.len()),
         clock: data.clock,

@@ -49,6 +49,8 @@ pub struct NewRun {
     pub target: String,
     /// The base URL that the run sends to; the target is bound to it, if it is not bound yet.
     pub base_url: BaseUrl,
+    /// The header in which the target's keys go; empty if it has none.
+    pub key_header: String,
     /// The operator who starts it.
     pub operator: Operator,
     /// The reason, in the operator's words.

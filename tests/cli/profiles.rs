@@ -415,3 +415,48 @@ fn a_verdict_keeps_its_profile_when_that_changes() {
     let profile: String = connection.query_row("SELECT profile FROM writes", [], |row| row.get(0)).unwrap();
     assert!(profile.starts_with("problem@"), "{profile}");
 }
+
+#[test]
+fn a_key_counts_as_sent_only_under_the_header_that_it_went_in() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let requests = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let seen = std::sync::Arc::clone(&requests);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut line = String::new();
+            let _ = BufReader::new(&stream).read_line(&mut line);
+            seen.fetch_add(usize::from(line.starts_with("POST")), std::sync::atomic::Ordering::Relaxed);
+        }
+    });
+    let count = || requests.load(std::sync::atomic::Ordering::Relaxed);
+    let world = World::new();
+    let config = |key: &str| {
+        let text = format!("[targets.t]\nbase_url = '{url}'\nprofile = 'problem'\nno_token = true\nkey = {key}\n");
+        world.file("c.toml", text);
+    };
+    let line = json!({"target": "t", "path": "orders", "body": {}, "idempotency_key": "k", "status": 422, "tries": 1,
+        "response": {"status": 422, "body": {"title": "t"}}, "failed_at": now()});
+    config("{ header = 'x-a', window = '24h' }");
+    world.run_with(&["ingest", "--config", "c.toml"], line.to_string().as_bytes());
+    let replay = || {
+        let args = ["replay", "--config", "c.toml", "--all", "--yes", "--json", "--max-attempts", "1"];
+        let ran = world.run(&args);
+        (ran.out.contains("key-not-sent") || ran.err.contains("key-not-sent"), count())
+    };
+    assert_eq!(replay(), (false, 1), "sent, and nobody answered");
+    assert_eq!(replay(), (false, 2), "the key protects it");
+    for key in ["\"none\"", "{ header = 'x-b', window = '24h' }"] {
+        config(key);
+        assert_eq!(replay(), (true, 2), "{key}");
+    }
+    config("{ header = 'x-a', window = '24h' }");
+    assert_eq!(replay(), (false, 3), "nothing went in another one meanwhile");
+    // Once something has come in under another one, what was sent before is in doubt, also when it is changed back.
+    config("{ header = 'x-b', window = '24h' }");
+    let other = json!({"target": "t", "path": "orders", "body": {"n": 2}, "status": 422, "error_code": "X"});
+    world.run_with(&["ingest", "--config", "c.toml"], other.to_string().as_bytes());
+    config("{ header = 'x-a', window = '24h' }");
+    assert_eq!(replay(), (true, 4), "the other one is sent");
+    assert_eq!(world.run(&["doctor", "--config", "c.toml"]).out.matches("fail  ").count(), 0);
+}

@@ -198,7 +198,14 @@ impl Bench {
     fn plan(&self) -> Plan {
         let data = self.store.plan_data(&Filter::default(), None, windows()).wait().unwrap();
         let (window, length) = (Duration::from_hours(24), Duration::ZERO);
-        let terms = PlanTerms { allowed: &[], window, new_key: self.options.new_key, length, clock: data.clock };
+        let terms = PlanTerms {
+            allowed: &[],
+            window,
+            key_moved_at: None,
+            new_key: self.options.new_key,
+            length,
+            clock: data.clock,
+        };
         build_plan(data.candidates, &data.mates, &terms)
     }
 
@@ -289,7 +296,7 @@ fn a_failed_commit_sends_nothing() {
         .unwrap();
     let fake = Fake::new(&world, vec![]);
     let (report, _) = bench.run(plan, &fake);
-    assert!(report.error.as_deref().unwrap().contains("disk full"));
+    assert!(report.error.as_deref().unwrap().contains("disk full"), "{report:?}");
     assert_eq!((report.exit_code(), report.tally.planned()), (ExitCode::Error, 5));
     assert!(fake.keys().is_empty());
     drop(bench);

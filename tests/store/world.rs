@@ -157,6 +157,7 @@ impl World {
         let new = NewRun {
             target: "default".to_owned(),
             base_url: BaseUrl::parse(BASE).unwrap(),
+            key_header: "idempotency-key".to_owned(),
             operator: operator(),
             reason: None,
             selection: Selection::of_words(""),

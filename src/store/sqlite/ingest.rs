@@ -179,6 +179,9 @@ pub(super) fn take_in(connection: &Connection, prepared: &Incoming, known: &mut 
         id
     } else {
         let id = targets::ensure(connection, &captured.target)?;
+        if let Some(header) = &captured.key_header {
+            targets::note_key_header(connection, id, header)?;
+        }
         known.targets.insert(captured.target.clone(), id);
         id
     };

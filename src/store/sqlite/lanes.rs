@@ -203,7 +203,8 @@ fn facts_of_mate(connection: &Connection, turn: Turn) -> JobResult<Option<(Facts
         .prepare_cached(
             "SELECT (SELECT name FROM targets WHERE id = x.target_id), x.endpoint_origin, x.body_origin, x.operation,
                CASE WHEN x.parent_key IS NULL THEN x.key_origin ELSE 'derived' END, x.ambiguous_since,
-               x.captured_ambiguous, x.edited_at, x.key_reused, x.state, x.was, x.resolution, x.ambiguous_since
+               x.captured_ambiguous, x.edited_at, x.key_reused, x.state, x.was, x.resolution, x.ambiguous_since,
+               (SELECT key_header_since FROM targets WHERE id = x.target_id)
              FROM writes x WHERE x.id = ?",
         )?
         .query_row([turn.id], |row| {
@@ -217,6 +218,7 @@ fn facts_of_mate(connection: &Connection, turn: Turn) -> JobResult<Option<(Facts
                 captured_ambiguous: row.get(6)?,
                 edited_at: row.get(7)?,
                 key_reused: row.get(8)?,
+                key_moved_at: row.get(13)?,
                 order_at: turn.at,
                 superseded: false,
                 lane_blocked: false,

@@ -114,7 +114,7 @@ fn candidates(
            CASE WHEN w.parent_key IS NULL THEN w.key_origin ELSE 'derived' END,
            w.ambiguous_since, w.captured_ambiguous, w.edited_at, w.key_reused, {content}, w.path,
            CASE WHEN w.lane IS NOT NULL THEN (SELECT group_concat(hash) FROM lanes WHERE write_id = w.id) END,
-           w.state, coalesce(w.order_id, w.id)
+           w.state, coalesce(w.order_id, w.id), (SELECT key_header_since FROM targets WHERE id = w.target_id)
          FROM {from} ORDER BY w.order_at, w.id"
     );
     let mut statement = connection.prepare(&sql)?;
@@ -138,6 +138,7 @@ fn candidates(
                 captured_ambiguous: row.get(8)?,
                 edited_at: row.get(9)?,
                 key_reused: row.get(10)?,
+                key_moved_at: row.get(16)?,
                 order_at,
                 superseded: false,
                 lane_blocked: false,

@@ -111,10 +111,11 @@ pub(super) const WRITE_COLUMNS: &str = "w.id, w.target_id, t.name, w.state, w.wa
     w.error_code, w.error_message, w.error_details, w.correlation_id, w.group_id, w.captured_ambiguous, \
     w.first_attempt_at, w.failed_at, w.captured_at, w.order_at, w.occurrences, w.attempts, w.revision, w.body_sha256, \
     coalesce(w.order_id, w.id), w.body_origin, w.lane, w.run_id, w.key_reused, w.source, w.settled_at, \
-    w.parent_id, w.parts, w.edited_at, w.operation, w.object, w.lane_from, w.profile";
+    w.parent_id, w.parts, w.edited_at, w.operation, w.object, w.lane_from, w.profile, \
+    (SELECT key_header_since FROM targets WHERE id = w.target_id)";
 
 /// Number of those columns.
-pub(super) const WRITE_COLUMN_COUNT: usize = 44;
+pub(super) const WRITE_COLUMN_COUNT: usize = 45;
 
 /// Reads a write from [`WRITE_COLUMNS`]. Facts that depend on its lanes are looked up separately.
 /// An error names the column.
@@ -162,6 +163,7 @@ fn read_write(row: &Row<'_>) -> rusqlite::Result<FailedWrite> {
         lane: row.get(32)?,
         run,
         key_reused: row.get(34)?,
+        key_moved_at: row.get(44)?,
         source: row.get(35)?,
         settled_at: row.get(36)?,
         parent: row.get(37)?,

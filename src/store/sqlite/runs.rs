@@ -29,6 +29,7 @@ impl face::Runs for SqliteStore {
             recover(connection, &path, now)?;
             times::tick(connection, now)?;
             let target = targets::bind_to(connection, &new.target, &new.base_url, &By::new(&new.operator), now)?;
+            targets::note_key_header(connection, target, &new.key_header)?;
             let other = connection
                 .prepare_cached("SELECT id, operator, host FROM runs WHERE state = 'running' AND target_id = ?")?
                 .query_row([target], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))

@@ -185,6 +185,7 @@ fn captured(parent: &FailedWrite, part: &Part, of: usize, why: Option<&str>) -> 
         key: part_key(&parent.key, part.first, part.count, Sha::of(&part.body)),
         new_key: None,
         key_origin: KeyOrigin::Derived,
+        key_header: None,
         edited: None,
         exported: None,
         failure,

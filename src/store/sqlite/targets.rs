@@ -19,7 +19,7 @@ impl face::Targets for SqliteStore {
     fn targets(&self) -> Reply<Vec<KnownTarget>> {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT t.id, t.name, t.base_url,
+                "SELECT t.id, t.name, t.base_url, t.key_header,
                    coalesce(sum(c.n) FILTER (WHERE c.state IN ('pending', 'replaying', 'unknown')), 0),
                    coalesce(sum(c.n), 0)
                  FROM targets t LEFT JOIN groups g ON g.target_id = t.id LEFT JOIN group_counts c ON c.group_id = g.id
@@ -31,8 +31,9 @@ impl face::Targets for SqliteStore {
                     id: row.get(0)?,
                     name: row.get(1)?,
                     base_url: base.and_then(|b| BaseUrl::parse(&b).ok()),
-                    open: row.get(3)?,
-                    count: row.get(4)?,
+                    key_header: row.get(3)?,
+                    open: row.get(4)?,
+                    count: row.get(5)?,
                 })
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
@@ -71,19 +72,41 @@ impl face::Targets for SqliteStore {
     }
 }
 
+/// Notes the header in which a target's keys go, empty if it has none. If it went in another one so far, what was sent until now
+/// is no longer protected by its keys.
+pub(super) fn note_key_header(connection: &Connection, id: TargetId, header: &str) -> JobResult<()> {
+    let known: Option<String> =
+        connection.prepare_cached("SELECT key_header FROM targets WHERE id = ?")?.query_row([id], |row| row.get(0))?;
+    if known.as_deref() == Some(header) {
+        return Ok(());
+    }
+    let since = match known {
+        None => None,
+        Some(_) => Some(times::read(connection, times::now())?.latest()),
+    };
+    connection
+        .prepare_cached(
+            "UPDATE targets SET key_header = ?, key_header_since = coalesce(?, key_header_since) WHERE id = ?",
+        )?
+        .execute((header, since, id))?;
+    seal(connection, id)
+}
+
 /// Reads the conditions that a request to a target has to meet. Returns an error if its row does
 /// not match its seal.
 pub(super) fn gate(connection: &Connection, id: TargetId) -> JobResult<Gate> {
-    let mut statement = connection
-        .prepare_cached("SELECT name, base_url, opens_at, closed_ms, next_at, seal FROM targets WHERE id = ?")?;
-    let (name, seal, gate): (String, Option<Seal>, Gate) = statement.query_row([id], |row| {
-        let positive = |number: i64| number.max(0).cast_unsigned();
-        let asked = row.get::<_, Option<i64>>(3)?.map(|ms| Duration::from_millis(positive(ms)));
-        let next_token = row.get::<_, Option<i64>>(4)?.map(|us| Duration::from_micros(positive(us)));
-        let gate = Gate { base_url: row.get(1)?, opens_at: row.get(2)?, asked, next_token };
-        Ok((row.get(0)?, row.get(5)?, gate))
-    })?;
-    if seal != Some(target_seal(id.0, &name, gate.base_url.as_deref())) {
+    let mut statement = connection.prepare_cached(
+        "SELECT name, base_url, opens_at, closed_ms, next_at, seal, key_header_since FROM targets WHERE id = ?",
+    )?;
+    let (name, seal, gate, since): (String, Option<Seal>, Gate, Option<Timestamp>) =
+        statement.query_row([id], |row| {
+            let positive = |number: i64| number.max(0).cast_unsigned();
+            let asked = row.get::<_, Option<i64>>(3)?.map(|ms| Duration::from_millis(positive(ms)));
+            let next_token = row.get::<_, Option<i64>>(4)?.map(|us| Duration::from_micros(positive(us)));
+            let gate = Gate { base_url: row.get(1)?, opens_at: row.get(2)?, asked, next_token };
+            Ok((row.get(0)?, row.get(5)?, gate, row.get(6)?))
+        })?;
+    if seal != Some(target_seal(id.0, &name, gate.base_url.as_deref(), since)) {
         return Err(StoreError::TargetBroken(name).into());
     }
     Ok(gate)
@@ -113,12 +136,12 @@ pub(super) fn seal_all(connection: &Connection) -> JobResult<()> {
 }
 
 fn seal(connection: &Connection, id: TargetId) -> JobResult<()> {
-    let (name, base): (String, Option<String>) = connection
-        .prepare_cached("SELECT name, base_url FROM targets WHERE id = ?")?
-        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (name, base, since): (String, Option<String>, Option<Timestamp>) = connection
+        .prepare_cached("SELECT name, base_url, key_header_since FROM targets WHERE id = ?")?
+        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     connection
         .prepare_cached("UPDATE targets SET seal = ? WHERE id = ?")?
-        .execute((target_seal(id.0, &name, base.as_deref()), id))?;
+        .execute((target_seal(id.0, &name, base.as_deref(), since), id))?;
     Ok(())
 }
 

@@ -15,7 +15,7 @@ use crate::domain::evidence::CapturedFailure;
 use crate::domain::filter::Filter;
 use crate::domain::hazard::{Hazard, hazards};
 use crate::domain::ids::WriteId;
-use crate::domain::key::IdempotencyKey;
+use crate::domain::key::{IdempotencyKey, knows_keys};
 use crate::domain::lane::Neighbour;
 use crate::domain::reason::Damage;
 use crate::domain::record;
@@ -355,7 +355,10 @@ fn view(
     let (facts, length) = (write.facts(), looking.windows.of(&write.target));
     let is_open = write.standing.state().is_open();
     let hazards = if is_open { hazards(&facts, length, looking.clock) } else { Vec::new() };
-    let window_ends = facts.ambiguous_since.filter(|_| is_open && !facts.upsert).map(|since| since.plus(length));
+    let window_ends = facts
+        .ambiguous_since
+        .filter(|_| is_open && !facts.upsert && knows_keys(length))
+        .map(|since| since.plus(length));
     let lanes = lanes::count_of(connection, &write)?;
     Ok(WriteView { write, hazards, body: body.map(Bytes::from), window_ends, lanes, name })
 }

@@ -65,6 +65,7 @@ impl Write {
             captured_ambiguous: self.captured_ambiguous,
             edited_at: self.edited_at,
             key_reused: false,
+            key_moved_at: None,
             order_at: self.turn.at,
             superseded: false,
             lane_blocked: false,
