@@ -9,7 +9,7 @@ use super::context::Context;
 use super::output::Out;
 use crate::config::{open_to_others, read_token, token_source};
 use crate::domain::endpoint::BaseUrl;
-use crate::domain::profile::contradictions;
+use crate::domain::profile::{contradictions, effective};
 use crate::domain::target::TokenSource;
 use crate::domain::time::human_length;
 use crate::render::count::writes;
@@ -55,6 +55,7 @@ pub(super) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     for name in names.iter().filter(|name| context.global.target.as_ref().is_none_or(|t| t == *name)) {
         findings.extend(check_target(context, store.as_deref(), name));
     }
+    findings.extend(unused_profiles(context, &names));
     let mut out = Out::new();
     let paint = context.palette(&std::io::stdout());
     for finding in &findings {
@@ -92,6 +93,19 @@ fn reset_clock(context: &Context, reason: &str) -> anyhow::Result<ExitCode> {
     }
     out.flush()?;
     Ok(ExitCode::Ok)
+}
+
+/// Checks the config's profiles that no target has.
+fn unused_profiles(context: &Context, targets: &[String]) -> Vec<Finding> {
+    let used: Vec<String> = targets.iter().map(|name| context.config.target(name).profile.name.clone()).collect();
+    let unused = context.config.profiles.keys().filter(|name| !used.contains(*name));
+    let wrong = unused.flat_map(|name| match effective(name, &context.config.profiles) {
+        Err(error) => vec![error.to_string()],
+        Ok(profile) => {
+            contradictions(&profile).iter().map(|why| format!("profile {name} contradicts itself: {why}")).collect()
+        }
+    });
+    wrong.map(|detail| Finding::new("profile", Severity::Fail, detail)).collect()
 }
 
 fn check_target(context: &Context, store: Option<&dyn Store>, name: &str) -> Vec<Finding> {

@@ -15,7 +15,7 @@ use crate::domain::explain::explain;
 use crate::domain::failure::Failure;
 use crate::domain::hazard::Hazard;
 use crate::domain::json::{self, Node, Value};
-use crate::domain::key::inside_window;
+use crate::domain::key::{inside_window, knows_keys};
 use crate::domain::lane::Neighbour;
 use crate::domain::lane::Superseder;
 use crate::domain::outcome::AttemptOutcome;
@@ -182,7 +182,9 @@ pub fn cause(subject: &Subject<'_>, now: Timestamp) -> [Section; 2] {
     hazards.entries.extend(view.hazards.iter().copied().map(Entry::Hazard));
     if let Some(since) = write.standing.ambiguous_since {
         let end = since.plus(window);
-        let left = if inside_window(since, window, now) {
+        let left = if !knows_keys(window) {
+            "the API has no keys that could protect it".to_owned()
+        } else if inside_window(since, window, now) {
             format!("its key protects it for another {}, until {}", human_length(end.since(now)), end.to_human())
         } else {
             format!("its key window ended at {}", end.to_human())

@@ -388,12 +388,17 @@ fn profiles_are_listed_shown_extended_and_tried() {
 fn a_profile_that_contradicts_itself_is_named() {
     let world = World::new();
     let config = "[targets.a]\nbase_url = 'http://127.0.0.1:9'\nprofile = 'mine'\nwindow = '48h'\n[profiles.mine]\nextends = 'stripe'\n\
-        [[profiles.mine.definite]]\nstatus = '500-503'\n[[profiles.mine.definite]]\nstatus = '202'\n";
+        [[profiles.mine.definite]]\nstatus = '500-503'\n[[profiles.mine.definite]]\nstatus = '202'\n\
+        [profiles.unused]\nextends = 'stripe'\n[[profiles.unused.definite]]\nstatus = '504'\n";
     world.file("mine.toml", config);
     let told = world.run(&["doctor", "--config", "mine.toml"]).out;
     assert!(
         told.contains("profile mine contradicts itself: definite 1 has 500, after which a write may have been applied"),
         "{told}"
+    );
+    assert!(
+        told.contains("profile unused contradicts itself: definite 1 has 504"),
+        "also where no target has it: {told}"
     );
     assert!(told.contains("definite 2 has 202, which is accepted"), "{told}");
     assert!(told.contains("window is 2 d, and profile mine says that the API remembers a key for 1 d"), "{told}");

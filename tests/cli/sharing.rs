@@ -46,7 +46,7 @@ impl Host {
     }
 
     fn db(&self) -> PathBuf {
-        self.world.path("queue/dlq.db")
+        self.world.path("shared/queue/dlq.db")
     }
 
     fn command(&self, user: u32, args: &[&str]) -> Command {
@@ -117,15 +117,15 @@ fn two_users_of_a_group_work_on_one_file_whatever_their_umask() {
         assert_eq!(replayed.code, 0, "{replayed:?}");
         screen.until("replayed 8");
         screen.press("q");
-        let copied = host.run(BOB, &["backup", "queue/copy.db"], "");
+        let copied = host.run(BOB, &["backup", "shared/queue/copy.db"], "");
         assert_eq!(copied.code, 0, "{copied:?}");
         for (name, mode) in
             [("", 0o42770), ("dlq.db", 0o100_660), ("dlq.db-rejects.ndjson", 0o100_660), ("copy.db", 0o100_640)]
         {
-            let found = std::fs::metadata(host.world.path("queue").join(name)).unwrap();
+            let found = std::fs::metadata(host.world.path("shared/queue").join(name)).unwrap();
             assert_eq!((found.mode(), found.gid()), (mode, GROUP), "{umask}: {name}");
         }
-        let rejects = std::fs::read_to_string(host.world.path("queue/dlq.db-rejects.ndjson")).unwrap();
+        let rejects = std::fs::read_to_string(host.world.path("shared/queue/dlq.db-rejects.ndjson")).unwrap();
         assert_eq!(rejects.lines().count(), 2, "both keep theirs in one file");
         let told = host.run(ALICE, &["doctor"], "").out;
         assert!(told.contains(&format!("shared with group {GROUP} alone")), "{told}");
@@ -162,7 +162,7 @@ fn a_lock_that_cannot_be_opened_says_nothing_of_its_run() {
     assert_eq!(host.run(ALICE, &["ingest"], &lines(0..3)).code, 0);
     let mut replay = host.command(ALICE, &["replay", "--all", "--yes", "--concurrency", "1", "--no-canary"]);
     let mut replay = replay.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let lock = host.world.path("queue/dlq.db-run-1.lock");
+    let lock = host.world.path("shared/queue/dlq.db-run-1.lock");
     wait_until(|| lock.exists() && host.states(BOB).iter().any(|state| state == "replaying"));
     std::fs::set_permissions(&lock, std::fs::Permissions::from_mode(0o600)).unwrap();
     let taken = host.run(BOB, &["ingest"], &lines(3..4));

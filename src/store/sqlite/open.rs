@@ -206,10 +206,11 @@ fn prepare_path(path: &Path, create: bool, sharing: Sharing) -> Result<PathBuf> 
         Ok(_) => {}
         Err(e) if e.kind() == ErrorKind::NotFound && create => {
             if let Some(directory) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
-                let is_new = !directory.exists();
+                let is_new = |one: &&Path| !one.as_os_str().is_empty() && !one.exists();
+                let new: Vec<&Path> = directory.ancestors().take_while(is_new).collect();
                 fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|e| cant(&e))?;
-                if is_new {
-                    sharing.share_directory(directory).map_err(|e| cant(&e))?;
+                for made in new {
+                    sharing.share_directory(made).map_err(|e| cant(&e))?;
                 }
             }
             let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);

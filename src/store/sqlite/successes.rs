@@ -166,12 +166,25 @@ fn alike(connection: &Connection, success: &Success, target: TargetId) -> JobRes
     Ok(all)
 }
 
-/// Deletes some of the successes before a time that no waiting write of their lanes is older than. Returns their number.
-pub(super) fn purge(connection: &Connection, before: Timestamp, most: usize) -> JobResult<usize> {
-    Ok(connection.execute(
-        "DELETE FROM successes WHERE id IN (SELECT s.id FROM successes s WHERE s.at < ?1
-           AND NOT EXISTS (SELECT 1 FROM success_lanes o JOIN lanes l ON l.hash = o.hash JOIN writes w ON w.id = l.write_id
-             WHERE o.success_id = s.id AND w.order_at < s.at AND w.state <> 'replayed') LIMIT ?2)",
-        (before, most as i64),
-    )?)
+/// Looks at so many successes in one step.
+const STEP: i64 = 500;
+
+/// Deletes the successes before a time that no waiting write of their lanes is older than.
+pub(super) fn purge(connection: &Connection, before: Timestamp) -> JobResult<()> {
+    let mut last = 0;
+    loop {
+        let end: Option<i64> = connection
+            .prepare_cached("SELECT max(id) FROM (SELECT id FROM successes WHERE id > ? ORDER BY id LIMIT ?)")?
+            .query_row((last, STEP), |row| row.get(0))?;
+        let Some(end) = end else { return Ok(()) };
+        connection
+            .prepare_cached(
+                "DELETE FROM successes AS s WHERE s.id > ?1 AND s.id <= ?2 AND s.at < ?3
+                   AND NOT EXISTS (SELECT 1 FROM success_lanes o JOIN lanes l ON l.hash = o.hash
+                     JOIN writes w ON w.id = l.write_id
+                     WHERE o.success_id = s.id AND w.order_at < s.at AND w.state <> 'replayed')",
+            )?
+            .execute((last, end, before))?;
+        last = end;
+    }
 }
