@@ -3,23 +3,17 @@
 use super::binding::Binding;
 use super::fields::{filled, id, text, time};
 use super::headers::Headers;
-use super::shapes::{Told, bytes, log_line, rebuild};
+use super::shapes::{Told, bytes, rebuild, scanned};
 use crate::domain::endpoint::{EndpointOrigin, EndpointPath};
 use crate::domain::identity::{Sha, content_hash};
-use crate::domain::json::{self, MAX_DEPTH, Node};
+use crate::domain::json::Node;
 use crate::domain::key::IdempotencyKey;
 use crate::domain::lane::named;
 use crate::domain::success::Success;
 
 /// Reads one line; `None` if it tells of a failure. The error says why it is rejected.
 pub(super) fn read_success(line: &[u8], binding: &Binding) -> Result<Option<Success>, String> {
-    let node = json::scan_within(line, MAX_DEPTH + 4).map_err(|e| format!("not JSON: {e}"))?;
-    if !node.is_object() {
-        return Err("the line must be a JSON object".to_owned());
-    }
-    if let Some(why) = log_line(&node) {
-        return Err(why);
-    }
+    let node = scanned(line)?;
     let (target, bound) = binding.target_of(text(&node, "target")?.as_deref())?;
     let profile = &bound.settings.profile;
     let request = node.get_present("request").filter(|request| request.is_object()).unwrap_or(&node);

@@ -1,20 +1,25 @@
-//! What has to be said of a file that is followed.
+//! Notices about a followed file that an operator has to know of.
 
 use std::path::PathBuf;
 
-/// Something that has to be said of a file that is followed.
+/// A notice about a followed file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileNotice {
-    /// It isn't there yet.
+    /// It does not exist yet.
     Missing {
         /// Its path.
         path: PathBuf,
     },
-    /// What it had after the place up to which it was read is nowhere any more.
+    /// Rotation has put a file in its place that this user may not read, or not yet.
+    Denied {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// Bytes were lost: the part that was not read yet is in no file any more.
     Gap {
         /// Its path.
         path: PathBuf,
-        /// The bytes that were seen and not read; `None` if nobody saw how long it was.
+        /// Number of lost bytes that were seen, so at least that many are lost; `None` if their number is not known.
         bytes: Option<u64>,
     },
 }

@@ -63,16 +63,22 @@ impl Recognised {
     }
 }
 
-/// Reads one line; the error says why it is rejected, for whoever has to repair it.
-pub fn read_line(line: &[u8], binding: &Binding) -> Result<Recognised, String> {
+/// Scans a line, which must be an object and not the line of a log.
+pub(super) fn scanned(line: &[u8]) -> Result<Node<'_>, String> {
     // A body may be nested as deep as a stable key allows, and lies a few levels down.
     let node = json::scan_within(line, MAX_DEPTH + 4).map_err(|e| format!("not JSON: {e}"))?;
     if !node.is_object() {
         return Err("the line must be a JSON object".to_owned());
     }
-    if let Some(why) = log_line(&node) {
-        return Err(why);
+    match log_line(&node) {
+        Some(why) => Err(why),
+        None => Ok(node),
     }
+}
+
+/// Reads one line; the error says why it is rejected, for whoever has to repair it.
+pub fn read_line(line: &[u8], binding: &Binding) -> Result<Recognised, String> {
+    let node = scanned(line)?;
     let (target, bound) = binding.target_of(text(&node, "target")?.as_deref())?;
     let request = request(&node, binding.is_mapped)?;
     let is_whole = matches!(request.body, Body::Bytes(..));

@@ -330,7 +330,7 @@ pub(super) struct Resolve {
     pub(super) reason: String,
 }
 
-/// What commands ask for that settle many writes at once.
+/// Options of the commands that can settle many writes at once: they keep a slip from doing so.
 #[derive(Debug, Args)]
 pub(super) struct Care {
     /// All writes whose state allows it

@@ -14,6 +14,7 @@ use self::client::{Client, Sent};
 use super::args::Demo;
 use super::context::{Context, Usage, wait_for};
 use super::driving::{Signals, drive};
+use super::ingest::in_words;
 use super::look::group_table;
 use super::telling::Telling;
 use super::ui;
@@ -134,13 +135,7 @@ impl Story<'_> {
             binding: binding(),
         };
         let done = ingest(&self.store, &options, None, &Arc::new(AtomicBool::new(false)), &mut |_| {})?;
-        say!(
-            "   read {}: {} inserted, {} repeated, {} rejected",
-            done.read,
-            done.inserted,
-            done.repeated,
-            done.rejected
-        );
+        say!("   {}", in_words(&done));
         anyhow::ensure!(done.inserted == lines.len() as u64, "not every failure was kept");
         Ok(())
     }

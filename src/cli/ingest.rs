@@ -210,20 +210,25 @@ fn tell(context: &Context, kind: LineKind, summary: &capture::Summary) -> std::i
         });
         out.line(&line.to_string())?;
     } else if !context.global.quiet {
-        let n = thousands;
-        let also = |count: u64, what: &str| if count > 0 { format!(", {} {what}", n(count)) } else { String::new() };
-        out.line(&format!(
-            "{}read {}: {} inserted, {} repeated, {} rejected{}{}",
-            summary.intake.map(|intake| format!("intake {intake}: ")).unwrap_or_default(),
-            n(summary.read),
-            n(summary.inserted),
-            n(summary.repeated),
-            n(summary.rejected),
-            also(summary.accepted, "accepted by the API"),
-            also(summary.other, "other lines")
-        ))?;
+        out.line(&in_words(summary))?;
     }
     out.flush()
+}
+
+/// Returns the numbers of an ingest of failures as one line.
+pub(super) fn in_words(summary: &capture::Summary) -> String {
+    let n = thousands;
+    let also = |count: u64, what: &str| if count > 0 { format!(", {} {what}", n(count)) } else { String::new() };
+    format!(
+        "{}read {}: {} inserted, {} repeated, {} rejected{}{}",
+        summary.intake.map(|intake| format!("intake {intake}: ")).unwrap_or_default(),
+        n(summary.read),
+        n(summary.inserted),
+        n(summary.repeated),
+        n(summary.rejected),
+        also(summary.accepted, "accepted by the API"),
+        also(summary.other, "other lines")
+    )
 }
 
 /// Prints the numbers of an ingest of accepted writes.
@@ -247,7 +252,7 @@ fn accepted(context: &Context, summary: &capture::Summary, out: &mut Out) -> std
         n(read),
         n(settled),
         n(stored),
-        also(several, "of several writes that wait, which settled none"),
+        also(several, "that may be of several writes (none is settled, each may have been applied)"),
         n(repeated),
         n(rejected),
         also(other, "other lines")
@@ -287,6 +292,9 @@ fn tell_what_to_look_at(summary: &capture::Summary) {
 fn words_on_file(said: &FileNotice) -> String {
     match said {
         FileNotice::Missing { path } => format!("{}: is not there yet; it is followed once it is", path.display()),
+        FileNotice::Denied { path } => {
+            format!("{}: the new file can't be read (permission denied); it is followed once it can", path.display())
+        }
         FileNotice::Gap { path, bytes } => {
             let size = match bytes {
                 None => "an unknown number of bytes".to_owned(),

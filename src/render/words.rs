@@ -326,7 +326,7 @@ pub fn hazard(hazard: Hazard) -> &'static str {
             "it may have been applied, and the API no longer remembers its key: look in the API, then resolve it as applied or not applied"
         }
         Hazard::KeyNotSent => {
-            "it may have been applied when it was sent without this key, or to an API that didn't look for it: look in the API, then resolve it as applied or not applied"
+            "it may have been applied, and no key that the API knows keeps it from being applied again: look in the API, then resolve it as applied or not applied"
         }
         Hazard::LaneBlocked => {
             "an older open write to the same record is not sent by this run: replay or settle that one first"

@@ -11,7 +11,7 @@ use crate::domain::hazard::Hazard;
 use crate::domain::ids::WriteId;
 use crate::domain::plan::Plan;
 use crate::domain::reason::Damage;
-use crate::domain::target::TargetSettings;
+use crate::domain::target::{KnownTarget, TargetSettings};
 use crate::domain::time::{Timestamp, human_length};
 use crate::render::plan::{self, PlanPage};
 use crate::store::{PlanData, Store, StoreError};
@@ -60,12 +60,12 @@ const ASSUMED_LATENCY: Duration = Duration::from_millis(250);
 
 /// Builds a plan for the selected writes.
 pub async fn prepare(store: &dyn Store, data: PlanData, options: SendOptions) -> Result<Prepared, StoreError> {
-    let base_url = base_url(store, &options.target, options.base_url.as_ref()).await?;
+    let known = known(store, &options.target).await?;
+    let base_url = base_url_of(known.as_ref(), &options.target, options.base_url.as_ref())?;
     let latency = store.recent_latency().await?;
     let closed = store.closed_for(&options.target.name).await?;
     let expected =
         |writes| closed.saturating_add(expected_length(writes, options.pace, latency.unwrap_or(ASSUMED_LATENCY)));
-    let known = store.targets().await?.into_iter().find(|target| target.name == options.target.name);
     let header = options.target.key_header.as_deref().unwrap_or_default();
     let has_moved = known.and_then(|target| target.key_header).is_some_and(|known| known != header);
     let key_moved_at = has_moved.then(|| data.clock.latest());
@@ -122,8 +122,19 @@ pub async fn base_url(
     target: &TargetSettings,
     given: Option<&BaseUrl>,
 ) -> Result<Option<BaseUrl>, StoreError> {
-    let known = store.targets().await?;
-    let bound = known.into_iter().find(|t| t.name == target.name).and_then(|t| t.base_url);
+    base_url_of(known(store, target).await?.as_ref(), target, given)
+}
+
+async fn known(store: &dyn Store, target: &TargetSettings) -> Result<Option<KnownTarget>, StoreError> {
+    Ok(store.targets().await?.into_iter().find(|known| known.name == target.name))
+}
+
+fn base_url_of(
+    known: Option<&KnownTarget>,
+    target: &TargetSettings,
+    given: Option<&BaseUrl>,
+) -> Result<Option<BaseUrl>, StoreError> {
+    let bound = known.and_then(|known| known.base_url.clone());
     let asked = given.or(target.base_url.as_ref());
     match (bound, asked) {
         (Some(bound), Some(asked)) if bound != *asked => Err(StoreError::OtherBase {

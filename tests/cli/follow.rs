@@ -131,6 +131,7 @@ fn every_line_is_in_once_under_a_writer_that_rotates_and_fifty_kills() {
                 1 => writer.copy_and_truncate(),
                 _ => {}
             }
+            // The kill has to come at any moment of its work, which no time that is set can give.
             std::thread::sleep(std::time::Duration::from_millis(random.u64(0..200)));
         }
         following.kill();
@@ -229,17 +230,6 @@ fn a_gap_is_said_and_a_file_may_come_later() {
     assert_eq!(ran.code, 0);
     assert!(ran.err.contains("an unknown number of bytes may be missing"), "{ran:?}");
     assert_eq!(keys(&world).len(), 3);
-    // While it is watched, it is known how much was seen.
-    let following = Following::start(&world, &[]);
-    writer.write(1);
-    following.wait_for(4);
-    writer.append("{\"seen\": ");
-    std::thread::sleep(std::time::Duration::from_millis(400));
-    std::fs::write(&writer.path, "").unwrap();
-    writer.write(1);
-    following.wait_for(5);
-    let ran = following.end();
-    assert!(ran.err.contains("at least 9 bytes may be missing"), "{ran:?}");
 }
 
 #[test]
@@ -292,33 +282,6 @@ fn successes_are_followed_too_and_stdin_is_not() {
 }
 
 #[test]
-fn lines_that_come_late_to_a_renamed_file_are_read() {
-    let world = World::new();
-    let mut writer = Writer::new(&world);
-    writer.write(1);
-    let following = Following::start(&world, &[]);
-    following.wait_for(1);
-    // Its writer has it still open, and the new one is empty.
-    let mut open = std::fs::OpenOptions::new().append(true).open(&writer.path).unwrap();
-    writer.rename();
-    std::thread::sleep(std::time::Duration::from_millis(1200));
-    open.write_all(format!("{}\n", order(100)).as_bytes()).unwrap();
-    following.wait_for(2);
-    // One writer has the new one, and another one has not.
-    writer.written = 1;
-    writer.write(1);
-    following.wait_for(3);
-    std::thread::sleep(std::time::Duration::from_millis(1200));
-    open.write_all(format!("{}\n", order(101)).as_bytes()).unwrap();
-    following.wait_for(4);
-    // What was written before that last line is not older for it.
-    writer.write(1);
-    following.wait_for(5);
-    assert_eq!(following.end().code, 0);
-    assert!(world.writes().iter().all(|write| write["occurrences"] == 1), "each is in once");
-}
-
-#[test]
 fn a_new_file_that_begins_alike_is_not_taken_for_the_old_one() {
     let world = World::new();
     let mut writer = Writer::new(&world);
@@ -335,38 +298,6 @@ fn a_new_file_that_begins_alike_is_not_taken_for_the_old_one() {
     let following = Following::start(&world, &[]);
     following.wait_for(3);
     assert_eq!(following.end().code, 0);
-}
-
-#[test]
-fn a_file_that_is_packed_after_it_was_read_is_not_read_again() {
-    let world = World::new();
-    let mut writer = Writer::new(&world);
-    writer.write(5);
-    writer.append("no JSON\n");
-    let following = Following::start(&world, &[]);
-    following.wait_for(5);
-    writer.rename();
-    writer.write(1);
-    following.wait_for(6);
-    std::thread::sleep(std::time::Duration::from_millis(800));
-    // Half of a packed file, and then the whole one.
-    let first = writer.rotated(1);
-    let mut half = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    half.write_all(&std::fs::read(&first).unwrap()).unwrap();
-    let half = half.finish().unwrap();
-    std::fs::write(format!("{}.gz", first.display()), &half[..half.len() / 2]).unwrap();
-    writer.rename();
-    writer.write(1);
-    following.wait_for(7);
-    std::thread::sleep(std::time::Duration::from_millis(800));
-    std::fs::remove_file(format!("{}.gz", first.display())).unwrap();
-    pack(&writer.rotated(2));
-    writer.rename();
-    writer.write(1);
-    following.wait_for(8);
-    std::thread::sleep(std::time::Duration::from_millis(800));
-    let counts = following.end().lines()[0].clone();
-    assert_eq!((&counts["read"], &counts["rejected"]), (&json!(9), &json!(1)), "{counts}");
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub(in crate::capture) fn follow(files: Vec<Followed>, stop: Arc<AtomicBool>) ->
         while !stop.load(Ordering::Relaxed) {
             let mut grew = false;
             for follower in &mut all {
-                match follower.step(&sender, &stop) {
+                match follower.step(Instant::now(), &sender, &stop) {
                     Ok(more) => grew |= more,
                     Err(Ended::Unreadable(why)) => {
                         let name = follower.path.display().to_string();
@@ -65,7 +65,7 @@ pub(in crate::capture) fn follow(files: Vec<Followed>, stop: Arc<AtomicBool>) ->
 }
 
 /// The reason why a follower ends.
-enum Ended {
+pub(super) enum Ended {
     /// Nobody takes its lines any more.
     Unwanted,
     /// Its file can't be read.
@@ -79,7 +79,7 @@ impl From<io::Error> for Ended {
 }
 
 /// The follower of one file.
-struct Follower {
+pub(super) struct Follower {
     index: usize,
     path: PathBuf,
     /// The place from which it has to go on, until the file that it is in has been found.
@@ -95,13 +95,18 @@ struct Follower {
     known: Known,
     /// The time since which the current file has lost its name and not grown.
     quiet_since: Option<Instant>,
-    said_missing: bool,
+    /// True once it was said that the file can't be opened.
+    said_so: bool,
+    /// True once the file could be opened.
+    was_opened: bool,
+    /// The time of this step.
+    now: Instant,
     /// True until it has been looked for the first time.
     is_new: bool,
 }
 
 impl Follower {
-    fn new(index: usize, file: Followed) -> Self {
+    pub(super) fn new(index: usize, file: Followed) -> Self {
         Self {
             index,
             path: file.path,
@@ -113,12 +118,20 @@ impl Follower {
             known: Known::new(),
             is_new: true,
             quiet_since: None,
-            said_missing: false,
+            said_so: false,
+            was_opened: false,
+            now: Instant::now(),
         }
     }
 
     /// Reads what there is to read now. Returns true if there was anything.
-    fn step(&mut self, sender: &SyncSender<Result<Bunch, InputError>>, stop: &AtomicBool) -> Result<bool, Ended> {
+    pub(super) fn step(
+        &mut self,
+        now: Instant,
+        sender: &SyncSender<Result<Bunch, InputError>>,
+        stop: &AtomicBool,
+    ) -> Result<bool, Ended> {
+        self.now = now;
         if std::mem::take(&mut self.is_new) {
             // What was rotated before anyone followed is not read.
             new_ones(&self.path, None, &[], &mut self.known)?;
@@ -152,14 +165,15 @@ impl Follower {
     /// Leaves a file that was read to its end.
     fn leave(&mut self, reading: Reading) {
         self.read.push_back(reading.place(&self.path));
-        self.left.push_back((reading, Instant::now()));
+        self.left.push_back((reading, self.now));
         self.read.drain(..self.read.len().saturating_sub(MOST_LEFT));
         self.left.drain(..self.left.len().saturating_sub(MOST_LEFT));
     }
 
     /// Reads what a writer that has not noticed yet has written to files that were left. Returns true if there was anything.
     fn read_late_lines(&mut self, sender: &SyncSender<Result<Bunch, InputError>>) -> Result<bool, Ended> {
-        self.left.retain(|(_, since)| since.elapsed() < STILL_OPEN);
+        let now = self.now;
+        self.left.retain(|(_, since)| now.duration_since(*since) < STILL_OPEN);
         let mut grew = false;
         for (reading, _) in &mut self.left {
             let Some(end) = reading.whole_lines(false)?.filter(|end| *end > reading.offset) else { continue };
@@ -176,7 +190,11 @@ impl Follower {
 
     /// Finds the file that a place of an earlier follower is in.
     fn find(&mut self, place: &FilePlace, sender: &SyncSender<Result<Bunch, InputError>>) -> Result<(), Ended> {
-        let here = Reading::open(&self.path).ok().map(|reading| reading.at(place)).transpose()?.flatten();
+        let here = match Reading::open(&self.path) {
+            Ok(reading) => reading.at(place)?,
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error.into()),
+            Err(_) => None,
+        };
         let is_it = |reading: &Reading| reading.id == (place.dev, place.ino);
         // Another file that begins alike is taken for it only if the file itself is nowhere.
         if here.as_ref().is_some_and(is_it) {
@@ -199,17 +217,22 @@ impl Follower {
             Ok(reading) => {
                 self.known.remove(&reading.id);
                 self.current = Some(reading);
-                self.said_missing = false;
+                (self.said_so, self.was_opened) = (false, true);
                 Ok(true)
             }
-            // A new file may not have its rights yet.
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {
-                if !std::mem::replace(&mut self.said_missing, true) {
-                    self.say(FileNotice::Missing { path: self.path.clone() }, sender)?;
+            Err(error) => {
+                let path = self.path.clone();
+                let notice = match error.kind() {
+                    io::ErrorKind::NotFound => FileNotice::Missing { path },
+                    // A file that was rotated in may not have its rights yet.
+                    io::ErrorKind::PermissionDenied if self.was_opened => FileNotice::Denied { path },
+                    _ => return Err(error.into()),
+                };
+                if !std::mem::replace(&mut self.said_so, true) {
+                    self.say(notice, sender)?;
                 }
                 Ok(false)
             }
-            Err(error) => Err(error.into()),
         }
     }
 
@@ -237,7 +260,7 @@ impl Follower {
             self.quiet_since = None;
         }
         // Until there is something in another file, there is nothing to hurry to.
-        let quiet = self.quiet_since.get_or_insert_with(Instant::now).elapsed() >= QUIET;
+        let quiet = self.now.duration_since(*self.quiet_since.get_or_insert(self.now)) >= QUIET;
         quiet && named.is_some_and(|found| found.size() > 0)
     }
 

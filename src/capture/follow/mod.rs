@@ -7,5 +7,7 @@
 mod follower;
 mod reading;
 mod rotation;
+#[cfg(test)]
+mod tests;
 
 pub(super) use follower::{Followed, follow};

@@ -18,7 +18,7 @@ struct Sibling {
     written: SystemTime,
 }
 
-/// What a file that has another name now is known by.
+/// The evidence that identifies a followed file under its new name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum KnownBy {
     /// Its inode and its content: it was renamed.

@@ -9,10 +9,11 @@ use super::error::JobResult;
 use super::groups::{GroupKey, ensure_group};
 use super::known::{SameKey, is_purged, same_key};
 use super::rehearsal::Rehearsal;
+use super::repeats::Heard;
 use super::rows::headers_text;
 use super::seals::{self};
 use super::transfer::{Beside, beside, place_in_batch, restore, waiting_parts};
-use super::{SqliteStore, intakes, repeats, successes, targets, times};
+use super::{SqliteStore, intakes, successes, targets, times};
 use crate::domain::body::BodyOrigin;
 use crate::domain::file_place::FilePlace;
 use crate::domain::ids::{GroupId, IntakeId, TargetId, WriteId};
@@ -185,9 +186,10 @@ pub(super) fn take_in(connection: &Connection, prepared: &Incoming, known: &mut 
         known.targets.insert(captured.target.clone(), id);
         id
     };
+    let heard = Heard { connection, intake: known.intake, again: again(captured), now: captured.captured_at };
     let SameKey { same, others: shares_key } = same_key(connection, prepared, target)?;
     if let Some((id, here)) = same {
-        repeats::repeat(connection, known.intake, id, &again(captured), captured.captured_at)?;
+        heard.repeat(id)?;
         let settles = settles_elsewhere(here, captured.exported.as_deref());
         return Ok(if settles { Taken::OpenHere(id) } else { Taken::Repeated });
     }
@@ -201,8 +203,7 @@ pub(super) fn take_in(connection: &Connection, prepared: &Incoming, known: &mut 
         .is_some_and(|exported| matches!(exported.place, Place::Resolved { how: Resolution::Split, .. }));
     if !parts.is_empty() && !was_split {
         // The batch lives on in its parts, which came in before it.
-        let now = captured.captured_at;
-        parts.iter().try_for_each(|part| repeats::doubt(connection, known.intake, *part, &again(captured), now))?;
+        parts.into_iter().try_for_each(|part| heard.doubt(part))?;
         return Ok(Taken::Repeated);
     }
     let parent = match captured.exported.as_ref().and_then(|exported| exported.parent.as_ref()) {

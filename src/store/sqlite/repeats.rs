@@ -12,60 +12,47 @@ use crate::domain::rules::Change;
 use crate::domain::rules::repeat::{self as rules, Again, Known};
 use crate::domain::time::Timestamp;
 
-/// Records a repeat of a known failure.
-pub(super) fn repeat(
-    connection: &Connection,
-    intake: Option<IntakeId>,
-    id: WriteId,
-    again: &Again,
-    now: Timestamp,
-) -> JobResult<()> {
-    if let Some(known) = known_write(connection, id)? {
-        let changes = rules::repeat(&known, again);
-        intakes::changing(connection, intake, id, true, || apply(connection, id, &changes, now))?;
-    }
-    in_parts(connection, intake, id, again, now)
+/// A line about writes that are there already.
+pub(super) struct Heard<'a> {
+    pub(super) connection: &'a Connection,
+    /// The intake that it came with.
+    pub(super) intake: Option<IntakeId>,
+    /// What it says.
+    pub(super) again: Again,
+    pub(super) now: Timestamp,
 }
 
-/// Records that a request for a write may have been applied, or for the batch that it is a part of.
-pub(super) fn doubt(
-    connection: &Connection,
-    intake: Option<IntakeId>,
-    id: WriteId,
-    again: &Again,
-    now: Timestamp,
-) -> JobResult<()> {
-    if again.window_start.is_none() {
-        return Ok(());
+impl Heard<'_> {
+    /// Records that a failure came again.
+    pub(super) fn repeat(&self, id: WriteId) -> JobResult<()> {
+        self.change(id, rules::repeat)
     }
-    if let Some(known) = known_write(connection, id)? {
-        let change = rules::doubt(&known, again);
-        intakes::changing(connection, intake, id, true, || apply(connection, id, change.as_slice(), now))?;
-    }
-    in_parts(connection, intake, id, again, now)
-}
 
-/// Passes what may have been applied on to the parts of a batch, whose own keys were not on the wire.
-fn in_parts(
-    connection: &Connection,
-    intake: Option<IntakeId>,
-    id: WriteId,
-    again: &Again,
-    now: Timestamp,
-) -> JobResult<()> {
-    if again.window_start.is_none() {
-        return Ok(());
+    /// Records that a request for a write may have been applied, or for the batch that it is a part of.
+    pub(super) fn doubt(&self, id: WriteId) -> JobResult<()> {
+        match self.again.window_start {
+            None => Ok(()),
+            Some(_) => self.change(id, |known, again| rules::doubt(known, again).into_iter().collect()),
+        }
     }
-    let parts: Vec<WriteId> = connection
-        .prepare_cached("SELECT id FROM writes WHERE parent_id = ?")?
-        .query_map([id], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
-    parts.into_iter().try_for_each(|part| doubt(connection, intake, part, again, now))
-}
 
-fn apply(connection: &Connection, id: WriteId, changes: &[Change], now: Timestamp) -> JobResult<()> {
-    let nowhere = Stands::default();
-    Applying { write: id, stands: &nowhere, run: None, seq: None, now, sends: None }.apply(connection, changes)
+    /// Changes a write, and puts its parts in doubt: their own keys were not on the wire.
+    fn change(&self, id: WriteId, decide: impl Fn(&Known, &Again) -> Vec<Change>) -> JobResult<()> {
+        let Self { connection, intake, again, now } = *self;
+        if let Some(known) = known_write(connection, id)? {
+            let (changes, stands) = (decide(&known, &again), Stands::default());
+            let applying = Applying { write: id, stands: &stands, run: None, seq: None, now, sends: None };
+            intakes::changing(connection, intake, id, true, || applying.apply(connection, &changes))?;
+        }
+        if again.window_start.is_none() {
+            return Ok(());
+        }
+        let parts: Vec<WriteId> = connection
+            .prepare_cached("SELECT id FROM writes WHERE parent_id = ?")?
+            .query_map([id], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        parts.into_iter().try_for_each(|part| self.doubt(part))
+    }
 }
 
 /// Reads the facts for the rules; `None` if the row can't be read: it is left as it is, and does not keep the other lines

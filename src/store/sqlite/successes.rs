@@ -4,11 +4,12 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::actions::log;
 use super::error::{JobResult, row_error};
+use super::repeats::Heard;
 use super::rows::standing;
 use super::seals::load_standing;
 use super::standing::save_standing;
 use super::writes::load_body;
-use super::{intakes, repeats, targets, times};
+use super::{intakes, targets, times};
 use crate::domain::action::Action;
 use crate::domain::endpoint::EndpointOrigin;
 use crate::domain::identity::{Sha, key_range};
@@ -58,8 +59,8 @@ pub(super) fn take_in(
             Some(write)
         }
         Recovery::Several | Recovery::Nothing => {
-            let again = it_may_have_been(success, now);
-            doubtful(&alike).try_for_each(|write| repeats::doubt(connection, Some(intake), write, &again, now))?;
+            let heard = Heard { connection, intake: Some(intake), again: it_may_have_been(success, now), now };
+            doubtful(&alike).try_for_each(|write| heard.doubt(write))?;
             None
         }
     };
