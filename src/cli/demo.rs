@@ -153,12 +153,14 @@ impl Story<'_> {
         let now = Timestamp::now();
         let view = self.store.write_view(id, self.context.config.windows()).wait()?;
         let view = view.ok_or_else(|| anyhow::anyhow!("write {id} is gone"))?;
+        let settings = settings();
         let subject = detail::Subject {
             view: &view,
             attempts: &[],
             neighbours: &[],
             evidence: None,
-            window: settings().window,
+            profile: &settings.profile,
+            window: settings.window,
             records: detail::records(view.body.as_deref()),
             captured: &CapturedFailure::Current,
         };

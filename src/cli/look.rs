@@ -223,14 +223,15 @@ pub(super) fn show(context: &Context, args: &Show) -> anyhow::Result<ExitCode> {
             out.line("")?;
         }
         let evidence = if view.body.is_none() { store.evidence(id).wait()? } else { None };
-        let window = context.config.target(&view.write.target).window;
+        let target = context.config.target(&view.write.target);
         let neighbours = store.lane_mates(id).wait()?;
         let subject = detail::Subject {
             view: &view,
             attempts: &attempts,
             neighbours: &neighbours,
             evidence: evidence.as_deref(),
-            window,
+            profile: &target.profile,
+            window: target.window,
             records: detail::records(view.body.as_deref()),
             captured: &captured,
         };

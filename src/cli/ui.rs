@@ -75,6 +75,7 @@ pub(super) fn setup(context: &Context, path: String) -> anyhow::Result<Setup> {
         command,
         base_url: context.global.base_url.as_ref().map(ToString::to_string),
         target: context.global.target.clone(),
+        profiles: context.config.targets().map(|target| (target.name.clone(), target.profile.clone())).collect(),
         saved: ui.filters.iter().map(|(name, query)| (name.clone(), query.clone())).collect(),
         keymap: Keymap::with(&ui.keys).map_err(wrong)?,
         theme,

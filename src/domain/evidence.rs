@@ -26,6 +26,9 @@ pub struct KeptAnswer {
 pub struct Headers(String);
 
 impl Headers {
+    /// No headers, or none that were logged.
+    pub const NONE: &'static Self = &Self(String::new());
+
     /// Adds a header, its name in lower case. A value that spans lines, which HTTP doesn't allow, is joined into one line.
     pub fn push(&mut self, name: &str, value: &str) {
         self.0.push_str(name);

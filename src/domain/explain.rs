@@ -1,107 +1,101 @@
-//! The error table: what each error means, whether a retry helps, and what to do next, for a tired person.
+//! A failure explained to a tired person: what it means, whether a retry helps, and what to do next. The profile's rules say
+//! it; where none fits, the failure type does.
 
 use super::failure_type::FailureType;
+use super::profile::{Logged, Profile};
 
-/// An error explained to an operator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A failure explained to an operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
     /// One sentence on what happened.
-    pub meaning: &'static str,
+    pub meaning: String,
     /// True if sending the same bytes again may succeed without a fix.
     pub retryable: bool,
     /// The operator's next step.
-    pub next: &'static str,
+    pub next: String,
 }
 
-const fn entry(meaning: &'static str, retryable: bool, next: &'static str) -> Explanation {
-    Explanation { meaning, retryable, next }
-}
-
-/// Explains a failure by its status, code and type.
-pub fn explain(status: Option<u16>, code: Option<&str>, failure_type: FailureType) -> Explanation {
-    let last = code.unwrap_or("").rsplit('.').next().unwrap_or("");
-    match (status, last) {
-        (Some(413), _) => entry(
-            "The request body is larger than the API takes (10 MB).",
-            false,
-            "Send fewer records at a time; the same bytes will be refused again.",
-        ),
-        (Some(429), _) => entry(
-            "The token's request quota was used up.",
-            true,
-            "Replay; dlq waits as long as the API asks. If it happens again, replay with a lower --concurrency.",
-        ),
-        (Some(409), _) => entry(
-            "Another write to the same record was under way at the same moment.",
-            true,
-            "Replay; the original key makes sure that it is applied once.",
-        ),
-        (Some(500), _) => entry(
-            "The API hit an unexpected error.",
-            true,
-            "Replay. If it keeps failing, give the correlation ID to the API's support.",
-        ),
-        (Some(502), _) => entry("A service behind the API was not available.", true, "Replay once it is back."),
-        (Some(503), _) => entry("The API is overloaded or under maintenance.", true, "Replay once it is back."),
-        (Some(504 | 408), _) => entry(
-            "The API took too long and gave up; it may have applied the write anyway.",
-            true,
-            "Replay inside the key window: the original key keeps it from being applied twice.",
-        ),
-        (_, "REQUEST_SCHEMA") => entry(
-            "A field of the record does not exist in the object's schema.",
-            false,
-            "Add the field to the schema (or correct its name at the source), then replay the group.",
-        ),
-        (_, "REQUEST_INVALID") => entry(
-            "The data is malformed: a required field is missing, or a value has the wrong type or format.",
-            false,
-            "Repair the data at its source; discard this write once the repaired one has been sent.",
-        ),
-        (_, "TOKEN_EXPIRED") => {
-            entry("The token had expired.", false, "Get a new token, put it in place, then replay.")
-        }
-        (_, "TOKEN_INVALID") => entry(
-            "The API does not know this token, or it is malformed.",
-            false,
-            "Check which token is set (dlq doctor), then replay.",
-        ),
-        (Some(401), _) | (_, "UNAUTHORIZED") => {
-            entry("The token was missing, expired or revoked.", false, "Put a valid token in place, then replay.")
-        }
-        (Some(403), _) | (_, "FORBIDDEN") => entry(
-            "The token is valid but lacks the scope for this endpoint.",
-            false,
-            "Add the scope to the token, then replay.",
-        ),
-        (Some(404), _) | (_, "NOT_FOUND") => entry(
-            "What the write refers to does not exist.",
-            false,
-            "Check the ID or path in the request; create what is missing, then replay.",
-        ),
-        (Some(500..=599), _) => entry("The API, or something in front of it, failed.", true, "Replay."),
-        (Some(300..=399), _) => entry(
-            "The API answered with a redirect; dlq does not follow one with a write.",
-            false,
-            "Check the base URL (dlq target list).",
-        ),
+/// Explains a failure of a type. A rule that would give it another type doesn't speak of it: the producer knew better, or the
+/// headers that decided are not known any more.
+pub fn explain(profile: &Profile, logged: &Logged<'_>, failure_type: FailureType) -> Explanation {
+    let of_rule = profile.advice(logged).filter(|advice| advice.failure_type == failure_type);
+    let (meaning, next) = match of_rule {
+        Some(advice) if !advice.meaning.is_empty() && !advice.hint.is_empty() => (advice.meaning, advice.hint),
         _ => by_type(failure_type),
+    };
+    let retryable = failure_type == FailureType::Transient;
+    Explanation { meaning: sentence(meaning), retryable, next: sentence(next) }
+}
+
+fn by_type(failure_type: FailureType) -> (&'static str, &'static str) {
+    match failure_type {
+        FailureType::Transient => ("the API failed temporarily", "replay"),
+        FailureType::Schema => (
+            "the request does not match the API's schema",
+            "add what is missing to the schema, or adapt the request, then replay the group",
+        ),
+        FailureType::BadData => {
+            ("the API refused the data", "read the message, repair the data at its source, or discard")
+        }
+        FailureType::Auth => {
+            ("the API did not accept the credentials", "fix the token or its permissions, then replay")
+        }
     }
 }
 
-fn by_type(failure_type: FailureType) -> Explanation {
-    match failure_type {
-        FailureType::Transient => entry("The API failed temporarily.", true, "Replay."),
-        FailureType::Schema => entry(
-            "The record doesn't match the object's schema.",
-            false,
-            "Add the missing field to the schema, then replay the group.",
-        ),
-        FailureType::BadData => {
-            entry("The API refused the data.", false, "Read the message, repair the data at its source, or discard.")
+/// Makes a sentence of a profile's words.
+fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    let first: String = letters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
+    let end = if words.ends_with(['.', '?', '!']) { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::profile::{Profiles, built_in_names, effective};
+
+    fn explained(name: &str, status: u16, code: Option<&str>, message: Option<&str>, of: FailureType) -> Explanation {
+        let profile = effective(name, &Profiles::new()).unwrap();
+        explain(&profile, &Logged::told("POST", Some(status), code, message), of)
+    }
+
+    #[test]
+    fn each_profile_explains_its_own_errors() {
+        for (name, status, code, message, of, want) in [
+            (
+                "experiture",
+                422,
+                Some("CDP_ETL.VALIDATION.REQUEST_SCHEMA"),
+                None,
+                FailureType::Schema,
+                "Add the field to the schema",
+            ),
+            ("experiture", 413, None, None, FailureType::BadData, "Send fewer records at a time"),
+            ("experiture", 401, Some("CDP_ETL.AUTH.TOKEN_EXPIRED"), None, FailureType::Auth, "Get a new token"),
+            ("experiture", 409, Some("CDP_ETL.CONFLICT"), None, FailureType::Transient, "Replay; the original key"),
+            ("github", 422, Some("missing_field"), Some("Validation Failed"), FailureType::Schema, "Adapt the request"),
+            ("github", 404, None, Some("Not Found"), FailureType::BadData, "Look at the path"),
+            ("stripe", 401, None, None, FailureType::Auth, "Fix the key"),
+            ("github", 403, None, None, FailureType::Transient, "Replay."),
+        ] {
+            let explanation = explained(name, status, code, message, of);
+            assert!(explanation.next.starts_with(want), "{name} {status}: {explanation:?}");
         }
-        FailureType::Auth => {
-            entry("The API did not accept the credentials.", false, "Fix the token or its scope, then replay.")
+        let expired = explained("experiture", 401, Some("CDP_ETL.AUTH.TOKEN_EXPIRED"), None, FailureType::Auth);
+        assert_eq!((expired.meaning.as_str(), expired.retryable), ("The token had expired.", false));
+    }
+
+    #[test]
+    fn no_profile_but_the_guides_promises_what_only_keys_keep() {
+        for name in built_in_names().filter(|name| !["experiture", "stripe"].contains(name)) {
+            for status in 400..600 {
+                for of in [FailureType::Transient, FailureType::Schema, FailureType::BadData, FailureType::Auth] {
+                    let Explanation { meaning, next, .. } = explained(name, status, None, None, of);
+                    assert!(!meaning.contains("key") && !next.contains("key"), "{name} {status}: {meaning} {next}");
+                }
+            }
         }
     }
 }

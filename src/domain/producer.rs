@@ -175,16 +175,13 @@ fn contains(text: &str, word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::evidence::Headers;
     use FailureType::{Auth, BadData, Schema, Transient};
-
-    static NO_HEADERS: std::sync::LazyLock<Headers> = std::sync::LazyLock::new(Headers::default);
 
     fn told<'a>(status: Option<u16>, code: &'a str, message: &'a str) -> Testimony<'a> {
         let some = |text: &'a str| (!text.is_empty()).then_some(text);
         let (code, message) = (some(code), some(message));
         Testimony {
-            logged: Logged { method: "POST", status, headers: &NO_HEADERS, body: b"", code, message },
+            logged: Logged::told("POST", status, code, message),
             key_was_sent: true,
             tries: None,
             first_attempt_at: None,

@@ -19,6 +19,7 @@ use crate::domain::key::{inside_window, knows_keys};
 use crate::domain::lane::Neighbour;
 use crate::domain::lane::Superseder;
 use crate::domain::outcome::AttemptOutcome;
+use crate::domain::profile::{Logged, Profile};
 use crate::domain::state::State;
 use crate::domain::time::{Timestamp, human_length};
 use crate::domain::write::{FailedWrite, WriteView};
@@ -37,6 +38,8 @@ pub struct Subject<'a> {
     pub neighbours: &'a [Neighbour],
     /// The event, where nothing else was captured.
     pub evidence: Option<&'a [u8]>,
+    /// The profile of its target, which explains the failure.
+    pub profile: &'a Profile,
     /// Time for which its target remembers a key.
     pub window: std::time::Duration,
     /// The failure that it came in with.
@@ -136,13 +139,15 @@ pub fn cause(subject: &Subject<'_>, now: Timestamp) -> [Section; 2] {
     let code = failure.code.as_deref().unwrap_or("no error code");
     cause.entries.push(Entry::Wrong(format!("{status}{code}")));
     cause.entries.extend(failure.message.clone().map(Entry::Text));
-    let explanation = explain(failure.status, failure.code.as_deref(), failure.failure_type);
+    let (code_of_api, said) = (failure.code.as_deref(), failure.message.as_deref());
+    let logged = Logged::told(&write.method, failure.status, code_of_api, said);
+    let explanation = explain(subject.profile, &logged, failure.failure_type);
     let retryable = if explanation.retryable { "yes" } else { "no: the same bytes will fail until the cause is fixed" };
     cause.pair("Meaning", explanation.meaning);
     // A hazard that refuses comes before any advice on the error; a settled write needs none.
     let refusal = view.hazards.iter().find(|h| h.refuses());
     let advice = match write.standing.state() {
-        State::Pending | State::Unknown => refusal.map_or(explanation.next, |hazard| words::hazard(*hazard)),
+        State::Pending | State::Unknown => refusal.map_or(explanation.next.as_str(), |hazard| words::hazard(*hazard)),
         State::Replaying => "Wait: a run is sending it now.",
         State::Replayed => "Nothing: the API has accepted it since.",
         State::Resolved => "Nothing: it was resolved.",

@@ -8,7 +8,7 @@ use super::json::{body_fields, line, raw};
 use super::words;
 use crate::domain::attempt::Attempt;
 use crate::domain::escape::json_line;
-use crate::domain::evidence::{CapturedFailure, Headers};
+use crate::domain::evidence::CapturedFailure;
 use crate::domain::failure::Failure;
 use crate::domain::key::{IdempotencyKey, KeyOrigin};
 use crate::domain::outcome::AttemptOutcome;
@@ -72,16 +72,10 @@ pub fn export(view: &WriteView, beside: &Beside) -> String {
     let since = write.standing.ambiguous_since.into_iter().chain(beside.in_flight_since).min();
     put("ambiguous_since", json!(since));
     // What the line tells doesn't show what an operator, or another answer, has said since.
-    let headers = Headers::default();
+    let failure = &write.failure;
+    let logged = Logged::told(&write.method, failure.status, failure.code.as_deref(), failure.message.as_deref());
     let told = Testimony {
-        logged: Logged {
-            method: &write.method,
-            status: write.failure.status,
-            headers: &headers,
-            body: b"",
-            code: write.failure.code.as_deref(),
-            message: write.failure.message.as_deref(),
-        },
+        logged,
         key_was_sent: write.key_origin == KeyOrigin::Given,
         tries: None,
         first_attempt_at: write.first_attempt_at,

@@ -1,5 +1,6 @@
 //! Messages to the application, and effects from it. Only `App::update` turns one into the other.
 
+use crate::domain::profile::Profile;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -223,6 +224,8 @@ pub struct Detail {
     pub auth: Option<AuthHeader>,
     /// Headers that every request to the target has, those with secrets left out.
     pub static_headers: Vec<(String, String)>,
+    /// The profile of its target.
+    pub profile: Arc<Profile>,
     /// The header of the idempotency key; `None` for an API without keys.
     pub key_header: Option<String>,
     /// Its target's base URL, if known.

@@ -1,5 +1,9 @@
 //! A screen: it owns its state, its keys, its geometry and its drawing. The application knows it by this trait only.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::domain::profile::{Profile, built_in};
 use std::fmt::Debug;
 
 use crossterm::event::MouseEvent;
@@ -35,6 +39,8 @@ pub struct Setup {
     pub base_url: Option<String>,
     /// The only target whose writes are shown; `None` for all.
     pub target: Option<String>,
+    /// The profiles of the targets that the config names.
+    pub profiles: BTreeMap<String, Arc<Profile>>,
     /// Saved filters: name and query.
     pub saved: Vec<(String, String)>,
     /// Key bindings.
@@ -47,6 +53,13 @@ pub struct Setup {
     pub mouse: bool,
     /// True if this is the demo.
     pub is_demo: bool,
+}
+
+impl Setup {
+    /// Returns the profile of a target.
+    pub fn profile(&self, target: &str) -> Arc<Profile> {
+        self.profiles.get(target).cloned().unwrap_or_else(built_in)
+    }
 }
 
 /// Everything that all screens know.

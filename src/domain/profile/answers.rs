@@ -44,7 +44,23 @@ pub struct Logged<'a> {
     pub message: Option<&'a str>,
 }
 
-impl Logged<'_> {
+/// A rule's words on a failure, as phrases.
+#[derive(Debug, Clone, Copy)]
+pub struct Advice<'p> {
+    /// The failure type.
+    pub failure_type: FailureType,
+    /// The meaning; may be empty.
+    pub meaning: &'p str,
+    /// The operator's next step; may be empty.
+    pub hint: &'p str,
+}
+
+impl<'a> Logged<'a> {
+    /// Returns what a line tells of an answer whose headers and body were not logged.
+    pub fn told(method: &'a str, status: Option<u16>, code: Option<&'a str>, message: Option<&'a str>) -> Self {
+        Self { method, status, headers: Headers::NONE, body: b"", code, message }
+    }
+
     /// Looks at it as conditions do. What the line names goes before what the body says, and a code makes an envelope.
     fn in_facts<T>(&self, profile: &Profile, look: impl FnOnce(&Facts<'_>) -> T) -> T {
         let scanned = json::scan(self.body).ok();
@@ -170,9 +186,18 @@ impl Profile {
         self.rules.iter().enumerate().find(|(_, rule)| rule.condition.holds(facts))
     }
 
+    /// Returns what the profile says about a captured failure.
+    pub fn advice(&self, logged: &Logged<'_>) -> Option<Advice<'_>> {
+        logged.in_facts(self, |facts| self.rule_of(facts)).map(|(_, rule)| Advice {
+            failure_type: rule.failure_type,
+            meaning: &rule.meaning,
+            hint: &rule.hint,
+        })
+    }
+
     /// Classifies a captured failure.
     pub fn classify(&self, logged: &Logged<'_>) -> FailureType {
-        logged.in_facts(self, |facts| self.rule_of(facts).map_or(FailureType::BadData, |(_, rule)| rule.failure_type))
+        self.advice(logged).map_or(FailureType::BadData, |advice| advice.failure_type)
     }
 
     /// Reads the error and the correlation ID of an answer that was captured.

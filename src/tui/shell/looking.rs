@@ -100,6 +100,7 @@ impl Outdoors {
             evidence: if view.body.is_none() { store.evidence(id).await? } else { None },
             window: windows.of(&view.write.target),
             auth: (settings.token != TokenSource::None).then_some(settings.auth),
+            profile: settings.profile,
             key_header: settings.key_header,
             static_headers: settings.static_headers.into_iter().filter(|(name, _)| !is_secret(name)).collect(),
             base_url: target.and_then(|target| target.base_url).map(|base| base.to_string()),

@@ -38,6 +38,7 @@ impl Runner {
             command: "dlq".to_owned(),
             base_url: None,
             target: None,
+            profiles: std::collections::BTreeMap::new(),
             saved: vec![("gold".to_owned(), "body.record.tier:gold".to_owned())],
             keymap: Keymap::default(),
             theme,

@@ -152,6 +152,7 @@ pub fn detail(id: i64) -> Detail {
         evidence: None,
         window: Duration::from_hours(24),
         auth: Some(AuthHeader::default()),
+        profile: crate::domain::profile::built_in(),
         key_header: Some("idempotency-key".to_owned()),
         static_headers: vec![("x-region".to_owned(), "eu".to_owned())],
         base_url: Some("https://api.example.org/v1".to_owned()),

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use crate::domain::explain::explain;
 use crate::domain::group::Group;
 use crate::domain::parking::Parked;
+use crate::domain::profile::Logged;
 use crate::domain::time::human_length;
 use crate::render::count::thousands;
 use crate::render::words;
@@ -41,8 +42,9 @@ pub(super) fn draw(group: &Group, facts: Option<&GroupFacts>, shared: &Shared, a
 }
 
 fn lines(group: &Group, facts: Option<&GroupFacts>, shared: &Shared, area: Rect) -> Vec<Pieces> {
-    let explanation = explain(None, group.error_code.as_deref(), group.failure_type);
-    let next = (Role::Good, explanation.next.to_owned());
+    let logged = Logged::told("POST", None, group.error_code.as_deref(), Some(&group.message));
+    let explanation = explain(&shared.setup.profile(&group.target), &logged, group.failure_type);
+    let next = (Role::Good, explanation.next);
     let wrapped = |(role, text): (Role, String)| {
         wrap(&text, area.width.into()).into_iter().map(move |line| vec![(role, line)]).collect::<Vec<_>>()
     };

@@ -30,6 +30,7 @@ fn subject(detail: &Detail, records: Option<usize>) -> Subject<'_> {
         captured: &detail.captured,
         neighbours: &detail.neighbours,
         evidence: detail.evidence.as_deref(),
+        profile: &detail.profile,
         window: detail.window,
         records,
     }
