@@ -318,3 +318,27 @@ fn rotated_files_lie_beside_the_file_that_a_link_leads_to() {
     let ran = following.end();
     assert_eq!((ran.code, ran.err.contains("missing")), (0, false), "{ran:?}");
 }
+
+#[test]
+fn a_batch_that_is_not_kept_is_read_again_with_all_that_came_after_it() {
+    let world = World::new();
+    let mut writer = Writer::new(&world);
+    writer.write(1);
+    let following = Following::start(&world, &[]);
+    following.wait_for(1);
+    following.kill();
+    let file = rusqlite::Connection::open(world.db()).unwrap();
+    let fault = "CREATE TRIGGER fault BEFORE INSERT ON writes WHEN new.key = 'key-100'
+                 BEGIN SELECT RAISE (ABORT, 'disk full'); END";
+    file.execute_batch(fault).unwrap();
+    // Several batches: those behind the first are queued when it fails.
+    writer.write(8000);
+    let mut following = Following::start(&world, &[]);
+    let ran = Ran::of(&following.child.take().unwrap().wait_with_output().unwrap());
+    assert!(ran.code == 1 && following.said().contains("disk full"), "{ran:?} {}", following.said());
+    assert_eq!(keys(&world).len(), 1, "nothing behind it was kept");
+    file.execute_batch("DROP TRIGGER fault").unwrap();
+    let following = Following::start(&world, &[]);
+    following.wait_for(8001);
+    assert_eq!(following.end().code, 0);
+}

@@ -74,12 +74,7 @@ impl FileIntake {
         let job = move |connection: &Connection| {
             let known = &mut *known.lock().unwrap_or_else(PoisonError::into_inner);
             let intake = match known.intake {
-                Some(_) if known.has_failed => return Err(StoreError::IntakeBroken.into()),
-                Some(intake) => {
-                    intakes::check_stands(connection, intake)?;
-                    intake
-                }
-                None if known.has_failed => return Err(StoreError::IntakeBroken.into()),
+                Some(intake) => intake,
                 None => *known.intake.insert(intakes::begin(connection, &by)?),
             };
             work(connection, known, intake)
@@ -96,12 +91,28 @@ impl FileIntake {
         };
         self.store.write_alone_then(job, settle)
     }
+
+    /// Takes in a batch, unless an earlier one was not kept or the intake was taken back, and keeps the places up to which it
+    /// reaches.
+    fn batch<T, F>(&self, places: Vec<FilePlace>, mut work: F) -> Reply<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection, &mut Known, IntakeId) -> JobResult<T> + Send + 'static,
+    {
+        self.job(move |connection, known, intake| {
+            if known.has_failed {
+                return Err(StoreError::IntakeBroken.into());
+            }
+            intakes::check_stands(connection, intake)?;
+            intakes::keep_places(connection, intake, &places)?;
+            work(connection, known, intake)
+        })
+    }
 }
 
 impl Intake for FileIntake {
     fn take(&self, mut batch: Vec<Incoming>, places: Vec<FilePlace>) -> Reply<Ingested> {
-        self.job(move |connection, known, intake| {
-            intakes::keep_places(connection, intake, &places)?;
+        self.batch(places, move |connection, known, _| {
             let now = times::now();
             for prepared in &mut batch {
                 prepared.captured_at(now);
@@ -113,8 +124,7 @@ impl Intake for FileIntake {
 
     fn take_accepted(&self, batch: Vec<Success>, places: Vec<FilePlace>) -> Reply<Accepted> {
         let by = self.by.clone();
-        self.job(move |connection, _, intake| {
-            intakes::keep_places(connection, intake, &places)?;
+        self.batch(places, move |connection, _, intake| {
             times::tick(connection, times::now())?;
             let mut done = Accepted::default();
             batch.iter().try_for_each(|success| successes::take_in(connection, success, intake, &by, &mut done))?;
